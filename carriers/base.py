@@ -1,0 +1,200 @@
+"""What a carrier connector is: a small Protocol and the values that cross it.
+
+An adapter speaks HTTP and nothing else and never touches the database. Weights are grams, lengths millimetres, money
+minor units. Errors: `TransientError` (surely nothing happened, try again), `PermanentError` (surely refused),
+`UnknownOutcome` (the call may have taken effect: look it up by `client_reference`, never retry blindly).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from oms.core.values import Address
+
+
+class Milestone(StrEnum):
+    """One vocabulary of tracking for every carrier. Raw carrier words are kept beside it."""
+
+    BOOKED = "booked"
+    PICKUP_SCHEDULED = "pickup_scheduled"
+    PICKED_UP = "picked_up"
+    IN_TRANSIT = "in_transit"
+    OUT_FOR_DELIVERY = "out_for_delivery"
+    DELIVERED = "delivered"
+    ATTEMPT_FAILED = "attempt_failed"
+    RTO_INITIATED = "rto_initiated"
+    RTO_IN_TRANSIT = "rto_in_transit"
+    RTO_DELIVERED = "rto_delivered"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    DAMAGED = "damaged"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierConfig:
+    """One contract with one carrier, as an adapter sees it. `secrets` are decrypted, never logged."""
+
+    account_id: int
+    code: str
+    base_url: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelItem:
+    """What is in the parcel. `tax_rate_bp` is in basis points (1800 = 18 %)."""
+
+    sku_code: str
+    name: str
+    quantity: int
+    unit_price_minor: int
+    hsn: str = ""
+    tax_rate_bp: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingRequest:
+    """Ask a carrier to carry one parcel. `client_reference` is ours, stored before the call, stable over retries."""
+
+    client_reference: str
+    order_number: str
+    order_date: datetime
+    ship_from: Address
+    ship_from_code: str
+    ship_to: Address
+    items: tuple[ParcelItem, ...]
+    weight_grams: int
+    length_mm: int
+    width_mm: int
+    height_mm: int
+    declared_value_minor: int
+    currency: str = "INR"
+    cod_minor: int = 0
+    service_level: str = "standard"
+    courier_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """The carrier accepted the parcel. `external_ids` holds the carrier's own keys for later calls."""
+
+    awb: str
+    courier_name: str
+    external_ids: Mapping[str, str] = field(default_factory=dict)
+    charge_minor: int | None = None
+    expected_delivery: date | None = None
+    label_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRequest:
+    """Which services carry this, from where to where."""
+
+    from_postcode: str
+    to_postcode: str
+    weight_grams: int
+    cod_minor: int = 0
+    declared_value_minor: int = 0
+    length_mm: int = 0
+    width_mm: int = 0
+    height_mm: int = 0
+    country: str = "IN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """One service that carries it. `transit_days` counts calendar days from pickup to delivery."""
+
+    courier_id: str
+    courier_name: str
+    charge_minor: int
+    transit_days: int
+    supports_cod: bool
+    expected_delivery: date | None = None
+    rating: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingScan:
+    """One scan. `scan_key` is unique per AWB, so that a webhook and a poll of the same scan are one row."""
+
+    scan_key: str
+    milestone: Milestone
+    occurred_at: datetime
+    carrier_status: str
+    description: str = ""
+    location: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackingUpdate:
+    """What a webhook or a poll says of one AWB."""
+
+    awb: str
+    scans: tuple[TrackingScan, ...]
+    expected_delivery: date | None = None
+
+
+class UnknownOutcome(Exception):
+    """The call may or may not have taken effect. Look it up; never repeat it blindly."""
+
+
+class CarrierAdapter(Protocol):
+    """What every carrier can do."""
+
+    code: str
+    name: str
+
+    def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
+        """Services that carry it; an empty list means not serviceable."""
+        ...
+
+    def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
+        """Book once. Raises UnknownOutcome when the reply was lost."""
+        ...
+
+    def find_booking(self, config: CarrierConfig, client_reference: str) -> Booked | None:
+        """What the carrier holds under our reference; None when it surely holds nothing live."""
+        ...
+
+    def cancel(self, config: CarrierConfig, booked: Booked) -> None:
+        """Void the booking. Idempotent."""
+        ...
+
+    def track(self, config: CarrierConfig, awb: str) -> TrackingUpdate:
+        """Every scan so far."""
+        ...
+
+
+@runtime_checkable
+class GivesLabels(Protocol):
+    """The carrier prints its own label."""
+
+    def label(self, config: CarrierConfig, booked: Booked) -> bytes:
+        """The label as PDF."""
+        ...
+
+
+@runtime_checkable
+class SchedulesPickups(Protocol):
+    """The carrier is asked to come."""
+
+    def schedule_pickup(self, config: CarrierConfig, booked: Sequence[Booked], on: date) -> str:
+        """Returns the carrier's pickup token or reference."""
+        ...
+
+
+@runtime_checkable
+class ReceivesTracking(Protocol):
+    """The carrier pushes scans."""
+
+    def read_webhook(self, config: CarrierConfig, headers: Mapping[str, str], body: bytes) -> TrackingUpdate | None:
+        """Verify and parse. Raises `carriers.errors.BadSignature` when the token does not match."""
+        ...
