@@ -39,7 +39,14 @@ def install(wanted: str) -> None:
     # The locks are complete, so pip need not resolve anything (--no-deps). Modules are compiled when first imported.
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-compile", "--require-hashes", *arguments], check=True)
+    put_checkout_on_path()
     STAMP.write_text(wanted)
+
+
+def put_checkout_on_path() -> None:
+    """Let programs in .venv/bin (pytest, celery, gunicorn) import the project from any working directory."""
+    for packages in VENV.glob("lib/python3*/site-packages"):
+        (packages / "oms_checkout.pth").write_text(f"{ROOT}\n")
 
 
 def is_usable() -> bool:

@@ -1,0 +1,1 @@
+"""The application: everything that composes the domain apps."""

@@ -1,0 +1,50 @@
+"""Fill in what the settings need, from the embedded services, wherever the environment does not say it already."""
+
+import os
+import secrets
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from oms.embedded.postgres import PostgresServer
+from oms.embedded.programs import are_installed, find_programs
+from oms.embedded.state import StateDirectory, state_directory
+from oms.embedded.valkey import ValkeyServer
+
+
+def is_set(environment: MutableMapping[str, str], name: str) -> bool:
+    """True when the variable, or the file with its value, is named."""
+    return bool(environment.get(name) or environment.get(f"{name}_FILE"))
+
+
+def point_at_embedded_services(environment: MutableMapping[str, str]) -> None:
+    """Let every management command of this checkout find the services that `manage.py up` runs.
+
+    Changes nothing where the environment names a database, or where the wheels are left out, as in production.
+    Raises EmbeddedError when the machine cannot run them.
+    """
+    if is_set(environment, "DATABASE_URL") or not are_installed():
+        return
+    state = state_directory(environment)
+    state.create()
+    programs = find_programs(state)
+    environment["DATABASE_URL"] = PostgresServer(state, programs).url
+    if not is_set(environment, "REDIS_URL"):
+        environment["REDIS_URL"] = ValkeyServer(state, programs).url
+    if not is_set(environment, "OMS_SECRET_KEY"):
+        environment["OMS_SECRET_KEY"] = own_secret_key(state)
+    if "OMS_STATE_DIR" in environment:
+        environment.setdefault("OMS_MEDIA_ROOT", str(state.root / "media"))
+        environment.setdefault("OMS_EMAIL_FILE_PATH", str(state.root / "mail"))
+
+
+def own_secret_key(state: StateDirectory) -> str:
+    """The key of this installation, made on first use and readable to its owner alone."""
+    path = state.root / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    return key

@@ -1,0 +1,109 @@
+"""A PostgreSQL and a Valkey that live as long as one program: the tests, or one command.
+
+    python -m oms.embedded.throwaway python manage.py makemigrations --check
+
+runs a command against empty services and takes them away again.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from oms.embedded.accounts import service_account
+from oms.embedded.errors import EmbeddedError
+from oms.embedded.postgres import PostgresServer
+from oms.embedded.processes import spawn, stop
+from oms.embedded.programs import find_programs
+from oms.embedded.state import StateDirectory
+from oms.embedded.valkey import ValkeyServer
+
+START_SECONDS = 60.0
+
+
+@dataclass
+class ThrowawayServices:
+    """Both services in a directory of their own. Nothing of them outlives this process, even when it is killed."""
+
+    postgres: PostgresServer
+    valkey: ValkeyServer
+    guards: list[subprocess.Popen[bytes]]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that point the settings at these services."""
+        return {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
+
+    def stop(self) -> None:
+        """End both; the guard of PostgreSQL then deletes the directory."""
+        for guard in self.guards:
+            guard.terminate()
+        for guard in self.guards:
+            stop(guard)
+
+
+def temporary_state() -> StateDirectory:
+    """A new directory that the service account can enter and whose path leaves room for a socket."""
+    account = service_account()
+    for parent in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - mkdtemp makes the name
+        if account.can_enter(parent) and len(os.fsencode(parent)) < 60:
+            root = Path(tempfile.mkdtemp(prefix="oms-throwaway-", dir=parent))
+            root.chmod(0o755)
+            return StateDirectory(root, account)
+    raise EmbeddedError(f"The account {account.name} can enter neither {tempfile.gettempdir()} nor /tmp.")
+
+
+def start_services() -> ThrowawayServices:
+    """Start both and wait until they answer. Raises EmbeddedError when they do not within a minute."""
+    state = temporary_state()
+    state.create()
+    programs = find_programs(state)
+    postgres = PostgresServer(state, programs, throwaway=True)
+    valkey = ValkeyServer(state, programs, throwaway=True)
+    postgres.ensure_data()
+    valkey.ensure_data()
+    guards = [
+        # SIGQUIT is PostgreSQL's immediate shutdown: nothing here is worth a checkpoint.
+        spawn(postgres.command(), account=state.account, stop_signal=signal.SIGQUIT, remove=state.root),
+        spawn(valkey.command(), account=state.account, grace_seconds=2),
+    ]
+    services = ThrowawayServices(postgres, valkey, guards)
+    deadline = time.monotonic() + START_SECONDS
+    while not (postgres.answers() and valkey.answers()):
+        if time.monotonic() > deadline or any(guard.poll() is not None for guard in guards):
+            services.stop()
+            raise EmbeddedError("The throw-away PostgreSQL and Valkey did not start; their messages are above.")
+        time.sleep(0.02)
+    return services
+
+
+@contextlib.contextmanager
+def throwaway_services() -> Iterator[ThrowawayServices]:
+    """Services for the length of a `with` block."""
+    services = start_services()
+    try:
+        yield services
+    finally:
+        services.stop()
+
+
+def main(command: list[str]) -> int:
+    """Run a command against services of its own; DATABASE_URL wins when it is set."""
+    if os.environ.get("DATABASE_URL"):
+        return subprocess.run(command, check=False).returncode
+    with throwaway_services() as services:
+        guard = spawn(command, environment={"OMS_SECRET_KEY": "throwaway", **os.environ, **services.environment})
+        return guard.wait()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except EmbeddedError as error:
+        sys.exit(str(error))

@@ -1,0 +1,33 @@
+"""What every test shares. Real services come from tests.plugin_services, the closed network from tests.plugin_network."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of recorded vendor data that may stand beside a checkout; the test is skipped where it does not."""
+    path = Path(os.environ.get("OMS_SHARED_DIR", REPOSITORY.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"needs the recorded data of {path}, which is not part of the project")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the browser that the system has; playwright's own download is not needed."""
+    # The live server's fixtures touch the database while playwright's event loop runs in the same thread.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    program = os.environ.get("OMS_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    return browser_type_launch_args | {"executable_path": program, "args": ["--no-sandbox", "--disable-dev-shm-usage"]}
