@@ -32,7 +32,7 @@ def is_installed(wanted: str) -> bool:
 
 def install(wanted: str) -> None:
     """Create or update .venv. Raises CalledProcessError when pip refuses, for instance on a hash that differs."""
-    # An update keeps .venv, since something may be running from it; a moved checkout or a new interpreter needs a new one.
+    # An update keeps .venv, since something may be running from it; another path or interpreter needs a new one.
     venv.create(VENV, with_pip=True, symlinks=True, clear=not is_usable())
     STAMP.unlink(missing_ok=True)
     arguments = [argument for lock in LOCKS for argument in ("-r", str(lock))]

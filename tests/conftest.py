@@ -1,4 +1,4 @@
-"""What every test shares. Real services come from tests.plugin_services, the closed network from tests.plugin_network."""
+"""What every test shares; tests.plugin_services brings the databases, tests.plugin_network closes the network."""
 
 import os
 import shutil

@@ -5,4 +5,4 @@ import os
 os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/nothing")
 os.environ.setdefault("OMS_SECRET_KEY", "read by tools only")
 
-from oms.settings import *  # noqa: E402, F403
+from oms.settings import *  # noqa: F403

@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import MutableMapping
-from pathlib import Path
 
 from oms.embedded.postgres import PostgresServer
 from oms.embedded.programs import are_installed, find_programs

@@ -80,7 +80,7 @@ class PostgresServer:
         elif written_by != MAJOR_VERSION:
             raise EmbeddedError(
                 f"The data in {self.data} was written by PostgreSQL {written_by}; this release runs PostgreSQL "
-                f"{MAJOR_VERSION}. Dump it with the old version and load it here, or move the directory away to start empty."
+                f"{MAJOR_VERSION}. Dump it with the old version and load it here, or move it away to start empty."
             )
 
     def _data_version(self) -> str | None:
@@ -91,7 +91,8 @@ class PostgresServer:
             return None
         except PermissionError as error:
             raise EmbeddedError(
-                f"{self.data} belongs to another user, perhaps from a start as root. Start as that user, or set OMS_STATE_DIR."
+                f"{self.data} belongs to another user, perhaps from a start as root. "
+                "Start as that user, or set OMS_STATE_DIR to a directory of your own."
             ) from error
 
     def _initialise(self) -> None:

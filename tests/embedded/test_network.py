@@ -24,6 +24,8 @@ def test_a_datagram_to_the_outside_is_refused() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost"])
 def test_loopback_is_open(host: str) -> None:
-    with socket.create_server(("0.0.0.0", 0)) as server:
-        with socket.create_connection((host, server.getsockname()[1]), timeout=5) as client:
-            assert client.getpeername()[0].startswith("127.")
+    with (
+        socket.create_server(("0.0.0.0", 0)) as server,
+        socket.create_connection((host, server.getsockname()[1]), timeout=5) as client,
+    ):
+        assert client.getpeername()[0].startswith("127.")
