@@ -1,0 +1,178 @@
+"""Contracts with carriers, bookings, labels, tracking and rate cards. Knows nothing of orders or stock."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from encrypted_fields.fields import EncryptedJSONField
+
+from oms.core.constraints import one_of
+from oms.core.ids import uuid7
+
+
+class RateCard(models.Model):
+    """Charges by zone and weight. `zones` maps a zone to first and additional slab, as `carriers.rates` reads it."""
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    currency = models.CharField(max_length=3, default="INR")
+    zones = models.JSONField(help_text="Zone -> first_grams, first_minor, additional_grams, additional_minor, days.")
+    cod_minor = models.PositiveIntegerField(default=0, help_text="Least COD charge.")
+    cod_bp = models.PositiveIntegerField(default=0, help_text="COD charge in basis points of the amount collected.")
+    fuel_bp = models.PositiveIntegerField(default=0, help_text="Fuel surcharge in basis points of the freight.")
+    valid_from = models.DateField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CarrierAccount(models.Model):
+    """One contract with one carrier or aggregator. Credentials are encrypted at rest."""
+
+    id = models.BigAutoField(primary_key=True)
+    code = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=120)
+    adapter = models.CharField(max_length=40, help_text="Key in carriers.registry.")
+    base_url = models.CharField(max_length=300, blank=True)
+    secrets = EncryptedJSONField(default=dict, blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+    rate_card = models.ForeignKey(RateCard, null=True, blank=True, on_delete=models.PROTECT)
+    priority = models.PositiveSmallIntegerField(default=100)
+    is_active = models.BooleanField(default=True)
+    supports_cod = models.BooleanField(default=True)
+    max_weight_grams = models.PositiveIntegerField(default=30_000)
+    last_ok_at = models.DateTimeField(null=True, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["priority", "code"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Serviceability(models.Model):
+    """Whether a carrier account delivers to a postcode. No row at all for an account means: everywhere."""
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(CarrierAccount, on_delete=models.CASCADE, related_name="postcodes")
+    country = models.CharField(max_length=2, default="IN")
+    postcode = models.CharField(max_length=16)
+    prepaid = models.BooleanField(default=True)
+    cod = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "serviceability"
+        constraints = [models.UniqueConstraint(fields=["account", "country", "postcode"], name="serviceability_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.postcode}"
+
+
+class BookingState(models.TextChoices):
+    """States of a booking."""
+
+    REQUESTED = "requested", "Asking the carrier"
+    UNKNOWN = "unknown", "Outcome unknown"
+    BOOKED = "booked", "Booked"
+    FAILED = "failed", "Refused"
+    CANCELLING = "cancelling", "Cancelling"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Booking(models.Model):
+    """One request to carry one parcel. `client_reference` is written before the carrier is called.
+
+    REQUESTED: about to call. UNKNOWN: the reply was lost, look it up. BOOKED: the carrier has it. At most one live
+    booking per parcel.
+    """
+
+    State = BookingState
+
+    LIVE = ("requested", "unknown", "booked", "cancelling")
+
+    id = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="bookings")
+    client_reference = models.CharField(max_length=60)
+    parcel_uid = models.UUIDField()
+    order_number = models.CharField(max_length=30)
+    state = models.CharField(max_length=12, choices=State, default=State.REQUESTED)
+    request = models.JSONField(default=dict)
+    awb = models.CharField(max_length=60, blank=True)
+    courier_name = models.CharField(max_length=120, blank=True)
+    external_ids = models.JSONField(default=dict, blank=True)
+    charge_minor = models.BigIntegerField(null=True, blank=True)
+    expected_charge_minor = models.BigIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3, default="INR")
+    expected_delivery = models.DateField(null=True, blank=True)
+    milestone = models.CharField(max_length=20, blank=True)
+    last_scan_at = models.DateTimeField(null=True, blank=True)
+    next_poll_at = models.DateTimeField(null=True, blank=True)
+    pickup_reference = models.CharField(max_length=80, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    booked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parcel_uid"],
+                condition=Q(state__in=["requested", "unknown", "booked", "cancelling"]),
+                name="booking_one_live_per_parcel",
+            ),
+            models.UniqueConstraint(fields=["account", "client_reference"], name="booking_reference_once"),
+            models.UniqueConstraint(fields=["account", "awb"], condition=~Q(awb=""), name="booking_awb_once"),
+            one_of("state", BookingState, prefix="booking"),
+        ]
+        indexes = [
+            models.Index(fields=["awb"], name="booking_by_awb"),
+            models.Index(fields=["next_poll_at"], name="booking_to_poll", condition=Q(next_poll_at__isnull=False)),
+            models.Index(fields=["id"], name="booking_unsettled",
+                         condition=Q(state__in=["requested", "unknown", "cancelling"])),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.awb or self.client_reference
+
+
+class Label(models.Model):
+    """What is printed and stuck on the parcel."""
+
+    id = models.BigAutoField(primary_key=True)
+    booking = models.OneToOneField(Booking, on_delete=models.CASCADE, related_name="label")
+    pdf = models.BinaryField()
+    zpl = models.TextField(blank=True)
+    from_carrier = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    printed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"Label of {self.booking_id}"
+
+
+class TrackingEvent(models.Model):
+    """One scan by a carrier, raw words kept. Unique per booking and scan, whether pushed or polled."""
+
+    id = models.BigAutoField(primary_key=True)
+    booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="scans")
+    scan_key = models.CharField(max_length=120)
+    milestone = models.CharField(max_length=20)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    carrier_status = models.CharField(max_length=120, blank=True)
+    description = models.CharField(max_length=300, blank=True)
+    location = models.CharField(max_length=120, blank=True)
+    source = models.CharField(max_length=10, default="poll")
+    raw = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["booking_id", "occurred_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["booking", "scan_key"], name="tracking_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.milestone} {self.location}"

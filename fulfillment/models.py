@@ -1,0 +1,269 @@
+"""The work of the nodes: fulfillment orders, parcels, shipments, manifests."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from carriers.models import Booking, CarrierAccount
+from inventory.models import Node, Sku
+from oms.core.constraints import one_of, quantity_bounds
+from oms.core.ids import uuid7
+from oms.core.states import machine
+from orders.models import Order, OrderLine
+
+
+class FulfillmentOrderState(models.TextChoices):
+    """States of a fulfillment order."""
+
+    SCHEDULED = "scheduled", "Waiting for release"
+    OPEN = "open", "To accept"
+    ACCEPTED = "accepted", "To pick"
+    PICKING = "picking", "Picking"
+    PICKED = "picked", "To pack"
+    WAITING_TRANSFER = "waiting_transfer", "Waiting for transfer"
+    PACKED = "packed", "Packed"
+    READY = "ready", "Ready to hand over"
+    COMPLETED = "completed", "Handed over"
+    REJECTED = "rejected", "Rejected"
+    CANCELLED = "cancelled", "Cancelled"
+    NO_SHOW = "no_show", "Not collected"
+
+
+class FulfillmentOrderKind(models.TextChoices):
+    """Kinds of a fulfillment order."""
+
+    SHIP = "ship", "Ship"
+    PICKUP = "pickup", "Store pickup"
+
+
+class FulfillmentOrder(models.Model):
+    """Work for one node: what it picks, packs and hands over for one order."""
+
+    State = FulfillmentOrderState
+
+    #: States in which a node still holds the order's goods.
+    LIVE = ("scheduled", "open", "accepted", "picking", "picked", "waiting_transfer", "packed", "ready")
+
+    Kind = FulfillmentOrderKind
+
+    id = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    number = models.CharField(max_length=40, unique=True)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fulfillment_orders")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="fulfillment_orders")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.SHIP)
+    state = models.CharField(max_length=16, choices=State, default=State.SCHEDULED)
+    due_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    assigned_to = models.CharField(max_length=120, blank=True)
+    end_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    released_at = models.DateTimeField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    picked_at = models.DateTimeField(null=True, blank=True)
+    packed_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [one_of("state", FulfillmentOrderState, prefix="fulfillment_order")]
+        indexes = [
+            models.Index(fields=["node", "due_at", "id"], name="fulfillment_live", condition=Q(
+                state__in=["open", "accepted", "picking", "picked", "waiting_transfer", "packed", "ready"])),
+            models.Index(fields=["state", "due_at"], name="fulfillment_by_state"),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def is_live(self) -> bool:
+        """The node still holds goods for it."""
+        return self.state in self.LIVE
+
+
+_END = ("rejected", "cancelled")
+FULFILLMENT_ORDER = machine(
+    "fulfillment.FulfillmentOrder",
+    {
+        "scheduled": ["open", "cancelled", "rejected"],
+        "open": ["accepted", "scheduled", *_END],
+        "accepted": ["picking", "picked", "waiting_transfer", "scheduled", *_END],
+        "waiting_transfer": ["picking", *_END],
+        "picking": ["picked", *_END],
+        "picked": ["packed", *_END],
+        "packed": ["ready", *_END],
+        "ready": ["completed", "cancelled", "no_show"],
+        "completed": [],
+        "rejected": [],
+        "cancelled": [],
+        "no_show": [],
+    },
+)
+
+
+class FulfillmentLine(models.Model):
+    """What one fulfillment order takes of one order line."""
+
+    id = models.BigAutoField(primary_key=True)
+    fulfillment_order = models.ForeignKey(FulfillmentOrder, on_delete=models.CASCADE, related_name="lines")
+    order_line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="fulfillment_lines")
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="fulfillment_lines")
+    quantity = models.IntegerField()
+    picked = models.IntegerField(default=0)
+    short = models.IntegerField(default=0)
+    packed = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["fulfillment_order", "order_line"], name="fulfillment_line_once"),
+            quantity_bounds("picked", "short", "packed", prefix="fulfillment_line"),
+            quantity_bounds("quantity", prefix="fulfillment_line_total", low=1),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("picked") + F("short")) & Q(picked__gte=F("packed")),
+                name="fulfillment_line_within_quantity",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.sku_id}"
+
+    @property
+    def to_pick(self) -> int:
+        """Units still to find."""
+        return self.quantity - self.picked - self.short
+
+
+class ShipmentState(models.TextChoices):
+    """States of a shipment."""
+
+    CREATED = "created", "Packed"
+    LABELLED = "labelled", "Labelled"
+    MANIFESTED = "manifested", "On a manifest"
+    HANDED_OVER = "handed_over", "Handed over"
+    IN_TRANSIT = "in_transit", "In transit"
+    OUT_FOR_DELIVERY = "out_for_delivery", "Out for delivery"
+    DELIVERED = "delivered", "Delivered"
+    NDR_OPEN = "ndr_open", "Delivery failed"
+    RTO_INITIATED = "rto_initiated", "Returning to origin"
+    RTO_IN_TRANSIT = "rto_in_transit", "On its way back"
+    RTO_RECEIVED = "rto_received", "Back at origin"
+    LOST = "lost", "Lost"
+    DAMAGED = "damaged", "Damaged"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Shipment(models.Model):
+    """What travels: one parcel, one AWB."""
+
+    State = ShipmentState
+
+    id = models.BigAutoField(primary_key=True)
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="shipments")
+    fulfillment_order = models.ForeignKey(FulfillmentOrder, on_delete=models.PROTECT, related_name="shipments")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="shipments")
+    state = models.CharField(max_length=16, choices=State, default=State.CREATED)
+    carrier_account = models.ForeignKey(CarrierAccount, null=True, blank=True, on_delete=models.PROTECT)
+    booking = models.OneToOneField(Booking, null=True, blank=True, on_delete=models.PROTECT, related_name="shipment")
+    awb = models.CharField(max_length=60, blank=True)
+    courier_name = models.CharField(max_length=120, blank=True)
+    problem = models.CharField(max_length=500, blank=True, help_text="Why it has no label, in words for people.")
+    weight_grams = models.PositiveIntegerField(default=0)
+    length_mm = models.PositiveIntegerField(default=0)
+    width_mm = models.PositiveIntegerField(default=0)
+    height_mm = models.PositiveIntegerField(default=0)
+    expected_delivery = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    labelled_at = models.DateTimeField(null=True, blank=True)
+    handed_over_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    manifest = models.ForeignKey("Manifest", null=True, blank=True, on_delete=models.SET_NULL, related_name="shipments")
+
+    class Meta:
+        constraints = [one_of("state", ShipmentState, prefix="shipment")]
+        indexes = [
+            models.Index(fields=["awb"], name="shipment_by_awb"),
+            models.Index(fields=["state", "node", "id"], name="shipment_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.awb or f"Parcel {self.pk}"
+
+
+_RTO = ("rto_initiated", "rto_in_transit", "rto_received")
+_LATE = ("lost", "damaged")
+SHIPMENT = machine(
+    "fulfillment.Shipment",
+    {
+        "created": ["labelled", "cancelled", "handed_over"],
+        "labelled": ["manifested", "handed_over", "cancelled", "created"],
+        "manifested": ["handed_over", "labelled", "cancelled"],
+        "handed_over": ["in_transit", "out_for_delivery", "delivered", "ndr_open", *_RTO, *_LATE],
+        "in_transit": ["out_for_delivery", "delivered", "ndr_open", *_RTO, *_LATE],
+        "out_for_delivery": ["in_transit", "delivered", "ndr_open", *_RTO, *_LATE],
+        "ndr_open": ["out_for_delivery", "in_transit", "delivered", *_RTO, *_LATE],
+        "rto_initiated": ["rto_in_transit", "rto_received", *_LATE],
+        "rto_in_transit": ["rto_received", *_LATE],
+        "rto_received": [],
+        "delivered": [],
+        "lost": ["delivered", "rto_received"],
+        "damaged": ["rto_received"],
+        "cancelled": [],
+    },
+)
+
+
+class ShipmentItem(models.Model):
+    """What is in the parcel."""
+
+    id = models.BigAutoField(primary_key=True)
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="items")
+    line = models.ForeignKey(FulfillmentLine, on_delete=models.PROTECT, related_name="shipment_items")
+    quantity = models.IntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["shipment", "line"], name="shipment_item_once"),
+            quantity_bounds("quantity", prefix="shipment_item", low=1),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} in {self.shipment_id}"
+
+
+class ManifestState(models.TextChoices):
+    """States of a manifest."""
+
+    OPEN = "open", "Open"
+    CLOSED = "closed", "Handed over"
+
+
+class Manifest(models.Model):
+    """A hand-over of parcels of one carrier at one node."""
+
+    State = ManifestState
+
+    id = models.BigAutoField(primary_key=True)
+    number = models.CharField(max_length=40, unique=True)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="manifests")
+    carrier_account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="manifests")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    driver_name = models.CharField(max_length=120, blank=True)
+    vehicle = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=120, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            one_of("state", ManifestState, prefix="manifest"),
+            models.UniqueConstraint(
+                fields=["node", "carrier_account"], condition=Q(state="open"), name="manifest_one_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number

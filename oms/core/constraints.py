@@ -1,0 +1,30 @@
+"""Two-sided bounds for numbers in the database: nothing negative, nothing absurd, nothing missing."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from oms.core.values import MAX_MINOR, MAX_QUANTITY
+
+
+def quantity_bounds(*fields: str, prefix: str, low: int = 0) -> models.CheckConstraint:
+    """Every field lies in [low, MAX_QUANTITY]."""
+    return _bounds(fields, low, MAX_QUANTITY, f"{prefix}_quantities_bounded")
+
+
+def money_bounds(*fields: str, prefix: str, low: int = 0) -> models.CheckConstraint:
+    """Every amount in minor units lies in [low, MAX_MINOR]."""
+    return _bounds(fields, low, MAX_MINOR, f"{prefix}_money_bounded")
+
+
+def _bounds(fields: tuple[str, ...], low: int, high: int, name: str) -> models.CheckConstraint:
+    condition = Q()
+    for field in fields:
+        condition &= Q(**{f"{field}__gte": low, f"{field}__lte": high})
+    return models.CheckConstraint(condition=condition, name=name)
+
+
+def one_of(field: str, choices: type[models.TextChoices], *, prefix: str) -> models.CheckConstraint:
+    """The field holds one of the choices: a state machine's last wall."""
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": choices.values}), name=f"{prefix}_{field}_known")

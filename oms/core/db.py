@@ -1,0 +1,68 @@
+"""Transactions: bounded retries, and rows in and out of set-based SQL."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+T = TypeVar("T")
+
+#: serialization_failure, deadlock_detected, lock_not_available
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+MAX_ATTEMPTS = 5
+
+
+def is_retryable(error: BaseException) -> bool:
+    """True for errors after which the same transaction may succeed: deadlock, serialization, lock, lost connection."""
+    if isinstance(error, InterfaceError):
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    return sqlstate is None or sqlstate in RETRYABLE_SQLSTATES or sqlstate.startswith(("08", "57P"))
+
+
+def run_atomic(work: Callable[[], T]) -> T:
+    """Run `work` in one transaction, again from the start (at most five times) after a retryable error.
+
+    Inside an open transaction it just joins it: the outermost caller retries. `work` must be idempotent.
+    """
+    if connection.in_atomic_block:
+        return work()
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            with transaction.atomic():
+                return work()
+        except (OperationalError, InterfaceError) as error:
+            if attempt >= MAX_ATTEMPTS or not is_retryable(error):
+                raise
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
+
+
+def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
+    """Rows of one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def fetch_dicts(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+    """Rows of one statement, by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def execute(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> int:
+    """Run one statement; the number of rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)

@@ -1,0 +1,41 @@
+"""Events: what happened, in the past tense, with everything a step needs to know and nothing it must look up twice."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Self
+
+_REGISTRY: dict[str, type[Event]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. Fields are JSON primitives. `kind` is "<room>.<ClassName>" and never changes."""
+
+    kind: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # dataclass(slots=True) makes the class twice; the second, final one replaces the first here.
+        cls.kind = f"{cls.__module__.split('.')[-2]}.{cls.__name__}"
+        _REGISTRY[cls.kind] = cls
+
+    @property
+    def aggregate(self) -> str:
+        """The object it happened to, for people who search the outbox: "order:17"."""
+        first = fields(self)[0].name
+        return f"{first.removesuffix('_id')}:{getattr(self, first)}"
+
+    def payload(self) -> dict[str, Any]:
+        """The fields as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any]) -> Self:
+        """Read what `payload` wrote. Unknown keys are dropped, so that old workers survive new events."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in payload.items() if key in known})
+
+
+def event_class(kind: str) -> type[Event] | None:
+    """The class of a stored event, None where this version of the code does not know it."""
+    return _REGISTRY.get(kind)
