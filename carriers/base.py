@@ -198,3 +198,32 @@ class ReceivesTracking(Protocol):
     def read_webhook(self, config: CarrierConfig, headers: Mapping[str, str], body: bytes) -> TrackingUpdate | None:
         """Verify and parse. Raises `carriers.errors.BadSignature` when the token does not match."""
         ...
+
+
+class NdrAction(StrEnum):
+    """What to do after a failed attempt to deliver. The values are the words that Indian carriers use."""
+
+    REATTEMPT = "re-attempt"
+    RETURN = "return"
+    FAKE_ATTEMPT = "fake-attempt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NdrAnswer:
+    """Our answer to a non-delivery report; what is empty stays as the carrier has it."""
+
+    action: NdrAction
+    comments: str
+    phone: str = ""
+    address1: str = ""
+    address2: str = ""
+    deferred_date: date | None = None
+
+
+@runtime_checkable
+class AnswersNdr(Protocol):
+    """The carrier takes our answer to a non-delivery report."""
+
+    def answer_ndr(self, config: CarrierConfig, awb: str, answer: NdrAnswer) -> None:
+        """Pass it on. Accepted is not applied: only a later scan proves it."""
+        ...

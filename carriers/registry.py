@@ -1,0 +1,21 @@
+"""Which carriers this installation can talk to. A new carrier is one line here."""
+
+from __future__ import annotations
+
+from carriers.adapters.manual.adapter import ManualAdapter
+from carriers.adapters.shiprocket.adapter import ShiprocketAdapter
+from carriers.base import CarrierAdapter
+from carriers.errors import NoCarrier
+
+ADAPTERS: dict[str, CarrierAdapter] = {
+    "manual": ManualAdapter(),
+    "shiprocket": ShiprocketAdapter(),
+}
+
+
+def adapter_for(code: str) -> CarrierAdapter:
+    """The adapter of a carrier code. Raises `NoCarrier` for a code that nobody registered."""
+    try:
+        return ADAPTERS[code]
+    except KeyError:
+        raise NoCarrier(f"No carrier adapter is registered as {code!r}.", code_given=code) from None
