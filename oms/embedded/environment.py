@@ -9,6 +9,8 @@ from oms.embedded.programs import are_installed, find_programs
 from oms.embedded.state import StateDirectory, state_directory
 from oms.embedded.valkey import ValkeyServer
 
+NEEDED = ("DATABASE_URL", "REDIS_URL", "OMS_SECRET_KEY")
+
 
 def is_set(environment: MutableMapping[str, str], name: str) -> bool:
     """True when the variable, or the file with its value, is named."""
@@ -18,15 +20,18 @@ def is_set(environment: MutableMapping[str, str], name: str) -> bool:
 def point_at_embedded_services(environment: MutableMapping[str, str]) -> None:
     """Let every management command of this checkout find the services that `manage.py up` runs.
 
-    Changes nothing where the environment names a database, or where the wheels are left out, as in production.
-    Raises EmbeddedError when the machine cannot run them.
+    What the environment names already stays as it is. Without the wheels, as in production, nothing is filled in and
+    the settings ask for what is missing. Raises EmbeddedError when the machine cannot run the services.
     """
-    if is_set(environment, "DATABASE_URL") or not are_installed():
+    if not are_installed() or all(
+        is_set(environment, name) for name in ("DATABASE_URL", "REDIS_URL", "OMS_SECRET_KEY")
+    ):
         return
     state = state_directory(environment)
     state.create()
     programs = find_programs(state)
-    environment["DATABASE_URL"] = PostgresServer(state, programs).url
+    if not is_set(environment, "DATABASE_URL"):
+        environment["DATABASE_URL"] = PostgresServer(state, programs).url
     if not is_set(environment, "REDIS_URL"):
         environment["REDIS_URL"] = ValkeyServer(state, programs).url
     if not is_set(environment, "OMS_SECRET_KEY"):

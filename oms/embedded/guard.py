@@ -87,7 +87,7 @@ def send(process: int, number: int) -> None:
 
 def reap() -> dict[int, int]:
     """Collect every child that has ended: id -> exit code as a shell tells it."""
-    ended = {}
+    ended: dict[int, int] = {}
     while True:
         try:
             process, status = os.waitpid(-1, os.WNOHANG)

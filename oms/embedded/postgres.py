@@ -111,12 +111,20 @@ class PostgresServer:
             raise EmbeddedError(f"initdb failed in {unfinished}:\n{output}")
         unfinished.rename(self.data)
 
+    def _is_ready(self) -> bool:
+        """What the server says of itself in the last line of its lock file; asking earlier would only fill its log."""
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()[-1].strip() == "ready"
+        except (FileNotFoundError, IndexError):
+            return False
+
     def answers(self) -> bool:
         """True once the server takes connections; creates the database on the way when it is missing."""
+        if not self._is_ready():
+            return False
+        maintenance = self.url.removesuffix(NAME) + "postgres"
         try:
-            with psycopg.connect(
-                self.url.removesuffix(NAME) + "postgres", autocommit=True, connect_timeout=2
-            ) as connection:
+            with psycopg.connect(maintenance, autocommit=True, connect_timeout=2) as connection:
                 if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
         except psycopg.OperationalError:

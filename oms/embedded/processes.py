@@ -21,13 +21,15 @@ def spawn(
     grace_seconds: float = 10.0,
     remove: Path | None = None,
     output: int | None = None,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `command` under a guard and return the guard's process.
 
     SIGTERM to the guard sends `stop_signal` to the program and, after `grace_seconds`, ends it and all it started. The
     same happens when the calling thread's process dies, so call this from the main thread only. `account` runs the
     program as another user; `remove` names a directory that the guard deletes at the end; `output` is what stdout
-    and stderr become, as for Popen (stdin is always empty).
+    and stderr become, as for Popen (stdin is always empty); `inherited` are descriptors that the guard, and not the
+    program, keeps open until all is gone.
     """
     guard = [sys.executable, "-I", "-S", str(GUARD), "--parent", str(os.getpid())]
     guard += ["--stop-signal", str(int(stop_signal)), "--grace-seconds", str(grace_seconds)]
@@ -42,6 +44,7 @@ def spawn(
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=inherited,
     )
 
 

@@ -1,0 +1,111 @@
+"""The table of everything that `manage.py up` runs, in the order of its start."""
+
+import signal
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from oms.embedded.postgres import PostgresServer
+from oms.embedded.state import CHECKOUT
+from oms.embedded.supervisor import Child
+from oms.embedded.valkey import ValkeyServer
+
+WEB_PROCESSES = 2
+WEB_THREADS = 8
+SERVICES, PREPARATION, APPLICATION, DEMO = range(4)
+
+
+def manage(*arguments: str) -> list[str]:
+    """A management command of this project as a command line."""
+    return [sys.executable, str(CHECKOUT / "manage.py"), *arguments]
+
+
+def celery(*arguments: str) -> list[str]:
+    """A Celery program of this project as a command line."""
+    return [sys.executable, "-m", "celery", "--app", "oms", "--quiet", *arguments]
+
+
+def database(server: PostgresServer) -> Child:
+    """PostgreSQL; SIGINT is its fast shutdown, which ends sessions and writes a checkpoint."""
+    return Child(
+        "database",
+        server.command(),
+        stage=SERVICES,
+        account=server.state.account,
+        stop_signal=signal.SIGINT,
+        grace_seconds=60,
+    )
+
+
+def broker(server: ValkeyServer) -> Child:
+    """Valkey."""
+    return Child("broker", server.command(), stage=SERVICES, account=server.state.account)
+
+
+def preparation(signins: str, *, demo: bool) -> Child:
+    """Migrations and, on the first run, the demo world; runs to its end before anything else starts."""
+    command = manage("prepare", "--signins", signins, *(["--demo"] if demo else []))
+    return Child("prepare", command, stage=PREPARATION)
+
+
+@dataclass(frozen=True)
+class Application:
+    """What the rows of the application need to know."""
+
+    host: str
+    port: int
+    commands: Collection[str]  # names of the management commands that this installation has
+    demo_is_loaded: Callable[[], bool]
+
+    def children(self) -> list[Child]:
+        """Web, worker, relay, beat, and the people and vans of the demo world."""
+        schedule = ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler")
+        return [
+            Child("web", self._gunicorn(), stage=APPLICATION, environment=self._environment("web")),
+            Child(
+                "worker",
+                celery("worker", "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
+                stage=APPLICATION,
+                # The worker may run as root here; it accepts JSON only.
+                environment={**self._environment("worker"), "C_FORCE_ROOT": "1"},
+            ),
+            self._command("relay"),
+            Child(
+                "beat",
+                celery("beat", *schedule, "--loglevel", "WARNING"),
+                stage=APPLICATION,
+                environment=self._environment("beat"),
+            ),
+            self._demo("simulate_store"),
+            self._demo("simulate_carrier"),
+            self._demo("simulate_crew"),
+        ]
+
+    def _gunicorn(self) -> list[str]:
+        command = [sys.executable, "-m", "gunicorn", "oms.wsgi:application", "--bind", f"{self.host}:{self.port}"]
+        command += ["--workers", str(WEB_PROCESSES), "--worker-class", "gthread", "--threads", str(WEB_THREADS)]
+        command += ["--timeout", "30", "--graceful-timeout", "5", "--log-level", "warning"]
+        return [*command, "--max-requests", "2000", "--max-requests-jitter", "200"]
+
+    def _environment(self, process: str) -> dict[str, str]:
+        return {"OMS_PROCESS": process, "OMS_WEB_THREADS": str(WEB_THREADS), "OMS_DEMO": str(self.demo_is_loaded())}
+
+    def _command(self, name: str) -> Child:
+        return Child(
+            name,
+            manage(name),
+            stage=APPLICATION,
+            environment=self._environment(name),
+            enabled=lambda: name in self.commands,
+        )
+
+    def _demo(self, name: str) -> Child:
+        """Part of the demo world; it finishes by itself when the world is taken away."""
+        return Child(
+            name.removeprefix("simulate_"),
+            manage(name),
+            stage=DEMO,
+            environment=self._environment("manage"),
+            enabled=lambda: self.demo_is_loaded() and name in self.commands,
+            may_finish=True,
+        )
