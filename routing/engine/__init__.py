@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from routing.engine.cost import INDIA_RATES
+from routing.engine.counterfactual import WhyNot, why_not
+from routing.engine.filters import REASONS
+from routing.engine.plan import plan_order, plan_orders
+from routing.engine.table import expand_candidates
 from routing.engine.types import (
     FACTORS,
     Assignment,
@@ -23,6 +28,8 @@ from routing.engine.types import (
 
 __all__ = [
     "FACTORS",
+    "INDIA_RATES",
+    "REASONS",
     "Assignment",
     "CandidateResult",
     "Lane",
@@ -38,4 +45,9 @@ __all__ = [
     "SlabRate",
     "Stock",
     "Weights",
+    "WhyNot",
+    "expand_candidates",
+    "plan_order",
+    "plan_orders",
+    "why_not",
 ]

@@ -7,7 +7,7 @@ Money is integer minor units, weight is grams, distance kilometres, quantities a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -68,6 +68,10 @@ class LineInput:
     weight_grams: int = 0
     label: str = ""
 
+    def __post_init__(self) -> None:
+        if self.quantity < 0 or self.weight_grams < 0:
+            raise ValueError(f"Line {self.key}: quantity and weight cannot be negative.")
+
 
 @dataclass(frozen=True, slots=True)
 class OrderInput:
@@ -97,7 +101,10 @@ class OrderInput:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The way from a node to a destination. `zone` is the carrier's rate zone; `reason` says why it is not serviceable."""
+    """The way from a node to a destination.
+
+    `zone` is the carrier's rate zone; `reason` says in a sentence why the destination is not serviceable.
+    """
 
     serviceable: bool
     zone: str = ""
@@ -130,6 +137,13 @@ class RateTable:
     zones: Mapping[str, SlabRate]
     cod_minor: int = 0
 
+    def __post_init__(self) -> None:
+        for zone, (first_grams, first_minor, further_grams, further_minor) in self.zones.items():
+            if first_grams <= 0 or further_grams <= 0 or first_minor < 0 or further_minor < 0:
+                raise ValueError(f"Zone {zone!r}: slabs must weigh something and prices cannot be negative.")
+        if self.cod_minor < 0:
+            raise ValueError("The cash-on-delivery charge cannot be negative.")
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -146,6 +160,11 @@ class Weights:
     split_minor: int = 4_000
     load_minor: int = 2_000
     priority_minor: int = 500
+
+    def __post_init__(self) -> None:
+        for part in fields(self):
+            if getattr(self, part.name) < 0:
+                raise ValueError(f"The weight {part.name} cannot be negative.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+"""Which nodes may take an order at all, before anybody looks at stock, and in which words one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from routing.engine.types import NodeInput, OrderInput, Rule
+
+#: What an order says about nodes: orders that agree in it share one gate.
+GateKey = tuple[frozenset[str], frozenset[int], int | None]
+
+REASONS: dict[Rule, str] = {
+    "not_the_pickup_store": "The customer collects this order at another store.",
+    "node_off": "The node is switched off.",
+    "rejected_before": "The node rejected this order before.",
+    "wrong_group": "The node is in none of the groups that this order allows.",
+    "does_not_ship": "The node does not ship.",
+    "over_capacity": "The node has reached its limit of orders.",
+    "no_stock": "The node has none of the items to sell.",
+    "not_serviceable": "No carrier serves this destination from the node.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The nodes that pass (`passes[index]`, and their count and indices) and the ids of those refused, by rule."""
+
+    passes: tuple[bool, ...]
+    passing: tuple[int, ...]
+    refused: tuple[tuple[Rule, tuple[int, ...]], ...]
+
+
+def gate_key(order: OrderInput) -> GateKey:
+    """The part of an order that decides its gate."""
+    return (order.allowed_groups, order.excluded_node_ids, order.pickup_node_id)
+
+
+def gate(key: GateKey, nodes: Sequence[NodeInput]) -> Gate:
+    """Test every node against the fixed rules. The first rule that refuses is the one that is told."""
+    verdicts = [first_refusal(key, node) for node in nodes]
+    refused: dict[Rule, list[int]] = {}
+    for node, rule in zip(nodes, verdicts, strict=True):
+        if rule:
+            refused.setdefault(rule, []).append(node.node_id)
+    return Gate(
+        passes=tuple(not rule for rule in verdicts),
+        passing=tuple(index for index, rule in enumerate(verdicts) if not rule),
+        refused=tuple((rule, tuple(ids)) for rule, ids in refused.items()),
+    )
+
+
+def first_refusal(key: GateKey, node: NodeInput) -> Rule:
+    """The first fixed rule that refuses this node, or "" when none does."""
+    allowed_groups, excluded, pickup = key
+    if pickup is not None and node.node_id != pickup:
+        return "not_the_pickup_store"
+    if not node.active:
+        return "node_off"
+    if node.node_id in excluded:
+        return "rejected_before"
+    if allowed_groups and not allowed_groups & node.groups:
+        return "wrong_group"
+    if pickup is None and not node.ships:
+        return "does_not_ship"
+    return ""

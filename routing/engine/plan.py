@@ -1,0 +1,216 @@
+"""Routes orders one after the other against one picture of stock and capacity, which each plan uses up in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from routing.engine.cost import Destination, DestinationKey, Terms, destination_key
+from routing.engine.explain import Trace
+from routing.engine.filters import Gate, GateKey, gate, gate_key
+from routing.engine.problem import Problem, Solution
+from routing.engine.solve import solve
+from routing.engine.types import (
+    Assignment,
+    LaneOf,
+    LineInput,
+    NodeInput,
+    OrderInput,
+    Outcome,
+    Plan,
+    Policy,
+    RateTable,
+    Stock,
+)
+
+#: A node without a limit: more orders than anybody has.
+_NO_LIMIT = 1 << 60
+_NONE: Mapping[int, int] = {}
+
+
+def plan_order(
+    order: OrderInput, nodes: Iterable[NodeInput], stock: Stock, lane: LaneOf, rates: RateTable, policy: Policy
+) -> Plan:
+    """The cheapest way to fulfill one order. See `plan_orders`."""
+    return plan_orders((order,), nodes, stock, lane, rates, policy)[0]
+
+
+def plan_orders(
+    orders: Sequence[OrderInput],
+    nodes: Iterable[NodeInput],
+    stock: Stock,
+    lane: LaneOf,
+    rates: RateTable,
+    policy: Policy,
+) -> list[Plan]:
+    """Plans in the sequence of the orders; each sees the stock, capacity and load that those before it left.
+
+    Nothing given is changed. The order of `nodes` does not matter. Together the plans never take more than `stock`
+    holds nor more orders than a node has capacity for.
+    """
+    desk = _Desk(orders, nodes, stock, lane, rates, policy)
+    return [desk.plan(order) for order in orders]
+
+
+class _Desk:
+    """The state of one call. Rows, loads and the set of full nodes are replaced when they change, never written to:
+    a plan keeps those it was made from and explains itself later."""
+
+    def __init__(
+        self,
+        orders: Sequence[OrderInput],
+        nodes: Iterable[NodeInput],
+        stock: Stock,
+        lane: LaneOf,
+        rates: RateTable,
+        policy: Policy,
+    ) -> None:
+        self.policy = policy
+        self.nodes = sorted(nodes, key=lambda node: (-node.priority, node.node_id))
+        self.ids = [node.node_id for node in self.nodes]
+        self.terms = Terms(self.nodes, lane, rates, policy.weights)
+        self.rows = _rows(orders, self.ids, stock)
+        self.room = [_NO_LIMIT if node.capacity_left is None else node.capacity_left for node in self.nodes]
+        self.full = frozenset(index for index, left in enumerate(self.room) if left <= 0)
+        self.load = [node.load for node in self.nodes]
+        self.load_minor = [self.terms.load_minor(load) for load in self.load]
+        self.gates: dict[GateKey, Gate] = {}
+        self.destinations: dict[DestinationKey, Destination] = {}
+
+    def plan(self, order: OrderInput) -> Plan:
+        """Route one order and use up what it takes."""
+        key = gate_key(order)
+        passed = self.gates.get(key)
+        if passed is None:
+            passed = self.gates[key] = gate(key, self.nodes)
+        place = destination_key(order)
+        destination = self.destinations.get(place)
+        if destination is None:
+            destination = self.destinations[place] = Destination(order, self.terms)
+        wants = _wants(order.lines)
+        rows = [self.rows.get(sku, _NONE) for sku in wants]
+        opening = self._openings(order, rows, passed, destination)
+        complete = order.must_ship_complete or not self.policy.allow_partial
+        problem = Problem(
+            [sum(line.quantity for line in lines) for lines in wants.values()],
+            [max(line.weight_grams for line in lines) for lines in wants.values()],
+            rows,
+            opening,
+            destination.fares,
+            self.policy.weights.split_minor,
+            self.policy.max_shipments,
+        )
+        solution = solve(problem, complete)
+        trace = Trace(self.policy, self.terms, order, wants, problem, passed, destination, self.load_minor, self.full)
+        plan = self._written(order, wants, solution, passed, trace)
+        self._use_up(wants, solution)
+        return plan
+
+    def _openings(
+        self, order: OrderInput, rows: Sequence[Mapping[int, int]], passed: Gate, destination: Destination
+    ) -> dict[int, int]:
+        """What a parcel costs at least from each node that may take the order and has anything of it."""
+        passes, full, base, fares = passed.passes, self.full, destination.base, destination.fares
+        load, hours = self.load_minor, order.hours_to_promise
+        opening: dict[int, int] = {}
+        for index in sorted(rows[0]) if len(rows) == 1 else sorted(set().union(*rows)):
+            if passes[index] and index not in full:
+                cost = base[index]
+                if cost < 0:
+                    cost = destination.open(index)
+                    if cost < 0:
+                        continue
+                cost += fares[index].first_minor + load[index]
+                if hours is not None:
+                    cost += destination.late_minor(index, hours)
+                opening[index] = cost
+        return opening
+
+    def _written(
+        self, order: OrderInput, wants: Mapping[int, list[LineInput]], solution: Solution, passed: Gate, trace: Trace
+    ) -> Plan:
+        assignments, backordered = self._dealt_out(wants, solution)
+        outcome: Outcome = "partial" if assignments else "unroutable"
+        return Plan(
+            order_key=order.key,
+            outcome=outcome if backordered else "routed",
+            assignments=assignments,
+            backordered=backordered,
+            cost_minor=solution.cost,
+            lower_bound_minor=solution.lower_bound,
+            optimal=solution.optimal,
+            nodes_examined=trace.nodes_examined,
+            explanation=trace,
+        )
+
+    def _dealt_out(
+        self, wants: Mapping[int, list[LineInput]], solution: Solution
+    ) -> tuple[tuple[Assignment, ...], tuple[tuple[int, int], ...]]:
+        """Give the units of the parcels to the lines that want them, and what is left to the backorders."""
+        assignments: list[Assignment] = []
+        backordered: list[tuple[int, int]] = []
+        for want, (sku, lines) in enumerate(wants.items()):
+            supply = [[self.ids[parcel.at], parcel.units[want]] for parcel in solution.parcels]
+            for line in lines:
+                left = line.quantity
+                for source in supply:
+                    taken = min(left, source[1])
+                    if taken:
+                        assignments.append(Assignment(line.key, sku, source[0], taken))
+                        source[1] -= taken
+                        left -= taken
+                if left:
+                    backordered.append((line.key, left))
+        return tuple(assignments), tuple(backordered)
+
+    def _use_up(self, wants: Iterable[int], solution: Solution) -> None:
+        """Take the parcels out of the stock, and an order out of the capacity of each node that ships."""
+        for index, units in solution.parcels:
+            for sku, taken in zip(wants, units, strict=True):
+                if taken:
+                    row = dict(self.rows[sku])
+                    row[index] -= taken
+                    if not row[index]:
+                        del row[index]
+                    self.rows[sku] = row
+            if self.room[index] < _NO_LIMIT:
+                self._occupy(index)
+
+    def _occupy(self, index: int) -> None:
+        """One order more at a node with a limit: its load grows by one part of what is left of it."""
+        left = self.room[index]
+        self.room[index] = left - 1
+        if left == 1:
+            self.full |= {index}
+        self.load[index] = min(1.0, self.load[index] + (1.0 - self.load[index]) / left)
+        self.load_minor = list(self.load_minor)
+        self.load_minor[index] = self.terms.load_minor(self.load[index])
+
+
+def _wants(lines: Iterable[LineInput]) -> dict[int, list[LineInput]]:
+    """The lines that want anything, by SKU in the order of the lines."""
+    wants: dict[int, list[LineInput]] = {}
+    for line in lines:
+        if line.quantity:
+            wants.setdefault(line.sku_id, []).append(line)
+    return wants
+
+
+def _rows(orders: Iterable[OrderInput], ids: Sequence[int], stock: Stock) -> dict[int, Mapping[int, int]]:
+    """For every SKU asked for, what each node index has of it; only positive numbers.
+
+    Reads the whole stock when it is small, and only the pairs that can matter when it is not.
+    """
+    skus = {line.sku_id for order in orders for line in order.lines}
+    rows: dict[int, dict[int, int]] = {sku: {} for sku in skus}
+    if len(stock) <= len(skus) * len(ids):
+        place = {node_id: index for index, node_id in enumerate(ids)}
+        for (sku, node_id), have in stock.items():
+            if have > 0 and sku in rows and node_id in place:
+                rows[sku][place[node_id]] = have
+        return dict(rows)
+    for sku, row in rows.items():
+        for index, node_id in enumerate(ids):
+            have = stock.get((sku, node_id), 0)
+            if have > 0:
+                row[index] = have
+    return dict(rows)
