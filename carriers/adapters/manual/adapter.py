@@ -59,7 +59,7 @@ class ManualAdapter:
         ]
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
-        """Give the parcel an AWB: the typed one, else the prefix and our reference. The same call gives the same AWB."""
+        """Give the parcel an AWB: the typed one, else prefix and reference. The same call gives the same AWB."""
         typed = str(config.settings.get("awb", ""))
         prefix = str(config.settings.get("awb_prefix", "M"))
         try:

@@ -54,7 +54,7 @@ class AwbRange:
 def clean_awb(text: str) -> str:
     """An AWB as typed in: upper case, without blanks. Raises `BadAwb` unless it is letters, digits and dashes."""
     awb = "".join(text.split()).upper()
-    if not re.fullmatch(r"[A-Z0-9][A-Z0-9-]{2,%d}" % (MAX_AWB - 1), awb):
+    if not re.fullmatch(rf"[A-Z0-9][A-Z0-9-]{{2,{MAX_AWB - 1}}}", awb):
         raise BadAwb(f"An AWB is 3 to {MAX_AWB} letters, digits or dashes; {text!r} is not.", field="awb")
     return awb
 

@@ -143,7 +143,7 @@ class ShiprocketAdapter:
         return _pdf(client.download(url, what="Manifest"), "manifest")
 
     def read_webhook(self, config: CarrierConfig, headers: Mapping[str, str], body: bytes) -> TrackingUpdate | None:
-        """Check the `x-api-key` header against `secrets["webhook_token"]`, then parse; None for a call without an AWB."""
+        """Check `x-api-key` against `secrets["webhook_token"]`, then parse; None for a call without an AWB."""
         given = next((value for name, value in headers.items() if name.lower() == "x-api-key"), "")
         expected = config.secrets.get("webhook_token", "")
         if not expected or not hmac.compare_digest(given.encode(), expected.encode()):

@@ -173,13 +173,18 @@ class Client:
             raise UnknownOutcome(f"{what}: {error}") from error
 
 
+_NEVER_SENT = (
+    NewConnectionError,
+    ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+    requests.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+)
+
+
 def never_sent(error: BaseException) -> bool:
     """Whether a failed call surely never reached the other side: no connection, or a certificate that was refused."""
-    return any(
-        isinstance(cause, NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
-        or isinstance(cause, requests.ConnectTimeout | requests.exceptions.InvalidURL)
-        for cause in _causes(error)
-    )
+    return any(isinstance(cause, _NEVER_SENT) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -1,9 +1,10 @@
 """Shiprocket's status numbers. There are two number spaces, and the same number means different things in them.
 
 The *shipment* space numbers what a parcel does: `shipment_status_id` and `sr-status` of a webhook,
-`tracking_data.shipment_status` and `sr-status` of a tracking reply. The *order* space numbers what the order in the panel
-does: `current_status_id` of a webhook, `status_code` of an order. 20 is PICKUP EXCEPTION in the first and IN TRANSIT in
-the second. Names are as Shiprocket writes them; a number or name that is not listed means UNKNOWN, which moves nothing.
+`tracking_data.shipment_status` and `sr-status` of a tracking reply. The *order* space numbers what the order in the
+panel does: `current_status_id` of a webhook, `status_code` of an order. 20 is PICKUP EXCEPTION in the first and IN
+TRANSIT in the second. Names are as Shiprocket writes them; a number or name that is not listed means UNKNOWN, which
+moves nothing.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ ORDER_STATUS: Mapping[int, tuple[str, M]] = {
     90: ("REACHED BACK AT SELLER CITY", M.RTO_IN_TRANSIT),
 }
 
-_BY_NAME = {name: milestone for name, milestone in (*ORDER_STATUS.values(), *SHIPMENT_STATUS.values())} | {
+_BY_NAME = dict((*ORDER_STATUS.values(), *SHIPMENT_STATUS.values())) | {
     "CANCELLED": M.CANCELLED,
     "PICKUP GENERATED": M.PICKUP_SCHEDULED,
     "RTO": M.RTO_INITIATED,
