@@ -1,0 +1,48 @@
+"""What happens to orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oms.core.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCaptured(Event):
+    """An order came in and is stored, with its holds."""
+
+    order_id: int
+    number: str
+    channel_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderHeld(Event):
+    """The first hold of an order was placed: its work may not go on to a node."""
+
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReleased(Event):
+    """The last open hold of an order was cleared."""
+
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled(Event):
+    """Units of an order were cancelled; `whole` says that nothing of it is left to fulfill."""
+
+    order_id: int
+    number: str
+    units: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanged(Event):
+    """The shipping address was edited; a change of postcode may call for another node."""
+
+    order_id: int
+    postcode_changed: bool

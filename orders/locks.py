@@ -1,0 +1,31 @@
+"""The only place where order rows are locked, always in key order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oms.core.errors import NotFound
+from orders.models import Order, OrderLine
+
+
+def lock_orders(order_ids: Iterable[int]) -> dict[int, Order]:
+    """The orders, locked until the transaction ends, by id. Missing ids are left out."""
+    rows = Order.objects.select_for_update(no_key=True).filter(pk__in=list(order_ids)).order_by("pk")
+    return {order.pk: order for order in rows}
+
+
+def lock_order(order_id: int) -> Order:
+    """One order, locked. Raises NotFound."""
+    order = lock_orders([order_id]).get(order_id)
+    if order is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return order
+
+
+def lock_lines(order_ids: Iterable[int]) -> list[OrderLine]:
+    """The lines of the orders, locked, by order and position. Lock the orders first."""
+    return list(
+        OrderLine.objects.select_for_update(no_key=True, of=("self",))
+        .filter(order_id__in=list(order_ids))
+        .order_by("order_id", "id")
+    )

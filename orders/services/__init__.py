@@ -1,0 +1,27 @@
+"""Every write to orders."""
+
+from orders.services.capture import Captured, capture_orders
+from orders.services.edits import add_note, edit_address, mark_seen, record_payment, set_tags
+from orders.services.holds import BulkResult, hold_orders, place_hold, release_hold, release_orders
+from orders.services.timeline import TimelineEntry, record
+from orders.services.units import UnitMove, move_units, refresh_stages
+
+__all__ = [
+    "BulkResult",
+    "Captured",
+    "TimelineEntry",
+    "UnitMove",
+    "add_note",
+    "capture_orders",
+    "edit_address",
+    "hold_orders",
+    "mark_seen",
+    "move_units",
+    "place_hold",
+    "record",
+    "record_payment",
+    "refresh_stages",
+    "release_hold",
+    "release_orders",
+    "set_tags",
+]

@@ -1,0 +1,127 @@
+"""Small changes to an order that a person or the channel makes after capture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, DomainError
+from oms.core.outbox import publish
+from oms.core.places import normalise_postcode
+from oms.core.values import Address
+from orders.errors import CannotEdit
+from orders.events import AddressChanged
+from orders.locks import lock_order
+from orders.models import Order, Payment, PaymentState
+from orders.services.timeline import TimelineEntry, record
+
+#: Stages in which the parcel has no label yet, so that the address may still change.
+ADDRESS_EDITABLE = frozenset({"captured", "backordered", "routed", "released", "picked"})
+
+
+def edit_address(*, order_id: int, address: Address, actor: str, version: int | None = None) -> None:
+    """Change where an order goes. Publishes AddressChanged.
+
+    `version` is the order's version that the caller saw: Conflict when somebody changed the order since. Raises
+    CannotEdit once the parcel is packed, DomainError for a postcode that its country does not have.
+    """
+    postcode = normalise_postcode(address.country, address.postcode)
+    if postcode is None:
+        raise DomainError(f"{address.postcode!r} is not a postcode of {address.country}.", field="postcode")
+
+    def work() -> None:
+        order = lock_order(order_id)
+        if version is not None and order.version != version:
+            raise Conflict(f"{order.number} was changed by someone else. Look at it again, then save.")
+        if order.stage not in ADDRESS_EDITABLE:
+            raise CannotEdit(f"{order.number} is {order.get_stage_display().lower()}: its address can no longer change.")
+        before = order.shipping_address
+        if before == address:
+            return
+        Order.objects.filter(pk=order.pk).update(
+            ship_to=address.as_json(), ship_postcode=postcode, ship_city=address.city,
+            ship_region=address.region, ship_country=address.country,
+        )  # fmt: skip
+        data = {"before": before.as_json(), "after": address.as_json()}
+        record([TimelineEntry(order_id=order.pk, kind="address_changed", actor=actor, data=data,
+                              message=f"Address changed from {before.city} {before.postcode} to "
+                                      f"{address.city} {postcode}.")])  # fmt: skip
+        publish([AddressChanged(order_id=order.pk, postcode_changed=postcode != order.ship_postcode)])
+
+    run_atomic(work)
+
+
+def add_note(*, order_id: int, text: str, actor: str) -> None:
+    """Put a note of a person on the timeline. Raises DomainError for an empty one."""
+    text = text.strip()
+    if not text:
+        raise DomainError("The note is empty.", field="text")
+    record([TimelineEntry(order_id=order_id, kind="note", message=text, actor=actor)])
+
+
+def set_tags(*, order_id: int, tags: Sequence[str], actor: str) -> None:
+    """Replace the tags of an order."""
+    clean = sorted({tag.strip().lower()[:40] for tag in tags if tag.strip()})
+
+    def work() -> None:
+        order = lock_order(order_id)
+        if order.tags == clean:
+            return
+        Order.objects.filter(pk=order.pk).update(tags=clean)
+        message = f"Tags: {', '.join(clean)}." if clean else "Tags removed."
+        record([TimelineEntry(order_id=order.pk, kind="tagged", message=message, actor=actor)])
+
+    run_atomic(work)
+
+
+def record_payment(
+    *,
+    order_id: int,
+    state: str,
+    actor: str,
+    captured_minor: int | None = None,
+    refunded_minor: int | None = None,
+    gateway: str = "",
+    reference: str = "",
+) -> None:
+    """Store what the channel or gateway says of the money now. The same news again changes nothing.
+
+    Raises DomainError for amounts that cannot be: more refunded than captured, more captured than agreed.
+    """
+    if state not in PaymentState.values:
+        raise DomainError(f"{state!r} is not a payment state.", field="state")
+
+    def work() -> None:
+        order = lock_order(order_id)
+        payment = Payment.objects.select_for_update().get(order=order)
+        captured = payment.captured_minor if captured_minor is None else captured_minor
+        refunded = payment.refunded_minor if refunded_minor is None else refunded_minor
+        if not 0 <= refunded <= captured <= payment.amount_minor:
+            raise DomainError(
+                f"{order.number}: {refunded} refunded of {captured} captured of {payment.amount_minor} cannot be.",
+                field="captured_minor",
+            )
+        before = (payment.state, payment.captured_minor, payment.refunded_minor)
+        if before == (state, captured, refunded):
+            return
+        Payment.objects.filter(pk=payment.pk).update(
+            state=state, captured_minor=captured, refunded_minor=refunded,
+            gateway=gateway or payment.gateway, reference=reference or payment.reference,
+            refund_due_minor=max(0, payment.refund_due_minor - (refunded - payment.refunded_minor)),
+        )  # fmt: skip
+        message = f"Payment {PaymentState(state).label.lower()}."
+        data = {"captured_minor": captured, "refunded_minor": refunded}
+        record([TimelineEntry(order_id=order.pk, kind="payment", message=message, actor=actor, data=data)])
+
+    run_atomic(work)
+
+
+def mark_seen(*, order_id: int, external_updated_at: datetime) -> bool:
+    """Note the channel's own version of an order. False when what we hold is as new or newer: stale news."""
+    updated = (
+        Order.objects.filter(pk=order_id)
+        .exclude(external_updated_at__gte=external_updated_at)
+        .update(external_updated_at=external_updated_at)
+    )
+    return updated == 1
