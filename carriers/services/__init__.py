@@ -1,0 +1,24 @@
+"""Every write of this room. Calls to carriers are made here and never inside a transaction."""
+
+from carriers.services.accounts import account_config
+from carriers.services.bookings import book
+from carriers.services.cancellation import cancel_booking
+from carriers.services.labels import make_label
+from carriers.services.pickups import schedule_pickups
+from carriers.services.quotes import Quote, choose
+from carriers.services.settlement import settle_unknown
+from carriers.services.tracking import answer_ndr, poll_tracking, record_scans
+
+__all__ = [
+    "Quote",
+    "account_config",
+    "answer_ndr",
+    "book",
+    "cancel_booking",
+    "choose",
+    "make_label",
+    "poll_tracking",
+    "record_scans",
+    "schedule_pickups",
+    "settle_unknown",
+]
