@@ -18,7 +18,7 @@ class UnitMove:
     """`quantity` units of one line leave one bucket for another.
 
     "delivered" and "returned" lie within "shipped": a move from "shipped" to "delivered" marks shipped units as
-    delivered, one from "delivered" to "returned" marks them as returned.
+    delivered, one from "delivered" (or from "shipped", for a parcel that came back) to "returned" as returned.
     """
 
     line_id: int
@@ -76,7 +76,7 @@ def _deltas(moves: Sequence[UnitMove]) -> dict[int, dict[str, int]]:
             continue
         delta = deltas[move.line_id]
         # Delivered and returned units stay within the shipped ones, so nothing leaves "shipped" for them.
-        if not (move.from_bucket == "shipped" and move.to_bucket == "delivered"):
+        if not (move.from_bucket == "shipped" and move.to_bucket in {"delivered", "returned"}):
             delta[move.from_bucket] -= move.quantity
         delta[move.to_bucket] += move.quantity
     return {line_id: deltas[line_id] for line_id in sorted(deltas)}

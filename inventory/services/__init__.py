@@ -1,0 +1,48 @@
+"""Every write to SKUs, nodes and stock."""
+
+from inventory.services.nodes import switch_node
+from inventory.services.posting import Posting, post
+from inventory.services.reservations import (
+    Claim,
+    Consume,
+    Release,
+    consume_reservations,
+    release_reservations,
+    reserve,
+)
+from inventory.services.stock import (
+    ADJUSTMENTS,
+    AdjustmentEffect,
+    OpeningRow,
+    StockLine,
+    adjust,
+    announce,
+    count,
+    move,
+    receive,
+    set_opening_stock,
+    set_safety_stock,
+)
+
+__all__ = [
+    "ADJUSTMENTS",
+    "AdjustmentEffect",
+    "Claim",
+    "Consume",
+    "OpeningRow",
+    "Posting",
+    "Release",
+    "StockLine",
+    "adjust",
+    "announce",
+    "consume_reservations",
+    "count",
+    "move",
+    "post",
+    "receive",
+    "release_reservations",
+    "reserve",
+    "set_opening_stock",
+    "set_safety_stock",
+    "switch_node",
+]

@@ -1,0 +1,171 @@
+"""Reservations: claimed, released and consumed, each with its posting, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from inventory.errors import NotEnoughStock
+from inventory.locks import lock_open_reservations
+from inventory.models import Bucket, Reservation, ReservationState, StockMovementReason
+from inventory.services.posting import Posting, post
+from oms.core.db import execute, fetch_all, run_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`quantity` units of a SKU at a node for one order line. `uid` is the reservation's own id, made beforehand."""
+
+    uid: UUID
+    line_uid: UUID
+    order_id: int
+    reference: str
+    sku_id: int
+    node_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give back `quantity` units of the open reservation of a line at a node."""
+
+    line_uid: UUID
+    node_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Consume:
+    """The reserved units went into a parcel. `op_key` names the packing."""
+
+    line_uid: UUID
+    node_id: int
+    quantity: int
+    op_key: str
+
+
+# One round trip: lock the levels in key order, add up the claims per level in the order they came, refuse whole orders
+# that do not fit, write the rest. The ledger's trigger then raises `reserved`, and its CHECK is the backstop.
+_RESERVE = """
+WITH claim AS MATERIALIZED (
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[])
+        WITH ORDINALITY AS c(uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord)
+),
+locked AS MATERIALIZED (
+    SELECT sku_id, node_id, on_hand - reserved - safety_stock AS atp FROM inventory_stocklevel
+    WHERE (sku_id, node_id) IN (SELECT sku_id, node_id FROM claim)
+    ORDER BY sku_id, node_id FOR NO KEY UPDATE
+),
+running AS (
+    SELECT claim.order_id, locked.atp,
+        sum(claim.quantity) OVER (PARTITION BY claim.sku_id, claim.node_id ORDER BY claim.ord) AS total
+    FROM claim LEFT JOIN locked USING (sku_id, node_id)
+),
+refused AS MATERIALIZED (SELECT DISTINCT order_id FROM running WHERE atp IS NULL OR total > atp),
+granted AS MATERIALIZED (SELECT * FROM claim WHERE order_id NOT IN (SELECT order_id FROM refused)),
+reserved AS (
+    INSERT INTO inventory_reservation
+        (uid, line_uid, order_id, reference, sku_id, node_id, state, quantity, open_quantity)
+    SELECT uid, line_uid, order_id, reference, sku_id, node_id, 'hard', quantity, quantity FROM granted
+),
+posted AS (
+    INSERT INTO inventory_stockmovement
+        (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, actor)
+    SELECT 'reserve/' || uid, 1, sku_id, node_id, 'demand', 'reserved', quantity, 'reserve', reference, %s
+    FROM granted ORDER BY sku_id, node_id
+)
+SELECT order_id FROM refused
+"""
+
+
+def reserve(claims: Sequence[Claim], *, actor: str) -> set[int]:
+    """Reserve for whole orders: every claim of an order or none. Returns the ids of the orders that did not fit.
+
+    Claims compete in the order they are given. Must run in the transaction that records why.
+    """
+    if not claims:
+        return set()
+    columns = (
+        [c.uid for c in claims], [c.line_uid for c in claims], [c.order_id for c in claims],
+        [c.reference for c in claims], [c.sku_id for c in claims], [c.node_id for c in claims],
+        [c.quantity for c in claims], actor,
+    )  # fmt: skip
+    return {row[0] for row in fetch_all(_RESERVE, columns)}
+
+
+_TAKE = """
+UPDATE inventory_reservation r SET
+    open_quantity = r.open_quantity - t.quantity,
+    consumed_quantity = r.consumed_quantity + CASE WHEN %s = 'consumed' THEN t.quantity ELSE 0 END,
+    released_quantity = r.released_quantity + CASE WHEN %s = 'consumed' THEN 0 ELSE t.quantity END,
+    state = CASE WHEN r.open_quantity > t.quantity THEN r.state ELSE %s END,
+    closed_at = CASE WHEN r.open_quantity > t.quantity THEN NULL ELSE now() END
+FROM unnest(%s::bigint[], %s::int[]) AS t(id, quantity)
+WHERE r.id = t.id AND r.open_quantity >= t.quantity
+RETURNING r.id
+"""
+
+
+def release_reservations(*, requests: Sequence[Release], actor: str, reason: str = "") -> int:
+    """Give units back to ATP; the number of units released. What is no longer open is left alone."""
+
+    def work() -> int:
+        taken = _take(((r.line_uid, r.node_id, r.quantity) for r in requests), ReservationState.RELEASED, strict=False)
+        post([
+            Posting(
+                op_key=f"release/{row.uid}/{row.released_quantity + quantity}", sku_id=row.sku_id, node_id=row.node_id,
+                from_bucket=Bucket.RESERVED, to_bucket=Bucket.DEMAND, quantity=quantity,
+                reason=StockMovementReason.RELEASE, reference=row.reference, note=reason[:200], actor=actor,
+            )
+            for row, quantity in taken
+        ])  # fmt: skip
+        return sum(quantity for _, quantity in taken)
+
+    return run_atomic(work)
+
+
+def consume_reservations(*, requests: Sequence[Consume], actor: str) -> None:
+    """Reserved units go into parcels: on hand to packed, and the claim on them ends.
+
+    Raises NotEnoughStock when a line no longer has so many units reserved there.
+    """
+    keys = {(r.line_uid, r.node_id): r.op_key for r in requests}
+
+    def work() -> None:
+        taken = _take(((r.line_uid, r.node_id, r.quantity) for r in requests), ReservationState.CONSUMED, strict=True)
+        postings: list[Posting] = []
+        for row, quantity in taken:
+            op_key = f"{keys[row.line_uid, row.node_id]}/{row.pk}"
+            for leg, (source, target) in enumerate(
+                ((Bucket.RESERVED, Bucket.DEMAND), (Bucket.ON_HAND, Bucket.PACKED)), start=1
+            ):
+                postings.append(
+                    Posting(
+                        op_key=op_key, leg=leg, sku_id=row.sku_id, node_id=row.node_id, from_bucket=source,
+                        to_bucket=target, quantity=quantity, reason=StockMovementReason.PACK,
+                        reference=row.reference, actor=actor,
+                    )  # fmt: skip
+                )
+        post(postings)
+
+    run_atomic(work)
+
+
+def _take(
+    wanted: Iterable[tuple[UUID, int, int]], state: ReservationState, *, strict: bool
+) -> list[tuple[Reservation, int]]:
+    """Take units out of open reservations; each reservation as it was before, with the units taken."""
+    requests = [(line_uid, node_id, quantity) for line_uid, node_id, quantity in wanted if quantity > 0]
+    locked = lock_open_reservations((line_uid, node_id) for line_uid, node_id, _ in requests)
+    taken: list[tuple[Reservation, int]] = []
+    for line_uid, node_id, quantity in requests:
+        row = locked.get((line_uid, node_id))
+        there = row.open_quantity if row is not None else 0
+        if strict and there < quantity:
+            raise NotEnoughStock(f"Only {there} of {quantity} units are still reserved for this line.")
+        if row is not None:
+            taken.append((row, min(there, quantity)))
+    if taken:
+        execute(_TAKE, [state, state, state, [row.pk for row, _ in taken], [quantity for _, quantity in taken]])
+    return taken
