@@ -23,9 +23,7 @@ def point_at_embedded_services(environment: MutableMapping[str, str]) -> None:
     What the environment names already stays as it is. Without the wheels, as in production, nothing is filled in and
     the settings ask for what is missing. Raises EmbeddedError when the machine cannot run the services.
     """
-    if not are_installed() or all(
-        is_set(environment, name) for name in ("DATABASE_URL", "REDIS_URL", "OMS_SECRET_KEY")
-    ):
+    if not are_installed() or all(is_set(environment, name) for name in NEEDED):
         return
     state = state_directory(environment)
     state.create()

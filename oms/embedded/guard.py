@@ -27,6 +27,7 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
 CANNOT_START = 127  # what a shell answers for a program that it cannot run
+REMOVE_SECONDS = 10.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WATCHED = {*STOP_SIGNALS, signal.SIGQUIT, signal.SIGCHLD}
 
@@ -132,6 +133,7 @@ def start(order: Order) -> subprocess.Popen[bytes]:
 
 def watch(order: Order) -> int:
     """Run the program to its end and return its exit code."""
+    # `spawn` has blocked them already, so that a stop that comes before this line waits instead of killing the guard.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -164,6 +166,14 @@ def wait(program: int, order: Order) -> int:
             return ended[program]
 
 
+def remove(directory: Path) -> None:
+    """Delete a directory in which programs of other guards may be ending at this moment."""
+    deadline = time.monotonic() + REMOVE_SECONDS
+    while directory.exists() and time.monotonic() < deadline:
+        shutil.rmtree(directory, ignore_errors=True)
+        time.sleep(0.01)
+
+
 def read_order(arguments: list[str]) -> Order:
     """Parse the command line written by `oms.embedded.processes`."""
     parser = argparse.ArgumentParser(prog="guard")
@@ -184,7 +194,7 @@ def main() -> int:
         return watch(order)
     finally:
         if order.remove is not None:
-            shutil.rmtree(order.remove, ignore_errors=True)
+            remove(order.remove)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from oms.embedded.accounts import Account
 
 GUARD = Path(__file__).with_name("guard.py")
+HANDLED_BY_GUARD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
 
 
 def spawn(
@@ -37,15 +38,20 @@ def spawn(
         guard += ["--user", str(account.user_id), "--group", str(account.group_id)]
     if remove is not None:
         guard += ["--remove", str(remove)]
-    return subprocess.Popen(
-        [*guard, "--", *command],
-        env=dict(os.environ if environment is None else environment),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=None if output is None else subprocess.STDOUT,
-        start_new_session=True,
-        pass_fds=inherited,
-    )
+    # The guard inherits the mask: a stop that comes while it starts has to wait until it can be handled.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_BY_GUARD)
+    try:
+        return subprocess.Popen(
+            [*guard, "--", *command],
+            env=dict(os.environ if environment is None else environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=inherited,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def stop(guard: subprocess.Popen[bytes]) -> int:

@@ -40,11 +40,17 @@ class ThrowawayServices:
         """The variables that point the settings at these services."""
         return {"DATABASE_URL": self.postgres.url, "REDIS_URL": self.valkey.url}
 
+    def wait_until_ready(self) -> None:
+        """Return once both answer. Raises EmbeddedError when one has ended, or a minute is over."""
+        deadline = time.monotonic() + START_SECONDS
+        while not (self.postgres.answers() and self.valkey.answers()):
+            if time.monotonic() > deadline or any(guard.poll() is not None for guard in self.guards):
+                raise EmbeddedError("The throw-away PostgreSQL and Valkey did not start; their messages are above.")
+            time.sleep(0.02)
+
     def stop(self) -> None:
-        """End both; the guard of PostgreSQL then deletes the directory."""
-        for guard in self.guards:
-            guard.terminate()
-        for guard in self.guards:
+        """End both, PostgreSQL first; the guard of Valkey then deletes the directory."""
+        for guard in reversed(self.guards):
             stop(guard)
 
 
@@ -66,20 +72,18 @@ def start_services() -> ThrowawayServices:
     programs = find_programs(state)
     postgres = PostgresServer(state, programs, throwaway=True)
     valkey = ValkeyServer(state, programs, throwaway=True)
-    postgres.ensure_data()
     valkey.ensure_data()
-    guards = [
+    # Valkey starts first, since its guard also removes the directory: even a kill during initdb leaves nothing.
+    services = ThrowawayServices(postgres, valkey, [])
+    services.guards.append(spawn(valkey.command(), account=state.account, grace_seconds=2, remove=state.root))
+    try:
+        postgres.ensure_data()
         # SIGQUIT is PostgreSQL's immediate shutdown: nothing here is worth a checkpoint.
-        spawn(postgres.command(), account=state.account, stop_signal=signal.SIGQUIT, remove=state.root),
-        spawn(valkey.command(), account=state.account, grace_seconds=2),
-    ]
-    services = ThrowawayServices(postgres, valkey, guards)
-    deadline = time.monotonic() + START_SECONDS
-    while not (postgres.answers() and valkey.answers()):
-        if time.monotonic() > deadline or any(guard.poll() is not None for guard in guards):
-            services.stop()
-            raise EmbeddedError("The throw-away PostgreSQL and Valkey did not start; their messages are above.")
-        time.sleep(0.02)
+        services.guards.append(spawn(postgres.command(), account=state.account, stop_signal=signal.SIGQUIT))
+        services.wait_until_ready()
+    except BaseException:
+        services.stop()
+        raise
     return services
 
 

@@ -20,10 +20,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the steps; an error in any of them ends the start."""
-        call_command("migrate", interactive=False, verbosity=1, stdout=self.stdout)
+        self.stdout.write("Bringing the database up to date ...")
+        call_command("migrate", interactive=False, verbosity=0)
         commands = get_commands()
         if options["demo"] and "load_demo" in commands:
-            call_command("load_demo", "--if-empty", stdout=self.stdout)
+            call_command("load_demo", "--if-empty")
         signins = io.StringIO()
         if "demo_signins" in commands:
             call_command("demo_signins", stdout=signins)

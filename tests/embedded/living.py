@@ -1,0 +1,28 @@
+"""Find the processes that a test has started, however far they have wandered."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def living(mark: str) -> dict[int, str]:
+    """Living processes that inherited OMS_TEST_MARK=`mark`, except this one: id -> command line."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or entry.resolve() == Path("/proc/self").resolve():
+            continue
+        try:
+            # A zombie has neither; it is dead, only not yet buried.
+            if f"OMS_TEST_MARK={mark}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 20.0) -> None:
+    """Wait for a condition of other processes; fail with a sentence that names it."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
+        time.sleep(0.02)
