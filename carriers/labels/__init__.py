@@ -1,0 +1,33 @@
+"""Paper: shipping labels (PDF, ZPL), hand-over manifests, pick lists, packing slips. Data in, bytes out, no clock."""
+
+from carriers.labels.manifest import manifest_pdf
+from carriers.labels.shipping_label import shipping_label_pdf, shipping_labels_pdf
+from carriers.labels.slips import packing_slip_pdf, pick_list_pdf
+from carriers.labels.values import (
+    LabelData,
+    LabelItem,
+    ManifestData,
+    ManifestRow,
+    PackingRow,
+    PackingSlipData,
+    PickListData,
+    PickRow,
+)
+from carriers.labels.zpl import shipping_label_zpl
+
+__all__ = [
+    "LabelData",
+    "LabelItem",
+    "ManifestData",
+    "ManifestRow",
+    "PackingRow",
+    "PackingSlipData",
+    "PickListData",
+    "PickRow",
+    "manifest_pdf",
+    "packing_slip_pdf",
+    "pick_list_pdf",
+    "shipping_label_pdf",
+    "shipping_label_zpl",
+    "shipping_labels_pdf",
+]

@@ -1,0 +1,131 @@
+"""What the papers of a parcel say. Weights are grams, lengths millimetres, money minor units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from oms.core.values import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelItem:
+    """One line of content."""
+
+    name: str
+    quantity: int
+    sku_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelData:
+    """Everything on a shipping label. `created_at` is also the document's date: the same data gives the same bytes.
+
+    `routing_code` is the carrier's sorting code; without one the label shows the PIN code's first three digits.
+    `return_to` is where it goes back to when that is not `ship_from`.
+    """
+
+    awb: str
+    courier_name: str
+    order_number: str
+    ship_from: Address
+    ship_to: Address
+    weight_grams: int
+    created_at: datetime
+    cod_minor: int = 0
+    currency: str = "INR"
+    tracking_url: str = ""
+    routing_code: str = ""
+    service_name: str = ""
+    invoice_number: str = ""
+    declared_value_minor: int = 0
+    length_mm: int = 0
+    width_mm: int = 0
+    height_mm: int = 0
+    parcel_number: int = 1
+    parcel_count: int = 1
+    items: tuple[LabelItem, ...] = ()
+    return_to: Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """One parcel of a hand-over."""
+
+    awb: str
+    order_number: str
+    ship_to_name: str
+    ship_to_city: str
+    ship_to_postcode: str
+    weight_grams: int
+    cod_minor: int = 0
+    pieces: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestData:
+    """A hand-over of parcels from one node to one courier."""
+
+    number: str
+    courier_name: str
+    node_name: str
+    node_lines: tuple[str, ...]
+    created_at: datetime
+    rows: tuple[ManifestRow, ...]
+    currency: str = "INR"
+    vehicle: str = ""
+    pickup_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickRow:
+    """Take `quantity` of a SKU from one bin; `orders` names the orders or totes that it is for."""
+
+    bin_code: str
+    sku_code: str
+    name: str
+    quantity: int
+    barcode: str = ""
+    orders: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickListData:
+    """A walk through one node. Rows are printed in the order given: the walk's order."""
+
+    number: str
+    node_name: str
+    created_at: datetime
+    rows: tuple[PickRow, ...]
+    picker_name: str = ""
+    due_at_text: str = ""
+    order_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackingRow:
+    """One SKU of an order: what was ordered and what lies in this parcel."""
+
+    sku_code: str
+    name: str
+    ordered: int
+    packed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackingSlipData:
+    """The paper in the box. It names no prices: a parcel can be a gift."""
+
+    order_number: str
+    order_date: date
+    created_at: datetime
+    seller_name: str
+    ship_from: Address
+    ship_to: Address
+    rows: tuple[PackingRow, ...]
+    awb: str = ""
+    courier_name: str = ""
+    parcel_number: int = 1
+    parcel_count: int = 1
+    note: str = ""
+    returns_text: str = ""
