@@ -6,14 +6,20 @@ from pathlib import Path
 
 
 def living(mark: str) -> dict[int, str]:
-    """Living processes that inherited OMS_TEST_MARK=`mark`, except this one: id -> command line."""
+    """Living processes that inherited OMS_TEST_MARK=`mark`, except this one: id -> command line.
+
+    PostgreSQL writes its process titles over its environment but works in its data directory, so a mark that is the
+    path of the state directory finds it too.
+    """
+    variable = f"OMS_TEST_MARK={mark}".encode()
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or entry.resolve() == Path("/proc/self").resolve():
             continue
         try:
             # A zombie has neither; it is dead, only not yet buried.
-            if f"OMS_TEST_MARK={mark}".encode() in (entry / "environ").read_bytes().split(b"\0"):
+            inherited = variable in (entry / "environ").read_bytes().split(b"\0")
+            if inherited or (entry / "cwd").readlink().is_relative_to(mark):
                 found[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except (OSError, ValueError):
             continue
