@@ -11,11 +11,9 @@ from typing import Any
 from oms.core.db import fetch_dicts, run_atomic
 from oms.core.errors import DomainError
 from oms.core.ids import uuid7
-from oms.core.outbox import publish
 from oms.core.places import normalise_postcode
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
 from orders.canonical import CanonicalLine, CanonicalOrder
-from orders.events import OrderCaptured
 from orders.models import SalesChannel
 from orders.services.capture_sql import ALREADY, CAPTURE
 from orders.status import LineQuantities, derive_stage
@@ -63,19 +61,12 @@ def _capture(
     extra_holds: Mapping[str, Sequence[WantedHold]],
 ) -> list[Captured]:
     rows = [_order_row(channel, order, extra_holds.get(order.external_id, ()), actor) for order in unique.values()]
-    stored = fetch_dicts(CAPTURE, {"channel": channel.pk, "orders": json.dumps(rows), "actor": actor})
+    stored = fetch_dicts(CAPTURE, {"channel": channel.pk, "channel_code": channel.code, "orders": json.dumps(rows), "actor": actor})
     by_external = {row["external_id"]: row for row in stored}
     if len(by_external) < len(unique):
         # Somebody captured the same orders between our snapshot and our insert; now they are committed.
         missing = [key for key in unique if key not in by_external]
         by_external |= {row["external_id"]: row for row in fetch_dicts(ALREADY, [channel.pk, missing])}
-    publish(
-        [
-            OrderCaptured(order_id=row["id"], number=row["number"], channel_code=channel.code)
-            for row in stored
-            if row["created"]
-        ]
-    )
     return [
         Captured(key, by_external[key]["id"], by_external[key]["number"], by_external[key]["created"]) for key in wanted
     ]

@@ -1,4 +1,5 @@
-"""The statement that captures orders: rows of five tables from one JSON array, in one round trip.
+"""The statement that captures orders: rows of five tables and their events from one JSON
+array, in one round trip.
 
 Orders that the channel had before are left alone and returned with created = false. New ids come from the sequence
 before the insert, so that lines, holds, payment and the first timeline entry can refer to them in the same statement.
@@ -74,6 +75,12 @@ new_payments AS (
 first_entries AS (
     INSERT INTO orders_orderevent (order_id, seq, kind, actor, message, data)
     SELECT f.id, 1, 'captured', %(actor)s, f.message, '{{}}'::jsonb FROM fresh f JOIN placed p ON p.id = f.id
+),
+announced AS (
+    INSERT INTO core_outboxevent (kind, aggregate, payload)
+    SELECT 'orders.OrderCaptured', 'order:' || id,
+        jsonb_build_object('order_id', id, 'number', number, 'channel_code', %(channel_code)s::text)
+    FROM placed ORDER BY id
 )
 SELECT id, external_id, number, true AS created FROM placed
 UNION ALL

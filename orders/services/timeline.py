@@ -46,13 +46,15 @@ def record(entries: Sequence[TimelineEntry]) -> None:
     """Append the entries to the timelines of their orders, in one statement; also raises the orders' versions."""
     if not entries:
         return
-    execute(
-        _RECORD,
-        [
-            [entry.order_id for entry in entries],
-            [entry.kind[:40] for entry in entries],
-            [entry.actor[:120] for entry in entries],
-            [entry.message[:500] for entry in entries],
-            [json.dumps(entry.data, separators=(",", ":")) for entry in entries],
-        ],
-    )
+    execute(_RECORD, entry_columns(entries))
+
+
+def entry_columns(entries: Sequence[TimelineEntry]) -> list[list[Any]]:
+    """The entries as the arrays that the statements of this package take."""
+    return [
+        [entry.order_id for entry in entries],
+        [entry.kind[:40] for entry in entries],
+        [entry.actor[:120] for entry in entries],
+        [entry.message[:500] for entry in entries],
+        [json.dumps(entry.data, separators=(",", ":")) for entry in entries],
+    ]

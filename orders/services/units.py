@@ -6,11 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from oms.core.db import execute, fetch_all, run_atomic
+from oms.core.db import fetch_all, run_atomic
 from orders.errors import UnitsNotThere
-from orders.status import BUCKETS, LineQuantities, derive_stage
+from orders.services.timeline import TimelineEntry, entry_columns
+from orders.services.units_sql import MOVE
+from orders.status import BUCKETS
 
-_MOVABLE = (*BUCKETS, "delivered", "returned")
+MOVABLE = (*BUCKETS, "delivered", "returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,50 +29,28 @@ class UnitMove:
     quantity: int
 
 
-_SETS = ", ".join(f"{name} = line.{name} + delta.{name}" for name in _MOVABLE)
-_ARRAYS = ", ".join(["%s::bigint[]"] + ["%s::int[]"] * len(_MOVABLE))
-_NO_NEGATIVE = " AND ".join(f"line.{name} + delta.{name} >= 0" for name in _MOVABLE)
+def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ()) -> dict[int, str]:
+    """Make all the moves or none, and append the timeline entries; the new stage of every order touched.
 
-_MOVE = f"""
-WITH delta AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS d(line_id, {", ".join(_MOVABLE)})),
-locked AS MATERIALIZED (
-    SELECT id FROM orders_order
-    WHERE id IN (SELECT order_id FROM orders_orderline WHERE id IN (SELECT line_id FROM delta))
-    ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE orders_orderline line SET {_SETS}
-FROM delta WHERE line.id = delta.line_id AND {_NO_NEGATIVE} AND line.order_id IN (SELECT id FROM locked)
-RETURNING line.order_id
-"""  # noqa: S608 - only column names of this module are put in
-
-_SUMS = f"""
-SELECT order_id, {", ".join(f"sum({name})" for name in LineQuantities.__slots__)}
-FROM orders_orderline WHERE order_id = ANY(%s) GROUP BY order_id
-"""  # noqa: S608 - only column names of this module are put in
-
-_SET_STAGES = """
-UPDATE orders_order o SET stage = s.stage,
-    delivered_at = CASE WHEN s.stage = 'delivered' THEN coalesce(o.delivered_at, now()) ELSE o.delivered_at END,
-    updated_at = now(), version = o.version + 1
-FROM unnest(%s::bigint[], %s::text[]) AS s(order_id, stage)
-WHERE o.id = s.order_id AND o.stage <> s.stage
-"""
-
-
-def move_units(moves: Sequence[UnitMove]) -> dict[int, str]:
-    """Make all the moves or none; the new stage of every order touched.
-
-    Raises UnitsNotThere when a line does not hold the units in the bucket they were to leave. Moves of one line are
-    added up first, so that two moves of the same line see each other.
+    One statement: lines, stages, versions and timelines. Raises UnitsNotThere when a line does not hold the units in
+    the bucket they were to leave. Moves of one line are added up first, so that two moves of it see each other.
     """
     deltas = _deltas(moves)
-    if not deltas:
+    if not deltas and not entries:
         return {}
-    return run_atomic(lambda: _move(deltas))
+    columns = [list(deltas), *([delta[name] for delta in deltas.values()] for name in MOVABLE)]
+
+    def work() -> dict[int, str]:
+        rows = fetch_all(MOVE, [*columns, *entry_columns(entries)])
+        if sum(row[2] for row in rows) != len(deltas):
+            raise UnitsNotThere("The units are no longer where they were to leave from. Reload and try again.")
+        return {row[0]: row[1] for row in rows}
+
+    return run_atomic(work)
 
 
 def _deltas(moves: Sequence[UnitMove]) -> dict[int, dict[str, int]]:
-    deltas: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_MOVABLE, 0))
+    deltas: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(MOVABLE, 0))
     for move in moves:
         if move.quantity <= 0:
             continue
@@ -80,18 +60,3 @@ def _deltas(moves: Sequence[UnitMove]) -> dict[int, dict[str, int]]:
             delta[move.from_bucket] -= move.quantity
         delta[move.to_bucket] += move.quantity
     return {line_id: deltas[line_id] for line_id in sorted(deltas)}
-
-
-def _move(deltas: dict[int, dict[str, int]]) -> dict[int, str]:
-    columns = [list(deltas), *([delta[name] for delta in deltas.values()] for name in _MOVABLE)]
-    touched = fetch_all(_MOVE, columns)
-    if len(touched) != len(deltas):
-        raise UnitsNotThere("The units are no longer where they were to leave from. Reload and try again.")
-    return refresh_stages(sorted({row[0] for row in touched}))
-
-
-def refresh_stages(order_ids: Sequence[int]) -> dict[int, str]:
-    """Derive the stages of the orders again from their lines and store those that changed."""
-    stages = {row[0]: derive_stage([LineQuantities(*row[1:])]) for row in fetch_all(_SUMS, [list(order_ids)])}
-    execute(_SET_STAGES, [list(stages), list(stages.values())])
-    return stages

@@ -1,0 +1,26 @@
+"""What routing decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oms.core.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRouted(Event):
+    """Units of an order were given to nodes and reserved there. `complete` is False where some wait for stock."""
+
+    order_id: int
+    number: str
+    node_ids: list[int]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnroutable(Event):
+    """No node can take any of an order now; it waits for stock or for a person."""
+
+    order_id: int
+    number: str
+    sentence: str

@@ -1,0 +1,32 @@
+"""Every decision and everything routing writes."""
+
+from routing.services.context import (
+    active_policy,
+    forget_policy,
+    lane,
+    place_of,
+    policy_of,
+    rate_table,
+    read_nodes,
+    read_stock,
+)
+from routing.services.preview import exclude_node, plan_for
+from routing.services.route import Demand, Routed, order_inputs, read_demands, route_orders
+
+__all__ = [
+    "Demand",
+    "Routed",
+    "active_policy",
+    "exclude_node",
+    "forget_policy",
+    "lane",
+    "order_inputs",
+    "place_of",
+    "plan_for",
+    "policy_of",
+    "rate_table",
+    "read_demands",
+    "read_nodes",
+    "read_stock",
+    "route_orders",
+]

@@ -1,0 +1,172 @@
+"""What a decision is made from: nodes as they are now, lanes, rates, the policy in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+from carriers.rates import RateCard, sample_card
+from carriers.zones import Spot, Zone, zone_between
+from oms.core.clock import now
+from oms.core.db import fetch_all, fetch_dicts
+from oms.core.places import Place, find_place, great_circle_km, guess_place
+from routing.engine import Lane, NodeInput, OrderInput, Policy, RateTable, SlabRate, Weights
+from routing.models import RoutingPolicy
+
+_NODES = """
+SELECT n.id, n.code, n.name, n.kind, n.latitude, n.longitude, n.postcode, n.country, n.region, n.ships, n.is_active,
+    n.priority, n.daily_capacity, n.time_zone, n.working_days, n.cutoff_at, n.processing_minutes,
+    coalesce(l.orders, 0) AS used,
+    EXISTS (SELECT 1 FROM inventory_nodeholiday h
+            WHERE h.node_id = n.id AND h.day = (now() AT TIME ZONE n.time_zone)::date) AS holiday,
+    ARRAY(SELECT g.code FROM inventory_node_groups ng JOIN inventory_nodegroup g ON g.id = ng.nodegroup_id
+          WHERE ng.node_id = n.id) AS groups
+FROM inventory_node n
+LEFT JOIN routing_nodeload l ON l.node_id = n.id AND l.day = (now() AT TIME ZONE n.time_zone)::date
+ORDER BY n.id
+"""
+
+
+def read_nodes() -> list[NodeInput]:
+    """Every node with its calendar, capacity and switch as of this moment. One statement."""
+    moment = now()
+    return [
+        NodeInput(
+            node_id=row["id"], code=row["code"], name=row["name"], lat=row["latitude"], lon=row["longitude"],
+            postcode=row["postcode"], region=row["region"], kind=row["kind"], ships=row["ships"],
+            active=row["is_active"], priority=-(row["priority"] // 10),
+            capacity_left=max(0, row["daily_capacity"] - row["used"]),
+            load=min(1.0, row["used"] / row["daily_capacity"]) if row["daily_capacity"] else 1.0,
+            minutes_to_cutoff=minutes_to_cutoff(moment, row), processing_minutes=row["processing_minutes"],
+            groups=frozenset(row["groups"]),
+        )
+        for row in fetch_dicts(_NODES)
+    ]  # fmt: skip
+
+
+def minutes_to_cutoff(moment: datetime, row: dict[str, object]) -> int:
+    """Minutes until the node's cut-off today, in its own time zone; negative when it passed or the day is off."""
+    local = moment.astimezone(ZoneInfo(str(row["time_zone"])))
+    working_days = row["working_days"]
+    if row["holiday"] or (isinstance(working_days, list) and local.isoweekday() not in working_days):
+        return -1
+    cutoff = row["cutoff_at"]
+    return (cutoff.hour * 60 + cutoff.minute) - (local.hour * 60 + local.minute)  # type: ignore[attr-defined]
+
+
+_STOCK = """
+SELECT sku_id, node_id, on_hand - reserved - safety_stock FROM inventory_stocklevel
+WHERE sku_id = ANY(%s) AND on_hand - reserved - safety_stock > 0
+"""
+
+
+def read_stock(sku_ids: Iterable[int]) -> dict[tuple[int, int], int]:
+    """ATP of the SKUs wherever there is any. One statement."""
+    return {(row[0], row[1]): row[2] for row in fetch_all(_STOCK, [sorted(set(sku_ids))])}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    policy: Policy
+    until: float
+
+
+_POLICY_SECONDS = 2.0
+_policy_cache: dict[str, _Cached] = {}
+
+
+def active_policy() -> Policy:
+    """The published policy in force; the engine's defaults where none was published. Read at most every 2 s."""
+    cached = _policy_cache.get("active")
+    if cached is not None and cached.until > monotonic():
+        return cached.policy
+    row = RoutingPolicy.objects.filter(is_active=True).first()
+    policy = policy_of(row) if row is not None else Policy()
+    _policy_cache["active"] = _Cached(policy, monotonic() + _POLICY_SECONDS)
+    return policy
+
+
+def forget_policy() -> None:
+    """Read the policy afresh next time: called where a policy is published."""
+    _policy_cache.clear()
+
+
+def policy_of(row: RoutingPolicy) -> Policy:
+    """A stored version as the engine's value."""
+    return Policy(
+        version=row.version, weights=Weights(**row.weights), max_shipments=row.max_shipments,
+        allow_partial=row.allow_partial,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _card() -> RateCard:
+    return sample_card()
+
+
+@lru_cache(maxsize=1)
+def rate_table() -> RateTable:
+    """Slab prices by zone that decisions are costed with."""
+    card = _card()
+    zones = {
+        zone.value: SlabRate(rate.first_grams, rate.first_minor, rate.additional_grams, rate.additional_minor)
+        for zone, rate in card.rates.items()
+    }
+    cod = min((rate.cod_fixed_minor for rate in card.rates.values()), default=0)
+    return RateTable(zones=zones, cod_minor=cod)
+
+
+def place_of(country: str, postcode: str) -> Place | None:
+    """The place of a postcode, or of its neighbourhood where that very code is not known."""
+    return find_place(country, postcode) or guess_place(country, postcode)
+
+
+def lane(order: OrderInput, node: NodeInput) -> Lane:
+    """The way from a node to where an order goes: zone, distance, transit days by the rate card."""
+    return _lane(node.postcode, node.lat, node.lon, order.postcode)
+
+
+@lru_cache(maxsize=200_000)
+def _lane(from_postcode: str, lat: float | None, lon: float | None, to_postcode: str) -> Lane:
+    end = place_of("IN", to_postcode)
+    if end is None:
+        return Lane(serviceable=False, reason=f"{to_postcode or 'No postcode'} is not a known postcode.")
+    start = place_of("IN", from_postcode)
+    start_spot = _spot(from_postcode, start)
+    zone = zone_between(start_spot, _spot(to_postcode, end), _card().rules)
+    rate = _card().rates.get(zone)
+    if rate is None:
+        return Lane(serviceable=False, zone=zone.value, reason=f"No carrier serves zone {zone.value}.")
+    km = 0.0
+    if lat is not None and lon is not None:
+        km = great_circle_km(lat, lon, end.lat, end.lon)
+    elif start is not None:
+        km = great_circle_km(start.lat, start.lon, end.lat, end.lon)
+    return Lane(serviceable=True, zone=zone.value, km=round(km, 1), transit_days=_transit_days(zone))
+
+
+def _transit_days(zone: Zone) -> int:
+    return _card().rates[zone].transit_days
+
+
+def _spot(postcode: str, place: Place | None) -> Spot:
+    if place is None:
+        return Spot(postcode=postcode)
+    return Spot(postcode=postcode, district=place.district, state=place.state, lat=place.lat, lon=place.lon)
+
+
+_GROUPS = """
+SELECT s.channel_id, array_agg(g.code) FROM routing_channelsourcing s
+JOIN routing_channelsourcing_groups sg ON sg.channelsourcing_id = s.id
+JOIN inventory_nodegroup g ON g.id = sg.nodegroup_id
+WHERE s.channel_id = ANY(%s) GROUP BY s.channel_id
+"""
+
+
+def read_groups(channel_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Node groups each channel ships from; channels without an entry ship from every node."""
+    return {row[0]: frozenset(row[1]) for row in fetch_all(_GROUPS, [list(channel_ids)])}
