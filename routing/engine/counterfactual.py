@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from routing.engine.by_units import MOST_WORK, scale_of, solve_by_units, work
 from routing.engine.explain import Trace
@@ -70,18 +69,23 @@ def _gap(plan: Plan, node_id: int) -> int | None:
 
 def _bribed(problem: Problem, shipped: list[int], index: int) -> tuple[Problem, list[bool]]:
     """The same problem for what was shipped, with one node so cheap that it is used if it can be."""
-    wants: list[Any] = [
-        (quantity, grams, row)
-        for quantity, grams, row in zip(shipped, problem.grams, problem.rows, strict=True)
-        if quantity
-    ]
-    quantities, grams, rows = ([want[part] for want in wants] for part in range(3))
+    wants = [want for want, quantity in enumerate(shipped) if quantity]
+    rows = [problem.rows[want] for want in wants]
     opening = dict(problem.opening)
     opening[index] -= _BRIBE
-    whole = [
-        any(row.get(node, 0) >= quantity for node in opening) for quantity, row in zip(quantities, rows, strict=True)
-    ]
-    smaller = Problem(quantities, grams, rows, opening, problem.fares, problem.split, problem.max_shipments)
+    whole = []
+    for want, row in zip(wants, rows, strict=True):
+        have = [row.get(node, 0) for node in opening]
+        whole.append(max(have) >= min(problem.quantities[want], sum(have)))
+    smaller = Problem(
+        [shipped[want] for want in wants],
+        [problem.grams[want] for want in wants],
+        rows,
+        opening,
+        problem.fares,
+        problem.split,
+        problem.max_shipments,
+    )
     return smaller, whole
 
 
