@@ -14,3 +14,4 @@ max_requests_jitter = 200
 worker_tmp_dir = "/dev/shm"  # noqa: S108
 # The proxy in front is the only one that can reach this port.
 forwarded_allow_ips = "*"
+control_socket_disable = True

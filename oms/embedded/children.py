@@ -84,8 +84,8 @@ class Application:
     def _gunicorn(self) -> list[str]:
         command = [sys.executable, "-m", "gunicorn", "oms.wsgi:application", "--bind", f"{self.host}:{self.port}"]
         command += ["--workers", str(WEB_PROCESSES), "--worker-class", "gthread", "--threads", str(WEB_THREADS)]
-        command += ["--timeout", "30", "--graceful-timeout", "5", "--log-level", "warning"]
-        return [*command, "--max-requests", "2000", "--max-requests-jitter", "200"]
+        command += ["--timeout", "30", "--graceful-timeout", "5", "--no-control-socket"]
+        return [*command, "--log-level", "warning", "--max-requests", "2000", "--max-requests-jitter", "200"]
 
     def _environment(self, process: str) -> dict[str, str]:
         return {"OMS_PROCESS": process, "OMS_WEB_THREADS": str(WEB_THREADS), "OMS_DEMO": str(self.demo_is_loaded())}
