@@ -73,13 +73,13 @@ _ROOM_PERCENT = 7.0
 
 
 @register.simple_tag
-def bar_segments(segments: Iterable[tuple[str, int, str]] | None, total: int | None = None) -> list[Segment]:
+def bar_segments(segments: Iterable[tuple[str, int, str]] | None, total: int | str | None = None) -> list[Segment]:
     """Place `(label, qty, tone)` rows side by side; parts without quantity are left out.
 
     The bar is as long as `total`, or as the sum of the parts when that is larger, so nothing ever leaves the bar.
     """
     rows = [(label, qty, tone) for label, qty, tone in segments or () if qty > 0]
-    whole = max(total or 0, sum(qty for _, qty, _ in rows))
+    whole = max(int(total or 0), sum(qty for _, qty, _ in rows))
     if whole <= 0:
         return []
     placed: list[Segment] = []
@@ -147,11 +147,12 @@ def _waterfall_bar(row: Mapping[str, Any], begin: int, end: int, low: int, scale
 
 
 @register.simple_tag
-def share(value: float | None, whole: float | None) -> str:
-    """`value` as a percentage of `whole`, between 0 and 100, for the width of a bar."""
-    if not value or not whole or whole <= 0:
-        return "0.00"
-    return _pct(min(max(float(value) * 100 / float(whole), 0.0), 100.0))
+def share(value: float | str | None, whole: float | str | None) -> str:
+    """`value` as a percentage of `whole`, between 0 and 100, for the width of a bar. Attributes may come as text."""
+    part, all_of_it = float(value or 0), float(whole or 0)
+    if all_of_it <= 0:
+        return _pct(0)
+    return _pct(min(max(part * 100 / all_of_it, 0.0), 100.0))
 
 
 @register.simple_tag
@@ -162,3 +163,13 @@ def row_shares(rows: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]]
     for row in known:
         row["share"] = share(abs(float(row["value"] or 0)), top)
     return known
+
+
+@register.simple_tag
+def load_tone(used: float | None, limit: float | None) -> str:
+    """Tone of a filling bar: `bad` when full, `warn` from 85 percent on, else `info`."""
+    if not used or not limit:
+        return "info"
+    if used >= limit:
+        return "bad"
+    return "warn" if used >= 0.85 * limit else "info"

@@ -65,11 +65,11 @@ def money_compact(minor: int | None, currency: str = "INR") -> str:
 
 
 @register.filter
-def count(value: int | None, ceiling: int | None = None) -> str:
+def count(value: int | str | None, ceiling: int | None = None) -> str:
     """A grouped whole number; with a ceiling, everything above it is written as `10,000+`."""
-    if value is None:
+    if value is None or value == "":
         return NOTHING
-    if ceiling is not None and value > ceiling:
+    if ceiling is not None and int(value) > ceiling:
         return f"{format_decimal(ceiling, locale=active_locale())}+"
     return format_decimal(int(value), locale=active_locale())
 

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
+from django.http import QueryDict
+from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -144,3 +146,46 @@ def initials(name: str | None) -> str:
     words = (name or "?").split()
     letters = words[0][:1] + (words[-1][:1] if len(words) > 1 else words[0][1:2])
     return letters.upper()
+
+
+@register.filter
+def words(value: str | None) -> list[str]:
+    """The words of a text, so that a component can take a short list as one attribute."""
+    return (value or "").split()
+
+
+@register.filter
+def times(value: int | str | None) -> range:
+    """A range to repeat something: `{% for _ in rows|times %}`."""
+    return range(int(value or 0))
+
+
+@register.simple_tag
+def sort_state(sort: str, current: str = "") -> str:
+    """Value of `aria-sort` for the column `sort` while the list is sorted by `current` (`-` in front: descending)."""
+    if current == sort:
+        return "ascending"
+    return "descending" if current == f"-{sort}" else "none"
+
+
+def _query_url(context: Context, changes: dict[str, object]) -> str:
+    request = context.get("request")
+    query: QueryDict = request.GET.copy() if request is not None else QueryDict(mutable=True)
+    for key, value in changes.items():
+        query.pop(key, None)
+        if value is not None and value != "":
+            query[key] = str(value)
+    return f"?{query.urlencode()}" if query else "?"
+
+
+@register.simple_tag(takes_context=True)
+def query_url(context: Context, **changes: object) -> str:
+    """The present query string with some parameters set, or dropped where the value is None or empty."""
+    return _query_url(context, changes)
+
+
+@register.simple_tag(takes_context=True)
+def sort_url(context: Context, sort: str, current: str = "") -> str:
+    """Link that sorts by a column, or turns the order round; it always goes back to the first page."""
+    wanted = f"-{sort}" if current == sort else sort
+    return _query_url(context, {"sort": wanted, "after": None, "before": None})
