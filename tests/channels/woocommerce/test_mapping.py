@@ -98,7 +98,7 @@ def test_the_recorded_order_of_a_variation_maps_exactly(recorded: Recording) -> 
         captured_minor=1709_82,
     )
     assert order.total_minor == order.computed_total_minor() == 1709_82
-    assert not (order.cancelled or order.on_hold_by_channel or order.shipped)
+    assert (order.cancelled, order.on_hold_by_channel, order.shipped) == (False, False, False)
 
 
 def test_a_refund_before_shipping_cancels_the_units_put_back(recorded: Recording) -> None:
