@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
-from carriers.base import RateRequest
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from carriers.base import CarrierConfig, Rate, RateRequest, UnknownOutcome
+from carriers.models import CarrierAccount, Serviceability
+from carriers.rates import NotServiceable, billed_grams, charge_between
+from carriers.registry import adapter_for
+from carriers.services.accounts import account_config, note_failure, note_ok
+from carriers.services.cards import card_of, spot_of
+from carriers.services.network import refuse_open_transaction
+from carriers.zones import zone_between
+from oms.core.errors import DomainError, PermanentError, TransientError
+
+#: Rates are remembered so long; a carrier that did not answer is not asked again for so long.
+REMEMBER_SECONDS = 600.0
+REMEMBER_FAILURE_SECONDS = 30.0
+_SLAB_GRAMS = 500
+_MOST_REMEMBERED = 4096
+_MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +56,16 @@ class Quote:
     unanswered: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a carrier said: rates, or why there are none. `silent` where it may still carry it."""
+
+    rates: tuple[Rate, ...] = ()
+    problem: str = ""
+    silent: bool = False
+    currency: str = ""
+
+
 def choose(*, request: RateRequest, promised_by: date | None = None, pickup_on: date | None = None) -> list[Quote]:
     """Every service of every active account, eligible ones first: `[quote for quote in quotes if quote.eligible]`.
 
@@ -41,4 +75,225 @@ def choose(*, request: RateRequest, promised_by: date | None = None, pickup_on: 
     from which transit counts, today without it. Raises NetworkInsideTransaction when a carrier must be asked inside a
     transaction.
     """
-    raise NotImplementedError
+    accounts = list(_active_accounts())
+    grams = billed_grams(request.weight_grams, request.length_mm, request.width_mm, request.height_mm)
+    refusals = _refusals(accounts, request, grams)
+    asked = [account for account in accounts if account.pk not in refusals]
+    answers = _answers(asked, request, grams)
+    start = pickup_on or timezone.localdate()
+    quotes = [_refused(account, refusals[account.pk]) for account in accounts if account.pk in refusals]
+    for account in asked:
+        quotes += _quotes(account, answers[account.pk], request, promised_by, start)
+    return sorted(quotes, key=_rank)
+
+
+def _active_accounts() -> Sequence[CarrierAccount]:
+    listed = Exists(Serviceability.objects.filter(account=OuterRef("pk")))
+    rows = CarrierAccount.objects.filter(is_active=True).select_related("rate_card")
+    return list(rows.annotate(has_list=listed).order_by("priority", "code"))
+
+
+def _rank(quote: Quote) -> tuple[object, ...]:
+    days = quote.transit_days if quote.transit_days is not None else 365
+    return (not quote.eligible, quote.meets_promise is False, quote.charge_minor or 0, days, quote.priority,
+            quote.account_code, quote.courier_id)  # fmt: skip
+
+
+def _refused(account: CarrierAccount, reason: str, *, unanswered: bool = False) -> Quote:
+    return Quote(
+        account_id=account.pk,
+        account_code=account.code,
+        account_name=account.name,
+        eligible=False,
+        reason=reason,
+        priority=account.priority,
+        unanswered=unanswered,
+    )
+
+
+# -- what our own tables say -------------------------------------------------------------------------------------------
+
+
+def _refusals(accounts: Sequence[CarrierAccount], request: RateRequest, grams: int) -> dict[int, str]:
+    """Account -> why it does not carry this; accounts that may carry it are absent."""
+    rows = Serviceability.objects.filter(country=request.country, postcode=request.to_postcode)
+    reached = {row.account_id: row for row in rows.filter(account__in=accounts)}
+    refusals = {}
+    for account in accounts:
+        reason = _refusal(account, reached.get(account.pk), request, grams)
+        if reason:
+            refusals[account.pk] = reason
+    return refusals
+
+
+def _refusal(account: CarrierAccount, row: Serviceability | None, request: RateRequest, grams: int) -> str:
+    if grams > account.max_weight_grams:
+        return f"Carries up to {account.max_weight_grams} g; this parcel counts as {grams} g."
+    if request.cod_minor and not account.supports_cod:
+        return "Takes no cash on delivery."
+    if getattr(account, "has_list", False):
+        if row is None:
+            return f"Does not deliver to {request.to_postcode}."
+        if request.cod_minor and not row.cod:
+            return f"Takes no cash on delivery at {request.to_postcode}."
+        if not request.cod_minor and not row.prepaid:
+            return f"Takes only cash on delivery at {request.to_postcode}."
+    return ""
+
+
+# -- what it costs -----------------------------------------------------------------------------------------------------
+
+
+def _answers(accounts: Sequence[CarrierAccount], request: RateRequest, grams: int) -> dict[int, _Answer]:
+    answers = {account.pk: _by_card(account, request, grams) for account in accounts if account.rate_card is not None}
+    unknown = []
+    for account in accounts:
+        if account.rate_card is None:
+            remembered = _MEMORY.get(_memory_key(account, request, grams))
+            if remembered is None:
+                unknown.append(account)
+            else:
+                answers[account.pk] = remembered
+    if unknown:
+        refuse_open_transaction("choose")
+        for account, answer in _ask(unknown, request):
+            keep_seconds = REMEMBER_FAILURE_SECONDS if answer.silent else REMEMBER_SECONDS
+            _MEMORY.put(_memory_key(account, request, grams), answer, keep_seconds)
+            answers[account.pk] = answer
+    return answers
+
+
+def _by_card(account: CarrierAccount, request: RateRequest, grams: int) -> _Answer:
+    stored = account.rate_card
+    if stored is None or request.country != "IN":
+        return _Answer(problem="The rate card covers India only.")
+    if stored.valid_from and stored.valid_from > timezone.localdate():
+        return _Answer(problem=f"The rate card is valid from {_day(stored.valid_from)}.")
+    start, end = spot_of("IN", request.from_postcode), spot_of("IN", request.to_postcode)
+    try:
+        card = card_of(stored)
+        charge = charge_between(card, start, end, grams, request.cod_minor)
+    except NotServiceable:
+        return _Answer(problem=f"The rate card has no price for zone {zone_between(start, end)}.")
+    except DomainError as error:
+        return _Answer(problem=error.message)
+    rate = Rate(
+        courier_id="",
+        courier_name=account.name,
+        charge_minor=charge.total_minor,
+        transit_days=card.rates[charge.zone].transit_days,
+        supports_cod=account.supports_cod,
+    )
+    return _Answer(rates=(rate,), currency=card.currency)
+
+
+def _ask(accounts: Sequence[CarrierAccount], request: RateRequest) -> list[tuple[CarrierAccount, _Answer]]:
+    """Ask the carriers side by side: the slowest one's time, not the sum. Threads touch no database."""
+    configs = [(account.adapter, account_config(account)) for account in accounts]
+    with ThreadPoolExecutor(max_workers=min(len(configs), _MOST_AT_ONCE)) as pool:
+        found = list(pool.map(lambda pair: _ask_one(pair[0], pair[1], request), configs))
+    for account, (_, error) in zip(accounts, found, strict=True):
+        if error is None:
+            note_ok(account)
+        else:
+            note_failure(account, error)
+    return [(account, answer) for account, (answer, _) in zip(accounts, found, strict=True)]
+
+
+def _ask_one(adapter: str, config: CarrierConfig, request: RateRequest) -> tuple[_Answer, Exception | None]:
+    try:
+        rates = adapter_for(adapter).rates(config, request)
+    except (TransientError, UnknownOutcome) as error:
+        return _Answer(problem="Did not answer. It is asked again in a moment.", silent=True), error
+    except (PermanentError, DomainError) as error:
+        return _Answer(problem=f"Gave no price: {error}"), error
+    problem = "" if rates else f"Offers no service to {request.to_postcode}."
+    return _Answer(rates=tuple(rates), problem=problem, currency=str(config.settings.get("currency", ""))), None
+
+
+def _quotes(
+    account: CarrierAccount, answer: _Answer, request: RateRequest, promised_by: date | None, start: date
+) -> list[Quote]:
+    if not answer.rates:
+        return [_refused(account, answer.problem, unanswered=answer.silent)]
+    return [_quote(account, answer, rate, request, promised_by, start) for rate in answer.rates]
+
+
+def _quote(
+    account: CarrierAccount, answer: _Answer, rate: Rate, request: RateRequest, promised_by: date | None, start: date
+) -> Quote:
+    arrives = rate.expected_delivery or start + timedelta(days=rate.transit_days)
+    meets = None if promised_by is None else arrives <= promised_by
+    quote = Quote(
+        account_id=account.pk,
+        account_code=account.code,
+        account_name=account.name,
+        eligible=True,
+        reason=_promise_sentence(arrives, promised_by),
+        priority=account.priority,
+        courier_id=rate.courier_id,
+        courier_name=rate.courier_name,
+        charge_minor=rate.charge_minor,
+        currency=answer.currency or settings.DEFAULT_CURRENCY,
+        transit_days=rate.transit_days,
+        expected_delivery=arrives,
+        meets_promise=meets,
+    )
+    if request.cod_minor and not rate.supports_cod:
+        return replace(quote, eligible=False, reason="Takes no cash on delivery.")
+    return quote
+
+
+def _promise_sentence(arrives: date, promised_by: date | None) -> str:
+    if promised_by is None:
+        return f"Arrives by {_day(arrives)}."
+    if arrives <= promised_by:
+        return f"Arrives by {_day(arrives)}, within the promise of {_day(promised_by)}."
+    return f"Arrives by {_day(arrives)}, after the promised {_day(promised_by)}."
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+# -- what carriers said before -----------------------------------------------------------------------------------------
+
+_Key = tuple[object, ...]
+
+
+class _Memory:
+    """The latest answers of this process, the oldest dropped first. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[_Key, tuple[float, _Answer]] = OrderedDict()
+
+    def get(self, key: _Key) -> _Answer | None:
+        with self._lock:
+            until, answer = self._rows.get(key, (0.0, None))
+        return answer if time.monotonic() < until else None
+
+    def put(self, key: _Key, answer: _Answer, seconds: float) -> None:
+        with self._lock:
+            self._rows[key] = (time.monotonic() + seconds, answer)
+            self._rows.move_to_end(key)
+            while len(self._rows) > _MOST_REMEMBERED:
+                self._rows.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._rows.clear()
+
+
+_MEMORY = _Memory()
+
+
+def forget_rates() -> None:
+    """Ask the carriers anew from now on, in this process: an account was changed."""
+    _MEMORY.clear()
+
+
+def _memory_key(account: CarrierAccount, request: RateRequest, grams: int) -> _Key:
+    slab = -(-grams // _SLAB_GRAMS)
+    return (account.pk, account.base_url, request.country, request.from_postcode[:3], request.to_postcode, slab,
+            bool(request.cod_minor))  # fmt: skip

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
-from carriers.models import Booking
+from django.db.models import Q
+
+from carriers.base import UnknownOutcome
+from carriers.events import BookingSettled
+from carriers.locks import lock_booking
+from carriers.models import Booking, BookingState
+from carriers.registry import adapter_for
+from carriers.services.accounts import note_failure, note_ok, paused_account_ids
+from carriers.services.cancellation import finish_cancellation
+from carriers.services.network import refuse_open_transaction
+from carriers.services.outcomes import adopt, call_config, mark_unknown
+from carriers.states import BOOKING
+from oms.core import clock, outbox
+from oms.core.db import run_atomic
+from oms.core.errors import DomainError, PermanentError, TransientError
+from oms.core.states import advance
+
+logger = logging.getLogger(__name__)
+State = BookingState
 
 
 def settle_unknown(booking_ids: Sequence[int] | None = None, *, limit: int = 100) -> list[Booking]:
@@ -15,4 +35,81 @@ def settle_unknown(booking_ids: Sequence[int] | None = None, *, limit: int = 100
     BookingCancelled). A carrier that does not answer leaves its bookings as they are; nothing is raised.
     Never inside a transaction.
     """
-    raise NotImplementedError
+    refuse_open_transaction("settle_unknown")
+    settled: list[Booking] = []
+    silent: set[int] = set()
+    for booking in _unsettled(booking_ids, limit):
+        if booking.account_id in silent:
+            continue
+        try:
+            after = _settle_one(booking)
+        except TransientError as error:
+            logger.info("Booking %s is not settled: %s", booking.pk, error)
+            silent.add(booking.account_id)
+            continue
+        except (PermanentError, DomainError) as error:
+            logger.warning("Booking %s cannot be settled: %s", booking.pk, error)
+            Booking.objects.filter(pk=booking.pk).update(error=str(error)[:1000])
+            continue
+        if after.state != booking.state:
+            settled.append(after)
+    return settled
+
+
+def _unsettled(booking_ids: Sequence[int] | None, limit: int) -> list[Booking]:
+    abandoned = Q(state=State.REQUESTED, next_poll_at__lte=clock.now())
+    rows = Booking.objects.filter(abandoned | Q(state__in=[State.UNKNOWN, State.CANCELLING])).select_related("account")
+    if booking_ids is not None:
+        return list(rows.filter(pk__in=booking_ids).order_by("pk"))
+    return list(rows.exclude(account_id__in=paused_account_ids()).order_by("pk")[:limit])
+
+
+def _settle_one(booking: Booking) -> Booking:
+    if booking.state == State.CANCELLING:
+        return finish_cancellation(booking, actor="carriers")
+    return settle(booking)
+
+
+def settle(booking: Booking) -> Booking:
+    """Look one booking up at the carrier; it stays UNKNOWN while nothing is proven.
+
+    Raises TransientError or PermanentError where the carrier cannot be asked.
+    """
+    if booking.state == State.REQUESTED:
+        # Its caller died. What it asked for has had its whole lease to arrive.
+        booking = mark_unknown(booking, "The call was cut off.", proof_in=timedelta())
+    if booking.state != State.UNKNOWN:
+        return booking
+    try:
+        found = adapter_for(booking.account.adapter).find_booking(call_config(booking), booking.client_reference)
+    except UnknownOutcome as error:
+        note_failure(booking.account, error)
+        raise TransientError(str(error)) from error
+    except (TransientError, PermanentError) as error:
+        note_failure(booking.account, error)
+        raise
+    note_ok(booking.account)
+    if found is not None and found.awb:
+        return adopt(booking, found, settled=True)
+    if booking.next_poll_at and clock.now() < booking.next_poll_at:
+        return booking
+    # Nothing is there, or an order without an AWB: the same call under the same reference makes or completes it.
+    return _ask_again(booking)
+
+
+def _ask_again(booking: Booking) -> Booking:
+    def work() -> Booking:
+        locked = lock_booking(booking.pk)
+        if locked.state == State.UNKNOWN and locked.next_poll_at == booking.next_poll_at:
+            advance(
+                locked,
+                State.REQUESTED,
+                using=BOOKING,
+                actor="carriers",
+                reason="The carrier holds nothing under our reference",
+                next_poll_at=None,
+            )
+            outbox.publish([BookingSettled(booking_id=locked.pk, parcel_uid=str(locked.parcel_uid))])
+        return locked
+
+    return run_atomic(work)
