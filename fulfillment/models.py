@@ -10,7 +10,6 @@ from carriers.models import Booking, CarrierAccount
 from inventory.models import Node, Sku
 from oms.core.constraints import one_of, quantity_bounds
 from oms.core.ids import uuid7
-from oms.core.states import machine
 from orders.models import Order, OrderLine
 
 
@@ -81,26 +80,6 @@ class FulfillmentOrder(models.Model):
     def is_live(self) -> bool:
         """The node still holds goods for it."""
         return self.state in self.LIVE
-
-
-_END = ("rejected", "cancelled")
-FULFILLMENT_ORDER = machine(
-    "fulfillment.FulfillmentOrder",
-    {
-        "scheduled": ["open", "cancelled", "rejected"],
-        "open": ["accepted", "scheduled", *_END],
-        "accepted": ["picking", "picked", "waiting_transfer", "scheduled", *_END],
-        "waiting_transfer": ["picking", *_END],
-        "picking": ["picked", *_END],
-        "picked": ["packed", *_END],
-        "packed": ["ready", *_END],
-        "ready": ["completed", "cancelled", "no_show"],
-        "completed": [],
-        "rejected": [],
-        "cancelled": [],
-        "no_show": [],
-    },
-)
 
 
 class FulfillmentLine(models.Model):
@@ -190,29 +169,6 @@ class Shipment(models.Model):
 
     def __str__(self) -> str:
         return self.awb or f"Parcel {self.pk}"
-
-
-_RTO = ("rto_initiated", "rto_in_transit", "rto_received")
-_LATE = ("lost", "damaged")
-SHIPMENT = machine(
-    "fulfillment.Shipment",
-    {
-        "created": ["labelled", "cancelled", "handed_over"],
-        "labelled": ["manifested", "handed_over", "cancelled", "created"],
-        "manifested": ["handed_over", "labelled", "cancelled"],
-        "handed_over": ["in_transit", "out_for_delivery", "delivered", "ndr_open", *_RTO, *_LATE],
-        "in_transit": ["out_for_delivery", "delivered", "ndr_open", *_RTO, *_LATE],
-        "out_for_delivery": ["in_transit", "delivered", "ndr_open", *_RTO, *_LATE],
-        "ndr_open": ["out_for_delivery", "in_transit", "delivered", *_RTO, *_LATE],
-        "rto_initiated": ["rto_in_transit", "rto_received", *_LATE],
-        "rto_in_transit": ["rto_received", *_LATE],
-        "rto_received": [],
-        "delivered": [],
-        "lost": ["delivered", "rto_received"],
-        "damaged": ["rto_received"],
-        "cancelled": [],
-    },
-)
 
 
 class ShipmentItem(models.Model):

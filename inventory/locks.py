@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Q
-
 from inventory.models import Node, Reservation, ReservationState, StockLevel
 from oms.core.errors import NotFound
 
 OPEN_STATES = (ReservationState.SOFT, ReservationState.HARD)
 
 
-def lock_open_reservations(keys: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], Reservation]:
-    """The open reservations of (line uid, node id), locked in id order."""
-    wanted = Q(pk__in=[])
-    for line_uid, node_id in keys:
-        wanted |= Q(line_uid=line_uid, node_id=node_id)
-    rows = Reservation.objects.select_for_update(no_key=True).filter(wanted, state__in=OPEN_STATES).order_by("pk")
-    return {(row.line_uid, row.node_id): row for row in rows}
+def lock_open_reservations(keys: Iterable[tuple[UUID, int]]) -> dict[tuple[UUID, int], list[Reservation]]:
+    """The open reservations of each (line uid, node id), locked in id order."""
+    wanted = set(keys)
+    rows = (
+        Reservation.objects.select_for_update(no_key=True)
+        .filter(line_uid__in={key[0] for key in wanted}, state__in=OPEN_STATES)
+        .order_by("pk")
+    )
+    found: dict[tuple[UUID, int], list[Reservation]] = {}
+    for row in rows:
+        if (row.line_uid, row.node_id) in wanted:
+            found.setdefault((row.line_uid, row.node_id), []).append(row)
+    return found
 
 
 def lock_level(sku_id: int, node_id: int) -> StockLevel | None:

@@ -299,7 +299,8 @@ class ReservationState(models.TextChoices):
 class Reservation(models.Model):
     """A claim of one order line on stock of one node. `line_uid` is the line's public id, not a foreign key.
 
-    quantity = open + consumed + released; a unit leaves `open` exactly once.
+    quantity = open + consumed + released; a unit leaves `open` exactly once. A line may have several at one node, made
+    at different times.
     """
 
     State = ReservationState
@@ -333,14 +334,12 @@ class Reservation(models.Model):
                 | Q(state__in=["consumed", "released", "expired"], open_quantity=0),
                 name="reservation_open_while_units_are",
             ),
-            models.UniqueConstraint(
-                fields=["line_uid", "node"], condition=Q(state__in=["soft", "hard"]), name="reservation_open_once"
-            ),
             one_of("state", ReservationState, prefix="reservation"),
         ]
         indexes = [
             models.Index(fields=["sku", "node"], name="reservation_open", condition=Q(open_quantity__gt=0)),
             models.Index(fields=["order_id"], name="reservation_by_order"),
+            models.Index(fields=["line_uid"], name="reservation_by_line", condition=Q(open_quantity__gt=0)),
         ]
 
     def __str__(self) -> str:

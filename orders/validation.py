@@ -28,7 +28,9 @@ def wanted_holds(order: CanonicalOrder) -> list[WantedHold]:
     if order.service_level != "pickup":
         found += _address(order)
     found += [
-        WantedHold("unmapped_sku", f"unmapped_sku:{line.external_id}", f"{line.sku_code} is not a SKU of the catalogue.")
+        WantedHold(
+            "unmapped_sku", f"unmapped_sku:{line.external_id}", f"{line.sku_code} is not a SKU of the catalogue."
+        )
         for line in order.lines
         if line.sku_id is None
     ]

@@ -9,7 +9,6 @@ from fulfillment.models import Shipment
 from inventory.models import Node
 from oms.core.constraints import one_of, quantity_bounds
 from oms.core.ids import uuid7
-from oms.core.states import machine
 from orders.models import Order, OrderLine
 
 
@@ -60,22 +59,6 @@ class Return(models.Model):
 
     def __str__(self) -> str:
         return self.number
-
-
-RETURN = machine(
-    "returns.Return",
-    {
-        "requested": ["approved", "declined", "cancelled"],
-        "approved": ["in_transit", "received", "cancelled"],
-        "in_transit": ["received", "cancelled"],
-        "received": ["inspected"],
-        "inspected": ["disposed"],
-        "disposed": ["closed"],
-        "declined": [],
-        "closed": [],
-        "cancelled": [],
-    },
-)
 
 
 class ReturnLineDisposition(models.TextChoices):

@@ -3,161 +3,396 @@
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import oms.core.ids
 from django.db import migrations, models
+
+import oms.core.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('carriers', '0001_initial'),
-        ('inventory', '0001_initial'),
-        ('orders', '0001_initial'),
+        ("carriers", "0001_initial"),
+        ("inventory", "0001_initial"),
+        ("orders", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FulfillmentOrder',
+            name="FulfillmentOrder",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('uid', models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('kind', models.CharField(choices=[('ship', 'Ship'), ('pickup', 'Store pickup')], default='ship', max_length=10)),
-                ('state', models.CharField(choices=[('scheduled', 'Waiting for release'), ('open', 'To accept'), ('accepted', 'To pick'), ('picking', 'Picking'), ('picked', 'To pack'), ('waiting_transfer', 'Waiting for transfer'), ('packed', 'Packed'), ('ready', 'Ready to hand over'), ('completed', 'Handed over'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled'), ('no_show', 'Not collected')], default='scheduled', max_length=16)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('assigned_to', models.CharField(blank=True, max_length=120)),
-                ('end_reason', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('accepted_at', models.DateTimeField(blank=True, null=True)),
-                ('picked_at', models.DateTimeField(blank=True, null=True)),
-                ('packed_at', models.DateTimeField(blank=True, null=True)),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fulfillment_orders', to='inventory.node')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fulfillment_orders', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("uid", models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
+                ("number", models.CharField(max_length=40, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("ship", "Ship"), ("pickup", "Store pickup")], default="ship", max_length=10
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("scheduled", "Waiting for release"),
+                            ("open", "To accept"),
+                            ("accepted", "To pick"),
+                            ("picking", "Picking"),
+                            ("picked", "To pack"),
+                            ("waiting_transfer", "Waiting for transfer"),
+                            ("packed", "Packed"),
+                            ("ready", "Ready to hand over"),
+                            ("completed", "Handed over"),
+                            ("rejected", "Rejected"),
+                            ("cancelled", "Cancelled"),
+                            ("no_show", "Not collected"),
+                        ],
+                        default="scheduled",
+                        max_length=16,
+                    ),
+                ),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("assigned_to", models.CharField(blank=True, max_length=120)),
+                ("end_reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                ("picked_at", models.DateTimeField(blank=True, null=True)),
+                ("packed_at", models.DateTimeField(blank=True, null=True)),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fulfillment_orders",
+                        to="inventory.node",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fulfillment_orders",
+                        to="orders.order",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='FulfillmentLine',
+            name="FulfillmentLine",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('quantity', models.IntegerField()),
-                ('picked', models.IntegerField(default=0)),
-                ('short', models.IntegerField(default=0)),
-                ('packed', models.IntegerField(default=0)),
-                ('order_line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fulfillment_lines', to='orders.orderline')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fulfillment_lines', to='inventory.sku')),
-                ('fulfillment_order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='fulfillment.fulfillmentorder')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("quantity", models.IntegerField()),
+                ("picked", models.IntegerField(default=0)),
+                ("short", models.IntegerField(default=0)),
+                ("packed", models.IntegerField(default=0)),
+                (
+                    "order_line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fulfillment_lines",
+                        to="orders.orderline",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fulfillment_lines",
+                        to="inventory.sku",
+                    ),
+                ),
+                (
+                    "fulfillment_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="fulfillment.fulfillmentorder",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Manifest',
+            name="Manifest",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('closed', 'Handed over')], default='open', max_length=10)),
-                ('driver_name', models.CharField(blank=True, max_length=120)),
-                ('vehicle', models.CharField(blank=True, max_length=40)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('created_by', models.CharField(blank=True, max_length=120)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_by', models.CharField(blank=True, max_length=120)),
-                ('carrier_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='manifests', to='carriers.carrieraccount')),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='manifests', to='inventory.node')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("number", models.CharField(max_length=40, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("closed", "Handed over")], default="open", max_length=10
+                    ),
+                ),
+                ("driver_name", models.CharField(blank=True, max_length=120)),
+                ("vehicle", models.CharField(blank=True, max_length=40)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("created_by", models.CharField(blank=True, max_length=120)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_by", models.CharField(blank=True, max_length=120)),
+                (
+                    "carrier_account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="manifests",
+                        to="carriers.carrieraccount",
+                    ),
+                ),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="manifests", to="inventory.node"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Shipment',
+            name="Shipment",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('uid', models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
-                ('state', models.CharField(choices=[('created', 'Packed'), ('labelled', 'Labelled'), ('manifested', 'On a manifest'), ('handed_over', 'Handed over'), ('in_transit', 'In transit'), ('out_for_delivery', 'Out for delivery'), ('delivered', 'Delivered'), ('ndr_open', 'Delivery failed'), ('rto_initiated', 'Returning to origin'), ('rto_in_transit', 'On its way back'), ('rto_received', 'Back at origin'), ('lost', 'Lost'), ('damaged', 'Damaged'), ('cancelled', 'Cancelled')], default='created', max_length=16)),
-                ('awb', models.CharField(blank=True, max_length=60)),
-                ('courier_name', models.CharField(blank=True, max_length=120)),
-                ('problem', models.CharField(blank=True, help_text='Why it has no label, in words for people.', max_length=500)),
-                ('weight_grams', models.PositiveIntegerField(default=0)),
-                ('length_mm', models.PositiveIntegerField(default=0)),
-                ('width_mm', models.PositiveIntegerField(default=0)),
-                ('height_mm', models.PositiveIntegerField(default=0)),
-                ('expected_delivery', models.DateField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('labelled_at', models.DateTimeField(blank=True, null=True)),
-                ('handed_over_at', models.DateTimeField(blank=True, null=True)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('booking', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='shipment', to='carriers.booking')),
-                ('carrier_account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='carriers.carrieraccount')),
-                ('fulfillment_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='fulfillment.fulfillmentorder')),
-                ('manifest', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='shipments', to='fulfillment.manifest')),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='inventory.node')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("uid", models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "Packed"),
+                            ("labelled", "Labelled"),
+                            ("manifested", "On a manifest"),
+                            ("handed_over", "Handed over"),
+                            ("in_transit", "In transit"),
+                            ("out_for_delivery", "Out for delivery"),
+                            ("delivered", "Delivered"),
+                            ("ndr_open", "Delivery failed"),
+                            ("rto_initiated", "Returning to origin"),
+                            ("rto_in_transit", "On its way back"),
+                            ("rto_received", "Back at origin"),
+                            ("lost", "Lost"),
+                            ("damaged", "Damaged"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="created",
+                        max_length=16,
+                    ),
+                ),
+                ("awb", models.CharField(blank=True, max_length=60)),
+                ("courier_name", models.CharField(blank=True, max_length=120)),
+                (
+                    "problem",
+                    models.CharField(blank=True, help_text="Why it has no label, in words for people.", max_length=500),
+                ),
+                ("weight_grams", models.PositiveIntegerField(default=0)),
+                ("length_mm", models.PositiveIntegerField(default=0)),
+                ("width_mm", models.PositiveIntegerField(default=0)),
+                ("height_mm", models.PositiveIntegerField(default=0)),
+                ("expected_delivery", models.DateField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("labelled_at", models.DateTimeField(blank=True, null=True)),
+                ("handed_over_at", models.DateTimeField(blank=True, null=True)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "booking",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipment",
+                        to="carriers.booking",
+                    ),
+                ),
+                (
+                    "carrier_account",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="carriers.carrieraccount"
+                    ),
+                ),
+                (
+                    "fulfillment_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipments",
+                        to="fulfillment.fulfillmentorder",
+                    ),
+                ),
+                (
+                    "manifest",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="shipments",
+                        to="fulfillment.manifest",
+                    ),
+                ),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="shipments", to="inventory.node"
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="shipments", to="orders.order"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ShipmentItem',
+            name="ShipmentItem",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('quantity', models.IntegerField()),
-                ('line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipment_items', to='fulfillment.fulfillmentline')),
-                ('shipment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='fulfillment.shipment')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("quantity", models.IntegerField()),
+                (
+                    "line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipment_items",
+                        to="fulfillment.fulfillmentline",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="fulfillment.shipment"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='fulfillmentorder',
-            index=models.Index(condition=models.Q(('state__in', ['open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready'])), fields=['node', 'due_at', 'id'], name='fulfillment_live'),
+            model_name="fulfillmentorder",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["open", "accepted", "picking", "picked", "waiting_transfer", "packed", "ready"])
+                ),
+                fields=["node", "due_at", "id"],
+                name="fulfillment_live",
+            ),
         ),
         migrations.AddIndex(
-            model_name='fulfillmentorder',
-            index=models.Index(fields=['state', 'due_at'], name='fulfillment_by_state'),
+            model_name="fulfillmentorder",
+            index=models.Index(fields=["state", "due_at"], name="fulfillment_by_state"),
         ),
         migrations.AddConstraint(
-            model_name='fulfillmentorder',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['scheduled', 'open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready', 'completed', 'rejected', 'cancelled', 'no_show'])), name='fulfillment_order_state_known'),
+            model_name="fulfillmentorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "scheduled",
+                            "open",
+                            "accepted",
+                            "picking",
+                            "picked",
+                            "waiting_transfer",
+                            "packed",
+                            "ready",
+                            "completed",
+                            "rejected",
+                            "cancelled",
+                            "no_show",
+                        ],
+                    )
+                ),
+                name="fulfillment_order_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fulfillmentline',
-            constraint=models.UniqueConstraint(fields=('fulfillment_order', 'order_line'), name='fulfillment_line_once'),
+            model_name="fulfillmentline",
+            constraint=models.UniqueConstraint(
+                fields=("fulfillment_order", "order_line"), name="fulfillment_line_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fulfillmentline',
-            constraint=models.CheckConstraint(condition=models.Q(('picked__gte', 0), ('picked__lte', 1000000000), ('short__gte', 0), ('short__lte', 1000000000), ('packed__gte', 0), ('packed__lte', 1000000000)), name='fulfillment_line_quantities_bounded'),
+            model_name="fulfillmentline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("picked__gte", 0),
+                    ("picked__lte", 1000000000),
+                    ("short__gte", 0),
+                    ("short__lte", 1000000000),
+                    ("packed__gte", 0),
+                    ("packed__lte", 1000000000),
+                ),
+                name="fulfillment_line_quantities_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fulfillmentline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 1000000000)), name='fulfillment_line_total_quantities_bounded'),
+            model_name="fulfillmentline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1), ("quantity__lte", 1000000000)),
+                name="fulfillment_line_total_quantities_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fulfillmentline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', django.db.models.expressions.CombinedExpression(models.F('picked'), '+', models.F('short'))), ('picked__gte', models.F('packed'))), name='fulfillment_line_within_quantity'),
+            model_name="fulfillmentline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "quantity__gte",
+                        django.db.models.expressions.CombinedExpression(models.F("picked"), "+", models.F("short")),
+                    ),
+                    ("picked__gte", models.F("packed")),
+                ),
+                name="fulfillment_line_within_quantity",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='manifest',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'closed'])), name='manifest_state_known'),
+            model_name="manifest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "closed"])), name="manifest_state_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='manifest',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('node', 'carrier_account'), name='manifest_one_open'),
+            model_name="manifest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")), fields=("node", "carrier_account"), name="manifest_one_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='shipment',
-            index=models.Index(fields=['awb'], name='shipment_by_awb'),
+            model_name="shipment",
+            index=models.Index(fields=["awb"], name="shipment_by_awb"),
         ),
         migrations.AddIndex(
-            model_name='shipment',
-            index=models.Index(fields=['state', 'node', 'id'], name='shipment_by_state'),
+            model_name="shipment",
+            index=models.Index(fields=["state", "node", "id"], name="shipment_by_state"),
         ),
         migrations.AddConstraint(
-            model_name='shipment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['created', 'labelled', 'manifested', 'handed_over', 'in_transit', 'out_for_delivery', 'delivered', 'ndr_open', 'rto_initiated', 'rto_in_transit', 'rto_received', 'lost', 'damaged', 'cancelled'])), name='shipment_state_known'),
+            model_name="shipment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "created",
+                            "labelled",
+                            "manifested",
+                            "handed_over",
+                            "in_transit",
+                            "out_for_delivery",
+                            "delivered",
+                            "ndr_open",
+                            "rto_initiated",
+                            "rto_in_transit",
+                            "rto_received",
+                            "lost",
+                            "damaged",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="shipment_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shipmentitem',
-            constraint=models.UniqueConstraint(fields=('shipment', 'line'), name='shipment_item_once'),
+            model_name="shipmentitem",
+            constraint=models.UniqueConstraint(fields=("shipment", "line"), name="shipment_item_once"),
         ),
         migrations.AddConstraint(
-            model_name='shipmentitem',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 1000000000)), name='shipment_item_quantities_bounded'),
+            model_name="shipmentitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1), ("quantity__lte", 1000000000)),
+                name="shipment_item_quantities_bounded",
+            ),
         ),
     ]

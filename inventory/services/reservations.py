@@ -142,9 +142,16 @@ def consume_reservations(*, requests: Sequence[Consume], actor: str) -> None:
             ):
                 postings.append(
                     Posting(
-                        op_key=op_key, leg=leg, sku_id=row.sku_id, node_id=row.node_id, from_bucket=source,
-                        to_bucket=target, quantity=quantity, reason=StockMovementReason.PACK,
-                        reference=row.reference, actor=actor,
+                        op_key=op_key,
+                        leg=leg,
+                        sku_id=row.sku_id,
+                        node_id=row.node_id,
+                        from_bucket=source,
+                        to_bucket=target,
+                        quantity=quantity,
+                        reason=StockMovementReason.PACK,
+                        reference=row.reference,
+                        actor=actor,
                     )  # fmt: skip
                 )
         post(postings)
@@ -160,12 +167,16 @@ def _take(
     locked = lock_open_reservations((line_uid, node_id) for line_uid, node_id, _ in requests)
     taken: list[tuple[Reservation, int]] = []
     for line_uid, node_id, quantity in requests:
-        row = locked.get((line_uid, node_id))
-        there = row.open_quantity if row is not None else 0
+        rows = locked.get((line_uid, node_id), [])
+        there = sum(row.open_quantity for row in rows)
         if strict and there < quantity:
             raise NotEnoughStock(f"Only {there} of {quantity} units are still reserved for this line.")
-        if row is not None:
-            taken.append((row, min(there, quantity)))
+        left = quantity
+        for row in rows:
+            share = min(row.open_quantity, left)
+            if share:
+                taken.append((row, share))
+                left -= share
     if taken:
         execute(_TAKE, [state, state, state, [row.pk for row, _ in taken], [quantity for _, quantity in taken]])
     return taken

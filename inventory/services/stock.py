@@ -115,7 +115,9 @@ def set_opening_stock(*, rows: Sequence[OpeningRow], op_key: str, actor: str) ->
                 raise BadQuantity(f"{on_hand} is not a stock quantity.", field="on_hand")
             change = on_hand - have.get((sku_id, node_id), 0)
             if change:
-                source, target = (Bucket.ADJUSTMENT, Bucket.ON_HAND) if change > 0 else (Bucket.ON_HAND, Bucket.ADJUSTMENT)
+                source, target = (
+                    (Bucket.ADJUSTMENT, Bucket.ON_HAND) if change > 0 else (Bucket.ON_HAND, Bucket.ADJUSTMENT)
+                )
                 postings.append(
                     Posting(op_key=f"{op_key}/{sku_id}/{node_id}", sku_id=sku_id, node_id=node_id, from_bucket=source,
                             to_bucket=target, quantity=abs(change), reason=StockMovementReason.OPENING, actor=actor)
@@ -132,9 +134,7 @@ def set_opening_stock(*, rows: Sequence[OpeningRow], op_key: str, actor: str) ->
     return run_atomic(work)
 
 
-def adjust(
-    *, node_id: int, sku_id: int, reason: str, quantity: int, op_key: str, actor: str, note: str = ""
-) -> bool:
+def adjust(*, node_id: int, sku_id: int, reason: str, quantity: int, op_key: str, actor: str, note: str = "") -> bool:
     """Move units as the reason says (see ADJUSTMENTS); False where `op_key` was posted before.
 
     Raises DomainError for an unknown reason and NotEnoughStock where so many units are not there or are reserved.

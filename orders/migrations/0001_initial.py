@@ -5,225 +5,559 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import oms.core.ids
 from django.db import migrations, models
+
+import oms.core.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [("core", "0002_trigram_search")]
 
     operations = [
         migrations.CreateModel(
-            name='SalesChannel',
+            name="SalesChannel",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('kind', models.CharField(choices=[('website', 'Own website'), ('marketplace', 'Marketplace'), ('store', 'Store and POS'), ('b2b', 'B2B portal'), ('quick_commerce', 'Quick commerce'), ('social', 'Social and call centre')], max_length=20)),
-                ('brand', models.CharField(blank=True, max_length=80)),
-                ('is_active', models.BooleanField(default=True)),
-                ('hours_to_ship', models.PositiveSmallIntegerField(default=24, help_text='Hours after placement within which the order must be handed over.')),
-                ('notifies_customer', models.BooleanField(default=True, help_text='We send the e-mails. Off for marketplaces, which write to their customers themselves.')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("code", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("website", "Own website"),
+                            ("marketplace", "Marketplace"),
+                            ("store", "Store and POS"),
+                            ("b2b", "B2B portal"),
+                            ("quick_commerce", "Quick commerce"),
+                            ("social", "Social and call centre"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("brand", models.CharField(blank=True, max_length=80)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "hours_to_ship",
+                    models.PositiveSmallIntegerField(
+                        default=24, help_text="Hours after placement within which the order must be handed over."
+                    ),
+                ),
+                (
+                    "notifies_customer",
+                    models.BooleanField(
+                        default=True,
+                        help_text="We send the e-mails. Off for marketplaces, which write to their customers themselves.",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('uid', models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
-                ('number', models.CharField(max_length=30, unique=True)),
-                ('external_id', models.CharField(max_length=120)),
-                ('external_number', models.CharField(blank=True, max_length=120)),
-                ('external_updated_at', models.DateTimeField(blank=True, null=True)),
-                ('placed_at', models.DateTimeField()),
-                ('captured_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('stage', models.CharField(choices=[('captured', 'Captured'), ('backordered', 'Backordered'), ('routed', 'Routed'), ('released', 'Released'), ('picked', 'Picked'), ('packed', 'Packed'), ('shipped', 'Shipped'), ('delivered', 'Delivered'), ('returned', 'Returned'), ('cancelled', 'Cancelled')], default='captured', max_length=12)),
-                ('open_holds', models.PositiveSmallIntegerField(default=0)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('timeline_seq', models.PositiveIntegerField(default=0)),
-                ('customer_name', models.CharField(blank=True, max_length=200)),
-                ('customer_email', models.CharField(blank=True, max_length=254)),
-                ('customer_phone', models.CharField(blank=True, max_length=32)),
-                ('ship_to', models.JSONField(default=dict)),
-                ('bill_to', models.JSONField(default=dict)),
-                ('ship_postcode', models.CharField(blank=True, max_length=16)),
-                ('ship_city', models.CharField(blank=True, max_length=120)),
-                ('ship_region', models.CharField(blank=True, max_length=120)),
-                ('ship_country', models.CharField(default='IN', max_length=2)),
-                ('currency', models.CharField(default='INR', max_length=3)),
-                ('goods_minor', models.BigIntegerField(default=0)),
-                ('discount_minor', models.BigIntegerField(default=0)),
-                ('tax_minor', models.BigIntegerField(default=0)),
-                ('shipping_minor', models.BigIntegerField(default=0)),
-                ('cod_fee_minor', models.BigIntegerField(default=0)),
-                ('total_minor', models.BigIntegerField(default=0)),
-                ('payment_method', models.CharField(choices=[('prepaid', 'Prepaid'), ('cod', 'Cash on delivery'), ('credit', 'On account')], default='prepaid', max_length=10)),
-                ('service_level', models.CharField(choices=[('standard', 'Standard'), ('express', 'Express'), ('same_day', 'Same day'), ('pickup', 'Store pickup')], default='standard', max_length=10)),
-                ('pickup_node_code', models.CharField(blank=True, max_length=40)),
-                ('promised_by', models.DateTimeField(blank=True, null=True)),
-                ('first_promised_by', models.DateTimeField(blank=True, null=True)),
-                ('ship_by', models.DateTimeField(blank=True, null=True)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('is_b2b', models.BooleanField(default=False)),
-                ('is_gift', models.BooleanField(default=False)),
-                ('gift_message', models.TextField(blank=True)),
-                ('buyer_gstin', models.CharField(blank=True, max_length=15)),
-                ('customer_note', models.TextField(blank=True)),
-                ('internal_note', models.TextField(blank=True)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('search_text', models.TextField(blank=True)),
-                ('extra', models.JSONField(blank=True, default=dict)),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='orders.saleschannel')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("uid", models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
+                ("number", models.CharField(max_length=30, unique=True)),
+                ("external_id", models.CharField(max_length=120)),
+                ("external_number", models.CharField(blank=True, max_length=120)),
+                ("external_updated_at", models.DateTimeField(blank=True, null=True)),
+                ("placed_at", models.DateTimeField()),
+                ("captured_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("captured", "Captured"),
+                            ("backordered", "Backordered"),
+                            ("routed", "Routed"),
+                            ("released", "Released"),
+                            ("picked", "Picked"),
+                            ("packed", "Packed"),
+                            ("shipped", "Shipped"),
+                            ("delivered", "Delivered"),
+                            ("returned", "Returned"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="captured",
+                        max_length=12,
+                    ),
+                ),
+                ("open_holds", models.PositiveSmallIntegerField(default=0)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("timeline_seq", models.PositiveIntegerField(default=0)),
+                ("customer_name", models.CharField(blank=True, max_length=200)),
+                ("customer_email", models.CharField(blank=True, max_length=254)),
+                ("customer_phone", models.CharField(blank=True, max_length=32)),
+                ("ship_to", models.JSONField(default=dict)),
+                ("bill_to", models.JSONField(default=dict)),
+                ("ship_postcode", models.CharField(blank=True, max_length=16)),
+                ("ship_city", models.CharField(blank=True, max_length=120)),
+                ("ship_region", models.CharField(blank=True, max_length=120)),
+                ("ship_country", models.CharField(default="IN", max_length=2)),
+                ("currency", models.CharField(default="INR", max_length=3)),
+                ("goods_minor", models.BigIntegerField(default=0)),
+                ("discount_minor", models.BigIntegerField(default=0)),
+                ("tax_minor", models.BigIntegerField(default=0)),
+                ("shipping_minor", models.BigIntegerField(default=0)),
+                ("cod_fee_minor", models.BigIntegerField(default=0)),
+                ("total_minor", models.BigIntegerField(default=0)),
+                (
+                    "payment_method",
+                    models.CharField(
+                        choices=[("prepaid", "Prepaid"), ("cod", "Cash on delivery"), ("credit", "On account")],
+                        default="prepaid",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "service_level",
+                    models.CharField(
+                        choices=[
+                            ("standard", "Standard"),
+                            ("express", "Express"),
+                            ("same_day", "Same day"),
+                            ("pickup", "Store pickup"),
+                        ],
+                        default="standard",
+                        max_length=10,
+                    ),
+                ),
+                ("pickup_node_code", models.CharField(blank=True, max_length=40)),
+                ("promised_by", models.DateTimeField(blank=True, null=True)),
+                ("first_promised_by", models.DateTimeField(blank=True, null=True)),
+                ("ship_by", models.DateTimeField(blank=True, null=True)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("is_b2b", models.BooleanField(default=False)),
+                ("is_gift", models.BooleanField(default=False)),
+                ("gift_message", models.TextField(blank=True)),
+                ("buyer_gstin", models.CharField(blank=True, max_length=15)),
+                ("customer_note", models.TextField(blank=True)),
+                ("internal_note", models.TextField(blank=True)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("search_text", models.TextField(blank=True)),
+                ("extra", models.JSONField(blank=True, default=dict)),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="orders.saleschannel"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Hold',
+            name="Hold",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('reason', models.CharField(choices=[('payment_pending', 'Payment not confirmed'), ('cod_unconfirmed', 'COD to confirm'), ('bad_address', 'Address incomplete'), ('unknown_postcode', 'Postcode unknown'), ('unmapped_sku', 'SKU not mapped'), ('duplicate', 'Looks like a duplicate'), ('fraud_risk', 'Fraud check'), ('channel', 'Held by the channel'), ('customer_request', 'Customer asked to wait'), ('other', 'Other')], max_length=20)),
-                ('source', models.CharField(help_text='Who or what placed it: a person, a rule, the channel.', max_length=120)),
-                ('handle', models.CharField(help_text='Unique among the open holds of an order.', max_length=80)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('held_until', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('released_by', models.CharField(blank=True, max_length=120)),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='holds', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("payment_pending", "Payment not confirmed"),
+                            ("cod_unconfirmed", "COD to confirm"),
+                            ("bad_address", "Address incomplete"),
+                            ("unknown_postcode", "Postcode unknown"),
+                            ("unmapped_sku", "SKU not mapped"),
+                            ("duplicate", "Looks like a duplicate"),
+                            ("fraud_risk", "Fraud check"),
+                            ("channel", "Held by the channel"),
+                            ("customer_request", "Customer asked to wait"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(help_text="Who or what placed it: a person, a rule, the channel.", max_length=120),
+                ),
+                ("handle", models.CharField(help_text="Unique among the open holds of an order.", max_length=80)),
+                ("note", models.CharField(blank=True, max_length=500)),
+                ("held_until", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                ("released_by", models.CharField(blank=True, max_length=120)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="holds", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('released_at__isnull', True)), fields=['reason'], name='hold_open')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('released_at__isnull', True)), fields=('order', 'handle'), name='hold_handle_open_once'), models.CheckConstraint(condition=models.Q(('reason__in', ['payment_pending', 'cod_unconfirmed', 'bad_address', 'unknown_postcode', 'unmapped_sku', 'duplicate', 'fraud_risk', 'channel', 'customer_request', 'other'])), name='hold_reason_known')],
+                "indexes": [
+                    models.Index(condition=models.Q(("released_at__isnull", True)), fields=["reason"], name="hold_open")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("released_at__isnull", True)),
+                        fields=("order", "handle"),
+                        name="hold_handle_open_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "reason__in",
+                                [
+                                    "payment_pending",
+                                    "cod_unconfirmed",
+                                    "bad_address",
+                                    "unknown_postcode",
+                                    "unmapped_sku",
+                                    "duplicate",
+                                    "fraud_risk",
+                                    "channel",
+                                    "customer_request",
+                                    "other",
+                                ],
+                            )
+                        ),
+                        name="hold_reason_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OrderEvent',
+            name="OrderEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('seq', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=40)),
-                ('actor', models.CharField(max_length=120)),
-                ('message', models.CharField(max_length=500)),
-                ('data', models.JSONField(blank=True, default=dict)),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='timeline', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=40)),
+                ("actor", models.CharField(max_length=120)),
+                ("message", models.CharField(max_length=500)),
+                ("data", models.JSONField(blank=True, default=dict)),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="timeline", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['order_id', 'seq'],
-                'constraints': [models.UniqueConstraint(fields=('order', 'seq'), name='order_event_seq_unique')],
+                "ordering": ["order_id", "seq"],
+                "constraints": [models.UniqueConstraint(fields=("order", "seq"), name="order_event_seq_unique")],
             },
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('uid', models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
-                ('external_id', models.CharField(max_length=120)),
-                ('position', models.PositiveSmallIntegerField(default=1)),
-                ('sku_code', models.CharField(max_length=80)),
-                ('sku_id', models.BigIntegerField(blank=True, null=True)),
-                ('name', models.CharField(blank=True, max_length=300)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('unit_price_minor', models.BigIntegerField(default=0)),
-                ('discount_minor', models.BigIntegerField(default=0)),
-                ('tax_minor', models.BigIntegerField(default=0)),
-                ('tax_included', models.BooleanField(default=True)),
-                ('quantity', models.IntegerField()),
-                ('unallocated', models.IntegerField(default=0)),
-                ('backordered', models.IntegerField(default=0)),
-                ('allocated', models.IntegerField(default=0)),
-                ('released', models.IntegerField(default=0)),
-                ('picked', models.IntegerField(default=0)),
-                ('packed', models.IntegerField(default=0)),
-                ('shipped', models.IntegerField(default=0)),
-                ('cancelled', models.IntegerField(default=0)),
-                ('delivered', models.IntegerField(default=0)),
-                ('returned', models.IntegerField(default=0)),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("uid", models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
+                ("external_id", models.CharField(max_length=120)),
+                ("position", models.PositiveSmallIntegerField(default=1)),
+                ("sku_code", models.CharField(max_length=80)),
+                ("sku_id", models.BigIntegerField(blank=True, null=True)),
+                ("name", models.CharField(blank=True, max_length=300)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("unit_price_minor", models.BigIntegerField(default=0)),
+                ("discount_minor", models.BigIntegerField(default=0)),
+                ("tax_minor", models.BigIntegerField(default=0)),
+                ("tax_included", models.BooleanField(default=True)),
+                ("quantity", models.IntegerField()),
+                ("unallocated", models.IntegerField(default=0)),
+                ("backordered", models.IntegerField(default=0)),
+                ("allocated", models.IntegerField(default=0)),
+                ("released", models.IntegerField(default=0)),
+                ("picked", models.IntegerField(default=0)),
+                ("packed", models.IntegerField(default=0)),
+                ("shipped", models.IntegerField(default=0)),
+                ("cancelled", models.IntegerField(default=0)),
+                ("delivered", models.IntegerField(default=0)),
+                ("returned", models.IntegerField(default=0)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['order_id', 'position', 'id'],
-                'indexes': [models.Index(condition=models.Q(('unallocated__gt', 0), ('backordered__gt', 0), _connector='OR'), fields=['sku_id', 'order'], name='order_line_unrouted_demand'), models.Index(fields=['sku_code'], name='order_line_by_sku')],
-                'constraints': [models.UniqueConstraint(fields=('order', 'external_id'), name='order_line_once'), models.CheckConstraint(condition=models.Q(('unallocated__gte', 0), ('unallocated__lte', 1000000000), ('backordered__gte', 0), ('backordered__lte', 1000000000), ('allocated__gte', 0), ('allocated__lte', 1000000000), ('released__gte', 0), ('released__lte', 1000000000), ('picked__gte', 0), ('picked__lte', 1000000000), ('packed__gte', 0), ('packed__lte', 1000000000), ('shipped__gte', 0), ('shipped__lte', 1000000000), ('cancelled__gte', 0), ('cancelled__lte', 1000000000), ('delivered__gte', 0), ('delivered__lte', 1000000000), ('returned__gte', 0), ('returned__lte', 1000000000)), name='order_line_quantities_bounded'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 1000000000)), name='order_line_total_quantities_bounded'), models.CheckConstraint(condition=models.Q(('unit_price_minor__gte', 0), ('unit_price_minor__lte', 1000000000000), ('discount_minor__gte', 0), ('discount_minor__lte', 1000000000000), ('tax_minor__gte', 0), ('tax_minor__lte', 1000000000000)), name='order_line_money_bounded'), models.CheckConstraint(condition=models.Q(('quantity', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('unallocated'), '+', models.F('backordered')), '+', models.F('allocated')), '+', models.F('released')), '+', models.F('picked')), '+', models.F('packed')), '+', models.F('shipped')), '+', models.F('cancelled')))), name='order_line_units_conserved'), models.CheckConstraint(condition=models.Q(('shipped__gte', django.db.models.expressions.CombinedExpression(models.F('delivered'), '+', models.F('returned')))), name='order_line_delivered_within_shipped')],
+                "ordering": ["order_id", "position", "id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("unallocated__gt", 0), ("backordered__gt", 0), _connector="OR"),
+                        fields=["sku_id", "order"],
+                        name="order_line_unrouted_demand",
+                    ),
+                    models.Index(fields=["sku_code"], name="order_line_by_sku"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "external_id"), name="order_line_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("unallocated__gte", 0),
+                            ("unallocated__lte", 1000000000),
+                            ("backordered__gte", 0),
+                            ("backordered__lte", 1000000000),
+                            ("allocated__gte", 0),
+                            ("allocated__lte", 1000000000),
+                            ("released__gte", 0),
+                            ("released__lte", 1000000000),
+                            ("picked__gte", 0),
+                            ("picked__lte", 1000000000),
+                            ("packed__gte", 0),
+                            ("packed__lte", 1000000000),
+                            ("shipped__gte", 0),
+                            ("shipped__lte", 1000000000),
+                            ("cancelled__gte", 0),
+                            ("cancelled__lte", 1000000000),
+                            ("delivered__gte", 0),
+                            ("delivered__lte", 1000000000),
+                            ("returned__gte", 0),
+                            ("returned__lte", 1000000000),
+                        ),
+                        name="order_line_quantities_bounded",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 1), ("quantity__lte", 1000000000)),
+                        name="order_line_total_quantities_bounded",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("unit_price_minor__gte", 0),
+                            ("unit_price_minor__lte", 1000000000000),
+                            ("discount_minor__gte", 0),
+                            ("discount_minor__lte", 1000000000000),
+                            ("tax_minor__gte", 0),
+                            ("tax_minor__lte", 1000000000000),
+                        ),
+                        name="order_line_money_bounded",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "quantity",
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        django.db.models.expressions.CombinedExpression(
+                                            django.db.models.expressions.CombinedExpression(
+                                                django.db.models.expressions.CombinedExpression(
+                                                    django.db.models.expressions.CombinedExpression(
+                                                        django.db.models.expressions.CombinedExpression(
+                                                            models.F("unallocated"), "+", models.F("backordered")
+                                                        ),
+                                                        "+",
+                                                        models.F("allocated"),
+                                                    ),
+                                                    "+",
+                                                    models.F("released"),
+                                                ),
+                                                "+",
+                                                models.F("picked"),
+                                            ),
+                                            "+",
+                                            models.F("packed"),
+                                        ),
+                                        "+",
+                                        models.F("shipped"),
+                                    ),
+                                    "+",
+                                    models.F("cancelled"),
+                                ),
+                            )
+                        ),
+                        name="order_line_units_conserved",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "shipped__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("delivered"), "+", models.F("returned")
+                                ),
+                            )
+                        ),
+                        name="order_line_delivered_within_shipped",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('method', models.CharField(choices=[('prepaid', 'Prepaid'), ('cod', 'Cash on delivery'), ('credit', 'On account')], max_length=10)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('authorized', 'Authorized'), ('paid', 'Paid'), ('failed', 'Failed'), ('partially_refunded', 'Partly refunded'), ('refunded', 'Refunded')], max_length=20)),
-                ('gateway', models.CharField(blank=True, max_length=60)),
-                ('reference', models.CharField(blank=True, max_length=120)),
-                ('currency', models.CharField(max_length=3)),
-                ('amount_minor', models.BigIntegerField()),
-                ('captured_minor', models.BigIntegerField(default=0)),
-                ('refunded_minor', models.BigIntegerField(default=0)),
-                ('refund_due_minor', models.BigIntegerField(default=0)),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('order', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='payment', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("prepaid", "Prepaid"), ("cod", "Cash on delivery"), ("credit", "On account")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("authorized", "Authorized"),
+                            ("paid", "Paid"),
+                            ("failed", "Failed"),
+                            ("partially_refunded", "Partly refunded"),
+                            ("refunded", "Refunded"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("gateway", models.CharField(blank=True, max_length=60)),
+                ("reference", models.CharField(blank=True, max_length=120)),
+                ("currency", models.CharField(max_length=3)),
+                ("amount_minor", models.BigIntegerField()),
+                ("captured_minor", models.BigIntegerField(default=0)),
+                ("refunded_minor", models.BigIntegerField(default=0)),
+                ("refund_due_minor", models.BigIntegerField(default=0)),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="payment", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount_minor__gte', 0), ('amount_minor__lte', 1000000000000), ('captured_minor__gte', 0), ('captured_minor__lte', 1000000000000), ('refunded_minor__gte', 0), ('refunded_minor__lte', 1000000000000), ('refund_due_minor__gte', 0), ('refund_due_minor__lte', 1000000000000)), name='payment_money_bounded'), models.CheckConstraint(condition=models.Q(('refunded_minor__lte', models.F('captured_minor')), ('captured_minor__lte', models.F('amount_minor'))), name='payment_refund_within_captured'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'authorized', 'paid', 'failed', 'partially_refunded', 'refunded'])), name='payment_state_known')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount_minor__gte", 0),
+                            ("amount_minor__lte", 1000000000000),
+                            ("captured_minor__gte", 0),
+                            ("captured_minor__lte", 1000000000000),
+                            ("refunded_minor__gte", 0),
+                            ("refunded_minor__lte", 1000000000000),
+                            ("refund_due_minor__gte", 0),
+                            ("refund_due_minor__lte", 1000000000000),
+                        ),
+                        name="payment_money_bounded",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("refunded_minor__lte", models.F("captured_minor")),
+                            ("captured_minor__lte", models.F("amount_minor")),
+                        ),
+                        name="payment_refund_within_captured",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["pending", "authorized", "paid", "failed", "partially_refunded", "refunded"])
+                        ),
+                        name="payment_state_known",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['-placed_at', '-id'], name='order_newest'),
+            model_name="order",
+            index=models.Index(fields=["-placed_at", "-id"], name="order_newest"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['stage', '-placed_at', '-id'], name='order_by_stage'),
+            model_name="order",
+            index=models.Index(fields=["stage", "-placed_at", "-id"], name="order_by_stage"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['channel', '-placed_at', '-id'], name='order_by_channel'),
+            model_name="order",
+            index=models.Index(fields=["channel", "-placed_at", "-id"], name="order_by_channel"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('stage__in', ['captured', 'backordered', 'routed', 'released', 'picked', 'packed'])), fields=['ship_by', 'id'], name='order_to_ship'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(
+                    ("stage__in", ["captured", "backordered", "routed", "released", "picked", "packed"])
+                ),
+                fields=["ship_by", "id"],
+                name="order_to_ship",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('stage__in', ['captured', 'backordered'])), fields=['id'], name='order_unrouted'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("stage__in", ["captured", "backordered"])), fields=["id"], name="order_unrouted"
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('open_holds__gt', 0)), fields=['id'], name='order_held'),
+            model_name="order",
+            index=models.Index(condition=models.Q(("open_holds__gt", 0)), fields=["id"], name="order_held"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(models.F('search_text'), name='gin_trgm_ops'), name='order_search'),
+            model_name="order",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(models.F("search_text"), name="gin_trgm_ops"),
+                name="order_search",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('channel', 'external_id'), name='order_captured_once'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("channel", "external_id"), name="order_captured_once"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['captured', 'backordered', 'routed', 'released', 'picked', 'packed', 'shipped', 'delivered', 'returned', 'cancelled'])), name='order_stage_known'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "stage__in",
+                        [
+                            "captured",
+                            "backordered",
+                            "routed",
+                            "released",
+                            "picked",
+                            "packed",
+                            "shipped",
+                            "delivered",
+                            "returned",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="order_stage_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('payment_method__in', ['prepaid', 'cod', 'credit'])), name='order_payment_method_known'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("payment_method__in", ["prepaid", "cod", "credit"])),
+                name="order_payment_method_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('service_level__in', ['standard', 'express', 'same_day', 'pickup'])), name='order_service_level_known'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("service_level__in", ["standard", "express", "same_day", "pickup"])),
+                name="order_service_level_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('goods_minor__gte', 0), ('goods_minor__lte', 1000000000000), ('discount_minor__gte', 0), ('discount_minor__lte', 1000000000000), ('tax_minor__gte', 0), ('tax_minor__lte', 1000000000000), ('shipping_minor__gte', 0), ('shipping_minor__lte', 1000000000000), ('cod_fee_minor__gte', 0), ('cod_fee_minor__lte', 1000000000000), ('total_minor__gte', 0), ('total_minor__lte', 1000000000000)), name='order_money_bounded'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("goods_minor__gte", 0),
+                    ("goods_minor__lte", 1000000000000),
+                    ("discount_minor__gte", 0),
+                    ("discount_minor__lte", 1000000000000),
+                    ("tax_minor__gte", 0),
+                    ("tax_minor__lte", 1000000000000),
+                    ("shipping_minor__gte", 0),
+                    ("shipping_minor__lte", 1000000000000),
+                    ("cod_fee_minor__gte", 0),
+                    ("cod_fee_minor__lte", 1000000000000),
+                    ("total_minor__gte", 0),
+                    ("total_minor__lte", 1000000000000),
+                ),
+                name="order_money_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='order_currency_iso'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="order_currency_iso"
+            ),
         ),
     ]

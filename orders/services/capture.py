@@ -61,7 +61,9 @@ def _capture(
     extra_holds: Mapping[str, Sequence[WantedHold]],
 ) -> list[Captured]:
     rows = [_order_row(channel, order, extra_holds.get(order.external_id, ()), actor) for order in unique.values()]
-    stored = fetch_dicts(CAPTURE, {"channel": channel.pk, "channel_code": channel.code, "orders": json.dumps(rows), "actor": actor})
+    stored = fetch_dicts(
+        CAPTURE, {"channel": channel.pk, "channel_code": channel.code, "orders": json.dumps(rows), "actor": actor}
+    )
     by_external = {row["external_id"]: row for row in stored}
     if len(by_external) < len(unique):
         # Somebody captured the same orders between our snapshot and our insert; now they are committed.

@@ -5,9 +5,7 @@ Orders that the channel had before are left alone and returned with created = fa
 before the insert, so that lines, holds, payment and the first timeline entry can refer to them in the same statement.
 """
 
-_BUCKETS = (
-    "unallocated, backordered, allocated, released, picked, packed, shipped, cancelled, delivered, returned"
-)
+_BUCKETS = "unallocated, backordered, allocated, released, picked, packed, shipped, cancelled, delivered, returned"
 _BUCKET_TYPES = ", ".join(f"{name.strip()} int" for name in _BUCKETS.split(","))
 
 _ORDER_COLUMNS = """uid, external_id, external_number, external_updated_at, placed_at, stage, open_holds,

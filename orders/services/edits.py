@@ -35,7 +35,9 @@ def edit_address(*, order_id: int, address: Address, actor: str, version: int | 
         if version is not None and order.version != version:
             raise Conflict(f"{order.number} was changed by someone else. Look at it again, then save.")
         if order.stage not in ADDRESS_EDITABLE:
-            raise CannotEdit(f"{order.number} is {order.get_stage_display().lower()}: its address can no longer change.")
+            raise CannotEdit(
+                f"{order.number} is {order.get_stage_display().lower()}: its address can no longer change."
+            )
         before = order.shipping_address
         if before == address:
             return

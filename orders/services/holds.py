@@ -103,7 +103,9 @@ def hold_orders(*, order_ids: Sequence[int], reason: str, actor: str, note: str 
     result = BulkResult()
     for order_id in order_ids:
         try:
-            place_hold(order_id=order_id, reason=reason, source=actor, handle=f"manual:{reason}", actor=actor, note=note)
+            place_hold(
+                order_id=order_id, reason=reason, source=actor, handle=f"manual:{reason}", actor=actor, note=note
+            )
         except DomainError as error:
             result.refused[order_id] = error.message
         else:

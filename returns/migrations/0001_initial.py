@@ -2,67 +2,156 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import oms.core.ids
 from django.db import migrations, models
+
+import oms.core.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('fulfillment', '0001_initial'),
-        ('inventory', '0001_initial'),
-        ('orders', '0001_initial'),
+        ("fulfillment", "0001_initial"),
+        ("inventory", "0001_initial"),
+        ("orders", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Return',
+            name="Return",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('uid', models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
-                ('number', models.CharField(max_length=40, unique=True)),
-                ('kind', models.CharField(choices=[('rto', 'Returned to origin'), ('customer', 'Customer return')], max_length=10)),
-                ('state', models.CharField(choices=[('requested', 'Requested'), ('approved', 'Approved'), ('declined', 'Declined'), ('in_transit', 'On its way'), ('received', 'Received'), ('inspected', 'Inspected'), ('disposed', 'Put away'), ('closed', 'Closed'), ('cancelled', 'Cancelled')], max_length=12)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('received_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='returns', to='inventory.node')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='returns', to='orders.order')),
-                ('shipment', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='return_order', to='fulfillment.shipment')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("uid", models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
+                ("number", models.CharField(max_length=40, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("rto", "Returned to origin"), ("customer", "Customer return")], max_length=10
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Requested"),
+                            ("approved", "Approved"),
+                            ("declined", "Declined"),
+                            ("in_transit", "On its way"),
+                            ("received", "Received"),
+                            ("inspected", "Inspected"),
+                            ("disposed", "Put away"),
+                            ("closed", "Closed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("received_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="returns", to="inventory.node"
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="returns", to="orders.order"
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="return_order",
+                        to="fulfillment.shipment",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReturnLine',
+            name="ReturnLine",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('quantity', models.IntegerField()),
-                ('disposition', models.CharField(choices=[('pending', 'Not decided'), ('restock', 'Back to stock'), ('damaged', 'Damaged'), ('quarantine', 'To be checked'), ('missing', 'Not in the parcel')], default='pending', max_length=12)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('order_line', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='return_lines', to='orders.orderline')),
-                ('return_order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='returns.return')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("quantity", models.IntegerField()),
+                (
+                    "disposition",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Not decided"),
+                            ("restock", "Back to stock"),
+                            ("damaged", "Damaged"),
+                            ("quarantine", "To be checked"),
+                            ("missing", "Not in the parcel"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                (
+                    "order_line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="return_lines", to="orders.orderline"
+                    ),
+                ),
+                (
+                    "return_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="returns.return"
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='return',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'approved', 'declined', 'in_transit', 'received', 'inspected', 'disposed', 'closed', 'cancelled'])), name='return_state_known'),
+            model_name="return",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "requested",
+                            "approved",
+                            "declined",
+                            "in_transit",
+                            "received",
+                            "inspected",
+                            "disposed",
+                            "closed",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="return_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='return',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['rto', 'customer'])), name='return_kind_known'),
+            model_name="return",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["rto", "customer"])), name="return_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnline',
-            constraint=models.UniqueConstraint(fields=('return_order', 'order_line'), name='return_line_once'),
+            model_name="returnline",
+            constraint=models.UniqueConstraint(fields=("return_order", "order_line"), name="return_line_once"),
         ),
         migrations.AddConstraint(
-            model_name='returnline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 1000000000)), name='return_line_quantities_bounded'),
+            model_name="returnline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1), ("quantity__lte", 1000000000)),
+                name="return_line_quantities_bounded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='returnline',
-            constraint=models.CheckConstraint(condition=models.Q(('disposition__in', ['pending', 'restock', 'damaged', 'quarantine', 'missing'])), name='return_line_disposition_known'),
+            model_name="returnline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("disposition__in", ["pending", "restock", "damaged", "quarantine", "missing"])),
+                name="return_line_disposition_known",
+            ),
         ),
     ]

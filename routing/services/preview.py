@@ -11,7 +11,9 @@ from routing.models import RoutingExclusion
 from routing.services.context import active_policy, lane, rate_table, read_nodes, read_stock
 
 
-def plan_for(order: OrderInput, *, only_node_id: int | None = None, freed: dict[tuple[int, int], int] | None = None) -> Plan:
+def plan_for(
+    order: OrderInput, *, only_node_id: int | None = None, freed: dict[tuple[int, int], int] | None = None
+) -> Plan:
     """The plan the active policy would make for these inputs now.
 
     `only_node_id` leaves only that node to choose from; `freed` is stock that a reroute would give back first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter_ns
 from typing import Any
@@ -24,6 +24,8 @@ from routing.events import OrderRouted, OrderUnroutable
 from routing.locks import lock_unrouted_lines
 from routing.services.context import active_policy, lane, place_of, rate_table, read_groups, read_nodes, read_stock
 
+#: What a person's choice of a node overrides.
+_UNBOUND: dict[str, Any] = {"excluded_node_ids": frozenset(), "allowed_groups": frozenset()}
 #: Rounds of planning against fresh stock for orders that lost a race for it.
 MAX_ROUNDS = 4
 
@@ -50,25 +52,31 @@ class Demand:
     excluded: frozenset[int] = frozenset()
 
 
-def route_orders(order_ids: Sequence[int], *, trigger: str, actor: str = "routing") -> list[Routed]:
+def route_orders(
+    order_ids: Sequence[int], *, trigger: str, actor: str = "routing", only_node_id: int | None = None
+) -> list[Routed]:
     """Decide for every order that has unrouted units, reserve the stock, and say so; the others are left alone.
 
     One transaction: decision, reservations with their ledger postings, line counters, timeline and events commit
     together. Orders compete for stock and capacity in the order they are given. What no node can supply now stays
-    with the order as backordered units. Routing an order twice finds nothing left to do.
+    with the order as backordered units. Routing an order twice finds nothing left to do. `only_node_id` is a person's
+    choice: no other node is considered, and what kept the order from it before is forgotten.
     """
     if not order_ids:
         return []
-    return run_atomic(lambda: _route(list(dict.fromkeys(order_ids)), trigger, actor))
+    return run_atomic(lambda: _route(list(dict.fromkeys(order_ids)), trigger, actor, only_node_id))
 
 
-def _route(order_ids: list[int], trigger: str, actor: str) -> list[Routed]:
+def _route(order_ids: list[int], trigger: str, actor: str, only_node_id: int | None) -> list[Routed]:
     demands = read_demands(order_ids)
     if not demands:
         return []
     nodes = read_nodes()
     policy = active_policy()
     inputs = order_inputs(demands, nodes)
+    if only_node_id is not None:
+        nodes = [node for node in nodes if node.node_id == only_node_id]
+        inputs = {key: replace(order, **_UNBOUND) for key, order in inputs.items()}
     done: list[_Decided] = []
     waiting = demands
     for _ in range(MAX_ROUNDS):

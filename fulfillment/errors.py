@@ -1,0 +1,21 @@
+"""What the floor refuses."""
+
+from oms.core.errors import Conflict, DomainError
+
+
+class WrongItem(DomainError):
+    """The scanned code is not something this work needs; the message names both."""
+
+    code = "wrong_item"
+
+
+class NothingLeft(Conflict):
+    """All units of the line are picked or reported already."""
+
+    code = "nothing_left"
+
+
+class CannotCancel(Conflict):
+    """The goods are on the road: they must come back first."""
+
+    code = "cannot_cancel"

@@ -1,0 +1,98 @@
+"""What happens on the floor and on the road."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oms.core.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FulfillmentReleased(Event):
+    """A node may start: the work is open and nothing holds it."""
+
+    fulfillment_order_id: int
+    order_id: int
+    node_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkWithdrawn(Event):
+    """A node does not do this work after all (rejected, switched off); the units need another node."""
+
+    order_id: int
+    fulfillment_order_id: int
+    node_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortPicked(Event):
+    """A node did not find, or could not use, units it had promised; they need another node."""
+
+    order_id: int
+    fulfillment_order_id: int
+    node_id: int
+    sku_id: int
+    quantity: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelPacked(Event):
+    """A parcel is closed and needs a carrier (or, for pickup, a customer)."""
+
+    shipment_id: int
+    order_id: int
+    pickup: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentBooked(Event):
+    """A carrier took the booking; the label is ready."""
+
+    shipment_id: int
+    order_id: int
+    awb: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentVoided(Event):
+    """A parcel was opened again before hand-over; its booking must be cancelled at the carrier."""
+
+    shipment_id: int
+    order_id: int
+    booking_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentHandedOver(Event):
+    """A parcel left the node."""
+
+    shipment_id: int
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentMoved(Event):
+    """A carrier's scan moved a shipment to another state (on its way, out for delivery, delivery failed)."""
+
+    shipment_id: int
+    order_id: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentDelivered(Event):
+    """A parcel reached the customer."""
+
+    shipment_id: int
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturningToOrigin(Event):
+    """The carrier gave up delivering and brings the parcel back."""
+
+    shipment_id: int
+    order_id: int

@@ -1,0 +1,61 @@
+"""The only place where rows of the floor are locked. The order is locked first, then its work, then its parcels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Shipment
+from oms.core.errors import NotFound
+from orders.locks import lock_orders
+
+
+def lock_work(fulfillment_order_ids: Iterable[int]) -> list[FulfillmentOrder]:
+    """Fulfillment orders with their orders locked, in key order; `order` and `node` are loaded."""
+    ids = list(fulfillment_order_ids)
+    lock_orders(FulfillmentOrder.objects.filter(pk__in=ids).values_list("order_id", flat=True))
+    return list(
+        FulfillmentOrder.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("order", "node")
+        .filter(pk__in=ids)
+        .order_by("pk")
+    )
+
+
+def lock_one_work(fulfillment_order_id: int) -> FulfillmentOrder:
+    """One fulfillment order, locked with its order. Raises NotFound."""
+    found = lock_work([fulfillment_order_id])
+    if not found:
+        raise NotFound(f"There is no fulfillment order {fulfillment_order_id}.")
+    return found[0]
+
+
+def lock_work_of_orders(order_ids: Iterable[int]) -> list[FulfillmentOrder]:
+    """Every live fulfillment order of the orders. Lock the orders first."""
+    return list(
+        FulfillmentOrder.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("order", "node")
+        .filter(order_id__in=list(order_ids), state__in=FulfillmentOrder.LIVE)
+        .order_by("pk")
+    )
+
+
+def lock_work_lines(work: Iterable[FulfillmentOrder]) -> list[FulfillmentLine]:
+    """The lines of locked fulfillment orders, with SKU and order line."""
+    return list(
+        FulfillmentLine.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("sku", "order_line")
+        .filter(fulfillment_order__in=[item.pk for item in work])
+        .order_by("pk")
+    )
+
+
+def lock_shipments(shipment_ids: Iterable[int]) -> list[Shipment]:
+    """Shipments with their orders and work locked first, in key order."""
+    ids = list(shipment_ids)
+    lock_work(Shipment.objects.filter(pk__in=ids).values_list("fulfillment_order_id", flat=True))
+    return list(
+        Shipment.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("order", "node", "fulfillment_order")
+        .filter(pk__in=ids)
+        .order_by("pk")
+    )

@@ -1,0 +1,50 @@
+"""Every write to the work of the nodes."""
+
+from fulfillment.services.cancelling import CancelPreview, cancel_order, preview_cancel
+from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
+from fulfillment.services.packing import ParcelPlan, pack
+from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short
+from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
+from fulfillment.services.shipping import book_shipment, booking_request, hand_over
+from fulfillment.services.tracking import apply_tracking, collect
+from fulfillment.services.work import (
+    accept,
+    hold_back,
+    open_fulfillment_orders,
+    reject,
+    release_fulfillment_orders,
+    withdraw,
+    withdraw_from_node,
+)
+
+__all__ = [
+    "SHORT_REASONS",
+    "CancelPreview",
+    "ParcelPlan",
+    "ReroutePreview",
+    "ShortReason",
+    "accept",
+    "add_all",
+    "add_to_manifest",
+    "apply_tracking",
+    "book_shipment",
+    "booking_request",
+    "cancel_order",
+    "close_manifest",
+    "collect",
+    "hand_over",
+    "hold_back",
+    "open_fulfillment_orders",
+    "open_manifest",
+    "pack",
+    "pick",
+    "pick_all",
+    "preview_cancel",
+    "preview_reroute",
+    "reject",
+    "release_fulfillment_orders",
+    "report_short",
+    "reroute_order",
+    "withdraw",
+    "withdraw_from_node",
+]

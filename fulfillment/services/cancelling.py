@@ -1,0 +1,239 @@
+"""Cancellation at every stage before the road: units, reservations, parcels and labels undone in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import F
+
+from fulfillment.errors import CannotCancel
+from fulfillment.events import ShipmentVoided
+from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.services.work import release_lines
+from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
+from inventory.models import Bucket, Reservation, StockMovementReason
+from inventory.services import Posting, Release, announce, post, release_reservations
+from oms.core.db import run_atomic
+from oms.core.errors import DomainError
+from oms.core.outbox import publish
+from oms.core.states import advance, advance_many
+from orders.events import OrderCancelled
+from orders.locks import lock_lines, lock_order
+from orders.models import Order, OrderLine, Payment
+from orders.services import TimelineEntry, UnitMove, move_units
+
+State = FulfillmentOrderState
+_BEFORE_ROAD = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
+_UNASSIGNED = ("unallocated", "backordered")
+_LIVE_BUCKETS = ("unallocated", "backordered", "allocated", "released", "picked", "packed")
+
+
+@dataclass(slots=True)
+class CancelPreview:
+    """What a cancellation would do: shown before, returned after."""
+
+    number: str
+    units: int = 0
+    shipped_units: int = 0
+    released_units: dict[str, int] = field(default_factory=dict)
+    labels_voided: list[str] = field(default_factory=list)
+    refund_minor: int = 0
+    currency: str = "INR"
+    refused: str = ""
+
+
+def preview_cancel(*, order_id: int, lines: Mapping[int, int] | None = None) -> CancelPreview:
+    """What `cancel_order` would do now, without doing it; `refused` says why it cannot."""
+    order = Order.objects.get(pk=order_id)
+    order_lines = list(order.lines.all())
+    preview = CancelPreview(number=order.number, currency=order.currency)
+    wanted = _wanted(order_lines, lines)
+    preview.units = sum(wanted.values())
+    preview.shipped_units = sum(line.shipped for line in order_lines)
+    if preview.units == 0:
+        preview.refused = _nothing_to_cancel(order)
+    for row in Reservation.objects.filter(order_id=order.pk, open_quantity__gt=0).select_related("node"):
+        preview.released_units[row.node.code] = preview.released_units.get(row.node.code, 0) + row.open_quantity
+    preview.labels_voided = list(
+        order.shipments.filter(state__in=_BEFORE_ROAD).exclude(awb="").values_list("awb", flat=True)
+    )
+    preview.refund_minor = _refund(order, order_lines, wanted)
+    return preview
+
+
+def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, int] | None = None) -> CancelPreview:
+    """Cancel a whole order, or `lines` ({order line id: units}), as far as nothing has left a node yet.
+
+    One transaction: units cancelled, reservations released, packed goods back on hand, parcels voided (the carrier is
+    told by the flow), refund due noted. Raises CannotCancel where the goods are on the road, DomainError for more
+    units than the line has. Cancelling a cancelled order changes nothing.
+    """
+    if not reason.strip():
+        raise DomainError("Say why the order is cancelled.", field="reason")
+
+    def work() -> CancelPreview:
+        order = lock_order(order_id)
+        if order.stage == "cancelled":
+            return CancelPreview(number=order.number, currency=order.currency)
+        preview = preview_cancel(order_id=order_id, lines=lines)
+        if preview.refused:
+            raise CannotCancel(preview.refused)
+        order_lines = lock_lines([order_id])
+        wanted = _wanted(order_lines, lines)
+        if lines is None:
+            _cancel_whole(order, order_lines, actor, reason)
+        else:
+            _cancel_some(order, order_lines, wanted, actor, reason)
+        _note(order, preview, whole=lines is None, reason=reason, actor=actor)
+        return preview
+
+    return run_atomic(work)
+
+
+def _wanted(order_lines: Sequence[OrderLine], lines: Mapping[int, int] | None) -> dict[int, int]:
+    """Units to cancel per line: everything that has not left, or what was asked for."""
+    live = {line.pk: sum(getattr(line, name) for name in _LIVE_BUCKETS) for line in order_lines}
+    if lines is None:
+        return {pk: units for pk, units in live.items() if units}
+    for pk, units in lines.items():
+        if pk not in live or not 1 <= units <= live[pk]:
+            raise DomainError(f"{units} units cannot be cancelled: {live.get(pk, 0)} have not left yet.", field="lines")
+    return dict(lines)
+
+
+def _nothing_to_cancel(order: Order) -> str:
+    if order.stage == "cancelled":
+        return f"{order.number} is cancelled already."
+    return f"{order.number} is {order.get_stage_display().lower()}: the goods must come back first. Open a return."
+
+
+def _refund(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int]) -> int:
+    payment = Payment.objects.filter(order=order).first()
+    if payment is None or payment.captured_minor == 0:
+        return 0
+    whole = all(wanted.get(line.pk, 0) + line.cancelled == line.quantity for line in lines)
+    left = payment.captured_minor - payment.refunded_minor - payment.refund_due_minor
+    if whole:
+        return max(0, left)
+    value = sum(line.total_minor * wanted.get(line.pk, 0) // line.quantity for line in lines)
+    return max(0, min(value, left))
+
+
+def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: str) -> None:
+    work = lock_work_of_orders([order.pk])
+    unpacked = [item for item in work if item.state not in (State.PACKED, State.READY)]
+    packed = [item for item in work if item.state in (State.PACKED, State.READY)]
+    if unpacked:
+        release_lines(lock_work_lines(unpacked), {item.pk: item for item in unpacked}, target="cancelled",
+                      actor=actor, reason=reason)  # fmt: skip
+    if packed:
+        _unpack(packed, actor)
+    if work:
+        advance_many(FulfillmentOrder, [item.pk for item in work], State.CANCELLED, using=FULFILLMENT_ORDER,
+                     actor=actor, reason=reason[:200], end_reason=reason[:200])  # fmt: skip
+    fresh = lock_lines([order.pk])
+    _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)
+    move_units([
+        UnitMove(line.pk, bucket, "cancelled", getattr(line, bucket))
+        for line in fresh for bucket in (*_UNASSIGNED, "allocated")
+    ])  # fmt: skip
+
+
+def _release_unworked(order: Order, wanted: Sequence[tuple[OrderLine, int]], actor: str, reason: str) -> None:
+    """Give back reservations that no work at a node covers, line by line."""
+    for line, units in wanted:
+        left = units
+        rows = Reservation.objects.filter(line_uid=line.uid, open_quantity__gt=0).order_by("pk")
+        for row in rows:
+            share = min(left, row.open_quantity)
+            if share:
+                release_reservations(requests=[Release(line.uid, row.node_id, share)], actor=actor, reason=reason)
+                announce([row.sku_id], reason="cancelled", grew_at=row.node_id)
+                left -= share
+
+
+def _unpack(work: Sequence[FulfillmentOrder], actor: str) -> None:
+    """Parcels that have not left are opened: goods back on hand, units cancelled, labels to be voided."""
+    ids = Shipment.objects.filter(fulfillment_order__in=work, state__in=_BEFORE_ROAD).values_list("pk", flat=True)
+    by_id = {item.pk: item for item in work}
+    postings, moves = [], []
+    for shipment in lock_shipments(ids):
+        for item in shipment.items.select_related("line"):
+            postings.append(
+                Posting(op_key=f"unpack/{item.pk}", sku_id=item.line.sku_id, node_id=shipment.node_id,
+                        from_bucket=Bucket.PACKED, to_bucket=Bucket.ON_HAND, quantity=item.quantity,
+                        reason=StockMovementReason.UNPACK, reference=shipment.order.number, actor=actor)
+            )  # fmt: skip
+            moves.append(UnitMove(item.line.order_line_id, "packed", "cancelled", item.quantity))
+        advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor)
+        publish([ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=shipment.booking_id)])
+        node_id = by_id[shipment.fulfillment_order_id].node_id
+        announce(
+            [item.line.sku_id for item in shipment.items.select_related("line")], reason="unpacked", grew_at=node_id
+        )
+    post(postings)
+    move_units(moves)
+
+
+def _cancel_some(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int], actor: str, reason: str) -> None:
+    """Cancel some units, those that are least far first: without a node, then reserved, then at work in a node."""
+    work = {item.pk: item for item in lock_work_of_orders([order.pk])}
+    work_lines = lock_work_lines(list(work.values()))
+    for line in lines:
+        left = wanted.get(line.pk, 0)
+        moves = []
+        for bucket in _UNASSIGNED:
+            share = min(left, getattr(line, bucket))
+            moves.append(UnitMove(line.pk, bucket, "cancelled", share))
+            left -= share
+        move_units(moves)
+        for row in [item for item in work_lines if item.order_line_id == line.pk]:
+            left -= _shrink(work[row.fulfillment_order_id], row, left, actor, reason)
+        if left:
+            share = min(left, line.allocated)
+            _release_unworked(order, [(line, share)], actor, reason)
+            move_units([UnitMove(line.pk, "allocated", "cancelled", share)])
+            left -= share
+        if left:
+            raise CannotCancel(
+                f"{left} units of {line.sku_code} are picked or packed with other goods. Cancel the whole order, "
+                "or wait until the parcel is opened."
+            )
+
+
+def _shrink(item: FulfillmentOrder, row: FulfillmentLine, wanted: int, actor: str, reason: str) -> int:
+    """Take units that are not picked yet out of a node's work; how many were taken."""
+    share = min(wanted, row.to_pick)
+    if not share or item.state in (State.PACKED, State.READY, State.PICKED):
+        return 0
+    source = "allocated" if item.state == State.SCHEDULED else "released"
+    release_reservations(requests=[Release(row.order_line.uid, item.node_id, share)], actor=actor, reason=reason)
+    move_units([UnitMove(row.order_line_id, source, "cancelled", share)])
+    announce([row.sku_id], reason="cancelled", grew_at=item.node_id)
+    row.quantity -= share
+    if row.quantity:
+        row.save(update_fields=["quantity"])
+    else:
+        row.delete()
+    rest = FulfillmentLine.objects.filter(fulfillment_order=item)
+    if not rest.exists():
+        advance(
+            item, State.CANCELLED, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200], end_reason=reason[:200]
+        )
+    elif item.state == State.PICKING and not rest.filter(quantity__gt=F("picked") + F("short")).exists():
+        advance(item, State.PICKED, using=FULFILLMENT_ORDER, actor=actor)
+    return share
+
+
+def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, actor: str) -> None:
+    if preview.refund_minor:
+        Payment.objects.filter(order=order).update(refund_due_minor=F("refund_due_minor") + preview.refund_minor)
+    what = "Order cancelled" if whole and not preview.shipped_units else f"{preview.units} units cancelled"
+    stages = move_units([], [
+        TimelineEntry(order_id=order.pk, kind="cancelled", actor=actor, message=f"{what}: {reason}",
+                      data={"units": preview.units, "refund_minor": preview.refund_minor})
+    ])  # fmt: skip
+    gone = stages.get(order.pk) == "cancelled"
+    publish([OrderCancelled(order_id=order.pk, number=order.number, units=preview.units, whole=gone)])

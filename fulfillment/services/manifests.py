@@ -1,0 +1,92 @@
+"""Manifests: which parcels a carrier's driver takes from a node, scanned one by one."""
+
+from __future__ import annotations
+
+from fulfillment.errors import WrongItem
+from fulfillment.locks import lock_shipments
+from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
+from fulfillment.services.shipping import hand_over
+from fulfillment.states import SHIPMENT
+from oms.core.clock import now
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, NotFound
+from oms.core.states import advance
+
+
+def open_manifest(*, node_id: int, carrier_account_id: int, actor: str) -> Manifest:
+    """The open manifest of a carrier at a node, made where there is none."""
+
+    def work() -> Manifest:
+        manifest, created = Manifest.objects.get_or_create(
+            node_id=node_id, carrier_account_id=carrier_account_id, state=ManifestState.OPEN,
+            defaults={"number": f"new-{node_id}-{carrier_account_id}", "created_by": actor},
+        )  # fmt: skip
+        if created:
+            manifest.number = f"M-{100000 + manifest.pk}"
+            manifest.save(update_fields=["number"])
+        return manifest
+
+    return run_atomic(work)
+
+
+def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
+    """Scan a parcel onto a manifest. Raises WrongItem for another carrier's parcel, NotFound for an unknown AWB."""
+
+    def work() -> Shipment:
+        manifest = _open(manifest_id)
+        found = Shipment.objects.filter(awb=awb.strip(), node_id=manifest.node_id).exclude(awb="").first()
+        if found is None:
+            raise NotFound(f"No parcel {awb} is waiting at {manifest.node}.")
+        shipment = lock_shipments([found.pk])[0]
+        if shipment.carrier_account_id != manifest.carrier_account_id:
+            raise WrongItem(f"{awb} goes with {shipment.carrier_account}, not with {manifest.carrier_account}.")
+        if shipment.manifest_id == manifest.pk:
+            return shipment
+        if shipment.state != ShipmentState.LABELLED:
+            raise Conflict(f"{awb} is {shipment.get_state_display().lower()}.")
+        advance(shipment, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
+        return shipment
+
+    return run_atomic(work)
+
+
+def add_all(*, manifest_id: int, actor: str) -> int:
+    """Put every labelled parcel of the carrier at the node onto the manifest; how many."""
+    manifest = _open(manifest_id)
+    waiting = Shipment.objects.filter(
+        node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
+    )
+    awbs = list(waiting.values_list("awb", flat=True))
+    for awb in awbs:
+        add_to_manifest(manifest_id=manifest_id, awb=awb, actor=actor)
+    return len(awbs)
+
+
+def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehicle: str = "") -> list[int]:
+    """The driver took the parcels: all of them are handed over; their ids. Closing again changes nothing."""
+
+    def work() -> list[int]:
+        manifest = Manifest.objects.select_for_update().filter(pk=manifest_id).first()
+        if manifest is None:
+            raise NotFound(f"There is no manifest {manifest_id}.")
+        if manifest.state == ManifestState.CLOSED:
+            return []
+        ids = list(manifest.shipments.filter(state=ShipmentState.MANIFESTED).values_list("pk", flat=True))
+        if not ids:
+            raise Conflict(f"{manifest} is empty: scan a parcel first.")
+        left = hand_over(shipment_ids=ids, actor=actor, reason=f"manifest {manifest}")
+        Manifest.objects.filter(pk=manifest_id).update(
+            state=ManifestState.CLOSED, closed_at=now(), closed_by=actor, driver_name=driver_name, vehicle=vehicle
+        )
+        return left
+
+    return run_atomic(work)
+
+
+def _open(manifest_id: int) -> Manifest:
+    manifest = Manifest.objects.select_related("node", "carrier_account").filter(pk=manifest_id).first()
+    if manifest is None:
+        raise NotFound(f"There is no manifest {manifest_id}.")
+    if manifest.state != ManifestState.OPEN:
+        raise Conflict(f"{manifest} is closed.")
+    return manifest

@@ -1,0 +1,117 @@
+"""Packing: picked goods become parcels; the stock ledger moves them from on hand to packed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fulfillment.events import ParcelPacked
+from fulfillment.locks import lock_one_work, lock_work_lines
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    Shipment,
+    ShipmentItem,
+)
+from fulfillment.states import FULFILLMENT_ORDER
+from inventory.services import Consume, consume_reservations
+from oms.core.clock import now
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, DomainError
+from oms.core.outbox import publish
+from oms.core.states import advance
+from orders.services import TimelineEntry, UnitMove, move_units
+
+#: Weight of an empty box with its filling, added where the packer did not weigh the parcel.
+BOX_GRAMS = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelPlan:
+    """One parcel: units by fulfillment line id (empty: everything picked), weight in grams, sides in millimetres."""
+
+    items: Mapping[int, int] = field(default_factory=dict)
+    weight_grams: int = 0
+    length_mm: int = 300
+    width_mm: int = 220
+    height_mm: int = 80
+
+
+def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan] = (ParcelPlan(),)) -> list[Shipment]:
+    """Close the parcels of picked work; the shipments. Packing again returns those that exist.
+
+    Every picked unit must be in exactly one parcel: DomainError says which line does not add up. Publishes
+    ParcelPacked for each. Pickup orders become ready to collect at once.
+    """
+
+    def work() -> list[Shipment]:
+        item = lock_one_work(fulfillment_order_id)
+        if item.state in (FulfillmentOrderState.PACKED, FulfillmentOrderState.READY):
+            return list(item.shipments.exclude(state="cancelled"))
+        if item.state != FulfillmentOrderState.PICKED:
+            raise Conflict(f"{item.number} is {item.get_state_display().lower()}: pick it first.")
+        lines = lock_work_lines([item])
+        plans = _filled(parcels, lines)
+        shipments = [_make_shipment(item, plan, lines) for plan in plans]
+        _consume(item, lines, actor)
+        advance(item, FulfillmentOrderState.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
+        pickup = item.kind == FulfillmentOrderKind.PICKUP
+        if pickup:
+            advance(item, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor=actor)
+        publish([ParcelPacked(shipment_id=s.pk, order_id=item.order_id, pickup=pickup) for s in shipments])
+        return shipments
+
+    return run_atomic(work)
+
+
+def _filled(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> list[tuple[ParcelPlan, dict[int, int]]]:
+    """The contents of each parcel; one parcel without contents takes everything."""
+    picked = {line.pk: line.picked for line in lines if line.picked}
+    if len(parcels) == 1 and not parcels[0].items:
+        return [(parcels[0], picked)]
+    left = dict(picked)
+    for plan in parcels:
+        for line_id, quantity in plan.items.items():
+            left[line_id] = left.get(line_id, 0) - quantity
+    wrong = {line_id: rest for line_id, rest in left.items() if rest}
+    if wrong or any(quantity < 1 for plan in parcels for quantity in plan.items.values()):
+        names = {line.pk: line.sku.code for line in lines}
+        text = ", ".join(f"{names.get(key, key)}: {rest:+d}" for key, rest in wrong.items())
+        raise DomainError(
+            f"The parcels do not hold exactly what was picked ({text or 'empty lines'}).", field="parcels"
+        )
+    return [(plan, dict(plan.items)) for plan in parcels]
+
+
+def _make_shipment(
+    item: FulfillmentOrder, filled: tuple[ParcelPlan, dict[int, int]], lines: Sequence[FulfillmentLine]
+) -> Shipment:
+    plan, contents = filled
+    weights = {line.pk: line.sku.weight_grams for line in lines}
+    weight = plan.weight_grams or BOX_GRAMS + sum(weights[key] * quantity for key, quantity in contents.items())
+    shipment = Shipment.objects.create(
+        order_id=item.order_id, fulfillment_order=item, node_id=item.node_id, weight_grams=weight,
+        length_mm=plan.length_mm, width_mm=plan.width_mm, height_mm=plan.height_mm,
+    )  # fmt: skip
+    ShipmentItem.objects.bulk_create(
+        ShipmentItem(shipment=shipment, line_id=line_id, quantity=quantity) for line_id, quantity in contents.items()
+    )
+    return shipment
+
+
+def _consume(item: FulfillmentOrder, lines: Sequence[FulfillmentLine], actor: str) -> None:
+    picked = [line for line in lines if line.picked]
+    consume_reservations(
+        requests=[Consume(line.order_line.uid, item.node_id, line.picked, f"pack/{line.pk}") for line in picked],
+        actor=actor,
+    )
+    for line in picked:
+        line.packed = line.picked
+        line.save(update_fields=["packed"])
+    units = sum(line.picked for line in picked)
+    entry = TimelineEntry(
+        order_id=item.order_id, kind="packed", actor=actor, message=f"{units} packed at {item.node.code}."
+    )
+    move_units([UnitMove(line.order_line_id, "picked", "packed", line.picked) for line in picked], [entry])

@@ -1,0 +1,160 @@
+"""Picking: one scan at a time, and what happens when the goods are not there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fulfillment.errors import NothingLeft, WrongItem
+from fulfillment.events import ShortPicked
+from fulfillment.locks import lock_one_work, lock_work_lines
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.states import FULFILLMENT_ORDER
+from inventory.models import Barcode
+from inventory.services import Release, adjust, release_reservations
+from oms.core.clock import now
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, DomainError
+from oms.core.outbox import publish
+from oms.core.states import advance
+from orders.services import TimelineEntry, UnitMove, move_units
+from routing.services import exclude_node
+
+State = FulfillmentOrderState
+
+
+@dataclass(frozen=True, slots=True)
+class ShortReason:
+    """Why units could not be picked, and the adjustment (see `inventory.services.ADJUSTMENTS`) that follows."""
+
+    label: str
+    effect: str
+    adjustment: str
+
+
+SHORT_REASONS: dict[str, ShortReason] = {
+    "not_found": ShortReason("Not found", "Lowers stock here by this number", "lost"),
+    "damaged": ShortReason("Damaged", "Moves this number to damaged stock", "damaged"),
+    "display_worn": ShortReason("Display or worn", "Puts this number aside to check", "to_check"),
+    "wrong_item": ShortReason("Wrong item in its place", "Lowers stock here by this number", "lost"),
+}
+
+
+def pick(
+    *, fulfillment_order_id: int, actor: str, line_id: int | None = None, code: str = "", quantity: int = 1
+) -> FulfillmentLine:
+    """Put units of one line into the tote, by line or by scanned code (SKU or barcode); the line as it is then.
+
+    Picking everything ends the picking. Raises WrongItem for a code this work does not need, NothingLeft when all of
+    it is picked already, Conflict when the work is not to be picked (cancelled, on hold, packed).
+    """
+
+    def work() -> FulfillmentLine:
+        item = lock_one_work(fulfillment_order_id)
+        lines = lock_work_lines([item])
+        _refuse_unpickable(item)
+        line = _find_line(item, lines, line_id, code)
+        if quantity < 1 or quantity > line.to_pick:
+            raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, not {quantity}.")
+        line.picked += quantity
+        line.save(update_fields=["picked"])
+        move_units([UnitMove(line.order_line_id, "released", "picked", quantity)])
+        _advance_picking(item, lines, actor)
+        return line
+
+    return run_atomic(work)
+
+
+def pick_all(*, fulfillment_order_id: int, actor: str) -> FulfillmentOrder:
+    """Pick everything that is left at once: for nodes that report picking as a whole."""
+
+    def work() -> FulfillmentOrder:
+        item = lock_one_work(fulfillment_order_id)
+        lines = lock_work_lines([item])
+        _refuse_unpickable(item)
+        moves = [UnitMove(line.order_line_id, "released", "picked", line.to_pick) for line in lines]
+        for line in lines:
+            line.picked += line.to_pick
+            line.save(update_fields=["picked"])
+        move_units(moves)
+        _advance_picking(item, lines, actor)
+        return item
+
+    return run_atomic(work)
+
+
+def _refuse_unpickable(item: FulfillmentOrder) -> None:
+    if item.state not in (State.OPEN, State.ACCEPTED, State.PICKING):
+        raise Conflict(f"{item.number} is {item.get_state_display().lower()}: there is nothing to pick.")
+
+
+def _find_line(item: FulfillmentOrder, lines: list[FulfillmentLine], line_id: int | None, code: str) -> FulfillmentLine:
+    if line_id is not None:
+        found = next((line for line in lines if line.pk == line_id), None)
+        if found is None:
+            raise WrongItem(f"{item.number} has no such line.")
+        return found
+    text = code.strip()
+    sku_ids = set(Barcode.objects.filter(code=text).values_list("sku_id", flat=True))
+    matching = [line for line in lines if line.sku_id in sku_ids or line.sku.code.casefold() == text.casefold()]
+    if not matching:
+        needed = ", ".join(f"{line.sku.code} ({line.to_pick} left)" for line in lines if line.to_pick) or "nothing more"
+        raise WrongItem(f"{text} is not in this order. Needed: {needed}.", field="code", needed=needed)
+    return next((line for line in matching if line.to_pick), matching[0])
+
+
+def _advance_picking(item: FulfillmentOrder, lines: list[FulfillmentLine], actor: str) -> None:
+    """Move the work along once its lines changed."""
+    if item.state == State.OPEN:
+        advance(item, State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor, accepted_at=now(), assigned_to=actor)
+    if item.state == State.ACCEPTED:
+        advance(item, State.PICKING, using=FULFILLMENT_ORDER, actor=actor, assigned_to=actor)
+    if any(line.to_pick for line in lines):
+        return
+    if any(line.picked for line in lines):
+        advance(item, State.PICKED, using=FULFILLMENT_ORDER, actor=actor, picked_at=now())
+    else:
+        advance(item, State.CANCELLED, using=FULFILLMENT_ORDER, actor=actor, reason="nothing found",
+                end_reason="Nothing of it was found")  # fmt: skip
+
+
+def report_short(
+    *, fulfillment_order_id: int, line_id: int, quantity: int, reason: str, actor: str, note: str = ""
+) -> FulfillmentLine:
+    """Units of a line are not there or cannot be sold: stock is corrected as the reason says, the rest is rerouted.
+
+    One transaction: reservation released, ledger posted, units unallocated, this node excluded for the order, event
+    published. Raises DomainError for an unknown reason or more units than are left to pick.
+    """
+    why = SHORT_REASONS.get(reason)
+    if why is None:
+        raise DomainError(f"{reason!r} is not a reason for a short pick.", field="reason")
+
+    def work() -> FulfillmentLine:
+        item = lock_one_work(fulfillment_order_id)
+        lines = lock_work_lines([item])
+        _refuse_unpickable(item)
+        line = _find_line(item, lines, line_id, "")
+        if not 1 <= quantity <= line.to_pick:
+            raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, {quantity} reported.", field="quantity")
+        line.short += quantity
+        line.save(update_fields=["short"])
+        release_reservations(
+            requests=[Release(line.order_line.uid, item.node_id, quantity)], actor=actor, reason=why.label
+        )
+        adjust(node_id=item.node_id, sku_id=line.sku_id, reason=why.adjustment, quantity=quantity,
+               op_key=f"short/{line.pk}/{line.short}", actor=actor,
+               note=f"Short pick {item.number}: {why.label}. {note}".strip())  # fmt: skip
+        exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"{line.sku.code}: {why.label.lower()}")
+        entry = TimelineEntry(
+            order_id=item.order_id, kind="short_pick", actor=actor, data={"reason": reason, "quantity": quantity},
+            message=f"{quantity} x {line.sku.code} could not be picked at {item.node.code}: {why.label.lower()}.",
+        )  # fmt: skip
+        move_units([UnitMove(line.order_line_id, "released", "unallocated", quantity)], [entry])
+        _advance_picking(item, lines, actor)
+        publish([
+            ShortPicked(order_id=item.order_id, fulfillment_order_id=item.pk, node_id=item.node_id,
+                        sku_id=line.sku_id, quantity=quantity, reason=reason)
+        ])  # fmt: skip
+        return line
+
+    return run_atomic(work)

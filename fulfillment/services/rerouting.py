@@ -1,0 +1,94 @@
+"""Rerouting: take an order's unstarted work back and decide again, in one transaction, previewed first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fulfillment.locks import lock_work_of_orders
+from fulfillment.models import FulfillmentOrder
+from fulfillment.services.work import BEFORE_PICKING, open_fulfillment_orders, withdraw
+from inventory.models import Reservation
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict
+from orders.locks import lock_order
+from orders.models import Order
+from orders.services import UnitMove, move_units
+from routing.engine import LineInput, OrderInput, Plan
+from routing.models import RoutingExclusion
+from routing.services import place_of, plan_for, route_orders
+
+
+@dataclass(frozen=True, slots=True)
+class ReroutePreview:
+    """What a reroute would do: the plan now in force and the one that would replace it."""
+
+    number: str
+    from_nodes: list[str]
+    plan: Plan | None
+    refused: str = ""
+
+
+def preview_reroute(*, order_id: int, to_node_id: int | None = None) -> ReroutePreview:
+    """The plan that would replace the present one, counting the stock that the order would give back."""
+    order = Order.objects.get(pk=order_id)
+    work = list(FulfillmentOrder.objects.select_related("node").filter(order=order, state__in=BEFORE_PICKING))
+    codes = sorted({item.node.code for item in work})
+    refused = _refusal(order, bool(work))
+    if refused:
+        return ReroutePreview(order.number, codes, None, refused)
+    freed: dict[tuple[int, int], int] = {}
+    for row in Reservation.objects.filter(order_id=order_id, open_quantity__gt=0):
+        freed[row.sku_id, row.node_id] = freed.get((row.sku_id, row.node_id), 0) + row.open_quantity
+    plan = plan_for(_input(order, to_node_id), only_node_id=to_node_id, freed=freed)
+    return ReroutePreview(order.number, codes, plan)
+
+
+def _refusal(order: Order, has_work: bool) -> str:
+    unrouted = order.stage in ("captured", "backordered", "routed")
+    if not has_work and not unrouted:
+        return f"{order.number} is {order.get_stage_display().lower()}: its work has begun and cannot be rerouted."
+    return ""
+
+
+def _input(order: Order, to_node_id: int | None) -> OrderInput:
+    place = place_of(order.ship_country, order.ship_postcode)
+    excluded = RoutingExclusion.objects.filter(order=order).values_list("node_id", flat=True)
+    lines = tuple(
+        LineInput(line.pk, line.sku_id, line.unallocated + line.backordered + line.allocated + line.released, 0,
+                  line.sku_code)
+        for line in order.lines.all() if line.sku_id is not None
+    )  # fmt: skip
+    return OrderInput(
+        key=order.pk, lines=tuple(line for line in lines if line.quantity), postcode=order.ship_postcode,
+        lat=place.lat if place else None, lon=place.lon if place else None, region=order.ship_region,
+        cod=order.is_cod, value_minor=order.total_minor, currency=order.currency, service_level=order.service_level,
+        excluded_node_ids=frozenset(excluded) - {to_node_id},
+    )  # fmt: skip
+
+
+def reroute_order(*, order_id: int, actor: str, to_node_id: int | None = None, reason: str = "") -> list[int]:
+    """Take back all work that nobody started and route again, to `to_node_id` or to the best node now.
+
+    One transaction: nothing is reserved twice, and either everything moves or nothing. The ids of the new fulfillment
+    orders. Raises Conflict when the work has begun.
+    """
+
+    def work() -> list[int]:
+        order = lock_order(order_id)
+        items = [item for item in lock_work_of_orders([order_id]) if item.state in BEFORE_PICKING]
+        refused = _refusal(order, bool(items))
+        if refused:
+            raise Conflict(refused)
+        why = reason or f"Rerouted by {actor}"
+        withdraw(fulfillment_order_ids=[item.pk for item in items], reason=why, actor=actor, announce_it=False)
+        _back_to_backorder(order_id)
+        route_orders([order_id], trigger="reroute", actor=actor, only_node_id=to_node_id)
+        return open_fulfillment_orders([order_id], actor=actor)
+
+    return run_atomic(work)
+
+
+def _back_to_backorder(order_id: int) -> None:
+    """Units that waited for stock compete again like fresh ones."""
+    lines = Order.objects.get(pk=order_id).lines.filter(backordered__gt=0)
+    move_units([UnitMove(line.pk, "backordered", "unallocated", line.backordered) for line in lines])

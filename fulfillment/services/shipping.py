@@ -1,0 +1,159 @@
+"""Labels and hand-over: a packed parcel gets a carrier, leaves the node, and the stock leaves the books."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from carriers.base import BookingRequest, ParcelItem
+from carriers.errors import NoCarrier
+from carriers.models import Booking, BookingState
+from carriers.services import book, make_label
+from fulfillment.events import ShipmentBooked, ShipmentHandedOver, ShipmentVoided
+from fulfillment.locks import lock_shipments
+from fulfillment.models import (
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    Shipment,
+    ShipmentItem,
+    ShipmentState,
+)
+from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
+from inventory.models import Bucket, StockMovementReason
+from inventory.services import Posting, post
+from oms.core.clock import now
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, PermanentError
+from oms.core.outbox import publish
+from oms.core.states import advance, advance_many
+from orders.services import TimelineEntry, UnitMove, move_units, record
+
+
+def booking_request(shipment: Shipment) -> BookingRequest:
+    """What the carrier must know of a parcel. COD is the order's total, collected with its first parcel."""
+    order, node = shipment.order, shipment.node
+    items = shipment.items.select_related("line__sku", "line__order_line").order_by("pk")
+    first = not order.shipments.filter(pk__lt=shipment.pk).exclude(state=ShipmentState.CANCELLED).exists()
+    goods = tuple(
+        ParcelItem(
+            sku_code=item.line.sku.code, name=item.line.order_line.name or item.line.sku.name, quantity=item.quantity,
+            unit_price_minor=item.line.order_line.unit_price_minor, hsn=item.line.sku.hsn,
+            tax_rate_bp=item.line.sku.tax_rate_bp,
+        )
+        for item in items
+    )  # fmt: skip
+    return BookingRequest(
+        client_reference="", order_number=order.number, order_date=order.placed_at, ship_from=node.address,
+        ship_from_code=node.code, ship_to=order.shipping_address, items=goods, weight_grams=shipment.weight_grams,
+        length_mm=shipment.length_mm, width_mm=shipment.width_mm, height_mm=shipment.height_mm,
+        declared_value_minor=sum(item.unit_price_minor * item.quantity for item in goods), currency=order.currency,
+        cod_minor=order.total_minor if order.is_cod and first else 0, service_level=order.service_level,
+    )  # fmt: skip
+
+
+def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str = "") -> Shipment:
+    """Book one packed parcel and print its label. Never inside a transaction; again, it finds what was booked.
+
+    A refusal by every carrier is stored on the shipment as a problem for a person; an unknown outcome waits for
+    BookingSettled. Raises TransientError when it should simply be tried again.
+    """
+    shipment = Shipment.objects.select_related("order", "node", "fulfillment_order").get(pk=shipment_id)
+    if shipment.state != ShipmentState.CREATED or shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
+        return shipment
+    promised = shipment.order.promised_by
+    try:
+        booking = book(
+            request=booking_request(shipment), parcel_uid=shipment.uid, account_id=account_id,
+            promised_by=promised.date() if promised else None, awb=awb,
+        )  # fmt: skip
+    except (PermanentError, NoCarrier) as error:
+        Shipment.objects.filter(pk=shipment_id).update(problem=str(error)[:500])
+        return shipment
+    if booking.state != BookingState.BOOKED:
+        Shipment.objects.filter(pk=shipment_id).update(problem="The carrier has not answered yet; we keep asking.")
+        return shipment
+    make_label(booking.pk)
+    return run_atomic(lambda: _labelled(shipment_id, booking))
+
+
+def _labelled(shipment_id: int, booking: Booking) -> Shipment:
+    shipment = lock_shipments([shipment_id])[0]
+    if shipment.state == ShipmentState.CANCELLED:
+        # Cancelled while the carrier was being asked: what was just bought must be given back.
+        publish([ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=booking.pk)])
+        return shipment
+    if shipment.state != ShipmentState.CREATED:
+        return shipment
+    advance(
+        shipment, ShipmentState.LABELLED, using=SHIPMENT, actor="carriers", booking=booking, awb=booking.awb,
+        carrier_account_id=booking.account_id, courier_name=booking.courier_name, problem="", labelled_at=now(),
+        expected_delivery=booking.expected_delivery,
+    )  # fmt: skip
+    work = shipment.fulfillment_order
+    waiting = work.shipments.filter(state=ShipmentState.CREATED).exists()
+    if work.state == FulfillmentOrderState.PACKED and not waiting:
+        advance(work, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor="carriers")
+    message = f"Label bought: {booking.courier_name} {booking.awb}."
+    record([TimelineEntry(order_id=shipment.order_id, kind="labelled", message=message, actor="carriers")])
+    publish([ShipmentBooked(shipment_id=shipment.pk, order_id=shipment.order_id, awb=booking.awb)])
+    return shipment
+
+
+def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "") -> list[int]:
+    """Parcels leave the node: stock goes from packed to the customer; the ids of those that left now.
+
+    Raises Conflict for a parcel without a label. Parcels that left before are passed over.
+    """
+
+    def work() -> list[int]:
+        leaving = []
+        for shipment in lock_shipments(shipment_ids):
+            pickup = shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP
+            if shipment.state == ShipmentState.CREATED and not pickup:
+                raise Conflict(f"{shipment} of {shipment.order.number} has no label yet.")
+            if shipment.state in (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED):
+                leaving.append(shipment)
+        if leaving:
+            _leave(leaving, actor, reason)
+        return [shipment.pk for shipment in leaving]
+
+    return run_atomic(work)
+
+
+def _leave(leaving: Sequence[Shipment], actor: str, reason: str) -> None:
+    for shipment in leaving:
+        advance(shipment, ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason, handed_over_at=now())
+    by_id = {shipment.pk: shipment for shipment in leaving}
+    items = list(ShipmentItem.objects.select_related("line").filter(shipment__in=by_id).order_by("pk"))
+    post([
+        Posting(
+            op_key=f"ship/{item.pk}", sku_id=item.line.sku_id, node_id=by_id[item.shipment_id].node_id,
+            from_bucket=Bucket.PACKED, to_bucket=Bucket.CUSTOMER, quantity=item.quantity,
+            reason=StockMovementReason.SHIP, reference=by_id[item.shipment_id].order.number, actor=actor,
+        )
+        for item in items
+    ])  # fmt: skip
+    entries = [
+        TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor,
+                      message=f"Handed over at {s.node.code}" + (f" to {s.courier_name}, {s.awb}." if s.awb else "."))
+        for s in leaving
+    ]  # fmt: skip
+    move_units([UnitMove(item.line.order_line_id, "packed", "shipped", item.quantity) for item in items], entries)
+    _complete_work([s.fulfillment_order_id for s in leaving], actor)
+    publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving])
+
+
+def _complete_work(work_ids: Sequence[int], actor: str) -> None:
+    """Work is complete once its last parcel left."""
+    still = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
+    open_ids = set(
+        Shipment.objects.filter(fulfillment_order__in=work_ids, state__in=still).values_list(
+            "fulfillment_order_id", flat=True
+        )
+    )
+    finished = [pk for pk in set(work_ids) if pk not in open_ids]
+    packed = FulfillmentOrder.objects.filter(pk__in=finished, state=FulfillmentOrderState.PACKED)
+    advance_many(FulfillmentOrder, packed.values_list("pk", flat=True), FulfillmentOrderState.READY,
+                 using=FULFILLMENT_ORDER, actor=actor)  # fmt: skip
+    advance_many(FulfillmentOrder, finished, FulfillmentOrderState.COMPLETED, using=FULFILLMENT_ORDER, actor=actor,
+                 completed_at=now())  # fmt: skip

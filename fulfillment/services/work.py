@@ -1,0 +1,255 @@
+"""Opening work at nodes, releasing and holding it back, accepting and withdrawing it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fulfillment.events import FulfillmentReleased, WorkWithdrawn
+from fulfillment.locks import lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.states import FULFILLMENT_ORDER
+from inventory.services import Release, announce, release_reservations
+from oms.core.clock import now
+from oms.core.db import fetch_all, fetch_dicts, run_atomic
+from oms.core.errors import Conflict, DomainError
+from oms.core.outbox import publish
+from oms.core.states import advance_many
+from orders.locks import lock_orders
+from orders.services import TimelineEntry, UnitMove, move_units
+from routing.services import exclude_node
+
+State = FulfillmentOrderState
+
+#: States in which nothing was taken from a shelf yet.
+BEFORE_PICKING = (State.SCHEDULED, State.OPEN, State.ACCEPTED)
+#: States from which a node can still give the work back.
+WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
+
+# Units reserved for an order that no live work covers yet, per node.
+_UNOPENED = """
+WITH claimed AS (
+    SELECT r.order_id, r.node_id, r.line_uid, r.sku_id, sum(r.open_quantity) AS quantity
+    FROM inventory_reservation r WHERE r.order_id = ANY(%(orders)s) AND r.open_quantity > 0 AND r.state = 'hard'
+    GROUP BY 1, 2, 3, 4
+),
+working AS (
+    SELECT f.node_id, l.order_line_id, sum(l.quantity - l.short - l.packed) AS quantity
+    FROM fulfillment_fulfillmentorder f JOIN fulfillment_fulfillmentline l ON l.fulfillment_order_id = f.id
+    WHERE f.order_id = ANY(%(orders)s)
+      AND f.state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready')
+    GROUP BY 1, 2
+)
+SELECT c.order_id, c.node_id, ol.id AS line_id, c.sku_id, (c.quantity - coalesce(w.quantity, 0))::int AS quantity,
+    n.auto_accept, n.is_active,
+    (SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = c.order_id) AS opened_before
+FROM claimed c
+JOIN orders_orderline ol ON ol.uid = c.line_uid
+JOIN inventory_node n ON n.id = c.node_id
+LEFT JOIN working w ON w.node_id = c.node_id AND w.order_line_id = ol.id
+WHERE c.quantity > coalesce(w.quantity, 0)
+ORDER BY c.order_id, c.node_id, ol.id
+"""
+
+_OPEN = """
+WITH wanted AS MATERIALIZED (
+    SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, w.*
+    FROM json_to_recordset(%s::json) AS w(uid uuid, number text, order_id bigint, node_id bigint, kind text,
+        state text, due_at timestamptz, lines json)
+),
+opened AS (
+    INSERT INTO fulfillment_fulfillmentorder (id, uid, number, order_id, node_id, kind, state, due_at, version,
+        assigned_to, end_reason, released_at, accepted_at)
+    SELECT id, coalesce(uid, gen_random_uuid()), number, order_id, node_id, kind, state, due_at, 1, '', '',
+        CASE WHEN state <> 'scheduled' THEN now() END, CASE WHEN state = 'accepted' THEN now() END
+    FROM wanted ORDER BY id
+),
+lined AS (
+    INSERT INTO fulfillment_fulfillmentline (fulfillment_order_id, order_line_id, sku_id, quantity, picked, short,
+        packed)
+    SELECT w.id, l.line_id, l.sku_id, l.quantity, 0, 0, 0
+    FROM wanted w CROSS JOIN LATERAL json_to_recordset(w.lines) AS l(line_id bigint, sku_id bigint, quantity int)
+)
+SELECT id, order_id, node_id, state FROM wanted
+"""
+
+
+def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
+    """Open work at every node that holds reserved units nobody works on; the ids of the new fulfillment orders.
+
+    Work of an order on hold waits as SCHEDULED, the rest is open (accepted at once where the node wants it so). A node
+    that was switched off in the meantime gives the work back. Opening twice finds nothing left to open.
+    """
+    if not order_ids:
+        return []
+    return run_atomic(lambda: _open(list(dict.fromkeys(order_ids)), actor))
+
+
+def _open(order_ids: list[int], actor: str) -> list[int]:
+    orders = lock_orders(order_ids)
+    rows = fetch_dicts(_UNOPENED, {"orders": list(orders)})
+    if not rows:
+        return []
+    groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["order_id"], row["node_id"]), []).append(row)
+    numbers: dict[int, int] = {row["order_id"]: row["opened_before"] for row in rows}
+    wanted, moves = [], []
+    for (order_id, node_id), lines in groups.items():
+        order = orders[order_id]
+        numbers[order_id] += 1
+        state = State.SCHEDULED if order.is_held else State.ACCEPTED if lines[0]["auto_accept"] else State.OPEN
+        wanted.append({
+            "number": f"{order.number}-{numbers[order_id]}", "order_id": order_id, "node_id": node_id, "state": state,
+            "kind": "pickup" if order.service_level == "pickup" else "ship",
+            "due_at": order.ship_by.isoformat() if order.ship_by else None,
+            "lines": [{key: line[key] for key in ("line_id", "sku_id", "quantity")} for line in lines],
+        })  # fmt: skip
+        if state != State.SCHEDULED:
+            moves += [UnitMove(line["line_id"], "allocated", "released", line["quantity"]) for line in lines]
+    opened = fetch_all(_OPEN, [json.dumps(wanted)])
+    move_units(moves)
+    publish([
+        FulfillmentReleased(fulfillment_order_id=row[0], order_id=row[1], node_id=row[2])
+        for row in opened if row[3] != State.SCHEDULED
+    ])  # fmt: skip
+    asleep = {row["node_id"] for row in rows if not row["is_active"]}
+    gone = [row[0] for row in opened if row[2] in asleep]
+    if gone:
+        withdraw(fulfillment_order_ids=gone, reason="The node was switched off", actor=actor)
+    return [row[0] for row in opened]
+
+
+def release_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
+    """The last hold is gone: scheduled work of the orders opens. The ids of the work that opened."""
+
+    def work() -> list[int]:
+        orders = lock_orders(order_ids)
+        free = [order.pk for order in orders.values() if not order.is_held]
+        waiting = [item for item in lock_work_of_orders(free) if item.state == State.SCHEDULED]
+        if not waiting:
+            return []
+        advance_many(FulfillmentOrder, [w.pk for w in waiting], State.OPEN, using=FULFILLMENT_ORDER, actor=actor,
+                     reason="released", released_at=now())  # fmt: skip
+        _accept_where_automatic(waiting, actor)
+        lines = lock_work_lines(waiting)
+        move_units([UnitMove(line.order_line_id, "allocated", "released", line.quantity) for line in lines])
+        publish([
+            FulfillmentReleased(fulfillment_order_id=w.pk, order_id=w.order_id, node_id=w.node_id) for w in waiting
+        ])  # fmt: skip
+        return [item.pk for item in waiting]
+
+    return run_atomic(work)
+
+
+def _accept_where_automatic(work: Sequence[FulfillmentOrder], actor: str) -> None:
+    automatic = [item.pk for item in work if item.node.auto_accept]
+    if automatic:
+        advance_many(FulfillmentOrder, automatic, State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor,
+                     reason="accepted by rule", accepted_at=now())  # fmt: skip
+
+
+def hold_back(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
+    """A hold was placed: work that nobody started goes back to scheduled. Work under way is left to finish."""
+
+    def work() -> list[int]:
+        orders = lock_orders(order_ids)
+        held = [order.pk for order in orders.values() if order.is_held]
+        idle = [item for item in lock_work_of_orders(held) if item.state in (State.OPEN, State.ACCEPTED)]
+        if not idle:
+            return []
+        advance_many(FulfillmentOrder, [w.pk for w in idle], State.SCHEDULED, using=FULFILLMENT_ORDER, actor=actor,
+                     reason="on hold", released_at=None, accepted_at=None)  # fmt: skip
+        lines = lock_work_lines(idle)
+        move_units([UnitMove(line.order_line_id, "released", "allocated", line.quantity) for line in lines])
+        return [item.pk for item in idle]
+
+    return run_atomic(work)
+
+
+def accept(*, fulfillment_order_ids: Sequence[int], actor: str) -> list[int]:
+    """A node takes the work; the ids of those that were still to accept."""
+    return advance_many(
+        FulfillmentOrder, fulfillment_order_ids, State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor,
+        accepted_at=now(), assigned_to=actor,
+    )  # fmt: skip
+
+
+def reject(*, fulfillment_order_id: int, reason: str, actor: str) -> None:
+    """A node refuses the work: its units are routed again, to another node. Raises Conflict once it is packed."""
+    if not reason.strip():
+        raise DomainError("Say why the work is rejected.", field="reason")
+
+    def work() -> None:
+        item = lock_one_work(fulfillment_order_id)
+        if item.state not in WITHDRAWABLE:
+            raise Conflict(f"{item.number} is {item.get_state_display().lower()} and can no longer be rejected.")
+        exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"Rejected: {reason}")
+        withdraw(fulfillment_order_ids=[item.pk], reason=reason, actor=actor)
+
+    run_atomic(work)
+
+
+def withdraw(*, fulfillment_order_ids: Sequence[int], reason: str, actor: str, announce_it: bool = True) -> list[int]:
+    """Take work back from its node: reservations end, units need a node again. The ids that were taken back.
+
+    Publishes WorkWithdrawn, which routes them again, unless the caller does so itself (`announce_it` False).
+    """
+
+    def work() -> list[int]:
+        items = [item for item in lock_work(fulfillment_order_ids) if item.state in WITHDRAWABLE]
+        if not items:
+            return []
+        lines = lock_work_lines(items)
+        by_id = {item.pk: item for item in items}
+        release_lines(lines, by_id, target="unallocated", actor=actor, reason=reason)
+        advance_many(FulfillmentOrder, list(by_id), State.REJECTED, using=FULFILLMENT_ORDER, actor=actor,
+                     reason=reason[:200], end_reason=reason[:200])  # fmt: skip
+        if announce_it:
+            publish([
+                WorkWithdrawn(order_id=w.order_id, fulfillment_order_id=w.pk, node_id=w.node_id, reason=reason[:200])
+                for w in items
+            ])  # fmt: skip
+        return list(by_id)
+
+    return run_atomic(work)
+
+
+def release_lines(
+    lines: Sequence[FulfillmentLine], work: dict[int, FulfillmentOrder], *, target: str, actor: str, reason: str
+) -> None:
+    """Give back everything that unpacked work holds: reservations to ATP, units of the order lines to `target`."""
+    moves, requests = [], []
+    entries: dict[int, TimelineEntry] = {}
+    for line in lines:
+        item = work[line.fulfillment_order_id]
+        source = "allocated" if item.state == State.SCHEDULED else "released"
+        moves.append(UnitMove(line.order_line_id, source, target, line.to_pick))
+        moves.append(UnitMove(line.order_line_id, "picked", target, line.picked - line.packed))
+        requests.append(Release(line.order_line.uid, item.node_id, line.quantity - line.short - line.packed))
+        word = "cancelled" if target == "cancelled" else "taken back"
+        entries[item.pk] = TimelineEntry(
+            order_id=item.order_id, kind="work_withdrawn", actor=actor, data={"fulfillment_order": item.number},
+            message=f"Work at {item.node.code} {word}: {reason}",
+        )  # fmt: skip
+    release_reservations(requests=requests, actor=actor, reason=reason)
+    move_units(moves, list(entries.values()))
+    for node_id in sorted({item.node_id for item in work.values()}):
+        skus = [line.sku_id for line in lines if work[line.fulfillment_order_id].node_id == node_id]
+        announce(skus, reason="released", grew_at=node_id)
+
+
+def withdraw_from_node(*, node_id: int, reason: str, actor: str = "flow", limit: int = 200) -> int:
+    """Take back all work of a node that is not packed yet, some at a time; how many were taken back."""
+    done = 0
+    while True:
+        ids = list(
+            FulfillmentOrder.objects.filter(node_id=node_id, state__in=(*BEFORE_PICKING, State.PICKING))
+            .order_by("pk")
+            .values_list("pk", flat=True)[:limit]
+        )
+        taken = withdraw(fulfillment_order_ids=ids, reason=reason, actor=actor) if ids else []
+        done += len(taken)
+        if not taken:
+            return done

@@ -1,0 +1,78 @@
+"""The machines of fulfillment orders and shipments, and the rule by which carrier scans move a shipment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oms.core.states import machine
+
+_END = ("rejected", "cancelled")
+FULFILLMENT_ORDER = machine(
+    "fulfillment.FulfillmentOrder",
+    {
+        "scheduled": ["open", "cancelled", "rejected"],
+        "open": ["accepted", "scheduled", *_END],
+        "accepted": ["picking", "picked", "waiting_transfer", "scheduled", *_END],
+        "waiting_transfer": ["picking", *_END],
+        "picking": ["picked", *_END],
+        "picked": ["packed", *_END],
+        "packed": ["ready", *_END],
+        "ready": ["completed", "cancelled", "no_show"],
+        "completed": [],
+        "rejected": [],
+        "cancelled": [],
+        "no_show": [],
+    },
+)
+
+_RTO = ("rto_initiated", "rto_in_transit", "rto_received")
+_LATE = ("lost", "damaged")
+SHIPMENT = machine(
+    "fulfillment.Shipment",
+    {
+        "created": ["labelled", "cancelled", "handed_over"],
+        "labelled": ["manifested", "handed_over", "cancelled", "created"],
+        "manifested": ["handed_over", "labelled", "cancelled"],
+        "handed_over": ["in_transit", "out_for_delivery", "delivered", "ndr_open", *_RTO, *_LATE],
+        "in_transit": ["out_for_delivery", "delivered", "ndr_open", *_RTO, *_LATE],
+        "out_for_delivery": ["in_transit", "delivered", "ndr_open", *_RTO, *_LATE],
+        "ndr_open": ["out_for_delivery", "in_transit", "delivered", *_RTO, *_LATE],
+        "rto_initiated": ["rto_in_transit", "rto_received", *_LATE],
+        "rto_in_transit": ["rto_received", *_LATE],
+        "rto_received": [],
+        "delivered": [],
+        "lost": ["delivered", "rto_received"],
+        "damaged": ["rto_received"],
+        "cancelled": [],
+    },
+)
+
+#: What a carrier's milestone means for the shipment. Booking milestones mean nothing: the parcel is still with us.
+STATE_OF_MILESTONE = {
+    "picked_up": "handed_over",
+    "in_transit": "in_transit",
+    "out_for_delivery": "out_for_delivery",
+    "delivered": "delivered",
+    "attempt_failed": "ndr_open",
+    "rto_initiated": "rto_initiated",
+    "rto_in_transit": "rto_in_transit",
+    "rto_delivered": "rto_received",
+    "lost": "lost",
+    "damaged": "damaged",
+}
+
+
+def shipment_state_after(milestones: Iterable[str]) -> str | None:
+    """The state that scans, in the order in which they happened, lead to; None before the carrier has the parcel.
+
+    A fold over all scans, so that scans which arrive late or twice lead to the same state. Steps that the machine does
+    not have (anything after a delivery, say) are passed over.
+    """
+    state: str | None = None
+    for milestone in milestones:
+        target = STATE_OF_MILESTONE.get(milestone)
+        if target is None:
+            continue
+        if state is None or target != state and SHIPMENT.allows(state, target):
+            state = target
+    return state
