@@ -53,7 +53,7 @@ class Catalog:
             self._apply(doc, body)
             self._save(doc)
             self.context.announce("product.created", number)
-            return self.show(doc, single=True)
+            return self.show(doc, edited=True)
 
     def update(self, number: int, body: Mapping[str, Any], parent_id: int | None = None) -> Doc:
         """Change a product; a variation only under its own parent. `stock_quantity` is absolute."""
@@ -63,18 +63,18 @@ class Catalog:
             doc["date_modified_gmt"] = doc["date_modified"] = self.context.now_text()
             self._save(doc)
             self.context.announce("product.updated", number)
-            return self.show(doc, single=True)
+            return self.show(doc, edited=True)
 
     def delete(self, number: int, parent_id: int | None = None) -> Doc:
         """Remove a product and its variations for good."""
         with self.database.transaction():
             doc = self._load(number, parent_id)
             self.database.run("DELETE FROM product WHERE id = ? OR parent_id = ?", (number, number))
-            return self.show(doc, single=True)
+            return self.show(doc, edited=True)
 
     def get(self, number: int, parent_id: int | None = None) -> Doc:
         """One product or variation."""
-        return self.show(self._load(number, parent_id), single=True)
+        return self.show(self._load(number, parent_id))
 
     def stored(self, number: int) -> Doc | None:
         """A product as it is kept, None where there is none."""
@@ -118,29 +118,32 @@ class Catalog:
             f"ORDER BY {_ORDER_BY[order_by]} {direction}, id {direction} LIMIT ? OFFSET ?",
             [*values, page.per_page, page.offset],
         )
-        shown = [self.show(json.loads(row["doc"]), single=False, as_product=not parent_id) for row in rows]
+        shown = [self.show(json.loads(row["doc"]), as_product=not parent_id) for row in rows]
         return Found(shown, total, page.per_page, page.page)
 
-    def move_stock(self, number: int, change: int) -> None:
-        """Add to the stock of a product that manages it; other products are left alone. May go below zero."""
+    def move_stock(self, number: int, change: int, *, is_sale: bool = True) -> None:
+        """Add to the stock of a product that manages it; other products are left alone. May go below zero.
+
+        `is_sale` counts the change, backwards, in `total_sales`: a cancellation lowers it, a refund does not.
+        """
         doc = self.stored(number)
         if doc is None or doc["manage_stock"] is not True:
             return
         doc["stock_quantity"] = int(doc["stock_quantity"] or 0) + change
-        if change < 0 and "total_sales" in doc:
+        if is_sale and "total_sales" in doc:
             doc["total_sales"] = int(doc["total_sales"]) - change
         doc["date_modified_gmt"] = doc["date_modified"] = self.context.now_text()
         self._save(doc)
         self.context.announce("product.updated", number)
 
-    def show(self, doc: Doc, *, single: bool, as_product: bool = False) -> Doc:
+    def show(self, doc: Doc, *, edited: bool = False, as_product: bool = False) -> Doc:
         """The reply for a kept product."""
         parent = self.stored(doc["parent_id"]) if doc["type"] == "variation" else None
         children: list[int] = []
         if doc["type"] == "variable":
             rows = self.database.rows("SELECT id FROM product WHERE parent_id = ? ORDER BY id", (doc["id"],))
             children = [row["id"] for row in rows]
-        return show(self.context, doc, parent, children, single=single, as_product=as_product)
+        return show(self.context, doc, parent, children, edited=edited, as_product=as_product)
 
     def _load(self, number: int, parent_id: int | None = None) -> Doc:
         doc = self.stored(number)

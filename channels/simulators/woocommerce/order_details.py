@@ -146,7 +146,7 @@ class Refunds:
             held = int(value_of(line["meta_data"], "_reduced_stock") or 0)
             units = min(-row["quantity"], held)
             if units:
-                self.orders.catalog.move_stock(line["variation_id"] or line["product_id"], units)
+                self.orders.catalog.move_stock(line["variation_id"] or line["product_id"], units, is_sale=False)
                 set_line_meta(self.database, line, "_reduced_stock", str(held - units))
                 before = int(value_of(line["meta_data"], "_restock_refunded_items") or 0)
                 set_line_meta(self.database, line, "_restock_refunded_items", str(before + units))

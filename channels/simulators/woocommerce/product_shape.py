@@ -93,9 +93,13 @@ def new_variation(number: int, parent_id: int, now: str) -> Doc:
 
 
 def show(
-    context: Context, doc: Doc, parent: Doc | None, children: Sequence[int], *, single: bool, as_product: bool
+    context: Context, doc: Doc, parent: Doc | None, children: Sequence[int], *, edited: bool, as_product: bool
 ) -> Doc:
-    """The reply for a kept product. `as_product`: a variation found by SKU among products has a product's fields."""
+    """The reply for a kept product.
+
+    `edited`: replies to writes show two fields more. `as_product`: a variation found by SKU among products has the
+    fields of a product.
+    """
     shown = dict(doc)
     managed = doc["manage_stock"] is True
     in_stock = not managed or int(doc["stock_quantity"] or 0) > 0
@@ -116,7 +120,7 @@ def show(
         "price_html": _price_html(doc["price"]),
         "_links": {"self": context.link(path), "collection": context.link("/products")},
     }
-    if single:
+    if edited:
         shown |= {"permalink_template": f"{context.base_url}/product/%pagename%/", "generated_slug": slug}
     assert shown["id"] == number
     return shown

@@ -120,7 +120,7 @@ class SimulatedStore:
             if resource == "order":
                 return self.orders.get(number)
             kept = self.catalog.stored(number)
-            return None if kept is None else self.catalog.show(kept, single=False, as_product=True)
+            return None if kept is None else self.catalog.show(kept, as_product=True)
         except ApiError:
             return None
 
