@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+# Lets classes say what they are about at run time too: `class OrderAdmin(ModelAdmin[Order])`.
+django_stubs_ext.monkeypatch()
+
+# Lets classes such as ModelAdmin[Order] be written.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -71,7 +71,7 @@ EXECUTE FUNCTION inventory_refuse_change('not empty and cannot be deleted');
 
 ALTER TABLE inventory_stocklevel SET (fillfactor = 50);
 ALTER TABLE inventory_reservation SET (fillfactor = 80);
-"""
+"""  # noqa: S608 - only column names of this module are put in
 
 BACKWARD = """
 DROP TRIGGER stock_level_keep ON inventory_stocklevel;
