@@ -1,9 +1,9 @@
 """The door through which carriers push scans: POST /hooks/carriers/<account code or number>/.
 
-Replies: 200 recorded (however often), 202 the AWB is nobody's here, 400 unreadable, 401 wrong token, 404 no such
-account or not yet this AWB, 405 not a POST, 413 too large.
+Replies: 200 taken (however often), 400 unreadable, 401 wrong token, 404 no such account or not yet this AWB, 405 not a
+POST, 413 too large. Shiprocket takes nothing but 200 for taken.
 
-An AWB that no booking has is a parcel that somebody booked on the same contract outside this system: accepted and left
+An AWB that no booking has is a parcel that somebody booked on the same contract outside this system: taken and left
 alone. But while a booking of the account is unsettled its reply may be on its way still, and the AWB may be its own:
 then 404 makes the carrier tell us again. Nothing is kept meanwhile: a poll of the adopted booking brings every scan.
 
@@ -65,7 +65,7 @@ def _receive(account: CarrierAccount, headers: dict[str, str], body: bytes) -> J
     logger.info("A push for carrier account %s names AWB %.60r, which no booking has.", account.code, update.awb)
     if has_unsettled(account):
         return _reply(404, "This AWB is not known yet. Tell us again later.")
-    return _reply(202, "This AWB was not booked here.")
+    return _reply(200, "This AWB was not booked here.")
 
 
 def _reply(status: int, message: str) -> JsonResponse:

@@ -1,0 +1,199 @@
+"""Carriers in the administration. Secrets go in and never come out; what happened can only be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from carriers.models import Booking, CarrierAccount, Label, RateCard, Serviceability, TrackingEvent
+from carriers.registry import ADAPTERS
+from carriers.selectors import webhook_url
+from carriers.services.cards import RateCardUnreadable, card_of
+from carriers.services.quotes import forget_rates
+
+
+class WriteOnlyTextarea(forms.Textarea):
+    """Shows nothing of what was typed in, not even when the form comes back with faults."""
+
+    def format_value(self, value: Any) -> str:
+        """Always empty."""
+        return ""
+
+
+class CarrierAccountForm(forms.ModelForm[CarrierAccount]):
+    """An account without its secrets; a field of its own replaces them one by one."""
+
+    new_secrets = forms.CharField(
+        required=False,
+        label="Replace secrets",
+        widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
+        help_text='One "name = value" a line. Names that are not given stay; a name without a value is removed.',
+    )
+
+    class Meta:
+        model = CarrierAccount
+        fields = (
+            "code",
+            "name",
+            "adapter",
+            "base_url",
+            "settings",
+            "rate_card",
+            "priority",
+            "is_active",
+            "supports_cod",
+            "max_weight_grams",
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(code, adapter.name) for code, adapter in sorted(ADAPTERS.items())]
+        self.fields["adapter"] = forms.ChoiceField(choices=choices)
+
+    def clean_settings(self) -> dict[str, Any]:
+        """A JSON object, nothing else."""
+        settings = self.cleaned_data.get("settings") or {}
+        if not isinstance(settings, dict):
+            raise forms.ValidationError("Settings are a JSON object.")
+        return settings
+
+    def clean_new_secrets(self) -> dict[str, str]:
+        """The lines as names and values. A fault names its line, never its content."""
+        secrets: dict[str, str] = {}
+        for number, line in enumerate(self.cleaned_data["new_secrets"].splitlines(), start=1):
+            if not line.strip():
+                continue
+            name, sign, value = line.partition("=")
+            if not sign or not name.strip().isidentifier():
+                raise forms.ValidationError(f'Line {number} does not have the form "name = value".')
+            secrets[name.strip()] = value.strip()
+        return secrets
+
+    def save(self, commit: bool = True) -> CarrierAccount:
+        """Merge the new secrets into those that stand."""
+        kept = dict(self.instance.secrets or {}) | self.cleaned_data["new_secrets"]
+        self.instance.secrets = {name: value for name, value in kept.items() if value}
+        return super().save(commit)
+
+
+@admin.register(CarrierAccount)
+class CarrierAccountAdmin(admin.ModelAdmin[CarrierAccount]):
+    """Contracts with carriers."""
+
+    form = CarrierAccountForm
+    list_display = ("code", "name", "adapter", "priority", "is_active", "supports_cod", "last_ok_at", "last_error_at")
+    list_filter = ("adapter", "is_active")
+    search_fields = ("code", "name")
+    readonly_fields = ("secret_names", "tracking_webhook", "last_ok_at", "last_error_at", "last_error")
+
+    @admin.display(description="Secrets that are set")
+    def secret_names(self, account: CarrierAccount) -> str:
+        """Names only."""
+        return ", ".join(sorted(account.secrets or {})) or "none"
+
+    @admin.display(description="Address for tracking webhooks")
+    def tracking_webhook(self, account: CarrierAccount) -> str:
+        """Empty until the account is saved, and where the carrier pushes nothing."""
+        return webhook_url(account) if account.pk else ""
+
+    def save_model(self, request: HttpRequest, obj: CarrierAccount, form: Any, change: bool) -> None:
+        """Prices of the old account are forgotten."""
+        super().save_model(request, obj, form, change)
+        forget_rates()
+
+
+class RateCardForm(forms.ModelForm[RateCard]):
+    """A card whose zones can be read."""
+
+    class Meta:
+        model = RateCard
+        fields = ("code", "name", "currency", "zones", "cod_minor", "cod_bp", "fuel_bp", "valid_from")
+
+    def clean(self) -> dict[str, Any]:
+        """The zones have the form that prices are made from."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            try:
+                card_of(RateCard(**{name: cleaned[name] for name in self.Meta.fields}))
+            except RateCardUnreadable as error:
+                self.add_error("zones", error.message)
+        return cleaned
+
+
+@admin.register(RateCard)
+class RateCardAdmin(admin.ModelAdmin[RateCard]):
+    """What carriers charge."""
+
+    form = RateCardForm
+    list_display = ("code", "name", "currency", "valid_from")
+    search_fields = ("code", "name")
+
+
+@admin.register(Serviceability)
+class ServiceabilityAdmin(admin.ModelAdmin[Serviceability]):
+    """Where carriers deliver."""
+
+    list_display = ("account", "country", "postcode", "prepaid", "cod")
+    list_filter = ("account",)
+    search_fields = ("postcode",)
+    list_select_related = ("account",)
+
+
+class ReadOnly:
+    """What happened is not edited."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
+class TrackingEventInline(ReadOnly, admin.TabularInline[TrackingEvent, Booking]):
+    """The scans of a booking."""
+
+    model = TrackingEvent
+    extra = 0
+    fields = ("occurred_at", "milestone", "carrier_status", "location", "source", "recorded_at")
+
+
+@admin.register(Booking)
+class BookingAdmin(ReadOnly, admin.ModelAdmin[Booking]):
+    """Bookings, without the customer's address."""
+
+    list_display = ("client_reference", "awb", "account", "state", "milestone", "attempts", "created_at", "error")
+    list_filter = ("state", "account", "milestone")
+    search_fields = ("awb", "client_reference", "order_number")
+    list_select_related = ("account",)
+    exclude = ("request",)
+    inlines = (TrackingEventInline,)
+
+
+@admin.register(Label)
+class LabelAdmin(ReadOnly, admin.ModelAdmin[Label]):
+    """When labels were made and printed; the label itself is on the shipment's page."""
+
+    list_display = ("booking", "from_carrier", "created_at", "printed_at")
+    fields = ("booking", "from_carrier", "created_at", "printed_at")
+    search_fields = ("booking__awb", "booking__client_reference")
+    list_select_related = ("booking",)
+
+
+@admin.register(TrackingEvent)
+class TrackingEventAdmin(ReadOnly, admin.ModelAdmin[TrackingEvent]):
+    """Scans as the carriers told them."""
+
+    list_display = ("booking", "occurred_at", "milestone", "carrier_status", "location", "source")
+    list_filter = ("milestone", "source")
+    search_fields = ("booking__awb",)
+    list_select_related = ("booking",)
+    show_full_result_count = False
