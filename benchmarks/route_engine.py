@@ -80,10 +80,10 @@ def floor(order: OrderInput, world: World, stock: Mapping[tuple[int, int], int])
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Microseconds of one call."""
-    start = time.perf_counter_ns()
+    """Microseconds of processor time of one call: the engine never waits, and other processes do not count."""
+    start = time.process_time_ns()
     work()
-    return (time.perf_counter_ns() - start) / 1000
+    return (time.process_time_ns() - start) / 1000
 
 
 def quantile(numbers: list[float], share: float) -> float:

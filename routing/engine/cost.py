@@ -42,14 +42,6 @@ def destination_key(order: OrderInput) -> DestinationKey:
     )
 
 
-def slab_minor(rate: SlabRate, grams: int) -> int:
-    """Price of one parcel: the first slab, then every further slab that is begun."""
-    first_grams, first_minor, further_grams, further_minor = rate
-    if grams <= first_grams:
-        return first_minor
-    return first_minor - (first_grams - grams) // further_grams * further_minor
-
-
 def weighted(rate: SlabRate, factor: float) -> SlabRate:
     """The rate times the weight that the policy gives to shipping, rounded once so that all sums stay integers."""
     return SlabRate(
@@ -61,93 +53,99 @@ def weighted(rate: SlabRate, factor: float) -> SlabRate:
 
 
 class Terms:
-    """The prices and nodes that all orders of one call share."""
+    """What all orders of one call share: nodes, weighted rates by zone (`fares`), and what is known of each node."""
 
-    __slots__ = ("_fares", "cod_minor", "lane", "nodes", "top_priority", "weights")
+    __slots__ = (
+        "cod_minor",
+        "extra_days",
+        "fares",
+        "ids",
+        "lane",
+        "nodes",
+        "priority_minor",
+        "ready_hours",
+        "weights",
+    )
 
     def __init__(self, nodes: Sequence[NodeInput], lane: LaneOf, rates: RateTable, weights: Weights) -> None:
+        top = max((node.priority for node in nodes), default=0)
         self.nodes = nodes
+        self.ids = [node.node_id for node in nodes]
         self.lane = lane
         self.weights = weights
-        self.top_priority = max((node.priority for node in nodes), default=0)
         self.cod_minor = round(rates.cod_minor * weights.shipping)
-        self._fares = {zone: weighted(rate, weights.shipping) for zone, rate in rates.zones.items()}
-
-    def fare(self, zone: str) -> SlabRate | None:
-        """The weighted rate of a zone; None when the rate card does not name it."""
-        return self._fares.get(zone)
+        self.fares = {zone: weighted(rate, weights.shipping) for zone, rate in rates.zones.items()}
+        self.extra_days = [int(node.minutes_to_cutoff < node.processing_minutes) for node in nodes]
+        self.ready_hours = [node.processing_minutes / 60 for node in nodes]
+        self.priority_minor = [(top - node.priority) * weights.priority_minor for node in nodes]
 
     def load_minor(self, load: float) -> int:
         """The charge for a node's load, growing with its square."""
         return round(self.weights.load_minor * load * load)
 
 
+#: One node's way to a destination: km, days, zone, then the charges for distance, transit and priority.
+Way = tuple[float, int, str, int, int, int]
+
+
 class Destination:
-    """Lanes and fixed costs from every node to one destination, worked out for a node when it is first asked for.
+    """Ways and fixed costs from every node to one destination, worked out for a node when it is first asked for.
 
     `base[index]` is the cost of a shipment apart from its weight, its lateness and the node's load (distance, transit,
-    priority, cash on delivery); `UNKNOWN` until `open` was called, `CLOSED` when the node cannot serve the destination.
+    priority, cash on delivery); `UNKNOWN` until `open` was called, `CLOSED` when the node cannot serve the destination,
+    for the reason in `reasons`. `fares`, `hours` (until delivery) and `ways` hold only for open nodes.
     """
 
     UNKNOWN = -1
     CLOSED = -2
 
-    __slots__ = ("_order", "_terms", "base", "cod_minor", "days", "fares", "hours", "lanes", "reasons")
+    __slots__ = ("_late_minor_per_day", "_order", "_terms", "base", "cod_minor", "fares", "hours", "reasons", "ways")
 
     def __init__(self, order: OrderInput, terms: Terms) -> None:
         count = len(terms.nodes)
         self._order = order
         self._terms = terms
+        self._late_minor_per_day = terms.weights.late_minor_per_day
         self.base: list[int] = [self.UNKNOWN] * count
         self.fares: list[SlabRate] = [FREE] * count
-        self.days: list[int] = [0] * count
         self.hours: list[float] = [0.0] * count
-        self.lanes: list[Lane | None] = [None] * count
+        self.ways: list[Way] = [_NO_WAY] * count
         self.reasons: dict[int, str] = {}
         self.cod_minor = terms.cod_minor if order.cod and order.pickup_node_id is None else 0
 
     def open(self, index: int) -> int:
-        """Ask for the lane of a node; returns its `base` or CLOSED."""
-        base = self.base[index]
-        if base != self.UNKNOWN:
-            return base
-        base = self._work_out(index)
-        self.base[index] = base
+        """Work out the way from a node; returns its `base` or CLOSED."""
+        terms, order = self._terms, self._order
+        if order.pickup_node_id is None:
+            lane = terms.lane(order, terms.nodes[index])
+            fare = terms.fares.get(lane.zone)
+            days = lane.transit_days + terms.extra_days[index]
+        else:
+            lane, fare, days = PICKUP_LANE, FREE, 0
+        if fare is None or not lane.serviceable:
+            return self._close(index, lane)
+        weights, km, priority_minor = terms.weights, lane.km, terms.priority_minor[index]
+        distance_minor = round(km * weights.distance_minor_per_km)
+        transit_minor = days * weights.transit_minor_per_day
+        ready, arrival = terms.ready_hours[index], 24.0 * days
+        self.hours[index] = ready if ready > arrival else arrival
+        self.fares[index] = fare
+        self.ways[index] = (km, days, lane.zone, distance_minor, transit_minor, priority_minor)
+        base = self.base[index] = self.cod_minor + distance_minor + transit_minor + priority_minor
         return base
 
-    def _work_out(self, index: int) -> int:
-        terms, node = self._terms, self._terms.nodes[index]
-        pickup = self._order.pickup_node_id is not None
-        lane = PICKUP_LANE if pickup else terms.lane(self._order, node)
-        self.lanes[index] = lane
-        if not lane.serviceable:
-            self.reasons[index] = lane.reason
-            return self.CLOSED
-        fare = FREE if pickup else terms.fare(lane.zone)
-        if fare is None:
-            self.reasons[index] = f"The rate card has no price for zone {lane.zone or '(none)'}."
-            return self.CLOSED
-        missed = not pickup and node.minutes_to_cutoff < node.processing_minutes
-        self.fares[index] = fare
-        self.days[index] = lane.transit_days + missed
-        self.hours[index] = max(24.0 * self.days[index], node.processing_minutes / 60)
-        return self.cod_minor + self.distance_minor(index) + self.transit_minor(index) + self.priority_minor(index)
-
-    def distance_minor(self, index: int) -> int:
-        """The charge for kilometres."""
-        lane = self.lanes[index]
-        return 0 if lane is None else round(lane.km * self._terms.weights.distance_minor_per_km)
-
-    def transit_minor(self, index: int) -> int:
-        """The charge for days on the way, the day of a missed cut-off included."""
-        return self.days[index] * self._terms.weights.transit_minor_per_day
-
-    def priority_minor(self, index: int) -> int:
-        """The charge for standing below the best priority."""
-        return (self._terms.top_priority - self._terms.nodes[index].priority) * self._terms.weights.priority_minor
+    def _close(self, index: int, lane: Lane) -> int:
+        """The node cannot serve the destination; say why."""
+        missing = f"The rate card has no price for zone {lane.zone or '(none)'}."
+        self.reasons[index] = missing if lane.serviceable else lane.reason
+        self.base[index] = self.CLOSED
+        return self.CLOSED
 
     def late_minor(self, index: int, hours_to_promise: float | None) -> int:
         """The charge for each day begun after the promise; nothing was promised: nothing is late."""
         if hours_to_promise is None or self.hours[index] <= hours_to_promise:
             return 0
-        return math.ceil((self.hours[index] - hours_to_promise) / 24) * self._terms.weights.late_minor_per_day
+        return math.ceil((self.hours[index] - hours_to_promise) / 24) * self._late_minor_per_day
+
+
+_NO_WAY: Way = (0.0, 0, "", 0, 0, 0)

@@ -12,14 +12,8 @@ from routing.engine.sentences import tell
 from routing.engine.table import expand_candidates
 from routing.engine.types import CandidateResult, LineInput, OrderInput, Plan, Policy, Rule
 
-
-class Offer(NamedTuple):
-    """What a node could do alone: the units it could supply (the more the better, so negative), at what cost."""
-
-    minus_covers: int
-    total_minor: int
-    at: int
-    grams: int
+#: What a node could do alone: units it could supply (the more the better, so negative), the cost of that, its index.
+Offer = tuple[int, int, int]
 
 
 class Refusal(NamedTuple):
@@ -33,7 +27,7 @@ class Refusal(NamedTuple):
 class Trace:
     """The inputs of one plan as they were when it was made. Nothing in here changes afterwards."""
 
-    __slots__ = ("destination", "full", "gate", "load_minor", "order", "policy", "problem", "terms", "wants")
+    __slots__ = ("_offers", "destination", "full", "gate", "load_minor", "order", "policy", "problem", "terms", "wants")
 
     def __init__(
         self,
@@ -56,6 +50,7 @@ class Trace:
         self.destination = destination
         self.load_minor = load_minor
         self.full = full
+        self._offers: list[Offer] | None = None
 
     @property
     def nodes_examined(self) -> int:
@@ -66,71 +61,87 @@ class Trace:
 
     def offers(self) -> list[Offer]:
         """What each usable node could supply, best first: most units, then cheapest, then priority and id."""
+        if self._offers is None:
+            one_want = len(self.problem.quantities) == 1
+            self._offers = sorted(self._offers_of_one() if one_want else self._offers_of_many())
+        return self._offers
+
+    def _offers_of_one(self) -> list[Offer]:
+        problem = self.problem
+        further, fares = problem.further_minor, problem.fares
+        (wanted,), (unit_grams,), (row,) = problem.quantities, problem.grams, problem.rows
+        found = []
+        for index, cost in problem.opening.items():
+            units = row[index]
+            if units > wanted:
+                units = wanted
+            grams = units * unit_grams
+            if grams > fares[index][0]:
+                cost += further(index, grams)
+            found.append((-units, cost, index))
+        return found
+
+    def _offers_of_many(self) -> list[Offer]:
         problem = self.problem
         wants = list(zip(problem.quantities, problem.grams, problem.rows, strict=True))
         found = []
         for index, opening in problem.opening.items():
             covers = grams = 0
             for quantity, unit_grams, row in wants:
-                have = row.get(index, 0)
-                if have:
-                    units = have if have < quantity else quantity
+                units = row.get(index, 0)
+                if units:
+                    if units > quantity:
+                        units = quantity
                     covers += units
                     grams += units * unit_grams
-            found.append(Offer(-covers, opening + problem.further_minor(index, grams), index, grams))
-        found.sort()
+            found.append((-covers, opening + problem.further_minor(index, grams), index))
         return found
 
     def refusals(self) -> list[Refusal]:
         """Every node that is not usable, with the first rule that refused it."""
-        nodes, full, opening = self.terms.nodes, self.full, self.problem.opening
-        refused = [Refusal(rule, REASONS[rule], ids) for rule, ids in self.gate.refused]
-        empty: list[int] = []
-        over: list[int] = []
-        closed: dict[str, list[int]] = {}
-        stocked: set[int] = set().union(*self.problem.rows)
-        for index in self.gate.passing:
-            if index in opening:
-                continue
-            if index in full:
-                over.append(nodes[index].node_id)
-            elif index not in stocked:
-                empty.append(nodes[index].node_id)
-            else:
-                reason = self.destination.reasons.get(index) or REASONS["not_serviceable"]
-                closed.setdefault(reason, []).append(nodes[index].node_id)
+        ids, full, opening = self.terms.ids, self.full, self.problem.opening
+        refused = [Refusal(rule, REASONS[rule], node_ids) for rule, node_ids in self.gate.refused]
+        outside = [index for index in self.gate.passing if index not in opening]
+        over = [ids[index] for index in outside if index in full]
         if over:
             refused.append(Refusal("over_capacity", REASONS["over_capacity"], over))
+            outside = [index for index in outside if index not in full]
+        rows = self.problem.rows
+        stocked = rows[0].keys() if len(rows) == 1 else set().union(*rows)
+        empty = [ids[index] for index in outside if index not in stocked]
         if empty:
             refused.append(Refusal("no_stock", REASONS["no_stock"], empty))
-        refused.extend(Refusal("not_serviceable", reason, ids) for reason, ids in closed.items())
+        if len(empty) < len(outside):
+            closed: dict[str, list[int]] = {}
+            for index in outside:
+                if index in stocked:
+                    reason = self.destination.reasons.get(index) or REASONS["not_serviceable"]
+                    closed.setdefault(reason, []).append(ids[index])
+            refused.extend(Refusal("not_serviceable", reason, node_ids) for reason, node_ids in closed.items())
         return refused
-
-    def factors(self, offer: Offer) -> list[int]:
-        """The parts of an offer's cost, in the order of `types.FACTORS`; they add up to its total."""
-        index, destination = offer.at, self.destination
-        distance, transit = destination.distance_minor(index), destination.transit_minor(index)
-        priority = destination.priority_minor(index)
-        late = destination.late_minor(index, self.order.hours_to_promise)
-        load = self.load_minor[index]
-        shipping = offer.total_minor - distance - transit - late - load - priority
-        return [shipping, distance, transit, late, load, priority]
 
     def stored(self, plan: Plan, most_rows: int) -> dict[str, Any]:
         """The decision without its sentence. The columns are described in `table.py`."""
-        nodes, rows = self.terms.nodes, self.problem.rows
+        ids, ways, load = self.terms.ids, self.destination.ways, self.load_minor
+        rows, hours = self.problem.rows, self.order.hours_to_promise
         chosen = set(plan.node_ids)
-        detailed, rest = [], []
-        for rank, offer in enumerate(self.offers(), start=1):
-            node_id = nodes[offer.at].node_id
+        detailed: list[list[Any]] = []
+        rest: list[list[int]] = []
+        rank = late = 0
+        for minus_covers, total, index in self.offers():
+            rank += 1
+            node_id = ids[index]
             if rank > most_rows and node_id not in chosen:
-                rest.append([node_id, -offer.minus_covers, offer.total_minor])
+                rest.append([node_id, -minus_covers, total])
                 continue
-            lane = self.destination.lanes[offer.at]
-            km, zone = (0.0, "") if lane is None else (round(lane.km, 1), lane.zone)
-            head = [node_id, rank, int(node_id in chosen), -offer.minus_covers, offer.total_minor]
-            way = [km, self.destination.days[offer.at], zone]
-            detailed.append(head + self.factors(offer) + way + [row.get(offer.at, 0) for row in rows])
+            km, days, zone, distance, transit, priority = ways[index]
+            if hours is not None:
+                late = self.destination.late_minor(index, hours)
+            shipping = total - distance - transit - late - load[index] - priority
+            row: list[Any] = [node_id, rank, 1 if node_id in chosen else 0, -minus_covers, total]
+            row += (shipping, distance, transit, late, load[index], priority, round(km, 1), days, zone)
+            row += [have.get(index, 0) for have in rows]
+            detailed.append(row)
         return {
             "policy": self.policy.version,
             "currency": self.order.currency,
@@ -151,9 +162,11 @@ class Trace:
 
     def _held(self) -> list[list[int]]:
         """What refused nodes had of the order: node id, then units of each SKU."""
-        nodes, rows, opening = self.terms.nodes, self.problem.rows, self.problem.opening
+        ids, rows, opening = self.terms.ids, self.problem.rows, self.problem.opening
+        if len(rows) == 1 and len(rows[0]) == len(opening):
+            return []
         refused = set().union(*rows).difference(opening)
-        return [[nodes[index].node_id, *(row.get(index, 0) for row in rows)] for index in sorted(refused)]
+        return [[ids[index], *(row.get(index, 0) for row in rows)] for index in sorted(refused)]
 
     def compact(self, plan: Plan) -> dict[str, Any]:
         """The decision as it is stored."""

@@ -66,8 +66,8 @@ class _Desk:
     ) -> None:
         self.policy = policy
         self.nodes = sorted(nodes, key=lambda node: (-node.priority, node.node_id))
-        self.ids = [node.node_id for node in self.nodes]
         self.terms = Terms(self.nodes, lane, rates, policy.weights)
+        self.ids = self.terms.ids
         self.rows = _rows(orders, self.ids, stock)
         self.room = [_NO_LIMIT if node.capacity_left is None else node.capacity_left for node in self.nodes]
         self.full = frozenset(index for index, left in enumerate(self.room) if left <= 0)
@@ -112,7 +112,7 @@ class _Desk:
         passes, full, base, fares = passed.passes, self.full, destination.base, destination.fares
         load, hours = self.load_minor, order.hours_to_promise
         opening: dict[int, int] = {}
-        for index in sorted(rows[0]) if len(rows) == 1 else sorted(set().union(*rows)):
+        for index in rows[0] if len(rows) == 1 else sorted(set().union(*rows)):
             if passes[index] and index not in full:
                 cost = base[index]
                 if cost < 0:
@@ -196,7 +196,7 @@ def _wants(lines: Iterable[LineInput]) -> dict[int, list[LineInput]]:
 
 
 def _rows(orders: Iterable[OrderInput], ids: Sequence[int], stock: Stock) -> dict[int, Mapping[int, int]]:
-    """For every SKU asked for, what each node index has of it; only positive numbers.
+    """For every SKU asked for, what each node index has of it, in ascending index; only positive numbers.
 
     Reads the whole stock when it is small, and only the pairs that can matter when it is not.
     """
@@ -207,7 +207,7 @@ def _rows(orders: Iterable[OrderInput], ids: Sequence[int], stock: Stock) -> dic
         for (sku, node_id), have in stock.items():
             if have > 0 and sku in rows and node_id in place:
                 rows[sku][place[node_id]] = have
-        return dict(rows)
+        return {sku: dict(sorted(row.items())) for sku, row in rows.items()}
     for sku, row in rows.items():
         for index, node_id in enumerate(ids):
             have = stock.get((sku, node_id), 0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from routing.engine.types import Plan, Rule
 from routing.engine.wording import all_items, days, items, listed, money
 
 if TYPE_CHECKING:
-    from routing.engine.explain import Trace
+    from routing.engine.explain import Offer, Trace
 
 _MOST_NAMED = 3
 _REFUSED: dict[Rule, str] = {
@@ -38,14 +39,13 @@ def _one(plan: Plan, trace: Trace) -> str:
     whole = all_items(sum(trace.problem.quantities))
     if trace.order.pickup_node_id is not None:
         return f"{_code(trace, best)} has {whole} for the customer to collect."
-    others = [offer for offer in _alone(trace) if trace.terms.nodes[offer[1]].node_id != best]
+    (_, _, index), *others = _alone(trace)
     next_best = "no other node can send it alone"
     if others:
-        cost, index = others[0]
-        next_best = f"next best {trace.terms.nodes[index].code} {_money(trace, cost)}"
-    index = next(i for i in trace.problem.opening if trace.terms.nodes[i].node_id == best)
+        _, cost, other = others[0]
+        next_best = f"next best {trace.terms.nodes[other].code} {_money(trace, cost)}"
     late = ", after the promised date," if trace.destination.late_minor(index, trace.order.hours_to_promise) else ""
-    promise = f"delivers {days(trace.destination.days[index])}{late} for {_money(trace, plan.cost_minor)}"
+    promise = f"delivers {days(trace.destination.ways[index][1])}{late} for {_money(trace, plan.cost_minor)}"
     return f"{_code(trace, best)} has {whole} and {promise}; {next_best}."
 
 
@@ -56,7 +56,7 @@ def _split(plan: Plan, trace: Trace) -> str:
     alone = _alone(trace)
     if not alone:
         return f"No one node has {whole}: {_senders(plan, trace)}, {parcels}."
-    cost, index = alone[0]
+    _, cost, index = alone[0]
     code = trace.terms.nodes[index].code
     return f"{_senders(plan, trace)}, {parcels}; {code} could send {whole} alone for {_money(trace, cost)}."
 
@@ -122,10 +122,10 @@ def _too_many(trace: Trace) -> str:
     return f"it would take more than {limit} {'shipment' if limit == 1 else 'shipments'}"
 
 
-def _alone(trace: Trace) -> list[tuple[int, int]]:
-    """Cost and index of the nodes that can send everything in one shipment, cheapest first."""
+def _alone(trace: Trace) -> list[Offer]:
+    """The offers of nodes that can send everything in one shipment, cheapest first."""
     wanted = sum(trace.problem.quantities)
-    return [(offer.total_minor, offer.at) for offer in trace.offers() if -offer.minus_covers == wanted]
+    return list(takewhile(lambda offer: offer[0] == -wanted, trace.offers()))
 
 
 def _senders(plan: Plan, trace: Trace) -> str:
@@ -158,7 +158,7 @@ def _sellable(trace: Trace, sku: int) -> int:
 
 
 def _code(trace: Trace, node_id: int) -> str:
-    return next(node.code for node in trace.terms.nodes if node.node_id == node_id)
+    return trace.terms.nodes[trace.terms.ids.index(node_id)].code
 
 
 def _money(trace: Trace, minor: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from routing.engine.by_mask import MOST_WANTS, cheapest_pair_bound, cheapest_single, solve_by_mask
 from routing.engine.by_search import solve_by_search
 from routing.engine.by_units import MOST_WORK, scale_of, solve_by_units, work
-from routing.engine.problem import NOTHING, Parcel, Problem, Solution
+from routing.engine.problem import INFINITE, NOTHING, Parcel, Problem, Solution
 
 
 def solve(problem: Problem, complete: bool) -> Solution:
@@ -17,12 +17,28 @@ def solve(problem: Problem, complete: bool) -> Solution:
     """
     if not problem.opening:
         return NOTHING
+    if len(problem.quantities) == 1:
+        return _cheapest_of_one(problem) or _solve_short(problem, complete)
     cover = covers(problem)
     full = (1 << len(problem.quantities)) - 1
     covered = 0
     for mask in cover.values():
         covered |= mask
     return _solve_whole(problem, cover, complete) if covered == full else _solve_short(problem, complete)
+
+
+def _cheapest_of_one(problem: Problem) -> Solution | None:
+    """One want that some node can supply whole: the cheapest such node. None when there is no such node."""
+    (quantity,), (row,) = problem.quantities, problem.rows
+    grams, fares = quantity * problem.grams[0], problem.fares
+    best, winner = INFINITE, -1
+    for index, cost in problem.opening.items():
+        if row[index] >= quantity:
+            if grams > fares[index][0]:
+                cost += problem.further_minor(index, grams)
+            if cost < best:
+                best, winner = cost, index
+    return None if winner < 0 else Solution((Parcel(winner, (quantity,)),), best, best, True)
 
 
 def covers(problem: Problem) -> dict[int, int]:
