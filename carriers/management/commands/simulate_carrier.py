@@ -1,0 +1,62 @@
+"""Run a simulated carrier on this machine, for demonstrations and tests."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand
+
+from carriers.simulators.shiprocket.server import SimulatorServer
+
+
+class Command(BaseCommand):
+    """Serves Shiprocket's contract over HTTP until it is interrupted. Touches no database of the application."""
+
+    help = "Run a carrier that speaks Shiprocket's contract and moves parcels by itself."
+    requires_system_checks: ClassVar[list[str]] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """See `manage.py simulate_carrier --help`."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8702)
+        parser.add_argument(
+            "--state-file", default=":memory:", help="SQLite file; without it a stop forgets everything"
+        )
+        parser.add_argument("--speed", type=float, default=60.0, help="a simulated day takes 86400/SPEED seconds")
+        parser.add_argument(
+            "--webhook-url", default="", help="where tracking webhooks go; without it only polling works"
+        )
+        parser.add_argument("--webhook-token", default="", help="sent as x-api-key")
+        parser.add_argument("--seed", type=int, default=1, help="decides fates: the same seed, the same fates")
+        parser.add_argument("--share-failed", type=float, default=0.12, help="share delivered at the second attempt")
+        parser.add_argument("--share-rto", type=float, default=0.08, help="share that comes back")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        server = SimulatorServer(
+            host=options["host"],
+            port=options["port"],
+            state_file=options["state_file"],
+            speed=options["speed"],
+            webhook_url=options["webhook_url"],
+            webhook_token=options["webhook_token"],
+            seed=options["seed"],
+            share_failed=options["share_failed"],
+            share_rto=options["share_rto"],
+        )
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGTERM, interrupt)
+        server.start()
+        self.stdout.write(f"Simulated carrier at {server.base_url}, control at {server.base_url}/_sim/state")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            self.stdout.write("Simulated carrier stops.")
+        finally:
+            server.stop()

@@ -1,0 +1,1 @@
+"""A carrier that speaks Shiprocket's contract. Free of Django models; see server.py."""
