@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ ACTIONS = ("cancel", "address_edit", "partial_refund", "pay")
 #: How long a buyer takes, on average, before changing an order.
 AFTERTHOUGHT_SECONDS = 90.0
 _IDLE_SECONDS = 0.5
+_DRAWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,22 @@ class Habits:
         return Habits(**(asdict(self) | values))
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What the store sells, most popular first, with running sums of the popularity."""
+
+    numbers: list[int]
+    weights: list[float]
+    revision: int
+
+    @classmethod
+    def of(cls, numbers: list[int], revision: int) -> _Offer:
+        # Popularity belongs to the product and not to its age: ranks follow a fixed shuffle of the numbers.
+        ranked = sorted(numbers, key=lambda number: (number * 2654435761) % 4294967296)
+        weights = accumulate((rank + 1) ** -world.ZIPF_EXPONENT for rank in range(len(ranked)))
+        return cls(ranked, list(weights), revision)
+
+
 class Buyers:
     """Places orders by hand (`place`) and by themselves (`start`)."""
 
@@ -67,6 +85,7 @@ class Buyers:
         self.chance = chance
         self.habits = Habits(**self.database.setting("habits", asdict(habits)))
         self._place_weights = world.place_weights()
+        self._offer = _Offer([], [], revision=-1)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -178,20 +197,28 @@ class Buyers:
                     return []
                 lines.append({"sku": product["sku"], "product_id": product["id"], "quantity": quantity})
             return lines
-        sql = "SELECT id FROM product WHERE sellable = 1 AND (stock IS NULL OR stock > 0) ORDER BY id"
-        numbers = [int(row["id"]) for row in self.database.rows(sql)]
-        # Popularity belongs to the product and not to its age: ranks follow a fixed shuffle of the numbers.
-        numbers.sort(key=lambda number: (number * 2654435761) % 4294967296)
-        weights = [(rank + 1) ** -world.ZIPF_EXPONENT for rank in range(len(numbers))]
         (count,) = self.chance.choices(list(world.LINES_PER_ORDER), list(world.LINES_PER_ORDER.values()))
-        chosen = dict.fromkeys(self.chance.choices(numbers, weights, k=count)) if numbers else {}
         lines = []
-        for number in chosen:
+        for number in dict.fromkeys(self._popular() for _ in range(count)):
             (quantity,) = self.chance.choices(list(world.UNITS_PER_LINE), list(world.UNITS_PER_LINE.values()))
-            while not self._in_stock(number, quantity):
+            while number and not self._in_stock(number, quantity):
                 quantity -= 1
-            lines.append({"product_id": number, "quantity": quantity})
+            if number:
+                lines.append({"product_id": number, "quantity": quantity})
         return lines
+
+    def _popular(self) -> int:
+        """A product in stock drawn by its popularity, 0 where nothing is in stock."""
+        if self._offer.revision != self.orders.catalog.revision:
+            rows = self.database.rows("SELECT id FROM product WHERE sellable = 1")
+            self._offer = _Offer.of([int(row["id"]) for row in rows], self.orders.catalog.revision)
+        for _ in range(_DRAWS if self._offer.numbers else 0):
+            (number,) = self.chance.choices(self._offer.numbers, cum_weights=self._offer.weights)
+            if self._in_stock(number, 1):
+                return number
+        # Most of the store is sold out: look for what is left.
+        left = [number for number in self._offer.numbers if self._in_stock(number, 1)]
+        return self.chance.choice(left) if left else 0
 
     def _in_stock(self, number: int, quantity: int) -> bool:
         sql = "SELECT sellable = 1 AND (stock IS NULL OR stock >= ?) FROM product WHERE id = ?"

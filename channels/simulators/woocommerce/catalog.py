@@ -36,6 +36,8 @@ class Catalog:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.database = context.database
+        #: Rises whenever the set of products that can be bought may have changed.
+        self.revision = 0
 
     def create(self, body: Mapping[str, Any], parent_id: int = 0) -> Doc:
         """A new product, or a variation of `parent_id`. Raises ApiError for a SKU in use or a bad quantity."""
@@ -70,6 +72,7 @@ class Catalog:
         with self.database.transaction():
             doc = self._load(number, parent_id)
             self.database.run("DELETE FROM product WHERE id = ? OR parent_id = ?", (number, number))
+            self.revision += 1
             return self.show(doc, edited=True)
 
     def get(self, number: int, parent_id: int | None = None) -> Doc:
@@ -133,7 +136,7 @@ class Catalog:
         if is_sale and "total_sales" in doc:
             doc["total_sales"] = int(doc["total_sales"]) - change
         doc["date_modified_gmt"] = doc["date_modified"] = self.context.now_text()
-        self._save(doc)
+        self._save(doc, same_offer=True)
         self.context.announce("product.updated", number)
 
     def show(self, doc: Doc, *, edited: bool = False, as_product: bool = False) -> Doc:
@@ -173,7 +176,8 @@ class Catalog:
         if "regular_price" in body or "sale_price" in body:
             doc["price"] = str(doc["sale_price"] or doc["regular_price"])
 
-    def _save(self, doc: Doc) -> None:
+    def _save(self, doc: Doc, *, same_offer: bool = False) -> None:
+        self.revision += not same_offer
         sellable = doc["type"] in ("simple", "variation") and doc["status"] == "publish" and bool(doc["price"])
         stock = doc["stock_quantity"] if doc["manage_stock"] is True and doc["backorders"] == "no" else None
         self.database.run(
