@@ -18,9 +18,6 @@ from django.core.exceptions import ImproperlyConfigured
 # Lets classes say what they are about at run time too: `class OrderAdmin(ModelAdmin[Order])`.
 django_stubs_ext.monkeypatch()
 
-# Lets classes such as ModelAdmin[Order] be written.
-django_stubs_ext.monkeypatch()
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
