@@ -1,0 +1,243 @@
+"""What a newer version of an order means for the order we hold. Pure: values in, changes out.
+
+Three versions are compared, as in a merge: what the channel said before (`base`), what it says now, and what we hold.
+Only what the channel itself changed since `base` is carried over, so that a correction made here is not undone by the
+next message that repeats the channel's old address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from oms.core.values import Address
+from orders.canonical import CanonicalOrder, CanonicalPayment
+
+#: Handles of the holds that these changes place and release. The first two are those of `orders.validation`.
+CHANNEL_HOLD = "channel"
+PAYMENT_HOLD = "payment_pending"
+CHANGED_HOLD = "channel-changed"
+SHIPPED_HOLD = "channel-shipped"
+
+_SETTLED = frozenset({"paid", "authorized"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLine:
+    """A line as we hold it. `external_id` is the channel's."""
+
+    line_id: int
+    external_id: str
+    sku_code: str
+    quantity: int
+    cancelled: int
+    shipped: int
+
+    @property
+    def cancellable(self) -> int:
+        """Units that have not left us yet."""
+        return self.quantity - self.cancelled - self.shipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOrder:
+    """An order as we hold it: what a newer version can change. `holds` are the handles of its open holds."""
+
+    lines: tuple[HeldLine, ...]
+    address: Address
+    payment: CanonicalPayment
+    holds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelUnits:
+    """Cancel units that have not left us, by our line id; `whole` says that these are all of them."""
+
+    lines: dict[int, int]
+    reason: str
+    whole: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.reason}: cancel {sum(self.lines.values())} units"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAddress:
+    """Send it somewhere else."""
+
+    address: Address
+
+    def __str__(self) -> str:
+        return f"Ship to {', '.join(self.address.lines())}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePayment:
+    """Record what became of the money."""
+
+    payment: CanonicalPayment
+
+    def __str__(self) -> str:
+        return f"Payment is {self.payment.state.replace('_', ' ')}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHold:
+    """Do not release the order before somebody has looked."""
+
+    handle: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"Hold: {self.note}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseHold:
+    """What the hold waited for has come."""
+
+    handle: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"Release hold: {self.note}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Nothing can be done about it, but people must be able to read it."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+Change = CancelUnits | ChangeAddress | ChangePayment | PlaceHold | ReleaseHold | Note
+
+
+def plan_deletion(held: HeldOrder) -> tuple[Change, ...]:
+    """The channel removed the order: what has not left us is cancelled."""
+    return tuple(_cancel_all(held, "The channel deleted the order"))
+
+
+def plan_changes(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> tuple[Change, ...]:
+    """The changes that bring what we hold to what the channel says now; none when it says nothing new.
+
+    `base` is the version accepted last, None where it is not known: then the order as we hold it takes its place.
+    A version without a time (`external_updated_at` is None) may be older than what we hold. It can therefore only
+    take away: cancel an order or units of it, which no channel takes back.
+    """
+    changes = [*_cancellation(held, incoming, base)]
+    if incoming.external_updated_at is None:
+        return tuple(changes)
+    if not incoming.cancelled:
+        changes += _address(held, incoming, base)
+        changes += _holds(held, incoming, base)
+        changes += _differences(held, incoming, base)
+    changes += _payment(held, incoming, base)
+    return tuple(changes)
+
+
+def _cancel_all(held: HeldOrder, reason: str) -> Iterator[Change]:
+    lines = {line.line_id: line.cancellable for line in held.lines if line.cancellable > 0}
+    if lines:
+        yield CancelUnits(lines, reason, whole=True)
+    left = sum(line.shipped for line in held.lines)
+    if left:
+        yield Note(f"{reason}, but {left} units have been shipped: expect them back.")
+
+
+def _cancellation(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[Change]:
+    if incoming.cancelled:
+        if base is None or not base.cancelled:
+            yield from _cancel_all(held, "The channel cancelled the order")
+        return
+    stated = {line.external_id: line for line in incoming.lines}
+    before = {line.external_id: line for line in base.lines} if base else {}
+    lines: dict[int, int] = {}
+    gone = 0
+    for line in held.lines:
+        now = stated.get(line.external_id)
+        wanted = line.quantity - (now.quantity - now.cancelled_quantity if now else 0)
+        known = before.get(line.external_id)
+        told = line.quantity - (known.quantity - known.cancelled_quantity) if known else 0
+        more = min(wanted - line.cancelled, line.quantity - line.cancelled)
+        if more <= 0 or wanted <= told:
+            continue
+        if line.cancellable:
+            lines[line.line_id] = min(more, line.cancellable)
+        gone += more - min(more, line.cancellable)
+    if lines:
+        whole = all(lines.get(line.line_id, 0) == line.cancellable for line in held.lines)
+        yield CancelUnits(lines, "The channel took units off the order", whole)
+    if gone:
+        yield Note(f"The channel took {gone} units off the order that have been shipped: expect them back.")
+
+
+def _address(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[Change]:
+    before = base.ship_to if base else held.address
+    if incoming.ship_to not in (before, held.address, Address()):
+        yield ChangeAddress(incoming.ship_to)
+
+
+def _payment(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[Change]:
+    said, mine = incoming.payment, held.payment
+    # Never more captured than agreed, never more refunded than captured: the rows refuse it.
+    captured = min(said.captured_minor, mine.amount_minor)
+    refunded = min(said.refunded_minor, captured)
+    changed = base is None or base.payment != said
+    if changed and (said.state, captured, refunded) != (mine.state, mine.captured_minor, mine.refunded_minor):
+        yield ChangePayment(
+            CanonicalPayment(
+                method=mine.method, state=said.state, gateway=said.gateway, reference=said.reference,
+                amount_minor=mine.amount_minor, captured_minor=captured, refunded_minor=refunded,
+            )
+        )  # fmt: skip
+    if said.state in _SETTLED and PAYMENT_HOLD in held.holds:
+        yield ReleaseHold(PAYMENT_HOLD, "The payment is confirmed.")
+
+
+def _holds(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[Change]:
+    if incoming.on_hold_by_channel:
+        if CHANNEL_HOLD not in held.holds and not (base and base.on_hold_by_channel):
+            yield PlaceHold(CHANNEL_HOLD, "The channel asks to wait with this order.")
+    elif CHANNEL_HOLD in held.holds:
+        yield ReleaseHold(CHANNEL_HOLD, "The channel no longer asks to wait.")
+    unshipped = sum(line.cancellable for line in held.lines)
+    if incoming.shipped and unshipped and not (base and base.shipped):
+        yield PlaceHold(SHIPPED_HOLD, "The channel reports it shipped, but it has not left us: it may go out twice.")
+
+
+def _differences(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[Change]:
+    """What cannot be carried over to an order that exists; a person must decide before it goes out."""
+    found = [*_line_differences(held, incoming, base)]
+    if base is not None:
+        if base.cancelled:
+            found.append("the order was cancelled and is open again; what was cancelled here stays cancelled")
+        if base.payment.method != incoming.payment.method:
+            found.append(f"payment by {base.payment.method} became {incoming.payment.method}")
+        if base.service_level != incoming.service_level:
+            found.append(f"{base.service_level} became {incoming.service_level}".replace("_", " "))
+        if base.currency != incoming.currency:
+            found.append(f"{base.currency} became {incoming.currency}")
+    if found:
+        text = f"The channel changed the order: {'; '.join(found)}."
+        if any(line.cancellable for line in held.lines):
+            yield PlaceHold(CHANGED_HOLD, text)
+        else:
+            yield Note(text)
+
+
+def _line_differences(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[str]:
+    mine: Mapping[str, HeldLine] = {line.external_id: line for line in held.lines}
+    before = {line.external_id: line.quantity for line in base.lines} if base else {}
+    for line in incoming.lines:
+        ours = mine.get(line.external_id)
+        known = before.get(line.external_id, ours.quantity if ours else 0)
+        if line.quantity <= known:
+            continue
+        if ours is None:
+            yield f"{line.quantity} x {line.sku_code} were added"
+        elif line.quantity > ours.quantity:
+            yield f"{line.sku_code} grew from {ours.quantity} to {line.quantity}"

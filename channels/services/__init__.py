@@ -1,0 +1,43 @@
+"""Every write of the sales channels."""
+
+from channels.services.accounts import ConnectionCheck, account_config, test_connection
+from channels.services.apply import apply_message
+from channels.services.inbox import ignore_messages, receive_messages, replay, replay_cause
+from channels.services.listings import map_listing, unmap_listing
+from channels.services.outbound import push_order_updates, queue_order_update, retry_order_updates, skip_order_update
+from channels.services.polling import PollResult, due_account_ids, poll_account, poll_due_accounts
+from channels.services.process import ProcessResult, process_inbox, process_messages
+from channels.services.publish import push_stock, reconcile_listings
+from channels.services.sellable import refresh_account, refresh_node, refresh_sellable
+from channels.services.submit import Submitted, submit_orders
+
+__all__ = [
+    "ConnectionCheck",
+    "PollResult",
+    "ProcessResult",
+    "Submitted",
+    "account_config",
+    "apply_message",
+    "due_account_ids",
+    "ignore_messages",
+    "map_listing",
+    "poll_account",
+    "poll_due_accounts",
+    "process_inbox",
+    "process_messages",
+    "push_order_updates",
+    "push_stock",
+    "queue_order_update",
+    "receive_messages",
+    "reconcile_listings",
+    "refresh_account",
+    "refresh_node",
+    "refresh_sellable",
+    "replay",
+    "replay_cause",
+    "retry_order_updates",
+    "skip_order_update",
+    "submit_orders",
+    "test_connection",
+    "unmap_listing",
+]
