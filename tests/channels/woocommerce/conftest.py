@@ -12,7 +12,7 @@ from channels.base import AccountConfig
 #: The secret that the recorded store signed its deliveries with.
 RECORDED_SECRET = "s3cr3t"
 
-Recording = Callable[[str], dict[str, Any]]
+Recording = Callable[[str], Any]
 
 
 @pytest.fixture(scope="session")
