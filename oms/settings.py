@@ -15,6 +15,8 @@ import django_stubs_ext
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from oms.flow.intervals import EVERY_SECONDS
+
 # Lets classes say what they are about at run time too: `class OrderAdmin(ModelAdmin[Order])`.
 django_stubs_ext.monkeypatch()
 
@@ -243,6 +245,10 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": "flow.scheduled", "schedule": seconds, "args": [name], "options": {"expires": seconds}}
+    for name, seconds in EVERY_SECONDS.items()
+}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 # -- people -----------------------------------------------------------------------------------------------------------

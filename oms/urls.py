@@ -3,8 +3,16 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from oms.core.health import healthz, readyz
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("", include("oms.dashboard.urls")),
+    path("s/", include("oms.store.urls")),
+    path("t/", include("oms.portal.urls")),
+    path("hooks/", include("channels.webhooks")),
+    path("hooks/", include("carriers.webhooks")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("", include("carriers.webhooks")),
 ]

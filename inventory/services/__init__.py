@@ -1,5 +1,6 @@
 """Every write to SKUs, nodes and stock."""
 
+from inventory.services.audit import Difference, audit_stock
 from inventory.services.nodes import switch_node
 from inventory.services.posting import Posting, post
 from inventory.services.reservations import (
@@ -29,12 +30,14 @@ __all__ = [
     "AdjustmentEffect",
     "Claim",
     "Consume",
+    "Difference",
     "OpeningRow",
     "Posting",
     "Release",
     "StockLine",
     "adjust",
     "announce",
+    "audit_stock",
     "consume_reservations",
     "count",
     "move",

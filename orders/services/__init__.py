@@ -2,7 +2,14 @@
 
 from orders.services.capture import Captured, capture_orders
 from orders.services.edits import add_note, edit_address, mark_seen, record_payment, set_tags
-from orders.services.holds import BulkResult, hold_orders, place_hold, release_hold, release_orders
+from orders.services.holds import (
+    BulkResult,
+    hold_orders,
+    place_hold,
+    release_expired_holds,
+    release_hold,
+    release_orders,
+)
 from orders.services.timeline import TimelineEntry, record
 from orders.services.units import UnitMove, move_units
 
@@ -20,6 +27,7 @@ __all__ = [
     "place_hold",
     "record",
     "record_payment",
+    "release_expired_holds",
     "release_hold",
     "release_orders",
     "set_tags",

@@ -83,7 +83,7 @@ announced AS (
 SELECT id, external_id, number, true AS created FROM placed
 UNION ALL
 SELECT id, external_id, number, false AS created FROM known
-"""
+"""  # noqa: S608 - only column names of this module are put in
 
 ALREADY = """
 SELECT id, external_id, number, false AS created FROM orders_order

@@ -136,3 +136,11 @@ def release_orders(*, order_ids: Sequence[int], actor: str, note: str = "") -> B
 
     run_atomic(work)
     return result
+
+
+def release_expired_holds() -> int:
+    """Clear holds whose time is over; how many."""
+    due = list(Hold.objects.filter(released_at__isnull=True, held_until__lte=now()).order_by("pk")[:500])
+    for hold in due:
+        release_hold(hold_id=hold.pk, actor="schedule", note="Its time is over.")
+    return len(due)

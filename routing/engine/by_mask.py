@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from routing.engine.problem import INFINITE, NOTHING, SCALE, Parcel, Problem, Solution
+from routing.engine.types import SlabRate
 
 MOST_WANTS = 10
 
@@ -101,19 +102,30 @@ def _set_grams(problem: Problem, size: int) -> list[int]:
 def _undominated(problem: Problem, cover: Mapping[int, int]) -> list[int]:
     """Usable nodes without those that another one replaces at no more cost, whatever they would have shipped."""
     opening, fares = problem.opening, problem.fares
-    kept: list[int] = []
-    for index in sorted(opening, key=lambda index: (opening[index], fares[index].additional_minor, index)):
+    kept: list[tuple[int, int, SlabRate, int]] = []
+    for cost, index in sorted((cost, index) for index, cost in opening.items()):
         mine, fare = cover[index], fares[index]
-        if mine and not any(
-            cover[other] & mine == mine
-            and fares[other].additional_minor <= fare.additional_minor
-            and fares[other].first_slab_grams == fare.first_slab_grams
-            and fares[other].additional_slab_grams == fare.additional_slab_grams
-            and (other < index or opening[other] < opening[index])
-            for other in kept
-        ):
-            kept.append(index)
-    return sorted(kept)
+        if not mine:
+            continue
+        for other_cover, other_cost, other_fare, other in kept:
+            if (
+                other_cover & mine == mine
+                and (other_fare is fare or _never_steeper(other_fare, fare))
+                and (other < index or other_cost < cost)
+            ):
+                break
+        else:
+            kept.append((mine, cost, fare, index))
+    return sorted(index for _, _, _, index in kept)
+
+
+def _never_steeper(one: SlabRate, other: SlabRate) -> bool:
+    """Whether the slabs after the first are the same and cost no more."""
+    return (
+        one.additional_minor <= other.additional_minor
+        and one.first_slab_grams == other.first_slab_grams
+        and one.additional_slab_grams == other.additional_slab_grams
+    )
 
 
 def _best_cut(whole: int, best: Sequence[int], rest: Sequence[int], split: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from routing.engine.types import Plan, Rule
-from routing.engine.wording import all_items, days, items, listed, money
+from routing.engine.wording import all_items, days, items, listed, money, nodes
 
 if TYPE_CHECKING:
     from routing.engine.explain import Offer, Trace
@@ -70,8 +70,7 @@ def _partial(plan: Plan, trace: Trace) -> str:
     if len(waiting) > _MOST_NAMED:
         what += f" and {len(waiting) - _MOST_NAMED} more lines"
     short = any(_sellable(trace, sku) < _wanted(trace, sku) for sku, _, _ in waiting)
-    nodes = plan.nodes_examined
-    why = f"no more is sellable at {nodes} nodes" if short else _too_many(trace)
+    why = f"no more is sellable at {nodes(plan.nodes_examined)}" if short else _too_many(trace)
     sends = _senders(plan, trace) if len(plan.node_ids) > 1 else f"{_code(trace, plan.node_ids[0])} sends {sent}"
     return f"{sends} of {items(total)} for {_money(trace, plan.cost_minor)}; {what} must wait: {why}."
 
@@ -88,7 +87,7 @@ def _unroutable(plan: Plan, trace: Trace) -> str:
     if not short:
         return f"The whole order waits: {_too_many(trace)}."
     parts = [
-        f"{label}: {wanted} wanted, {sellable} sellable at {plan.nodes_examined} nodes"
+        f"{label}: {wanted} wanted, {sellable} sellable at {nodes(plan.nodes_examined)}"
         for _, wanted, sellable, label in short[:_MOST_NAMED]
     ]
     if len(short) > _MOST_NAMED:

@@ -42,6 +42,11 @@ def items(count: int) -> str:
     return "1 item" if count == 1 else f"{count} items"
 
 
+def nodes(count: int) -> str:
+    """ "1 node" or "3 nodes"."""
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
 def all_items(count: int) -> str:
     """ "the item", "both items" or "all 3 items"."""
     if count == 1:

@@ -6,91 +6,146 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inventory', '0001_initial'),
-        ('orders', '0001_initial'),
+        ("inventory", "0001_initial"),
+        ("orders", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ChannelSourcing',
+            name="ChannelSourcing",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('threshold', models.PositiveIntegerField(default=0, help_text='Units of each SKU never offered on this channel.')),
-                ('channel', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='sourcing', to='orders.saleschannel')),
-                ('groups', models.ManyToManyField(blank=True, help_text='None: every node.', to='inventory.nodegroup')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "threshold",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Units of each SKU never offered on this channel."
+                    ),
+                ),
+                (
+                    "channel",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sourcing", to="orders.saleschannel"
+                    ),
+                ),
+                ("groups", models.ManyToManyField(blank=True, help_text="None: every node.", to="inventory.nodegroup")),
             ],
         ),
         migrations.CreateModel(
-            name='RoutingPolicy',
+            name="RoutingPolicy",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField(unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('weights', models.JSONField(default=dict, help_text='As routing.engine.Weights.')),
-                ('max_shipments', models.PositiveSmallIntegerField(default=3)),
-                ('allow_partial', models.BooleanField(default=True)),
-                ('is_active', models.BooleanField(default=False)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('published_by', models.CharField(blank=True, max_length=120)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("weights", models.JSONField(default=dict, help_text="As routing.engine.Weights.")),
+                ("max_shipments", models.PositiveSmallIntegerField(default=3)),
+                ("allow_partial", models.BooleanField(default=True)),
+                ("is_active", models.BooleanField(default=False)),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                ("published_by", models.CharField(blank=True, max_length=120)),
             ],
             options={
-                'verbose_name_plural': 'routing policies',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('is_active',), name='routing_policy_one_active')],
+                "verbose_name_plural": "routing policies",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_active", True)), fields=("is_active",), name="routing_policy_one_active"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='NodeLoad',
+            name="NodeLoad",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('day', models.DateField()),
-                ('orders', models.IntegerField(default=0)),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='loads', to='inventory.node')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("day", models.DateField()),
+                ("orders", models.IntegerField(default=0)),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="loads", to="inventory.node"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('node', 'day'), name='node_load_once'), models.CheckConstraint(condition=models.Q(('orders__gte', 0), ('orders__lte', 1000000000)), name='node_load_quantities_bounded')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("node", "day"), name="node_load_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("orders__gte", 0), ("orders__lte", 1000000000)),
+                        name="node_load_quantities_bounded",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RoutingDecision',
+            name="RoutingDecision",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('attempt', models.PositiveIntegerField()),
-                ('trigger', models.CharField(max_length=40)),
-                ('actor', models.CharField(blank=True, max_length=120)),
-                ('policy_version', models.PositiveIntegerField()),
-                ('outcome', models.CharField(choices=[('routed', 'Routed'), ('partial', 'Partly routed'), ('unroutable', 'No node can')], max_length=10)),
-                ('sentence', models.CharField(max_length=500)),
-                ('cost_minor', models.BigIntegerField()),
-                ('lower_bound_minor', models.BigIntegerField()),
-                ('optimal', models.BooleanField()),
-                ('nodes_examined', models.PositiveIntegerField()),
-                ('duration_us', models.PositiveIntegerField()),
-                ('assignments', models.JSONField(default=list)),
-                ('candidates', models.JSONField(default=list)),
-                ('decided_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='routing_decisions', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("attempt", models.PositiveIntegerField()),
+                ("trigger", models.CharField(max_length=40)),
+                ("actor", models.CharField(blank=True, max_length=120)),
+                ("policy_version", models.PositiveIntegerField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("routed", "Routed"), ("partial", "Partly routed"), ("unroutable", "No node can")],
+                        max_length=10,
+                    ),
+                ),
+                ("sentence", models.CharField(max_length=500)),
+                ("cost_minor", models.BigIntegerField()),
+                ("lower_bound_minor", models.BigIntegerField()),
+                ("optimal", models.BooleanField()),
+                ("nodes_examined", models.PositiveIntegerField()),
+                ("duration_us", models.PositiveIntegerField()),
+                ("assignments", models.JSONField(default=list)),
+                ("candidates", models.JSONField(default=list)),
+                ("decided_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="routing_decisions", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['order_id', 'attempt'],
-                'constraints': [models.UniqueConstraint(fields=('order', 'attempt'), name='routing_decision_attempt_once'), models.CheckConstraint(condition=models.Q(('outcome__in', ['routed', 'partial', 'unroutable'])), name='routing_decision_outcome_known')],
+                "ordering": ["order_id", "attempt"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("order", "attempt"), name="routing_decision_attempt_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("outcome__in", ["routed", "partial", "unroutable"])),
+                        name="routing_decision_outcome_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RoutingExclusion',
+            name="RoutingExclusion",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('reason', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('node', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='routing_exclusions', to='inventory.node')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='routing_exclusions', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("reason", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "node",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="routing_exclusions",
+                        to="inventory.node",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="routing_exclusions",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('order', 'node'), name='routing_exclusion_once')],
+                "constraints": [models.UniqueConstraint(fields=("order", "node"), name="routing_exclusion_once")],
             },
         ),
     ]

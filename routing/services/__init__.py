@@ -1,5 +1,6 @@
 """Every decision and everything routing writes."""
 
+from routing.selectors import waiting_order_ids
 from routing.services.context import (
     active_policy,
     forget_policy,
@@ -29,4 +30,5 @@ __all__ = [
     "read_nodes",
     "read_stock",
     "route_orders",
+    "waiting_order_ids",
 ]

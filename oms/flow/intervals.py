@@ -1,0 +1,13 @@
+"""How often each entry of the schedule runs, in seconds: apart from the schedule, so that settings can read it."""
+
+EVERY_SECONDS: dict[str, float] = {
+    "poll channels": 5,
+    "poll tracking": 20,
+    "settle unknown bookings": 15,
+    "sweep the inbox": 60,
+    "retry channel updates": 60,
+    "release expired holds": 60,
+    "retry waiting orders": 120,
+    "audit stock": 3600,
+    "prune the outbox": 3600,
+}

@@ -1,0 +1,31 @@
+"""What is done by the clock: polling, sweeping, checking. Celery beat starts each; running one twice is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from carriers.services import poll_tracking, settle_unknown
+from channels.services import poll_due_accounts, process_inbox, push_order_updates
+from inventory.services import audit_stock
+from oms.flow.deliveries import prune
+from orders.services import release_expired_holds
+from routing.services import route_orders, waiting_order_ids
+
+
+def retry_waiting() -> object:
+    """Try orders that wait for stock again, in case an event that should have done so was missed."""
+    return route_orders(waiting_order_ids(limit=300), trigger="swept")
+
+
+#: Name (as in `oms.flow.intervals`) -> what runs.
+SCHEDULE: dict[str, Callable[[], object]] = {
+    "poll channels": poll_due_accounts,
+    "poll tracking": poll_tracking,
+    "settle unknown bookings": settle_unknown,
+    "sweep the inbox": process_inbox,
+    "retry channel updates": push_order_updates,
+    "release expired holds": release_expired_holds,
+    "retry waiting orders": retry_waiting,
+    "audit stock": audit_stock,
+    "prune the outbox": prune,
+}

@@ -1,0 +1,245 @@
+"""The steps of the pipeline: each makes one service call for a batch of events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from django.db import transaction
+
+from carriers.events import BookingSettled, TrackingRecorded
+from carriers.services import cancel_booking
+from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
+from channels.services import process_inbox, push_order_updates, queue_order_update, refresh_node, refresh_sellable
+from channels.services import push_stock as push_stock_of
+from fulfillment.events import (
+    FulfillmentReleased,
+    ParcelPacked,
+    ReturningToOrigin,
+    ShipmentDelivered,
+    ShipmentHandedOver,
+    ShipmentMoved,
+    ShipmentVoided,
+)
+from fulfillment.models import Shipment
+from fulfillment.services import (
+    apply_tracking,
+    book_shipment,
+    hold_back,
+    open_fulfillment_orders,
+    release_fulfillment_orders,
+    reroute_order,
+    withdraw_from_node,
+)
+from inventory.events import NodeSwitched, StockArrived, StockChanged
+from inventory.models import Node
+from oms.core.errors import Conflict
+from oms.core.events import Event
+from oms.core.jobs import JobQueued, run_slice
+from oms.core.outbox import publish
+from oms.flow.jobs import RUNNERS
+from oms.notifications.events import MessageQueued
+from oms.notifications.links import tracking_url
+from oms.notifications.services import queue_messages, send_messages
+from orders.events import AddressChanged, OrderCancelled, OrderCaptured
+from returns.services import expect_rto
+from routing.services import route_orders, waiting_order_ids
+
+#: Waiting orders that are tried again in one go when stock arrives.
+RETRY_AT_ONCE = 300
+INBOX_SECONDS = 60.0
+
+#: The step named in a decision's trigger, by what happened.
+_TRIGGERS = {
+    "orders.OrderCaptured": "captured",
+    "orders.OrderReleased": "released",
+    "fulfillment.WorkWithdrawn": "work withdrawn",
+    "fulfillment.ShortPicked": "short pick",
+}
+
+
+def order_ids(events: Iterable[Event]) -> list[int]:
+    """The orders that the events speak of, each once, oldest event first."""
+    return list(dict.fromkeys(event.order_id for event in events if hasattr(event, "order_id")))
+
+
+def route(events: Sequence[Event]) -> None:
+    """Decide and reserve for orders that need a node."""
+    by_trigger: dict[str, list[Event]] = {}
+    for event in events:
+        by_trigger.setdefault(_TRIGGERS[event.kind], []).append(event)
+    for trigger, some in by_trigger.items():
+        route_orders(order_ids(some), trigger=trigger)
+
+
+def open_work(events: Sequence[Event]) -> None:
+    """Open the work at the nodes that were given units."""
+    open_fulfillment_orders(order_ids(events))
+
+
+def release_work(events: Sequence[Event]) -> None:
+    """The last hold is gone: scheduled work opens."""
+    release_fulfillment_orders(order_ids(events))
+
+
+def hold_work(events: Sequence[Event]) -> None:
+    """A hold came: work that nobody started goes back to scheduled."""
+    hold_back(order_ids(events))
+
+
+def reroute_moved(events: Sequence[Event]) -> None:
+    """The order goes somewhere else now: decide again where work has not begun."""
+    moved = [event for event in events if isinstance(event, AddressChanged) and event.postcode_changed]
+    for order_id in order_ids(moved):
+        try:
+            reroute_order(order_id=order_id, actor="flow", reason="The address changed")
+        except Conflict:
+            # The parcel is being picked already: it goes out from where it is, to the new address.
+            continue
+
+
+def retry_waiting(events: Sequence[Event]) -> None:
+    """Stock came: the oldest orders that wait for it are tried again."""
+    skus = sorted({sku for event in events if isinstance(event, StockArrived) for sku in event.sku_ids})
+    route_orders(waiting_order_ids(sku_ids=skus, limit=RETRY_AT_ONCE), trigger="stock arrived")
+
+
+def node_switched(events: Sequence[Event]) -> None:
+    """A node went off: its open work is taken back. It came on: waiting orders are tried again."""
+    for event in events:
+        if not isinstance(event, NodeSwitched):
+            continue
+        refresh_node(event.node_id)
+        if event.active:
+            route_orders(waiting_order_ids(limit=RETRY_AT_ONCE), trigger="node on")
+        elif not Node.objects.filter(pk=event.node_id, is_active=True).exists():
+            withdraw_from_node(node_id=event.node_id, reason="The node was switched off")
+
+
+def book_parcels(events: Sequence[Event]) -> None:
+    """Buy a label for every packed parcel that travels."""
+    for event in events:
+        if isinstance(event, ParcelPacked) and not event.pickup:
+            book_shipment(event.shipment_id)
+
+
+def book_settled(events: Sequence[Event]) -> None:
+    """A carrier's answer is certain at last: adopt the booking, or ask again."""
+    uids = [event.parcel_uid for event in events if isinstance(event, BookingSettled)]
+    for shipment_id in Shipment.objects.filter(uid__in=uids, state="created").values_list("pk", flat=True):
+        book_shipment(shipment_id)
+
+
+def void_labels(events: Sequence[Event]) -> None:
+    """Give bookings back that are not needed any more."""
+    for event in events:
+        if isinstance(event, ShipmentVoided) and event.booking_id is not None:
+            cancel_booking(event.booking_id, actor="flow", reason="The parcel was opened before hand-over")
+
+
+def apply_scans(events: Sequence[Event]) -> None:
+    """Move shipments to where their scans say they are."""
+    apply_tracking(sorted({event.booking_id for event in events if isinstance(event, TrackingRecorded)}))
+
+
+def expect_returns(events: Sequence[Event]) -> None:
+    """A parcel comes back: expect it at its node."""
+    for event in events:
+        if isinstance(event, ReturningToOrigin):
+            expect_rto(shipment_id=event.shipment_id)
+
+
+def read_inbox(events: Sequence[Event]) -> None:
+    """Turn messages into orders and changes of orders."""
+    deadline = time.monotonic() + INBOX_SECONDS
+    for account_id in sorted({event.account_id for event in events if isinstance(event, MessagesReceived)}):
+        while sum(process_inbox(account_id, limit=500).counts.values()):
+            if time.monotonic() > deadline:
+                _read_on(account_id)
+                break
+
+
+def _read_on(account_id: int) -> None:
+    with transaction.atomic():
+        publish([MessagesReceived(account_id=account_id)])
+
+
+def count_sellable(events: Sequence[Event]) -> None:
+    """Work out what channels may sell of SKUs whose ATP changed."""
+    refresh_sellable(sorted({sku for event in events if isinstance(event, StockChanged) for sku in event.sku_ids}))
+
+
+def push_stock(events: Sequence[Event]) -> None:
+    """Tell channels what they may sell."""
+    for account_id in sorted({event.account_id for event in events if isinstance(event, ListingsDirty)}):
+        push_stock_of(account_id)
+
+
+def tell_channel(events: Sequence[Event]) -> None:
+    """Queue what a channel should know of its orders."""
+    for event in events:
+        match event:
+            case FulfillmentReleased():
+                queue_order_update(
+                    order_id=event.order_id, kind="processing", update_key=f"processing/{event.order_id}"
+                )
+            case ShipmentHandedOver():
+                _tell_shipped(event.shipment_id)
+            case ShipmentDelivered():
+                queue_order_update(
+                    order_id=event.order_id, kind="delivered", update_key=f"delivered/{event.shipment_id}"
+                )
+            case OrderCancelled() if event.whole:
+                queue_order_update(order_id=event.order_id, kind="cancelled", update_key=f"cancelled/{event.order_id}")
+            case _:
+                continue
+
+
+def _tell_shipped(shipment_id: int) -> None:
+    shipment = Shipment.objects.select_related("order").get(pk=shipment_id)
+    lines: dict[int, int] = {}
+    for item in shipment.items.select_related("line"):
+        lines[item.line.order_line_id] = lines.get(item.line.order_line_id, 0) + item.quantity
+    queue_order_update(
+        order_id=shipment.order_id, kind="shipped", update_key=f"shipped/{shipment.pk}", awb=shipment.awb,
+        carrier_name=shipment.courier_name, tracking_url=tracking_url(shipment.order), lines=lines,
+    )  # fmt: skip
+
+
+def push_updates(events: Sequence[Event]) -> None:
+    """Tell channels what became of their orders."""
+    push_order_updates(ids=[event.update_id for event in events if isinstance(event, OrderUpdateQueued)])
+
+
+def write_customer(events: Sequence[Event]) -> None:
+    """Queue messages to customers; which orders get none is the notifications' own decision."""
+    wanted: list[tuple[str, int, str]] = []
+    for event in events:
+        match event:
+            case OrderCaptured():
+                wanted.append(("confirmation", event.order_id, ""))
+            case ParcelPacked() if event.pickup:
+                wanted.append(("ready_for_pickup", event.order_id, str(event.shipment_id)))
+            case ShipmentHandedOver():
+                wanted.append(("shipped", event.order_id, str(event.shipment_id)))
+            case ShipmentMoved() if event.state == "ndr_open":
+                wanted.append(("delivery_failed", event.order_id, str(event.shipment_id)))
+            case ShipmentDelivered():
+                wanted.append(("delivered", event.order_id, str(event.shipment_id)))
+            case OrderCancelled() if event.whole:
+                wanted.append(("cancelled", event.order_id, ""))
+            case _:
+                continue
+    queue_messages(wanted)
+
+
+def send_mail(events: Sequence[Event]) -> None:
+    """Hand queued messages to the mail server."""
+    send_messages([event.message_id for event in events if isinstance(event, MessageQueued)])
+
+
+def run_jobs(events: Sequence[Event]) -> None:
+    """Run the next slice of jobs that people started."""
+    for event in events:
+        if isinstance(event, JobQueued):
+            run_slice(event.job_id, RUNNERS)

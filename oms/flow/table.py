@@ -1,0 +1,85 @@
+"""The whole pipeline on one screen: what happened, and what follows."""
+
+from __future__ import annotations
+
+from carriers.events import BookingSettled, TrackingRecorded
+from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
+from fulfillment.events import (
+    FulfillmentReleased,
+    ParcelPacked,
+    ReturningToOrigin,
+    ShipmentBooked,
+    ShipmentDelivered,
+    ShipmentHandedOver,
+    ShipmentMoved,
+    ShipmentVoided,
+    ShortPicked,
+    WorkWithdrawn,
+)
+from inventory.events import NodeSwitched, StockArrived, StockChanged
+from oms.core.events import Event
+from oms.core.jobs import JobQueued
+from oms.flow import steps as do
+from oms.flow.deliveries import Step
+from oms.notifications.events import MessageQueued
+from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
+from returns.events import ReturnReceived
+from routing.events import OrderRouted, OrderUnroutable
+
+route = Step("route", do.route)
+open_work = Step("open_work", do.open_work)
+release_work = Step("release_work", do.release_work)
+hold_work = Step("hold_work", do.hold_work)
+reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
+retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
+node_switched = Step("node_switched", do.node_switched, batch=1)
+book_parcel = Step("book_parcel", do.book_parcels, batch=5, network=True)
+book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
+void_label = Step("void_label", do.void_labels, batch=5, network=True)
+apply_scans = Step("apply_scans", do.apply_scans)
+expect_return = Step("expect_return", do.expect_returns)
+read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True)
+count_sellable = Step("count_sellable", do.count_sellable, batch=500)
+push_stock = Step("push_stock", do.push_stock, batch=500, network=True)
+tell_channel = Step("tell_channel", do.tell_channel)
+push_updates = Step("push_updates", do.push_updates, batch=50, network=True)
+write_customer = Step("write_customer", do.write_customer)
+send_mail = Step("send_mail", do.send_mail, batch=20, network=True)
+run_job = Step("run_job", do.run_jobs, batch=1, network=True, lease_seconds=280)
+
+#: What happened -> what follows. Steps of one event are independent of each other and may run in any order.
+PIPELINE: dict[type[Event], tuple[Step, ...]] = {
+    MessagesReceived: (read_inbox,),
+    OrderCaptured: (route, write_customer),
+    OrderHeld: (hold_work,),
+    OrderReleased: (route, release_work),
+    AddressChanged: (reroute_moved,),
+    OrderCancelled: (tell_channel, write_customer),
+    OrderRouted: (open_work,),
+    OrderUnroutable: (),
+    FulfillmentReleased: (tell_channel,),
+    WorkWithdrawn: (route,),
+    ShortPicked: (route,),
+    ParcelPacked: (book_parcel, write_customer),
+    ShipmentBooked: (),
+    BookingSettled: (book_settled,),
+    ShipmentVoided: (void_label,),
+    ShipmentHandedOver: (tell_channel, write_customer),
+    TrackingRecorded: (apply_scans,),
+    ShipmentMoved: (write_customer,),
+    ShipmentDelivered: (tell_channel, write_customer),
+    ReturningToOrigin: (expect_return,),
+    ReturnReceived: (),
+    StockChanged: (count_sellable,),
+    StockArrived: (retry_waiting,),
+    NodeSwitched: (node_switched,),
+    ListingsDirty: (push_stock,),
+    OrderUpdateQueued: (push_updates,),
+    MessageQueued: (send_mail,),
+    JobQueued: (run_job,),
+}
+
+STEPS: dict[str, Step] = {step.name: step for steps in PIPELINE.values() for step in steps}
+EVENT_STEPS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
+    (event.kind, tuple(step.name for step in steps)) for event, steps in PIPELINE.items()
+)

@@ -1,0 +1,8 @@
+"""The schedule and its intervals name the same things."""
+
+from oms.flow.intervals import EVERY_SECONDS
+from oms.flow.schedule import SCHEDULE
+
+
+def test_every_scheduled_entry_has_an_interval():
+    assert set(SCHEDULE) == set(EVERY_SECONDS)
