@@ -37,7 +37,12 @@ def run_import_job(job: Job, progress: Progress) -> Result:
 
 
 def commit(
-    inspection: Inspection, mapping: Mapping[str, str], options: Options, *, actor: str, progress: Progress | None = None
+    inspection: Inspection,
+    mapping: Mapping[str, str],
+    options: Options,
+    *,
+    actor: str,
+    progress: Progress | None = None,
 ) -> Result:
     """Import at once, in this process."""
     raise NotImplementedError

@@ -15,6 +15,9 @@ DATE_ORDERS: tuple[DateOrder, ...] = ("", "dmy", "mdy", "ymd")
 
 TreatAs = Literal["history", "open"]
 
+#: Where a row of an order stands: to be fulfilled, not paid yet, told to wait, gone before we saw it, or off.
+LineState = Literal["open", "unpaid", "held", "shipped", "cancelled"]
+
 #: Where a suggested column comes from, from surest to least sure.
 SuggestionSource = Literal["format", "saved", "name", "similar"]
 

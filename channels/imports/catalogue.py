@@ -1,0 +1,159 @@
+"""The fields of each kind of import: what people map columns to. Order fields are in `catalogue_orders`."""
+
+from __future__ import annotations
+
+from datetime import time
+
+from channels.imports import fields
+from channels.imports.catalogue_orders import ORDER_FIELDS
+from channels.imports.fields import Field
+from channels.imports.parsers import Unreadable, parse_code, parse_number, parse_postcode
+from channels.imports.types import Kind, Options
+
+NODE_KINDS = {
+    "warehouse": "warehouse", "fulfillment centre": "warehouse", "fulfilment centre": "warehouse",
+    "fulfillment center": "warehouse", "dc": "warehouse", "distribution centre": "warehouse",
+    "dark store": "dark_store", "dark_store": "dark_store", "store": "store", "shop": "store", "outlet": "store",
+    "3pl": "3pl", "third party": "3pl", "supplier": "supplier", "vendor": "supplier",
+}  # fmt: skip
+_MAX_WEIGHT_GRAMS = 1_000_000
+_MAX_LENGTH_MM = 100_000
+
+
+def _weight(text: str, options: Options) -> int:
+    factor = 1000 if options.weight_unit == "kg" else 1
+    grams = parse_number(text, low=0, high=_MAX_WEIGHT_GRAMS / factor, decimal=options.decimal) * factor
+    return round(grams)
+
+
+def _length(text: str, options: Options) -> int:
+    factor = 10 if options.length_unit == "cm" else 1
+    return round(parse_number(text, low=0, high=_MAX_LENGTH_MM / factor, decimal=options.decimal) * factor)
+
+
+def _tax_rate(text: str, options: Options) -> int:
+    percent = parse_number(text.removesuffix("%").strip(), low=0, high=100, decimal=options.decimal)
+    basis_points = percent * 100
+    if basis_points != int(basis_points):
+        raise Unreadable("a percentage with at most two decimals")
+    return int(basis_points)
+
+
+def _barcodes(text: str, options: Options) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(parse_code(part.strip(), most=80) for part in text.split("|") if part.strip()))
+
+
+def _postcode(text: str, options: Options) -> str:
+    return parse_postcode(text, country=options.country)
+
+
+def _clock(text: str, options: Options) -> time:
+    try:
+        hours, _, rest = text.partition(":")
+        return time.fromisoformat(f"{hours.zfill(2)}:{rest or '00'}")
+    except ValueError as error:
+        raise Unreadable("a time such as 09:30") from error
+
+
+SKU_FIELDS: tuple[Field, ...] = (
+    Field(name="code", label="SKU code", required=True, parse=fields.code(80),
+          help="The seller's own code. It identifies the SKU: a known code is updated, a new one is created.",
+          synonyms=("sku", "sku code", "seller sku", "seller sku code", "item code", "item sku", "product code",
+                     "variant sku")),
+    Field(name="name", label="Name", parse=fields.text(300), help="Shown to people. The code where the file has none.",
+          synonyms=("product name", "title", "product title", "item name", "description", "product")),
+    Field(name="category", label="Category", parse=fields.text(120), help="",
+          synonyms=("product category", "product type", "type", "vertical", "article type")),
+    Field(name="brand", label="Brand", parse=fields.text(120), help="",
+          synonyms=("vendor", "brand name", "manufacturer")),
+    Field(name="size", label="Size", parse=fields.text(80), help="", synonyms=("size name", "option1 value")),
+    Field(name="color", label="Colour", parse=fields.text(80), help="", synonyms=("color", "colour", "colour name")),
+    Field(name="style", label="Style or design", parse=fields.text(80), help="",
+          synonyms=("style", "style id", "design no", "design number", "parent sku")),
+    Field(name="barcodes", label="Barcodes", parse=_barcodes, help="EAN, UPC or own code; several separated by |.",
+          synonyms=("barcode", "ean", "upc", "gtin", "ean code", "variant barcode")),
+    Field(name="weight", label="Weight", parse=_weight, help="In grams, or kilograms where the options say so.",
+          synonyms=("weight", "weight g", "weight grams", "package weight", "variant grams", "weight kg")),
+    Field(name="length", label="Length", parse=_length, help="In millimetres, or centimetres where the options say so.",
+          synonyms=("length mm", "length cm", "package length")),
+    Field(name="width", label="Width", parse=_length, help="",
+          synonyms=("breadth", "width mm", "width cm", "package breadth")),
+    Field(name="height", label="Height", parse=_length, help="", synonyms=("height mm", "height cm", "package height")),
+    Field(name="hsn", label="HSN code", parse=fields.code(8), help="", synonyms=("hsn", "hsn sac")),
+    Field(name="tax_rate", label="Tax rate", parse=_tax_rate, help="Percent: 18 or 18%.",
+          synonyms=("gst", "gst rate", "tax", "tax percent", "igst rate")),
+    Field(name="price", label="Selling price", parse=fields.money, help="",
+          synonyms=("price", "mrp", "final mrp", "selling price", "variant price", "list price")),
+    Field(name="cost", label="Cost", parse=fields.money, help="",
+          synonyms=("cost price", "cost per item", "purchase price", "tp")),
+    Field(name="is_active", label="Sold", parse=fields.flag, help="yes or no", synonyms=("active", "enabled")),
+)  # fmt: skip
+
+NODE_FIELDS: tuple[Field, ...] = (
+    Field(name="code", label="Node code", required=True, parse=fields.slug,
+          help="Letters, digits, - and _. It never changes: a known code is updated, a new one is created.",
+          synonyms=("node", "node code", "store id", "store code", "warehouse code", "location id", "facility code",
+                     "center")),
+    Field(name="name", label="Name", parse=fields.text(120), help="The city and code where the file has none.",
+          synonyms=("node name", "store name", "warehouse name", "location name", "facility name")),
+    Field(name="kind", label="Kind", parse=fields.choice(NODE_KINDS, "warehouse, dark store, store, 3PL or supplier"),
+          help="warehouse, dark store, store, 3PL or supplier", synonyms=("type", "node type", "facility type")),
+    Field(name="postcode", label="PIN code", required=True, parse=_postcode, help="",
+          synonyms=("pincode", "pin", "pin code", "zip", "zip code", "postal code")),
+    Field(name="line1", label="Address", parse=fields.text(200), help="",
+          synonyms=("address", "address line 1", "street")),
+    Field(name="city", label="City", parse=fields.text(120), help="", synonyms=("town", "district")),
+    Field(name="region", label="State", parse=fields.text(120), help="", synonyms=("state", "province")),
+    Field(name="country", label="Country", parse=fields.country, help="Two letters. The declared country where empty.",
+          synonyms=("country code",)),
+    Field(name="phone", label="Phone", parse=fields.code(32), help="", synonyms=("phone number", "mobile", "contact")),
+    Field(name="gstin", label="GSTIN", parse=fields.code(15), help="", synonyms=("gst number", "gst no")),
+    Field(name="latitude", label="Latitude", parse=fields.number(-90, 90), help="", synonyms=("lat",)),
+    Field(name="longitude", label="Longitude", parse=fields.number(-180, 180), help="",
+          synonyms=("lng", "lon", "long")),
+    Field(name="opens_at", label="Opens at", parse=_clock, help="Such as 09:30.", synonyms=("opening time", "open")),
+    Field(name="closes_at", label="Closes at", parse=_clock, help="", synonyms=("closing time", "close")),
+    Field(name="cutoff_at", label="Cut-off", parse=_clock, help="Orders released by then leave the same day.",
+          synonyms=("cutoff", "cut off time", "dispatch cutoff")),
+    Field(name="processing_minutes", label="Processing minutes", parse=fields.quantity(), help="",
+          synonyms=("processing time",)),
+    Field(name="daily_capacity", label="Daily capacity", parse=fields.quantity(), help="Orders a day.",
+          synonyms=("capacity", "orders per day")),
+    Field(name="priority", label="Priority", parse=lambda text, options: _small(text), help="0 to 32767, lower first.",
+          synonyms=("rank",)),
+    Field(name="ships", label="Ships", parse=fields.flag, help="yes or no", synonyms=("ships from", "can ship")),
+    Field(name="offers_pickup", label="Store pickup", parse=fields.flag, help="yes or no",
+          synonyms=("pickup", "bopis")),
+    Field(name="accepts_returns", label="Takes returns", parse=fields.flag, help="yes or no", synonyms=("returns",)),
+)  # fmt: skip
+
+STOCK_FIELDS: tuple[Field, ...] = (
+    Field(name="sku", label="SKU code", required=True, parse=fields.code(80), help="",
+          synonyms=("sku code", "seller sku", "seller sku code", "item code", "item sku code", "product code")),
+    Field(name="node", label="Node code", parse=fields.slug,
+          help="Needed unless the options name one node, or nodes to spread the stock over.",
+          synonyms=("node code", "warehouse", "warehouse code", "location", "location id", "facility", "store id")),
+    Field(name="on_hand", label="On hand", required=True, parse=fields.quantity(),
+          help="Units there now, reserved ones included; packed and damaged ones not.",
+          synonyms=("stock", "quantity", "qty", "inventory", "stock quantity", "physical stock", "units", "count")),
+    Field(name="name", label="Name", parse=fields.text(300), help="Only used to create a SKU.",
+          synonyms=("product name", "title", "item name")),
+    Field(name="category", label="Category", parse=fields.text(120), help="Only used to create a SKU.",
+          synonyms=("product category",)),
+    Field(name="size", label="Size", parse=fields.text(80), help="Only used to create a SKU."),
+    Field(name="color", label="Colour", parse=fields.text(80), help="Only used to create a SKU.", synonyms=("colour",)),
+    Field(name="style", label="Style or design", parse=fields.text(80), help="Only used to create a SKU.",
+          synonyms=("design no", "style id")),
+)  # fmt: skip
+
+
+def _small(text: str) -> int:
+    return int(parse_number(text, low=0, high=32767))
+
+
+FIELDS: dict[Kind, tuple[Field, ...]] = {
+    "orders": ORDER_FIELDS,
+    "skus": SKU_FIELDS,
+    "nodes": NODE_FIELDS,
+    "stock": STOCK_FIELDS,
+}
