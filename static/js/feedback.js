@@ -79,5 +79,6 @@ export function startFeedback() {
     node.className = "band band-none";
     delete document.documentElement.dataset.scan;
   });
-  document.addEventListener("keydown", wakeSound, { once: true });
+  // Opening the sound device can take long; it must not stand between two keys of a scanner.
+  document.addEventListener("keydown", () => setTimeout(wakeSound, 300), { once: true });
 }

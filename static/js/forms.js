@@ -44,9 +44,9 @@ function renewKeys(element) {
 }
 
 function focusErrors(scope) {
-  const summary = scope.querySelector?.("[data-error-summary]");
+  const summary = scope.querySelector?.("[data-error-summary]:not([data-error-summary=quiet])");
   if (summary) summary.focus();
-  else scope.querySelector?.('[aria-invalid="true"]')?.focus();
+  else if (!scope.querySelector?.("[data-error-summary]")) scope.querySelector?.('[aria-invalid="true"]')?.focus();
 }
 
 /** The link of an error goes to the field itself, inside radio groups to the first choice. */

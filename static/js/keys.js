@@ -104,13 +104,13 @@ function keydown(event) {
     return;
   }
   if (event.key === "Escape") {
-    if (document.querySelector("dialog:modal, [popover]:popover-open")) return;
+    if (document.querySelector("dialog:modal, .menu:popover-open")) return;
     if (closeDrawer()) event.preventDefault();
     else if (isTyping(event.target)) event.target.blur();
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  if (document.querySelector("dialog:modal, [popover]:popover-open") || !singleKeys()) return;
+  if (document.querySelector("dialog:modal, .menu:popover-open") || !singleKeys()) return;
   if (single(event)) event.preventDefault();
 }
 

@@ -7,6 +7,7 @@ export { feedback };
 
 const AVERAGE_MS = 35;
 const PAUSE_MS = 120;
+const HICCUP_MS = 250;
 const SHORTEST = 4;
 const RETRY_MS = 2000;
 const GROUP_SEPARATOR = "\u001d";
@@ -24,17 +25,23 @@ export class Burst {
     this.last = 0;
   }
 
-  /** Take one key at a time in ms; gives the code when the key ends a scan, else null. */
-  take(key, at) {
+  /**
+   * Take one key at a time in ms; gives the code when the key ends a scan, else null.
+   * A short hiccup inside a fast burst does not cut the code in two: a cut code would be accepted as another one.
+   * What a person types into a field just before (`inField`) is never taken as the beginning of a code.
+   */
+  take(key, at, inField = false) {
     if (key === "Enter" || key === "Tab") {
       const length = this.text.length;
-      const fast = length >= SHORTEST && at - this.last <= PAUSE_MS && (at - this.first) / length < AVERAGE_MS;
+      const fast = length >= SHORTEST && at - this.last <= HICCUP_MS && (at - this.first) / length < AVERAGE_MS;
       const code = fast ? this.text : null;
       this.reset();
       return code;
     }
     if (key.length !== 1) return null;
-    if (!this.text || at - this.last > PAUSE_MS) {
+    const gap = at - this.last;
+    const joins = gap <= PAUSE_MS || (gap <= HICCUP_MS && (!inField || this.isFast()));
+    if (!this.text || !joins) {
       this.text = "";
       this.first = at;
     }
@@ -45,7 +52,7 @@ export class Burst {
 
   /** True when the keys so far are too fast for a person: they are kept from scrolling or pressing buttons. */
   isFast() {
-    return this.text.length > 2 && (this.last - this.first) / (this.text.length - 1) < AVERAGE_MS;
+    return this.text.length > 1 && (this.last - this.first) / (this.text.length - 1) < AVERAGE_MS;
   }
 }
 
@@ -100,8 +107,9 @@ function keydown(event) {
     return;
   }
   const field = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement ? event.target : null;
-  if (!burst.text && field) held = { field, value: field.value };
-  const code = burst.take(key, event.timeStamp);
+  const before = field ? field.value : "";
+  const code = burst.take(key, event.timeStamp, Boolean(field));
+  if (burst.text.length === 1) held = field ? { field, value: before } : null;
   if (code !== null) {
     event.preventDefault();
     event.stopImmediatePropagation();

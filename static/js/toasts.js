@@ -10,7 +10,8 @@ function place() {
   const region = document.getElementById("toasts");
   if (region && region.popover !== undefined && document.querySelector("dialog:modal")) {
     region.popover = "manual";
-    region.showPopover?.();
+    if (region.matches(":popover-open")) region.hidePopover();
+    region.showPopover();
   }
   return region;
 }
@@ -96,3 +97,5 @@ export function startToasts() {
     }
   }).observe(region, { childList: true });
 }
+
+document.addEventListener("click", (event) => event.target.closest?.("[data-dismiss]")?.closest(".banner")?.remove());

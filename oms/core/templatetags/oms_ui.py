@@ -116,8 +116,8 @@ def control(field: BoundField) -> SafeString:
     """The bound field's widget with the class of its kind; Django adds `aria-describedby` and `aria-invalid` itself."""
     widget = field.field.widget
     if isinstance(widget, CheckboxSelectMultiple | RadioSelect):
-        css = "choice-list"
-    elif isinstance(widget, CheckboxInput):
+        return mark_safe(field.as_widget())
+    if isinstance(widget, CheckboxInput):
         css = "form-check-input"
     elif isinstance(widget, Select):
         css = "form-select"
