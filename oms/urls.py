@@ -11,8 +11,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("oms.dashboard.urls")),
     path("s/", include("oms.store.urls")),
     path("t/", include("oms.portal.urls")),
-    path("hooks/", include("channels.webhooks")),
-    path("hooks/", include("carriers.webhooks")),
+    path("", include("channels.webhooks")),
+    path("", include("carriers.webhooks")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
 ]
