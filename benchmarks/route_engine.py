@@ -14,6 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -26,7 +27,6 @@ from routing.engine import (
     OrderInput,
     Plan,
     Policy,
-    plan_order,
     plan_orders,
 )
 
@@ -91,7 +91,7 @@ def quantile(numbers: list[float], share: float) -> float:
 
 
 def one_by_one(nodes: int, lines: int, share: float, rounds: int, seed: int) -> None:
-    """One order at a time, everything prepared anew for each, as `plan_order` is called."""
+    """One order at a time, everything prepared anew for each, as `plan_order` does."""
     world = World(nodes, 50, seed)
     skus = range(lines * 20)
     stock = world.stock(skus, share)
@@ -103,15 +103,9 @@ def one_by_one(nodes: int, lines: int, share: float, rounds: int, seed: int) -> 
     for order in orders:
         mine = {pair: have for pair, have in stock.items() if pair[0] in {line.sku_id for line in order.lines}}
         plans: list[Plan] = []
-
-        def decide(
-            order: OrderInput = order, mine: dict[tuple[int, int], int] = mine, plans: list[Plan] = plans
-        ) -> None:
-            plans.append(plan_order(order, world.nodes, mine, world.lane, INDIA_RATES, POLICY))
-
-        decided.append(timed(decide))
+        decided.append(timed(partial(decide_all, world, [order], mine, plans)))
         told.append(timed(plans[0].compact))
-        least.append(min(timed(lambda order=order, mine=mine: floor(order, world, mine)) for _ in range(3)))
+        least.append(min(timed(partial(floor, order, world, mine)) for _ in range(3)))
         exact += plans[0].optimal
         split += len(plans[0].node_ids) > 1
     middle = quantile(decided, 0.5)
@@ -121,6 +115,15 @@ def one_by_one(nodes: int, lines: int, share: float, rounds: int, seed: int) -> 
         f"to store {quantile(told, 0.5) / 1000:6.3f} ms  ratio to floor {middle / quantile(least, 0.5):5.1f}  "
         f"proven {exact / rounds:4.0%}  split {split / rounds:4.0%}"
     )
+
+
+def decide_all(world: World, orders: list[OrderInput], stock: Mapping[tuple[int, int], int], plans: list[Plan]) -> None:
+    plans.extend(plan_orders(orders, world.nodes, stock, world.lane, INDIA_RATES, POLICY))
+
+
+def floor_all(world: World, orders: list[OrderInput], stock: Mapping[tuple[int, int], int]) -> None:
+    for order in orders:
+        floor(order, world, stock)
 
 
 def batches(rounds: int, seed: int) -> None:
@@ -135,16 +138,12 @@ def batches(rounds: int, seed: int) -> None:
         for _ in range(max(1, rounds // 10)):
             orders = [world.order(key, world.random.sample(skus, world.random.choice(lines))) for key in range(100)]
             plans: list[Plan] = []
-            spent["decide"] += timed(
-                lambda orders=orders, plans=plans: plans.extend(
-                    plan_orders(orders, world.nodes, stock, world.lane, INDIA_RATES, POLICY)
-                )
-            )
             stored: list[object] = []
-            spent["store"] += timed(lambda plans=plans, stored=stored: stored.extend(p.compact() for p in plans))
             texts: list[str] = []
-            spent["json"] += timed(lambda stored=stored, texts=texts: texts.extend(map(json.dumps, stored)))
-            spent["floor"] += timed(lambda orders=orders: [floor(order, world, stock) for order in orders])
+            spent["decide"] += timed(partial(decide_all, world, orders, stock, plans))
+            spent["store"] += timed(partial(stored.extend, (plan.compact() for plan in plans)))
+            spent["json"] += timed(partial(texts.extend, map(json.dumps, stored)))
+            spent["floor"] += timed(partial(floor_all, world, orders, stock))
             made += len(orders)
             routed += sum(plan.outcome == "routed" for plan in plans)
             size += sum(map(len, texts))
