@@ -5,12 +5,20 @@ export const meta = (name) => document.querySelector(`meta[name="${name}"]`)?.co
 
 /** Remembered choice of this device; null when nothing is stored or storage is refused. */
 export function recall(key) {
-  try { return localStorage.getItem(key); } catch { return null; }
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
 }
 
 /** Remember a choice on this device; silently forgotten when storage is refused. */
 export function remember(key, value) {
-  try { localStorage.setItem(key, value); } catch { /* private mode: the choice lasts for this page */ }
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    /* private mode: the choice lasts for this page */
+  }
 }
 
 /** An icon of the sprite as an element, hidden from screen readers. */

@@ -4,8 +4,14 @@ import { icon, make, meta, recall, remember } from "./dom.js";
 const VOLUME_KEY = "oms.volume";
 const TONES = {
   ok: [[1318, 0, 0.09]],
-  wrong: [[208, 0, 0.16], [175, 0.2, 0.26]],
-  unknown: [[523, 0, 0.1], [392, 0.13, 0.14]],
+  wrong: [
+    [208, 0, 0.16],
+    [175, 0.2, 0.26],
+  ],
+  unknown: [
+    [523, 0, 0.1],
+    [392, 0.13, 0.14],
+  ],
 };
 const BUZZ = { ok: [40], wrong: [250, 80, 250], unknown: [90, 60, 90] };
 const ICONS = { ok: "circle-check", wrong: "hand-stop", unknown: "zoom-question" };
@@ -51,9 +57,21 @@ export function sound(result) {
 function band(result, text) {
   const old = document.querySelector("[data-scan-band]");
   if (!old) return;
-  const node = make("div", { className: `band band-${result}`, id: old.id, role: result === "ok" ? "status" : "alert", "data-scan-band": "" }, icon(ICONS[result] ?? ICONS.unknown, 24), make("span", { textContent: text }));
+  const node = make(
+    "div",
+    { className: `band band-${result}`, id: old.id, role: result === "ok" ? "status" : "alert", "data-scan-band": "" },
+    icon(ICONS[result] ?? ICONS.unknown, 24),
+    make("span", { textContent: text }),
+  );
   if (result === "wrong") {
-    node.append(make("button", { type: "button", className: "btn btn-secondary", "data-scan-ack": "", textContent: meta("text-ack") || "Understood" }));
+    node.append(
+      make("button", {
+        type: "button",
+        className: "btn btn-secondary",
+        "data-scan-ack": "",
+        textContent: meta("text-ack") || "Understood",
+      }),
+    );
   }
   old.replaceWith(node);
 }

@@ -38,9 +38,12 @@ function free(element) {
 
 /** After a write was taken, the same form may only be sent again as a new write. */
 function renewKeys(element) {
-  element?.closest?.("form")?.querySelectorAll('input[name="idempotency_key"]').forEach((input) => {
-    input.value = freshKey();
-  });
+  element
+    ?.closest?.("form")
+    ?.querySelectorAll('input[name="idempotency_key"]')
+    .forEach((input) => {
+      input.value = freshKey();
+    });
 }
 
 function focusErrors(scope) {
@@ -56,7 +59,7 @@ function followError(event) {
   const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
   if (!target) return;
   event.preventDefault();
-  const field = target.matches("input, select, textarea, button") ? target : target.querySelector("input, select, textarea") ?? target;
+  const field = target.matches("input, select, textarea, button") ? target : (target.querySelector("input, select, textarea") ?? target);
   field.focus();
   field.scrollIntoView({ block: "center" });
 }
@@ -106,7 +109,9 @@ function failed(event) {
   if (event.detail.elt?.closest?.("[data-live]") && requestConfig?.verb === "get") return;
   const lost = !xhr?.status;
   problem({
-    text: lost ? meta("text-offline") || "The connection was lost. Nothing was saved." : `${meta("text-error") || "The server could not do this."} (${xhr.status})`,
+    text: lost
+      ? meta("text-offline") || "The connection was lost. Nothing was saved."
+      : `${meta("text-error") || "The server could not do this."} (${xhr.status})`,
     ref: xhr?.getResponseHeader?.("X-Request-ID") ?? "",
     retry: () => {
       const elt = event.detail.elt;

@@ -5,7 +5,17 @@ import { openPalette } from "./palette.js";
 import { toggleRow } from "./table.js";
 
 const KEY = "oms.keys";
-const GO = { t: "/", o: "/orders/", f: "/fulfil/", i: "/inventory/", r: "/routing/", e: "/returns/", c: "/channels/", p: "/reports/", s: "/settings/" };
+const GO = {
+  t: "/",
+  o: "/orders/",
+  f: "/fulfil/",
+  i: "/inventory/",
+  r: "/routing/",
+  e: "/returns/",
+  c: "/channels/",
+  p: "/reports/",
+  s: "/settings/",
+};
 const GO_MS = 1200;
 let goUntil = 0;
 
@@ -54,7 +64,9 @@ function clickIfThere(selector) {
 }
 
 function pageShortcut(key) {
-  const target = [...document.querySelectorAll("[data-shortcut]")].find((each) => each.dataset.shortcut === key && each.offsetParent !== null);
+  const target = [...document.querySelectorAll("[data-shortcut]")].find(
+    (each) => each.dataset.shortcut === key && each.offsetParent !== null,
+  );
   if (!target || target.getAttribute("aria-disabled") === "true") return false;
   target.click();
   return true;
@@ -79,19 +91,36 @@ function single(event) {
   const row = currentRow();
   const onControl = document.activeElement?.matches?.("a, button, summary, input, [role='option']");
   switch (key) {
-    case "/": return focusSearch();
-    case "?": openDialog("keys"); return true;
-    case "g": goUntil = Date.now() + GO_MS; return true;
-    case "j": return goToRow(1);
-    case "k": return goToRow(-1);
-    case "x": case "X": toggleRow(row, event.shiftKey); return Boolean(row);
-    case "Enter": return !onControl && openRow(row);
-    case " ": return !onControl && peek(row);
-    case "f": return pageShortcut("f") || clickIfThere("[data-filter]");
-    case "v": return pageShortcut("v") || clickIfThere("[data-views]");
-    case "[": return clickIfThere("[data-prev]");
-    case "]": return clickIfThere("[data-next]");
-    default: return key.length === 1 && pageShortcut(key);
+    case "/":
+      return focusSearch();
+    case "?":
+      openDialog("keys");
+      return true;
+    case "g":
+      goUntil = Date.now() + GO_MS;
+      return true;
+    case "j":
+      return goToRow(1);
+    case "k":
+      return goToRow(-1);
+    case "x":
+    case "X":
+      toggleRow(row, event.shiftKey);
+      return Boolean(row);
+    case "Enter":
+      return !onControl && openRow(row);
+    case " ":
+      return !onControl && peek(row);
+    case "f":
+      return pageShortcut("f") || clickIfThere("[data-filter]");
+    case "v":
+      return pageShortcut("v") || clickIfThere("[data-views]");
+    case "[":
+      return clickIfThere("[data-prev]");
+    case "]":
+      return clickIfThere("[data-next]");
+    default:
+      return key.length === 1 && pageShortcut(key);
   }
 }
 
@@ -123,7 +152,14 @@ function listPageKeys() {
   for (const target of document.querySelectorAll("[data-shortcut]")) {
     if (seen.has(target.dataset.shortcut)) continue;
     seen.add(target.dataset.shortcut);
-    list.append(make("div", {}, make("dt", { textContent: target.dataset.shortcutLabel || target.textContent.trim() }), make("dd", {}, make("kbd", { textContent: target.dataset.shortcut }))));
+    list.append(
+      make(
+        "div",
+        {},
+        make("dt", { textContent: target.dataset.shortcutLabel || target.textContent.trim() }),
+        make("dd", {}, make("kbd", { textContent: target.dataset.shortcut })),
+      ),
+    );
   }
   box.hidden = seen.size === 0;
 }

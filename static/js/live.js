@@ -39,7 +39,9 @@ function show(regions) {
   const slowest = Math.max(...regions.map(period));
   const stale = age > 2 * slowest + 5000;
   dot.dataset.state = navigator.onLine ? (stale ? "stale" : "live") : "off";
-  const word = { live: meta("text-live") || "Live", stale: meta("text-stale") || "Stale", off: meta("text-off") || "Offline" }[dot.dataset.state];
+  const word = { live: meta("text-live") || "Live", stale: meta("text-stale") || "Stale", off: meta("text-off") || "Offline" }[
+    dot.dataset.state
+  ];
   const text = `${word}, ${span(age)}`;
   if (dot.firstElementChild.textContent !== text) dot.firstElementChild.textContent = text;
   for (const region of regions) {
@@ -67,5 +69,7 @@ export function startLive() {
   setInterval(poll, 1000);
   document.addEventListener("htmx:afterRequest", answered);
   document.addEventListener("oms:changed", refresh);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) refresh();
+  });
 }

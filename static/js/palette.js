@@ -12,15 +12,29 @@ const list = () => dialog().querySelector("[role='listbox']");
 const options = () => [...list().querySelectorAll("[role='option']")];
 
 function localItems() {
-  const pages = [...document.querySelectorAll("[data-nav-item]")].map((link) => ({ label: link.textContent.trim(), iconName: "arrow-right", run: () => link.click() }));
+  const pages = [...document.querySelectorAll("[data-nav-item]")].map((link) => ({
+    label: link.textContent.trim(),
+    iconName: "arrow-right",
+    run: () => link.click(),
+  }));
   const acts = [...document.querySelectorAll("main [data-shortcut]")]
     .filter((target) => target.getAttribute("aria-disabled") !== "true")
-    .map((target) => ({ label: target.dataset.shortcutLabel || target.textContent.trim(), key: target.dataset.shortcut, iconName: "bolt", run: () => target.click() }));
+    .map((target) => ({
+      label: target.dataset.shortcutLabel || target.textContent.trim(),
+      key: target.dataset.shortcut,
+      iconName: "bolt",
+      run: () => target.click(),
+    }));
   return [...acts, ...pages];
 }
 
 function option(item, index) {
-  const node = make("div", { id: `palette-${index}`, role: "option", "aria-selected": "false" }, icon(item.iconName, 16), make("span", { textContent: item.label }));
+  const node = make(
+    "div",
+    { id: `palette-${index}`, role: "option", "aria-selected": "false" },
+    icon(item.iconName, 16),
+    make("span", { textContent: item.label }),
+  );
   if (item.key) node.append(make("kbd", { textContent: item.key }));
   node.addEventListener("click", () => {
     dialog().close();
@@ -59,7 +73,11 @@ async function ask(text) {
 function search() {
   const text = field().value.trim().toLowerCase();
   asked += 1;
-  list().replaceChildren(...localItems().filter((item) => item.label.toLowerCase().includes(text)).map(option));
+  list().replaceChildren(
+    ...localItems()
+      .filter((item) => item.label.toLowerCase().includes(text))
+      .map(option),
+  );
   mark(0);
   clearTimeout(timer);
   timer = setTimeout(() => ask(field().value.trim()), ASK_MS);

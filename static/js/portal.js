@@ -4,7 +4,9 @@ const page = document.querySelector("[data-refresh-url]");
 
 async function refresh() {
   if (!page || document.hidden) return;
-  const answer = await fetch(page.dataset.refreshUrl, { headers: { "HX-Request": "true", "X-Fragment-Version": page.dataset.version ?? "" } }).catch(() => null);
+  const answer = await fetch(page.dataset.refreshUrl, {
+    headers: { "HX-Request": "true", "X-Fragment-Version": page.dataset.version ?? "" },
+  }).catch(() => null);
   if (!answer || answer.status !== 200) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-refresh-url]");
   if (!fresh || page.contains(document.activeElement)) return;

@@ -129,7 +129,10 @@ function keydown(event) {
   }
 }
 
-const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+const pause = (ms) =>
+  new Promise((done) => {
+    setTimeout(done, ms);
+  });
 
 /** Post one code and swap the answer in; a lost connection is retried with the same key, so nothing is counted twice. */
 async function post(page, code) {
@@ -137,17 +140,23 @@ async function post(page, code) {
   for (;;) {
     const status = await new Promise((done) => {
       const finish = (event) => {
-        if (event.detail.requestConfig?.parameters?.idempotency_key !== key && event.detail.requestConfig?.parameters?.get?.("idempotency_key") !== key) return;
+        if (
+          event.detail.requestConfig?.parameters?.idempotency_key !== key &&
+          event.detail.requestConfig?.parameters?.get?.("idempotency_key") !== key
+        )
+          return;
         document.removeEventListener("htmx:afterRequest", finish);
         done(event.detail.xhr.status);
       };
       document.addEventListener("htmx:afterRequest", finish);
-      globalThis.htmx.ajax("POST", page.dataset.scanUrl, {
-        source: page,
-        target: page.dataset.scanTarget,
-        swap: page.dataset.scanSwap || "outerHTML",
-        values: { code, idempotency_key: key },
-      }).catch(() => {});
+      globalThis.htmx
+        .ajax("POST", page.dataset.scanUrl, {
+          source: page,
+          target: page.dataset.scanTarget,
+          swap: page.dataset.scanSwap || "outerHTML",
+          values: { code, idempotency_key: key },
+        })
+        .catch(() => {});
     });
     if (status) return;
     feedback("unknown", meta("text-scan-waiting") || `No connection. ${code} is kept and sent again.`);

@@ -13,7 +13,9 @@ import { startToasts } from "./toasts.js";
 function startTheme() {
   const show = () => {
     const choice = recall("oms.theme") || "auto";
-    document.querySelectorAll("[data-theme-set]").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.themeSet === choice)));
+    document
+      .querySelectorAll("[data-theme-set]")
+      .forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.themeSet === choice)));
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-theme-set]");

@@ -21,7 +21,10 @@ function showOutbox(event) {
   const waiting = event?.detail ?? Number(mark.dataset.count) ?? 0;
   mark.dataset.count = waiting;
   mark.dataset.state = navigator.onLine ? (waiting ? "waiting" : "sent") : "offline";
-  if (event?.detail !== undefined) mark.querySelector("[data-outbox-text]").textContent = waiting ? mark.dataset.textWaiting?.replace("{n}", waiting) ?? String(waiting) : mark.dataset.textSent ?? "✓";
+  if (event?.detail !== undefined)
+    mark.querySelector("[data-outbox-text]").textContent = waiting
+      ? (mark.dataset.textWaiting?.replace("{n}", waiting) ?? String(waiting))
+      : (mark.dataset.textSent ?? "✓");
 }
 
 document.addEventListener("click", step);

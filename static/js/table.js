@@ -27,7 +27,9 @@ export function refreshSelection(table) {
   bar.classList.toggle("is-on", chosen > 0);
   const total = Number(bar.dataset.total) || 0;
   const every = bar.dataset.all === "1";
-  bar.querySelector("[data-selected-count]").textContent = (every ? total : chosen).toLocaleString(document.documentElement.lang === "en" ? "en-IN" : undefined);
+  bar.querySelector("[data-selected-count]").textContent = (every ? total : chosen).toLocaleString(
+    document.documentElement.lang === "en" ? "en-IN" : undefined,
+  );
   const more = bar.querySelector("[data-select-all]");
   if (more) more.hidden = every || chosen < all.length || total <= chosen;
 }
@@ -35,7 +37,9 @@ export function refreshSelection(table) {
 function toggleRange(table, from, to, on) {
   const all = boxes(table);
   const [low, high] = [all.indexOf(from), all.indexOf(to)].sort((left, right) => left - right);
-  all.slice(Math.max(low, 0), high + 1).forEach((box) => { box.checked = on; });
+  all.slice(Math.max(low, 0), high + 1).forEach((box) => {
+    box.checked = on;
+  });
 }
 
 /** Turn the box of a row over; with `range` everything since the last touched row follows. */
@@ -64,7 +68,9 @@ function click(event) {
   const table = document.getElementById(bar.dataset.bulk);
   if (!table) return;
   if (event.target.closest("[data-clear]")) {
-    boxes(table).forEach((each) => { each.checked = false; });
+    boxes(table).forEach((each) => {
+      each.checked = false;
+    });
     setAll(bar, false);
     refreshSelection(table);
   } else if (event.target.closest("[data-select-all]")) {
@@ -78,7 +84,9 @@ function change(event) {
   const head = event.target.closest?.("[data-select-page]");
   if (!head) return;
   const table = head.closest("[data-table]");
-  boxes(table).forEach((box) => { box.checked = head.checked; });
+  boxes(table).forEach((box) => {
+    box.checked = head.checked;
+  });
   refreshSelection(table);
 }
 

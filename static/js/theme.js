@@ -3,7 +3,11 @@
   const root = document.documentElement;
   root.classList.add("js");
   const read = (key) => {
-    try { return localStorage.getItem(key); } catch { return null; }
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
   };
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const paint = () => {
@@ -13,7 +17,9 @@
   };
   paint();
   scheme.addEventListener("change", paint);
-  addEventListener("storage", (event) => { if (event.key === "oms.theme") paint(); });
+  addEventListener("storage", (event) => {
+    if (event.key === "oms.theme") paint();
+  });
   document.addEventListener("oms:theme", paint);
   if (read("oms.nav") === "mini") root.dataset.nav = "mini";
 })();

@@ -21,7 +21,9 @@ function settle(node) {
   let timer = setTimeout(() => node.remove(), wait);
   // Reading with the pointer or the keyboard on it stops the clock (WCAG 2.2.1).
   const hold = () => clearTimeout(timer);
-  const go = () => { timer = setTimeout(() => node.remove(), wait); };
+  const go = () => {
+    timer = setTimeout(() => node.remove(), wait);
+  };
   node.addEventListener("pointerenter", hold);
   node.addEventListener("pointerleave", go);
   node.addEventListener("focusin", hold);
@@ -41,7 +43,12 @@ async function undo(url, node) {
 export function toast({ text, tone = "good", undo_url: undoUrl = "" }) {
   const region = place();
   if (!region) return;
-  const node = make("div", { className: "toast-x", "data-toast": "" }, icon(tone === "good" ? "circle-check" : "info-circle", 18), make("span", { textContent: text }));
+  const node = make(
+    "div",
+    { className: "toast-x", "data-toast": "" },
+    icon(tone === "good" ? "circle-check" : "info-circle", 18),
+    make("span", { textContent: text }),
+  );
   if (undoUrl) {
     node.dataset.undo = undoUrl;
     const button = make("button", { type: "button", textContent: meta("text-undo") || "Undo" });
@@ -62,7 +69,12 @@ export function problem({ text, ref = "", retry = null, retry_url: retryUrl = ""
   if (same) same.remove();
   const acts = make("div", { className: "acts" });
   if (retry || retryUrl) {
-    const again = make("button", { type: "button", className: "btn btn-secondary btn-sm" }, icon("refresh", 14), meta("text-retry") || "Try again");
+    const again = make(
+      "button",
+      { type: "button", className: "btn btn-secondary btn-sm" },
+      icon("refresh", 14),
+      meta("text-retry") || "Try again",
+    );
     again.addEventListener("click", () => {
       node.remove();
       if (retry) retry();
@@ -71,12 +83,32 @@ export function problem({ text, ref = "", retry = null, retry_url: retryUrl = ""
     acts.append(again);
   }
   if (ref) {
-    acts.append(make("button", { type: "button", className: "btn btn-secondary btn-sm", "data-copy": `${text} [${ref}] ${location.pathname} ${new Date().toISOString()}` }, icon("copy", 14), meta("text-copy") || "Copy details"));
+    acts.append(
+      make(
+        "button",
+        {
+          type: "button",
+          className: "btn btn-secondary btn-sm",
+          "data-copy": `${text} [${ref}] ${location.pathname} ${new Date().toISOString()}`,
+        },
+        icon("copy", 14),
+        meta("text-copy") || "Copy details",
+      ),
+    );
   }
-  const close = make("button", { type: "button", className: "btn btn-quiet btn-icon btn-sm", "aria-label": meta("text-close") || "Close" }, icon("x", 16));
+  const close = make(
+    "button",
+    { type: "button", className: "btn btn-quiet btn-icon btn-sm", "aria-label": meta("text-close") || "Close" },
+    icon("x", 16),
+  );
   close.addEventListener("click", () => node.remove());
   acts.append(close);
-  const node = make("div", { className: "banner banner-bad", "data-text": text }, icon("alert-octagon", 20), make("div", { className: "t", textContent: text }));
+  const node = make(
+    "div",
+    { className: "banner banner-bad", "data-text": text },
+    icon("alert-octagon", 20),
+    make("div", { className: "t", textContent: text }),
+  );
   node.append(make("div", { className: "body", textContent: ref }), acts);
   panel.append(node);
   panel.scrollIntoView({ block: "nearest" });
