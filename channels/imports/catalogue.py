@@ -7,7 +7,7 @@ from datetime import time
 from channels.imports import fields
 from channels.imports.catalogue_orders import ORDER_FIELDS
 from channels.imports.fields import Field
-from channels.imports.parsers import Unreadable, parse_code, parse_number, parse_postcode
+from channels.imports.parsers import Unreadable, parse_code, parse_number
 from channels.imports.types import Kind, Options
 
 NODE_KINDS = {
@@ -41,10 +41,6 @@ def _tax_rate(text: str, options: Options) -> int:
 
 def _barcodes(text: str, options: Options) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_code(part.strip(), most=80) for part in text.split("|") if part.strip()))
-
-
-def _postcode(text: str, options: Options) -> str:
-    return parse_postcode(text, country=options.country)
 
 
 def _clock(text: str, options: Options) -> time:
@@ -98,7 +94,7 @@ NODE_FIELDS: tuple[Field, ...] = (
           synonyms=("node name", "store name", "warehouse name", "location name", "facility name")),
     Field(name="kind", label="Kind", parse=fields.choice(NODE_KINDS, "warehouse, dark store, store, 3PL or supplier"),
           help="warehouse, dark store, store, 3PL or supplier", synonyms=("type", "node type", "facility type")),
-    Field(name="postcode", label="PIN code", required=True, parse=_postcode, help="",
+    Field(name="postcode", label="PIN code", required=True, parse=fields.code(24), help="",
           synonyms=("pincode", "pin", "pin code", "zip", "zip code", "postal code")),
     Field(name="line1", label="Address", parse=fields.text(200), help="",
           synonyms=("address", "address line 1", "street")),

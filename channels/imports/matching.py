@@ -11,6 +11,9 @@ from rapidfuzz import fuzz
 from channels.imports.fields import Field
 from channels.imports.types import Suggestion
 
+#: Column of the rejected rows that says why; ignored when they are uploaded again.
+REASON_COLUMN = "Import reason"
+
 _WORDS = re.compile(r"[^a-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 #: Likeness (0 to 100) below which a column is not even suggested.
@@ -24,8 +27,9 @@ def normalise(name: str) -> str:
 
 
 def fingerprint(header: Sequence[str]) -> str:
-    """The same for every file with the same columns, whatever their order and case."""
-    return hashlib.sha256("\n".join(sorted(normalise(name) for name in header)).encode()).hexdigest()
+    """The same for every file with the same columns, whatever their order and case, corrected rejects included."""
+    names = sorted(normalise(name) for name in header if name != REASON_COLUMN)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def suggest(fields: Sequence[Field], header: Sequence[str]) -> tuple[Suggestion, ...]:

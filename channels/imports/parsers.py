@@ -35,6 +35,8 @@ _COUNTRY_NAMES = {
     "AUSTRALIA": "AU", "SINGAPORE": "SG", "UNITED ARAB EMIRATES": "AE", "UAE": "AE", "NEPAL": "NP", "SRI LANKA": "LK",
     "BANGLADESH": "BD",
 }  # fmt: skip
+#: First characters that make a spreadsheet take a cell for a formula (OWASP, also full-width forms).
+FORMULA_STARTS = tuple("=+-@\t\r\x00\uff1d\uff0b\uff0d\uff20")
 _YES = frozenset({"yes", "y", "true", "1", "on", "active"})
 _NO = frozenset({"no", "n", "false", "0", "off", "inactive"})
 
@@ -51,6 +53,8 @@ def parse_text(text: str, *, most: int) -> str:
     """Text in composed form (NFC), without control characters, of at most `most` characters."""
     if text in _SPREADSHEET_ERRORS:
         raise Unreadable("a value; the spreadsheet has a formula error here")
+    if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
+        text = text[1:]  # how a safely written CSV marks that this is text
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     if not text.isprintable():

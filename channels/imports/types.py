@@ -205,9 +205,13 @@ class Result:
 
 
 class Progress(Protocol):
-    """Told after each chunk: objects done so far, of them written, refused and left as they were."""
+    """Told inside the transaction of each chunk what came on top: objects done, of them written, refused, left alone.
 
-    def __call__(self, *, done: int, succeeded: int, failed: int, skipped: int) -> None:
+    `total` is stated once. What it raises undoes the chunk and ends the import.
+    """
+
+    def __call__(self, *, total: int | None = None, done: int = 0, succeeded: int = 0, failed: int = 0,
+                 skipped: int = 0) -> None:  # fmt: skip
         """Take note."""
         ...
 
