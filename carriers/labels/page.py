@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,6 +15,9 @@ from carriers.labels.symbols import QUIET_MODULES, code128_modules, qr_rows, run
 
 FONTS = Path(__file__).parent / "fonts"
 BLACK, WHITE, GREY, PALE = (0, 0, 0), (255, 255, 255), (95, 95, 95), (236, 236, 236)
+
+# Every document makes the font library report some fifty steps.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 _POINT_MM = 25.4 / 72
 _DEVANAGARI = re.compile(r"[\u0900-\u097f]")

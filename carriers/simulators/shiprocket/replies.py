@@ -179,8 +179,12 @@ def pickup(parcel: Parcel) -> dict[str, Any]:
 def order_in_list(parcel: Parcel) -> dict[str, Any]:
     """One order of the orders list."""
     code, name = order_status(parcel)
+    pickup_facts = {
+        "pickup_scheduled_date": parcel.pickup_at or None,
+        "pickup_token_number": parcel.pickup_token or None,
+    }
     return _order_head(parcel) | {
-        "shipments": [_shipment(parcel) | {"isd_code": "+91", "return_awb": ""}],
+        "shipments": [_shipment(parcel) | pickup_facts | {"isd_code": "+91", "return_awb": ""}],
         "products": [_product(item) for item in parcel.payload.get("order_items", [])],
         "activities": parcel.history,
         "status": name,
@@ -199,6 +203,11 @@ def order_shown(parcel: Parcel) -> dict[str, Any]:
         "zone": "",
         "cod_charges": "",
     }
+    assignment = {
+        "order_id": parcel.order_id,
+        "courier_id": parcel.courier_id or "",
+        "awb_assign_date": parcel.assigned_at or None,
+    }
     return {
         "data": head
         | {
@@ -209,8 +218,7 @@ def order_shown(parcel: Parcel) -> dict[str, Any]:
             "customer_pincode": str(payload.get("billing_pincode", "")),
             "customer_country": payload.get("billing_country"),
             "products": [_product(item) for item in payload.get("order_items", [])],
-            "shipments": _shipment(parcel)
-            | {"order_id": parcel.order_id, "awb_assign_date": parcel.assigned_at or None},
+            "shipments": _shipment(parcel) | assignment,
             "awb_data": {"awb": parcel.awb, "routing_code": routing_code(parcel), "charges": charges},
             "is_return": 0,
             "errors": None,
@@ -264,11 +272,8 @@ def _shipment(parcel: Parcel) -> dict[str, Any]:
     return {
         "id": parcel.shipment_id,
         "courier": parcel.courier_name,
-        "courier_id": parcel.courier_id or "",
         "weight": payload.get("weight"),
         "dimensions": size,
-        "pickup_scheduled_date": parcel.pickup_at or None,
-        "pickup_token_number": parcel.pickup_token or None,
         "awb": parcel.awb,
         "etd": "NA",
         "delivered_date": next((scan.at for scan in parcel.scans if scan.status_number == 7), None),
