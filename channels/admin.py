@@ -68,7 +68,6 @@ class ListingAdmin(admin.ModelAdmin[Listing]):
     list_filter = ("account",)
     list_select_related = ("account__channel", "sku")
     search_fields = ("external_sku", "name", "sku__code")
-    autocomplete_fields: tuple[str, ...] = ()
     raw_id_fields = ("sku",)
     readonly_fields = (
         "wanted_quantity", "wanted_version", "wanted_at", "sent_quantity", "sent_version", "sent_at",

@@ -12,9 +12,8 @@ from django.db.models import QuerySet
 from channels.models import ChannelAccount, InboundMessage, InboundMessageState
 from channels.registry import INBOUND_ONLY
 from channels.services.apply import is_stale, plan_for
-from channels.services.inbox import dump_payload
 from channels.services.listings import resolve_skus
-from channels.services.reading import read_message
+from channels.services.reading import Reading, read_message
 from channels.states import INBOUND_MESSAGE
 from oms.core.clock import now
 from oms.core.db import fetch_dicts
@@ -213,8 +212,6 @@ def preview_message(message_id: int, corrected_payload: dict[str, Any] | None = 
     """Try a message, with a correction or as it is, without writing anything. Raises NotFound."""
     message = message_detail(message_id).message
     account = message.account
-    if corrected_payload is not None:
-        dump_payload(corrected_payload)
     reading = read_message(account, message, corrected_payload)
     if reading.issues:
         return Preview(outcome=InboundMessageState.QUARANTINED, issues=reading.issues)
@@ -228,11 +225,12 @@ def preview_message(message_id: int, corrected_payload: dict[str, Any] | None = 
     if resolved.issues:
         return Preview(outcome=InboundMessageState.QUARANTINED, issues=resolved.issues, order=reading.order)
     units = sum(line.quantity for line in resolved.order.lines)
-    step = f"Capture order {resolved.order.external_number or external_id}: {units} units on {len(resolved.order.lines)} lines."
+    number = resolved.order.external_number or external_id
+    step = f"Capture order {number}: {units} units on {len(resolved.order.lines)} lines."
     return Preview(outcome=InboundMessageState.CAPTURED, steps=[step], order=resolved.order)
 
 
-def _preview_change(account: ChannelAccount, order: Order, message: InboundMessage, reading: Any) -> Preview:
+def _preview_change(account: ChannelAccount, order: Order, message: InboundMessage, reading: Reading) -> Preview:
     if reading.order is not None and is_stale(order, reading.order):
         step = f"Nothing: {order.number} is known in a newer version."
         return Preview(outcome=InboundMessageState.UNCHANGED, steps=[step], order=reading.order)

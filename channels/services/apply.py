@@ -26,6 +26,7 @@ from channels.models import ChannelAccount, InboundMessage, InboundMessageSource
 from channels.registry import INBOUND_ONLY
 from channels.services.outbound import note_cancelled_by_channel
 from channels.services.reading import ORDER, Reading, failure, read_message
+from channels.services.sellable import refresh_sellable
 from channels.services.settle import Outcome, quarantine, settle, wait_for_order
 from fulfillment.services import cancel_order
 from oms.core.db import is_retryable, run_atomic
@@ -230,6 +231,7 @@ def carry_out(
                     units = None if change.whole else change.lines
                     cancel_order(order_id=order.pk, lines=units, reason=change.reason, actor=actor)
                     note_cancelled_by_channel(account=account, order=order, lines=change.lines, message_id=message.pk)
+                    _offer_again(order, change)
                 case ChangeAddress():
                     edit_address(order_id=order.pk, address=change.address, actor=actor)
                     _release_settled(order, incoming, actor)
@@ -247,6 +249,12 @@ def carry_out(
                     _note_once(order, change.message, actor)
     except DomainError as error:
         _note_refusal(order, change, error, actor)
+
+
+def _offer_again(order: Order, change: CancelUnits) -> None:
+    """Units that no node had reserved were demand; without them more may be sold."""
+    skus = OrderLine.objects.filter(order=order, pk__in=list(change.lines)).values_list("sku_id", flat=True)
+    refresh_sellable([sku_id for sku_id in skus if sku_id is not None])
 
 
 def _note_refusal(order: Order, change: Change, error: DomainError, actor: str) -> None:

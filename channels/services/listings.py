@@ -15,7 +15,7 @@ from channels.services.accounts import get_account
 from channels.services.inbox import clean_text, replay_cause
 from channels.services.sellable import refresh_sellable
 from inventory.models import Sku
-from oms.core.db import execute, fetch_all, run_atomic
+from oms.core.db import execute, run_atomic
 from oms.core.errors import DomainError, NotFound
 from orders.canonical import CanonicalOrder
 
@@ -32,7 +32,6 @@ SELECT %s, found.code, found.sku_id, '', '{}'::jsonb, 0, 0, ''
 FROM unnest(%s::text[], %s::bigint[]) AS found(code, sku_id)
 ORDER BY found.code
 ON CONFLICT (account_id, external_sku) DO UPDATE SET sku_id = excluded.sku_id WHERE channels_listing.sku_id IS NULL
-RETURNING sku_id
 """
 
 
@@ -53,8 +52,8 @@ def unknown_sku_cause(external_sku: str) -> str:
 def resolve_skus(account: ChannelAccount, orders: Iterable[CanonicalOrder], *, remember: bool = True) -> list[Resolved]:
     """Set `sku_id` on every line by the account's listings, else by a SKU of the same code.
 
-    What was found by code is remembered as a listing of the account unless `remember` is False. A line that already
-    names a `sku_id` keeps it where that SKU exists.
+    What was found by code is remembered as a listing of the account unless `remember` is False; the caller refreshes
+    what may be sold of it. A line that already names a `sku_id` keeps it where that SKU exists.
     """
     orders = list(orders)
     codes = {line.sku_code for order in orders for line in order.lines if line.sku_id is None}
@@ -76,8 +75,7 @@ def find_skus(account: ChannelAccount, codes: Iterable[str], *, remember: bool =
     rest = [code for code in wanted if code not in known]
     by_code = dict(Sku.objects.filter(code__in=rest).values_list("code", "pk")) if rest else {}
     if by_code and remember:
-        new = fetch_all(_REMEMBER, [account.pk, list(by_code), list(by_code.values())])
-        refresh_sellable([row[0] for row in new])
+        execute(_REMEMBER, [account.pk, list(by_code), list(by_code.values())])
     return known | by_code
 
 

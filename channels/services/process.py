@@ -21,6 +21,7 @@ from channels.services.apply import apply_message
 from channels.services.listings import resolve_skus
 from channels.services.reading import Reading, failure, read_message
 from channels.services.rereading import read_order_again
+from channels.services.sellable import refresh_sellable
 from channels.services.settle import TRY_AGAIN_AFTER, Outcome, quarantine, settle, wait_for_order
 from oms.core.clock import now
 from oms.core.db import is_retryable, run_atomic
@@ -53,6 +54,8 @@ class _Batch:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     #: Messages about orders we hold, to be carried out one by one.
     changes: list[int] = field(default_factory=list)
+    #: SKUs of the orders captured: sold, but not reserved at any node yet.
+    sku_ids: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -121,6 +124,8 @@ def _process_batch(account_id: int | None, ids: list[int] | None, tried_before: 
         messages = list(group)
         _process_account(account, messages, batch)
         settle(messages, batch.outcomes, actor=account.channel.name)
+    # Last, so that listings stay locked for as short as can be.
+    refresh_sellable(batch.sku_ids)
     return batch
 
 
@@ -213,6 +218,7 @@ def _capture_or_split(account: ChannelAccount, ready: Sequence[_New], batch: _Ba
     for new, row in zip(ready, captured, strict=True):
         if row.created:
             created += 1
+            batch.sku_ids.update(line.sku_id for line in new.order.lines if line.sku_id is not None)
             batch.outcomes[new.message.pk] = Outcome(State.CAPTURED, row.order_id)
         else:
             # Somebody captured it between our look and our insert: then this is news about an order we hold.
