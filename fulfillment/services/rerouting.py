@@ -62,7 +62,7 @@ def _input(order: Order, to_node_id: int | None) -> OrderInput:
         key=order.pk, lines=tuple(line for line in lines if line.quantity), postcode=order.ship_postcode,
         lat=place.lat if place else None, lon=place.lon if place else None, region=order.ship_region,
         cod=order.is_cod, value_minor=order.total_minor, currency=order.currency, service_level=order.service_level,
-        excluded_node_ids=frozenset(excluded) - {to_node_id},
+        excluded_node_ids=frozenset(pk for pk in excluded if pk != to_node_id),
     )  # fmt: skip
 
 

@@ -42,6 +42,8 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
 
 
 def _apply(shipment: Shipment, actor: str) -> bool:
+    if shipment.booking_id is None:
+        return False
     scans = list(TrackingEvent.objects.filter(booking_id=shipment.booking_id).order_by("occurred_at", "pk"))
     target = shipment_state_after(scan.milestone for scan in scans)
     if target is None or target == shipment.state:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, Q, QuerySet
@@ -135,7 +135,7 @@ def principal_of(request: HttpRequest) -> Principal:
     user = request.user
     if not user.is_authenticated:
         raise Forbidden("Please sign in.")
-    principal = principal_of_user(cast(User, user))
+    principal = principal_of_user(user)
     request.principal = principal  # type: ignore[attr-defined]
     return principal
 

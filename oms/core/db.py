@@ -43,7 +43,7 @@ def run_atomic(work: Callable[[], T]) -> T:
             if attempt >= MAX_ATTEMPTS or not is_retryable(error):
                 raise
             connection.close_if_unusable_or_obsolete()
-            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
+            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
 
 
 def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:

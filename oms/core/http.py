@@ -36,7 +36,7 @@ class Session(requests.Session):
         self.mount("http://", adapter)
         self.headers["User-Agent"] = "oms/1.0"
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         """As `requests`, with the session's timeout and without redirects unless the caller says otherwise."""
         kwargs.setdefault("timeout", self.timeout)
         kwargs.setdefault("allow_redirects", False)

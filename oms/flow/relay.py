@@ -64,4 +64,4 @@ class Relay:
 
 def wake_worker(step_name: str) -> None:
     """Ask any worker to run a step. Fails at once when the broker is away; the next tick asks again."""
-    run_step.apply_async(args=[step_name], expires=30, retry=False)
+    run_step.apply_async(args=(step_name,), expires=30, retry=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from carriers.rates import RateCard, sample_card
@@ -48,14 +49,14 @@ def read_nodes() -> list[NodeInput]:
     ]  # fmt: skip
 
 
-def minutes_to_cutoff(moment: datetime, row: dict[str, object]) -> int:
+def minutes_to_cutoff(moment: datetime, row: dict[str, Any]) -> int:
     """Minutes until the node's cut-off today, in its own time zone; negative when it passed or the day is off."""
     local = moment.astimezone(ZoneInfo(str(row["time_zone"])))
     working_days = row["working_days"]
     if row["holiday"] or (isinstance(working_days, list) and local.isoweekday() not in working_days):
         return -1
     cutoff = row["cutoff_at"]
-    return (cutoff.hour * 60 + cutoff.minute) - (local.hour * 60 + local.minute)  # type: ignore[attr-defined]
+    return int(cutoff.hour * 60 + cutoff.minute) - (local.hour * 60 + local.minute)
 
 
 _STOCK = """
