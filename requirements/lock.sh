@@ -3,6 +3,7 @@
 #   base.txt      what production installs
 #   embedded.txt  PostgreSQL and Valkey as wheels, for evaluation and for a single machine
 #   dev.txt       tools and test libraries
+# and pip.txt, the pip that installs them.
 # Versions already locked are kept; `make lock UPGRADE=1` takes the newest ones that pyproject.toml allows.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,7 +20,8 @@ compile() {
 compile pyproject.toml --group embedded --group dev --output-file "$work/all.txt"
 compile pyproject.toml --generate-hashes --constraints "$work/all.txt" --output-file "$work/base.txt"
 compile --group embedded --generate-hashes --constraints "$work/all.txt" --output-file "$work/embedded.txt"
+echo pip | compile --generate-hashes --output-file "$work/pip.txt" -
 compile --group dev --generate-hashes --constraints "$work/all.txt" --output-file "$work/dev.txt"
-for lock in base embedded dev; do
+for lock in pip base embedded dev; do
     { echo "# Written by \`make lock\`; do not edit."; cat "$work/$lock.txt"; } >"requirements/$lock.txt"
 done
