@@ -57,7 +57,11 @@ def _receive(account: CarrierAccount, headers: dict[str, str], body: bytes) -> J
     adapter = adapter_for(account.adapter)
     if not isinstance(adapter, ReceivesTracking):
         return _reply(404, "This carrier account receives nothing.")
-    update = adapter.read_webhook(account_config(account), headers, body)
+    try:
+        update = adapter.read_webhook(account_config(account), headers, body)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        # A body of another shape than the adapter knows is the sender's fault, and asking again does not help.
+        raise PermanentError(f"unexpected shape: {error!r}") from error
     if update is None:
         return _reply(200, "Nothing to record.")
     if record_scans(account=account, update=update, source="webhook") is not None:

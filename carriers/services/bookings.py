@@ -154,11 +154,9 @@ def _book_anew(wish: _Wish) -> Booking | None:
     for candidate in _candidates(wish)[:MAX_CANDIDATES]:
         account = CarrierAccount.objects.get(pk=candidate.account_id)
         adapter_for(account.adapter)  # Raises NoCarrier while there is nothing yet to be in doubt about.
-        booking = _open(account, wish, candidate)
-        if booking is None:
-            return None
         try:
-            return _call(booking)
+            booking = _open(account, wish, candidate)
+            return None if booking is None else _call(booking)
         except PermanentError as error:
             refusals.append(f"{account.name}: {error}")
     raise PermanentError(" ".join(refusals))
@@ -245,15 +243,23 @@ def _open(account: CarrierAccount, wish: _Wish, candidate: _Candidate) -> Bookin
 def _next_awb(account: CarrierAccount) -> str:
     """The next number of the account's setting `awb_range` (prefix, first, last); empty without one.
 
-    Raises RangeExhausted. Joins the transaction that opens the booking, so that no number is lost or given twice.
+    Raises PermanentError when it is used up. Joins the transaction that opens the booking, so that no number is lost
+    or given twice.
     """
     if not account.settings.get("awb_range"):
         return ""
     locked = lock_account(account.pk)
     numbers: dict[str, Any] = locked.settings["awb_range"]
     used = int(locked.settings.get("awb_used", 0))
-    allotted = AwbRange(prefix=str(numbers.get("prefix", "")), first=int(numbers["first"]), last=int(numbers["last"]))
-    given = allotted.number_at(used)
+    try:
+        allotted = AwbRange(
+            prefix=str(numbers.get("prefix", "")), first=int(numbers["first"]), last=int(numbers["last"])
+        )
+        given = allotted.number_at(used)
+    except DomainError as error:
+        raise PermanentError(f"{error.message} Give {account.name} a new one.") from error
+    except (KeyError, ValueError) as error:
+        raise PermanentError(f"The setting awb_range of {account.name} needs the numbers first and last.") from error
     locked.settings["awb_used"] = used + 1
     CarrierAccount.objects.filter(pk=locked.pk).update(settings=locked.settings)
     return given

@@ -1,0 +1,163 @@
+"""Labels and pickups of booked parcels."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carriers.base import BookingRequest, ParcelItem
+from carriers.models import Booking, Label
+from carriers.services import book, make_label, schedule_pickups
+from carriers.services.stored_request import read_request, write_request
+from carriers.simulators.shiprocket.faults import Fault
+from carriers.simulators.shiprocket.server import SimulatorServer
+from oms.core.errors import Conflict, NotFound, TransientError
+from oms.core.ids import uuid7
+from oms.core.values import Address
+from tests.carriers.services.world import (
+    ScriptedCarrier,
+    booking_request,
+    manual_account,
+    scripted_account,
+    shiprocket_account,
+)
+
+TOMORROW = date(2026, 11, 23)
+
+
+@pytest.mark.django_db
+def test_our_own_label_is_the_same_bytes_however_often_it_is_made(scripted: ScriptedCarrier) -> None:
+    booking = book(request=booking_request(cod_minor=249_950), parcel_uid=uuid7(), account_id=scripted_account().pk)
+
+    label = make_label(booking.pk)
+    again = make_label(booking.pk)
+    Label.objects.all().delete()
+    anew = make_label(booking.pk)
+
+    assert again.pk == label.pk
+    assert (bytes(anew.pdf), anew.zpl) == (bytes(label.pdf), label.zpl)
+    assert bytes(label.pdf).startswith(b"%PDF")
+    assert label.zpl.startswith("^XA")
+    assert booking.awb in label.zpl
+    assert "Ananya Rao" in label.zpl
+    assert label.from_carrier is False
+
+
+@pytest.mark.django_db
+def test_the_carriers_label_is_taken_where_the_account_says_so(simulator: SimulatorServer) -> None:
+    account = shiprocket_account(simulator)
+    own = make_label(book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk).pk)
+    account.settings |= {"use_carrier_label": True}
+    account.save()
+    booking = book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk)
+
+    simulator.faults.add(Fault("500", count=3, path="/courier/generate/label"))
+    with pytest.raises(TransientError):
+        make_label(booking.pk)
+    simulator.faults.clear()
+    theirs = make_label(booking.pk)
+
+    assert (own.from_carrier, theirs.from_carrier) == (False, True)
+    assert bytes(theirs.pdf).startswith(b"%PDF")
+    # A second paper with another barcode must not be printed beside the carrier's.
+    assert theirs.zpl == ""
+
+
+@pytest.mark.django_db
+def test_only_a_booked_parcel_has_a_label(scripted: ScriptedCarrier) -> None:
+    booking = book(request=booking_request(), parcel_uid=uuid7(), account_id=scripted_account().pk)
+    Booking.objects.filter(pk=booking.pk).update(state="cancelled")
+
+    with pytest.raises(Conflict, match="only a booked parcel has a label"):
+        make_label(booking.pk)
+    with pytest.raises(NotFound):
+        make_label(999_999)
+
+
+@pytest.mark.django_db
+def test_a_pickup_is_asked_for_once_for_each_parcel(simulator: SimulatorServer) -> None:
+    account = shiprocket_account(simulator)
+    bookings = [book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk) for _ in range(2)]
+    ids = [booking.pk for booking in bookings]
+
+    first = schedule_pickups(account_id=account.pk, booking_ids=ids[:1], on=TOMORROW)
+    both = schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW)
+    again = schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW)
+
+    assert first
+    assert both
+    assert again == first
+    assert all(parcel.pickup_token for parcel in simulator.carrier.store.parcels.values())
+    assert list(Booking.objects.order_by("pk").values_list("pickup_reference", flat=True)) == [first, both]
+
+
+@pytest.mark.django_db
+def test_a_carrier_that_comes_unasked_is_asked_for_nothing() -> None:
+    account = manual_account()
+    booking = book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk)
+
+    assert schedule_pickups(account_id=account.pk, booking_ids=[booking.pk], on=TOMORROW) == ""
+    with pytest.raises(NotFound):
+        schedule_pickups(account_id=999_999, booking_ids=[], on=TOMORROW)
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
+ADDRESS = st.builds(Address, name=TEXT, line1=TEXT, city=TEXT, region=TEXT, postcode=TEXT, phone=TEXT, email=TEXT)
+ITEM = st.builds(
+    ParcelItem,
+    sku_code=TEXT,
+    name=TEXT,
+    quantity=st.integers(1, 10**6),
+    unit_price_minor=st.integers(0, 10**12),
+    hsn=TEXT,
+    tax_rate_bp=st.integers(0, 10_000),
+)
+REQUEST = st.builds(
+    BookingRequest,
+    client_reference=TEXT,
+    order_number=TEXT,
+    order_date=st.datetimes(timezones=st.timezones()).map(lambda moment: moment.astimezone()),
+    ship_from=ADDRESS,
+    ship_from_code=TEXT,
+    ship_to=ADDRESS,
+    items=st.lists(ITEM, max_size=3).map(tuple),
+    weight_grams=st.integers(0, 10**6),
+    length_mm=st.integers(0, 10**4),
+    width_mm=st.integers(0, 10**4),
+    height_mm=st.integers(0, 10**4),
+    declared_value_minor=st.integers(0, 10**12),
+    cod_minor=st.integers(0, 10**12),
+    service_level=TEXT,
+    courier_id=TEXT,
+)
+
+
+@given(REQUEST)
+def test_a_request_survives_being_stored(request_given: BookingRequest) -> None:
+    assert read_request(write_request(request_given, "R101")) == request_given
+
+
+@pytest.mark.django_db
+@given(REQUEST)
+def test_a_request_survives_the_database(request_given: BookingRequest) -> None:
+    account = manual_account(f"m{uuid7().hex}")
+    booking = Booking.objects.create(
+        account=account,
+        client_reference="r",
+        parcel_uid=uuid7(),
+        order_number="1",
+        request=write_request(request_given),
+    )
+
+    booking.refresh_from_db()
+
+    assert read_request(booking.request) == request_given
+
+
+def test_a_request_of_another_version_is_read() -> None:
+    stored = write_request(booking_request()) | {"fragile": True}
+    stored["items"][0]["colour"] = "red"
+    del stored["courier_id"]
+
+    assert read_request(stored) == booking_request()
