@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from argparse import ArgumentParser
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Serves Shiprocket's contract over HTTP until it is interrupted. Touches no database of the application."""
 
     help = "Run a carrier that speaks Shiprocket's contract and moves parcels by itself."
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See `manage.py simulate_carrier --help`."""

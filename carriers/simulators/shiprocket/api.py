@@ -5,17 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from carriers.adapters.shiprocket.mapping import INDIA, minor_of
-from carriers.labels import LabelData, LabelItem, ManifestData, ManifestRow, manifest_pdf, shipping_label_pdf
+from carriers.labels import manifest_pdf, shipping_label_pdf
 from carriers.simulators.shiprocket import couriers, replies
 from carriers.simulators.shiprocket.carrier import Refused, SimulatedCarrier
 from carriers.simulators.shiprocket.faults import Faults
-from carriers.simulators.shiprocket.geography import city_and_state
+from carriers.simulators.shiprocket.papers import label_data, manifest_data
 from carriers.simulators.shiprocket.store import Parcel
-from oms.core.values import Address
 
 PREFIX = "/v1/external"
 #: Refused at sign-in, so that a wrong account can be tried.
@@ -92,12 +91,12 @@ class Api:
         with self.carrier.store.lock:
             if folder == "labels":
                 parcel = self.carrier.store.by_awb.get(stem)
-                return shipping_label_pdf(_label_data(parcel)) if parcel else None
+                return shipping_label_pdf(label_data(parcel)) if parcel else None
             if folder == "manifests":
                 numbers = [int(part) for part in stem.split("-") if part.isdigit()]
                 parcels = [self.carrier.store.by_shipment.get(number) for number in numbers]
                 found = [parcel for parcel in parcels if parcel is not None]
-                return manifest_pdf(_manifest_data(found)) if found else None
+                return manifest_pdf(manifest_data(found)) if found else None
         return None
 
     def _login(self, call: Call) -> Answer:
@@ -259,76 +258,3 @@ def _number(value: Any) -> int | None:
 
 def _manifest_url(call: Call, parcels: list[Parcel]) -> str:
     return f"{call.base_url}/manifests/{'-'.join(str(parcel.shipment_id) for parcel in parcels)}.pdf"
-
-
-def _utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=INDIA).astimezone(UTC)
-
-
-def _sender(parcel: Parcel) -> Address:
-    city, state = city_and_state(parcel.origin)
-    name = str(parcel.payload.get("pickup_location", ""))
-    return Address(
-        company=name, line1="Pickup location of the shipper", city=city, region=state, postcode=parcel.origin
-    )
-
-
-def _label_data(parcel: Parcel) -> LabelData:
-    payload = parcel.payload
-    cod = payload.get("payment_method") == "COD"
-    total = minor_of(payload.get("sub_total")) or 0
-    ship_to = Address(
-        name=f"{payload.get('billing_customer_name', '')} {payload.get('billing_last_name', '')}".strip(),
-        line1=str(payload.get("billing_address", "")),
-        line2=str(payload.get("billing_address_2", "")),
-        city=str(payload.get("billing_city", "")),
-        region=str(payload.get("billing_state", "")),
-        postcode=str(payload.get("billing_pincode", "")),
-        phone=str(payload.get("billing_phone", "")),
-    )
-    items = tuple(
-        LabelItem(name=str(item.get("name")), quantity=int(item.get("units", 1)), sku_code=str(item.get("sku")))
-        for item in payload.get("order_items", [])
-    )
-    return LabelData(
-        awb=parcel.awb,
-        courier_name=parcel.courier_name,
-        service_name="Simulated courier: carries nothing",
-        order_number=str(payload.get("comment", "")).removeprefix("Order ") or parcel.reference,
-        ship_from=_sender(parcel),
-        ship_to=ship_to,
-        weight_grams=round(float(payload["weight"]) * 1000),
-        created_at=_utc(parcel.assigned_at),
-        cod_minor=total if cod else 0,
-        declared_value_minor=total,
-        routing_code=replies.routing_code(parcel),
-        tracking_url=f"https://tracking.invalid/{parcel.awb}",
-        items=items,
-    )
-
-
-def _manifest_data(parcels: list[Parcel]) -> ManifestData:
-    first = parcels[0]
-    city, state = city_and_state(first.origin)
-    return ManifestData(
-        number=f"SIM-{first.shipment_id}",
-        courier_name=first.courier_name,
-        node_name=str(first.payload.get("pickup_location", "")),
-        node_lines=(f"{city} {first.origin}", state),
-        created_at=_utc(first.pickup_at),
-        pickup_reference=first.pickup_token,
-        rows=tuple(_manifest_row(parcel) for parcel in parcels),
-    )
-
-
-def _manifest_row(parcel: Parcel) -> ManifestRow:
-    data = _label_data(parcel)
-    return ManifestRow(
-        awb=parcel.awb,
-        order_number=data.order_number,
-        ship_to_name=data.ship_to.name,
-        ship_to_city=data.ship_to.city,
-        ship_to_postcode=data.ship_to.postcode,
-        weight_grams=data.weight_grams,
-        cod_minor=data.cod_minor,
-    )

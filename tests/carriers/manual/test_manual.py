@@ -1,5 +1,6 @@
 """A courier without an API."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,9 +32,9 @@ def test_rates_come_from_the_accounts_own_card() -> None:
     )
     config = account(rate_card=card, card_name="City Riders", takes_cod=False, max_grams=2000)
     adapter = adapter_for("manual")
-    way = {"from_postcode": "560058", "to_postcode": "400001"}
+    way = partial(RateRequest, from_postcode="560058", to_postcode="400001")
 
-    (rate,) = adapter.rates(config, RateRequest(**way, weight_grams=300, length_mm=300, width_mm=300, height_mm=100))
+    (rate,) = adapter.rates(config, way(weight_grams=300, length_mm=300, width_mm=300, height_mm=100))
 
     assert (rate.courier_name, rate.charge_minor, rate.transit_days, rate.supports_cod) == (
         "City Riders",
@@ -41,7 +42,7 @@ def test_rates_come_from_the_accounts_own_card() -> None:
         2,
         False,
     )
-    assert adapter.rates(config, RateRequest(**way, weight_grams=2001)) == []
+    assert adapter.rates(config, way(weight_grams=2001)) == []
     assert adapter.rates(config, RateRequest(from_postcode="560058", to_postcode="800001", weight_grams=1)) == []
     assert adapter.rates(config, RateRequest(from_postcode="560058", to_postcode="10001", weight_grams=1)) == []
 
