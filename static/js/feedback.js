@@ -97,6 +97,12 @@ export function startFeedback() {
     node.className = "band band-none";
     delete document.documentElement.dataset.scan;
   });
-  // Opening the sound device can take long; it must not stand between two keys of a scanner.
-  document.addEventListener("keydown", () => setTimeout(wakeSound, 300), { once: true });
+  // Opening the sound device can take long; it waits for a pause, so that it never stands between two keys of a scanner.
+  let quiet = 0;
+  const wait = () => {
+    clearTimeout(quiet);
+    if (audio) document.removeEventListener("keydown", wait);
+    else quiet = setTimeout(wakeSound, 400);
+  };
+  document.addEventListener("keydown", wait);
 }
