@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from collections.abc import Callable, Sequence
@@ -138,7 +139,7 @@ def _claim(step: Step, token: UUID, *, fresh: bool, limit: int) -> list[_Claimed
         if known is None:
             _give_back(delivery_id, token, f"This version does not know {kind}.", wait=60.0, dead=False)
             continue
-        found.append(_Claimed(delivery_id, attempts, known.from_payload(payload)))
+        found.append(_Claimed(delivery_id, attempts, known.from_payload(json.loads(payload))))
     return found
 
 

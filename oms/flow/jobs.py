@@ -3,5 +3,10 @@
 from __future__ import annotations
 
 from oms.core.jobs import JobRunner
+from oms.flow.bulk_jobs import BULK, run_bulk
+from oms.flow.export_jobs import EXPORT, run_export
 
-RUNNERS: dict[str, JobRunner] = {}
+RUNNERS: dict[str, JobRunner] = {
+    BULK: run_bulk,
+    EXPORT: run_export,
+}
