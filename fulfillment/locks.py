@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Shipment
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Shipment
 from oms.core.errors import NotFound
 from orders.locks import lock_orders
 
@@ -59,3 +59,11 @@ def lock_shipments(shipment_ids: Iterable[int]) -> list[Shipment]:
         .filter(pk__in=ids)
         .order_by("pk")
     )
+
+
+def lock_manifest(manifest_id: int) -> Manifest:
+    """One manifest, locked. Raises NotFound."""
+    manifest = Manifest.objects.select_for_update(no_key=True).filter(pk=manifest_id).first()
+    if manifest is None:
+        raise NotFound(f"There is no manifest {manifest_id}.")
+    return manifest

@@ -31,6 +31,17 @@ def lock_level(sku_id: int, node_id: int) -> StockLevel | None:
     return StockLevel.objects.select_for_update(no_key=True).filter(sku_id=sku_id, node_id=node_id).first()
 
 
+def lock_levels(keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], StockLevel]:
+    """The stock levels of (sku id, node id), locked in key order; those that do not exist are left out."""
+    wanted = set(keys)
+    rows = (
+        StockLevel.objects.select_for_update(no_key=True)
+        .filter(sku_id__in={key[0] for key in wanted}, node_id__in={key[1] for key in wanted})
+        .order_by("sku_id", "node_id")
+    )
+    return {(row.sku_id, row.node_id): row for row in rows if (row.sku_id, row.node_id) in wanted}
+
+
 def lock_node(node_id: int) -> Node:
     """One node, locked. Raises NotFound."""
     node = Node.objects.select_for_update(no_key=True).filter(pk=node_id).first()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from oms.core.errors import NotFound
-from orders.models import Order, OrderLine
+from orders.models import Order, OrderLine, Payment
 
 
 def lock_orders(order_ids: Iterable[int]) -> dict[int, Order]:
@@ -29,3 +29,8 @@ def lock_lines(order_ids: Iterable[int]) -> list[OrderLine]:
         .filter(order_id__in=list(order_ids))
         .order_by("order_id", "id")
     )
+
+
+def lock_payment(order: Order) -> Payment:
+    """The payment of a locked order, locked."""
+    return Payment.objects.select_for_update(no_key=True).get(order=order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fulfillment.errors import WrongItem
-from fulfillment.locks import lock_shipments
+from fulfillment.locks import lock_manifest, lock_shipments
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
 from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT
@@ -66,9 +66,7 @@ def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehic
     """The driver took the parcels: all of them are handed over; their ids. Closing again changes nothing."""
 
     def work() -> list[int]:
-        manifest = Manifest.objects.select_for_update().filter(pk=manifest_id).first()
-        if manifest is None:
-            raise NotFound(f"There is no manifest {manifest_id}.")
+        manifest = lock_manifest(manifest_id)
         if manifest.state == ManifestState.CLOSED:
             return []
         ids = list(manifest.shipments.filter(state=ShipmentState.MANIFESTED).values_list("pk", flat=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from inventory.errors import BadQuantity
 from inventory.events import StockArrived, StockChanged
-from inventory.locks import lock_level
+from inventory.locks import lock_level, lock_levels
 from inventory.models import Bucket, StockLevel, StockMovementReason
 from inventory.services.posting import Posting, post
 from oms.core.db import run_atomic
@@ -105,10 +105,7 @@ def set_opening_stock(*, rows: Sequence[OpeningRow], op_key: str, actor: str) ->
 
     def work() -> int:
         wanted = {(row.sku_id, row.node_id): row.on_hand for row in rows}
-        levels = StockLevel.objects.select_for_update(no_key=True).filter(
-            sku_id__in={key[0] for key in wanted}, node_id__in={key[1] for key in wanted}
-        )
-        have = {(level.sku_id, level.node_id): level.on_hand for level in levels.order_by("sku_id", "node_id")}
+        have = {key: level.on_hand for key, level in lock_levels(wanted).items()}
         postings: list[Posting] = []
         for (sku_id, node_id), on_hand in sorted(wanted.items()):
             if not 0 <= on_hand <= MAX_QUANTITY:

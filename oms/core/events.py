@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
 _REGISTRY: dict[str, type[Event]] = {}
@@ -22,12 +22,12 @@ class Event:
     @property
     def aggregate(self) -> str:
         """The object it happened to, for people who search the outbox: "order:17"."""
-        first = fields(self)[0].name
+        first = self.__slots__[0]
         return f"{first.removesuffix('_id')}:{getattr(self, first)}"
 
     def payload(self) -> dict[str, Any]:
         """The fields as a JSON object."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> Self:

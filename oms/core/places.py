@@ -43,6 +43,7 @@ class Place:
         return self.district or self.state
 
 
+@lru_cache(maxsize=65_536)
 def normalise_postcode(country: str, text: str) -> str | None:
     """The postcode as it is stored, or None when it cannot be one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 #: Largest absolute amount of money in minor units that the database accepts (ten billion major units).
@@ -60,13 +60,12 @@ class Address:
 
     def as_json(self) -> dict[str, str]:
         """The address as a JSON object with every field present."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Read what `as_json` wrote; unknown keys are ignored, missing ones become empty."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: str(value or "") for key, value in data.items() if key in known})
+        return cls(**{key: str(data[key] or "") for key in cls.__slots__ if key in data})
 
     def lines(self) -> list[str]:
         """The address as it is printed: non-empty lines, city and postcode on one."""

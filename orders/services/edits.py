@@ -12,7 +12,7 @@ from oms.core.places import normalise_postcode
 from oms.core.values import Address
 from orders.errors import CannotEdit
 from orders.events import AddressChanged
-from orders.locks import lock_order
+from orders.locks import lock_order, lock_payment
 from orders.models import Order, Payment, PaymentState
 from orders.services.timeline import TimelineEntry, record
 
@@ -96,7 +96,7 @@ def record_payment(
 
     def work() -> None:
         order = lock_order(order_id)
-        payment = Payment.objects.select_for_update().get(order=order)
+        payment = lock_payment(order)
         captured = payment.captured_minor if captured_minor is None else captured_minor
         refunded = payment.refunded_minor if refunded_minor is None else refunded_minor
         if not 0 <= refunded <= captured <= payment.amount_minor:
