@@ -12,6 +12,9 @@ from oms.embedded.valkey import ValkeyServer
 
 WEB_PROCESSES = 2
 WEB_THREADS = 8
+#: Root is usual on a machine for evaluation, and static files come straight from the source tree: neither needs a
+#: warning at each start.
+QUIET = "ignore:You're running the worker with superuser privileges,ignore:No directory at"
 SERVICES, PREPARATION, APPLICATION, DEMO = range(4)
 
 
@@ -66,8 +69,7 @@ class Application:
                 "worker",
                 celery("worker", "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"),
                 stage=APPLICATION,
-                # The worker may run as root here; it accepts JSON only.
-                environment={**self._environment("worker"), "C_FORCE_ROOT": "1"},
+                environment=self._environment("worker"),
             ),
             self._command("relay"),
             Child(
@@ -88,7 +90,12 @@ class Application:
         return [*command, "--log-level", "warning", "--max-requests", "2000", "--max-requests-jitter", "200"]
 
     def _environment(self, process: str) -> dict[str, str]:
-        return {"OMS_PROCESS": process, "OMS_WEB_THREADS": str(WEB_THREADS), "OMS_DEMO": str(self.demo_is_loaded())}
+        return {
+            "OMS_PROCESS": process,
+            "OMS_WEB_THREADS": str(WEB_THREADS),
+            "OMS_DEMO": str(self.demo_is_loaded()),
+            "PYTHONWARNINGS": QUIET,
+        }
 
     def _command(self, name: str) -> Child:
         return Child(

@@ -20,6 +20,8 @@ from oms.embedded.valkey import ValkeyServer
 
 #: A start right after a kill waits for the old children, and for PostgreSQL to recover.
 START_SECONDS = 60.0
+#: A loaded machine needs its time to import everything in six processes at once.
+FIRST_PAGE_SECONDS = 180.0
 LEFTOVER_SECONDS = 90.0
 
 
@@ -88,7 +90,7 @@ def start(plan: Plan, state: StateDirectory, supervisor: Supervisor, console: Co
         if child.enabled():
             supervisor.start(child)
     problem = "The web process does not answer; see its lines above."
-    supervisor.wait_until(partial(page_answers, plan), seconds=START_SECONDS, problem=problem)
+    supervisor.wait_until(partial(page_answers, plan), seconds=FIRST_PAGE_SECONDS, problem=problem)
     console.banner(greeting(plan, state, signins))
 
 
