@@ -2,6 +2,8 @@
 
 from django.urls import include, path
 
+from oms.dashboard.styleguide import styleguide
+
 app_name = "dashboard"
 
 urlpatterns = [
@@ -15,4 +17,6 @@ urlpatterns = [
     path("carriers/", include("oms.dashboard.carriers.urls")),
     path("settings/", include("oms.dashboard.settings.urls")),
     path("jobs/", include("oms.dashboard.jobs.urls")),
+    path("_styleguide/", styleguide, name="styleguide"),
+    path("_styleguide/<slug:page>/", styleguide, name="styleguide_page"),
 ]

@@ -1,7 +1,7 @@
 """Filters that write money, times, weights, counts and phone numbers the way people here read them.
 
-Babel does the grouping, because Django's own thousand separators give 1,234,567.50 in Indian locales. Every filter takes
-a missing value and answers with an en dash, so that a cell is never silently empty.
+Babel does the grouping, because Django's own thousand separators give 1,234,567.50 in Indian locales. Every filter
+takes a missing value and answers with an en dash, so that a cell is never silently empty.
 """
 
 from __future__ import annotations

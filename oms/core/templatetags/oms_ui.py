@@ -116,7 +116,7 @@ def control(field: BoundField) -> SafeString:
     """The bound field's widget with the class of its kind; Django adds `aria-describedby` and `aria-invalid` itself."""
     widget = field.field.widget
     if isinstance(widget, CheckboxSelectMultiple | RadioSelect):
-        return mark_safe(field.as_widget())
+        return field.as_widget()
     if isinstance(widget, CheckboxInput):
         css = "form-check-input"
     elif isinstance(widget, Select):
@@ -125,7 +125,7 @@ def control(field: BoundField) -> SafeString:
         css = "form-control"
     own = str(widget.attrs.get("class", ""))
     classes = f"{css} is-invalid" if field.errors else css
-    return mark_safe(field.as_widget(attrs={"class": f"{classes} {own}".strip()}))
+    return field.as_widget(attrs={"class": f"{classes} {own}".strip()})
 
 
 @register.filter
