@@ -45,8 +45,9 @@ def webhook_url(account: CarrierAccount) -> str:
 
 
 def has_unsettled(account: CarrierAccount) -> bool:
-    """Whether a booking of this account may have an AWB that we do not know yet."""
-    return Booking.objects.filter(account=account, state__in=_UNSETTLED).exists()
+    """Whether a booking of this account, made in the last 24 hours, may have an AWB that we do not know yet."""
+    recent = _made_since(clock.now() - _DAY)
+    return Booking.objects.filter(recent, account=account, state__in=_UNSETTLED).exists()
 
 
 # -- bookings ----------------------------------------------------------------------------------------------------------
@@ -85,13 +86,15 @@ class CarrierHealth:
     """How one carrier account does. Rates are in percent, None without a sample; ages count from now.
 
     `booked` and `refused` are bookings of the last 24 hours that ended so; `unknown` are those whose outcome is not
-    certain now, `oldest_unknown_at` since when; `silent_parcels` travel without a scan for more than 48 hours.
+    certain now, `oldest_unknown_at` since when; `waiting` are those to be asked for again; `silent_parcels` travel
+    without a scan for more than 48 hours.
     """
 
     account: CarrierAccount
     booked: int
     refused: int
     unknown: int
+    waiting: int
     cancelling: int
     travelling: int
     silent_parcels: int
@@ -154,6 +157,7 @@ def _booking_counts(moment: datetime) -> Sequence[dict[str, object]]:
             booked=Count("pk", filter=today & Q(booked_at__isnull=False)),
             refused=Count("pk", filter=today & Q(state=BookingState.FAILED)),
             unknown=Count("pk", filter=Q(state=BookingState.UNKNOWN)),
+            waiting=Count("pk", filter=Q(state=BookingState.REQUESTED, next_poll_at__isnull=True)),
             cancelling=Count("pk", filter=Q(state=BookingState.CANCELLING)),
             travelling=Count("pk", filter=travelling),
             silent_parcels=Count("pk", filter=silent),
@@ -185,7 +189,7 @@ def _health(
     problems: tuple[BookingProblem, ...],
 ) -> CarrierHealth:
     until = paused_until(account)
-    names = ("booked", "refused", "unknown", "cancelling", "travelling", "silent_parcels")
+    names = ("booked", "refused", "unknown", "waiting", "cancelling", "travelling", "silent_parcels")
     numbers = {name: int(str(counts.get(name) or 0)) for name in names}
     oldest, scanned = counts.get("oldest_unknown_at"), counts.get("last_scan_at")
     return CarrierHealth(

@@ -27,7 +27,7 @@ from carriers.simulators.shiprocket.server import SimulatorServer
 from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.ids import uuid7
-from oms.core.models import OutboxEvent
+from oms.core.models import OutboxEvent, Transition
 from tests.carriers.services.world import (
     ScriptedCarrier,
     booking_request,
@@ -37,6 +37,8 @@ from tests.carriers.services.world import (
 )
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+#: More for a soak.
+PARCELS = int(os.environ.get("OMS_TEST_PARCELS", "60"))
 
 
 def lose_reply(carrier: ScriptedCarrier, *, booked: bool) -> Callable[[BookingRequest], Booked]:
@@ -305,15 +307,14 @@ def test_a_process_killed_between_request_and_reply_leaves_one_booking(simulator
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sixty_parcels_with_a_third_of_the_outcomes_unknown_end_as_sixty_bookings(simulator: SimulatorServer) -> None:
+def test_parcels_with_a_third_of_the_outcomes_unknown_end_with_one_booking_each(simulator: SimulatorServer) -> None:
     # Given a carrier that loses replies, answers with old cancelled orders and is down now and then
     account = shiprocket_account(simulator)
     for path in ("/orders/create", "/courier/assign"):
         simulator.faults.add(Fault("drop_reply", share=0.3, path=path))
     simulator.faults.add(Fault("cancelled_200", share=0.05))
     simulator.faults.add(Fault("500", share=0.03))
-    parcels = [uuid7() for _ in range(60)]
-    unknown = 0
+    parcels = [uuid7() for _ in range(PARCELS)]
 
     def step(parcel: UUID) -> str:
         try:
@@ -328,7 +329,6 @@ def test_sixty_parcels_with_a_third_of_the_outcomes_unknown_end_as_sixty_booking
     with ThreadPoolExecutor(6) as pool:
         for _ in range(30):
             states = list(pool.map(step, waiting))
-            unknown += sum(state != "booked" for state in states)
             settle_unknown(
                 list(Booking.objects.filter(state__in=["unknown", "cancelling"]).values_list("pk", flat=True))
             )
@@ -338,6 +338,7 @@ def test_sixty_parcels_with_a_third_of_the_outcomes_unknown_end_as_sixty_booking
 
     # Then there is one live booking for each parcel, and the carrier holds exactly those
     assert waiting == []
+    assert Transition.objects.filter(to_state="unknown").count() >= PARCELS * 3 // 10
     live = list(Booking.objects.filter(state="booked").values_list("parcel_uid", "awb"))
     assert sorted(uid for uid, _ in live) == sorted(parcels)
     assert live_awbs(simulator) == sorted(awb for _, awb in live)
