@@ -85,12 +85,18 @@ Build = Callable[[dict[str, Any], Options], list[tuple[str, Any]]]
 
 
 def read_records(
-    table: Table, columns: Mapping[str, str], options: Options, fields: FieldSet, build: Build, key_field: str
+    table: Table,
+    columns: Mapping[str, str],
+    options: Options,
+    fields: FieldSet,
+    build: Build,
+    key_field: str,
+    name: Callable[[str], str] = str,
 ) -> Reading:
     """Rows that are each one record (or several). `build` turns values into (key, value) pairs, or raises Unreadable.
 
     The same record twice is a warning; two different ones under one key are refused, both, because nothing says which
-    of them is right.
+    of them is right. `name` shortens a key to what people know it by.
     """
     issues: list[RowIssue] = []
     found: dict[str, tuple[list[int], Any]] = {}
@@ -111,7 +117,7 @@ def read_records(
             known[0].append(row.number)
             if known[1] != value:
                 contested.add(key)
-    issues += _duplicates(found, contested, key_field, bad)
+    issues += _duplicates(found, contested, key_field, bad, name)
     units = tuple(
         Unit(key=key, rows=tuple(rows), value=value) for key, (rows, value) in found.items() if key not in contested
     )
@@ -119,7 +125,11 @@ def read_records(
 
 
 def _duplicates(
-    found: Mapping[str, tuple[list[int], Any]], contested: set[str], key_field: str, bad: set[int]
+    found: Mapping[str, tuple[list[int], Any]],
+    contested: set[str],
+    key_field: str,
+    bad: set[int],
+    name: Callable[[str], str],
 ) -> list[RowIssue]:
     issues: list[RowIssue] = []
     for key, (rows, _) in found.items():
@@ -127,13 +137,14 @@ def _duplicates(
             others = ", ".join(str(number) for number in rows[:5])
             expected = "one row, or equal ones"
             issues += [
-                RowIssue(row=number, field=key_field, got=f"{key} (rows {others})", expected=expected)
+                RowIssue(row=number, field=key_field, got=f"{name(key)} (rows {others})", expected=expected)
                 for number in rows
             ]
             bad.update(rows)
         elif len(rows) > 1:
             expected = "each only once; equal rows are taken as one"
             issues += [
-                RowIssue(row=number, field=key_field, got=key, expected=expected, warning=True) for number in rows[1:]
+                RowIssue(row=number, field=key_field, got=name(key), expected=expected, warning=True)
+                for number in rows[1:]
             ]
-    return issues
+    return list(dict.fromkeys(issues))

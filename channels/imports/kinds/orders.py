@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from channels.adapters.files.assemble import Draft, SourceRow, assemble
 from channels.adapters.files.format import OrderFormat
@@ -70,6 +71,19 @@ def account_of(code: str) -> ChannelAccount:
     return account
 
 
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """One order as the inbox will hold it; `errors` say why it goes to quarantine."""
+
+    message: RawMessage
+    errors: tuple[RowIssue, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """It can be captured."""
+        return not self.errors
+
+
 class OrderHandler:
     """Import of orders."""
 
@@ -104,7 +118,7 @@ class OrderHandler:
             numbers = tuple(row.number for row in rows)
             if draft.order is None:
                 bad.update(numbers)
-            units.append(Unit(key=order_id, rows=numbers, value=draft))
+            units.append(Unit(key=order_id, rows=numbers, value=_record(draft)))
         return Reading(units=tuple(units), issues=tuple(issues), rows=count, bad_rows=frozenset(bad))
 
     def verify(self, units: Sequence[Unit], options: Options) -> list[RowIssue]:
@@ -113,11 +127,11 @@ class OrderHandler:
 
     def count(self, units: Sequence[Unit], options: Options) -> Counts:
         """New orders, new versions of known ones, and what the inbox has word for word."""
-        good = [unit for unit in units if unit.value.order is not None]
+        good = [unit for unit in units if unit.value.is_good]
         account = ChannelAccount.objects.filter(channel__code=options.channel).first()
         if account is None:
             return Counts(create=len(good))
-        events = {event_id(unit.value): unit for unit in good}
+        events = {unit.value.message.event_id: unit for unit in good}
         seen = set(
             InboundMessage.objects.filter(account=account, event_id__in=list(events)).values_list("event_id", flat=True)
         )
@@ -134,13 +148,13 @@ class OrderHandler:
         """Put one chunk into the inbox; what is bad goes straight to quarantine."""
         account = account_of(context.options.channel)
         counts = self.count(units, context.options)
-        drafts = [unit.value for unit in units]
+        records = [unit.value for unit in units]
         receive_messages(
-            account, [_message(draft) for draft in drafts], InboundMessageSource.FILE,
+            account, [record.message for record in records], InboundMessageSource.FILE,
             job_id=context.job_id, row_numbers=[unit.rows[0] for unit in units],
         )  # fmt: skip
-        _quarantine(account, [draft for draft in drafts if draft.order is None], context.actor)
-        _set_aside(account, [draft for draft in drafts if draft.order is not None], context.actor)
+        _quarantine(account, [record for record in records if not record.is_good], context.actor)
+        _set_aside(account, [record for record in records if record.is_good], context.actor)
         return Written(counts=counts)
 
     def finish(self, context: Context, *, until: float | None) -> Finish:
@@ -157,30 +171,24 @@ class OrderHandler:
         )
 
 
-def event_id(draft: Draft) -> str:
-    """The same for the same order saying the same, whatever file it stands in."""
-    payload = payload_of(draft)
+def _record(draft: Draft) -> OrderRecord:
+    """The message of one order. Its event id is the same for the same order saying the same, in whatever file."""
+    payload = canonical_to_json(draft.order) if draft.order is not None else dict(draft.partial)
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), default=str)
-    return f"file:{draft.external_id}:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:40]}"
-
-
-def payload_of(draft: Draft) -> dict[str, object]:
-    """The order as JSON; where it could not be read, as much of it as could."""
-    return canonical_to_json(draft.order) if draft.order is not None else dict(draft.partial)
-
-
-def _message(draft: Draft) -> RawMessage:
-    return RawMessage(
-        event_id=event_id(draft),
+    message = RawMessage(
+        event_id=f"file:{draft.external_id}:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:40]}",
         kind="order",
         external_id=draft.external_id,
-        payload=payload_of(draft),
+        payload=payload,
         occurred_at=draft.order.external_updated_at if draft.order is not None else None,
     )
+    return OrderRecord(message, () if draft.order is not None else draft.errors)
 
 
-def _quarantine(account: ChannelAccount, drafts: Sequence[Draft], actor: str) -> None:
-    by_event = {event_id(draft): draft for draft in drafts}
+def _quarantine(account: ChannelAccount, records: Sequence[OrderRecord], actor: str) -> None:
+    if not records:
+        return
+    by_event = {record.message.event_id: record.errors for record in records}
     ids = InboundMessage.objects.filter(account=account, event_id__in=list(by_event), state=State.PENDING)
     found_ids = list(ids.values_list("pk", flat=True))
     messages = claim_messages(account_id=account.pk, ids=found_ids, tried_before=None, most=len(found_ids))
@@ -188,24 +196,24 @@ def _quarantine(account: ChannelAccount, drafts: Sequence[Draft], actor: str) ->
     for message in messages:
         issues = [
             MappingIssue(field=issue.field, got=issue.got or "nothing", expected=issue.expected)
-            for issue in by_event[message.event_id].errors
+            for issue in by_event[message.event_id]
         ]
         found = [
             {**entry, "row": issue.row}
-            for entry, issue in zip(as_json(issues), by_event[message.event_id].errors, strict=True)
+            for entry, issue in zip(as_json(issues), by_event[message.event_id], strict=True)
         ]
         outcomes[message.pk] = Outcome(State.QUARANTINED, issues=found, cause=cause_of(issues))
     settle(messages, outcomes, actor=actor)
 
 
-def _set_aside(account: ChannelAccount, drafts: Sequence[Draft], actor: str) -> None:
+def _set_aside(account: ChannelAccount, records: Sequence[OrderRecord], actor: str) -> None:
     """Quarantined readings of orders that now read well."""
     ids = InboundMessage.objects.filter(
         account=account,
-        external_id__in=[draft.external_id for draft in drafts],
+        external_id__in=[record.message.external_id for record in records],
         state=State.QUARANTINED,
         source=InboundMessageSource.FILE,
-    ).exclude(event_id__in=[event_id(draft) for draft in drafts])
+    ).exclude(event_id__in=[record.message.event_id for record in records])
     found = list(ids.order_by("pk").values_list("pk", flat=True))
     if found:
         ignore_messages(found, actor, reason="A corrected row of this order was imported")

@@ -59,6 +59,10 @@ def refuse_unknown_nodes(options: Options) -> None:
         raise ImportRefused(f"There is no node {', '.join(unknown)}. Create it first.", field="node")
 
 
+def _sku_of(key: str) -> str:
+    return key.rpartition(" at ")[0]
+
+
 class StockHandler:
     """Import of stock counts."""
 
@@ -68,7 +72,7 @@ class StockHandler:
         """One row is one level, or several where the stock is spread over nodes."""
         if not ("node" in columns or options.node or options.node_split):
             raise ImportRefused("The file has no column with the node. Name one node, or nodes to spread it over.")
-        reading = read_records(table, columns, options, _FIELDS, _build, "sku")
+        reading = read_records(table, columns, options, _FIELDS, _build, "sku", _sku_of)
         homeless = {row for unit in reading.units if not unit.value.node for row in unit.rows}
         issues = [RowIssue(row=row, field="node", got="", expected="a value") for row in sorted(homeless)]
         return Reading(
