@@ -86,11 +86,13 @@ def start(plan: Plan, state: StateDirectory, supervisor: Supervisor, console: Co
     start_services(plan, state, supervisor)
     signins = prepare(plan, state, supervisor)
     application = Application(plan.host, plan.port, plan.commands, lambda: bool(signins))
-    for child in application.children():
-        if child.enabled():
-            supervisor.start(child)
+    # The pages come first: on a small machine the others would make a person wait for them.
+    supervisor.start(application.web())
     problem = "The web process does not answer; see its lines above."
     supervisor.wait_until(partial(page_answers, plan), seconds=FIRST_PAGE_SECONDS, problem=problem)
+    for child in application.background():
+        if child.enabled():
+            supervisor.start(child)
     console.banner(greeting(plan, state, signins))
 
 
