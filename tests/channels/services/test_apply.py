@@ -106,9 +106,7 @@ def test_refunded_units_are_cancelled(world: World, account: ChannelAccount) -> 
     assert (payment.state, payment.refunded_minor) == ("partially_refunded", 35_400)
 
 
-def test_units_that_are_packed_with_others_stay_and_the_timeline_says_so(
-    world: World, account: ChannelAccount
-) -> None:
+def test_units_that_are_packed_with_others_stay_and_the_timeline_says_so(world: World, account: ChannelAccount) -> None:
     take(account, woo())
     packed(world)
 
@@ -248,11 +246,9 @@ STORY = (
 )
 
 
-@pytest.mark.parametrize("arrival", itertools.permutations(range(4)))
+@pytest.mark.parametrize("arrival", list(itertools.permutations(range(4))))
 @pytest.mark.parametrize("at_once", [True, False])
-def test_every_order_of_arrival_ends_the_same(
-    account: ChannelAccount, arrival: tuple[int, ...], at_once: bool
-) -> None:
+def test_every_order_of_arrival_ends_the_same(account: ChannelAccount, arrival: tuple[int, ...], at_once: bool) -> None:
     versions = [woo(**{"quantity": 2, **STORY[index]}) for index in arrival]
     versions += versions[::-1]  # everything comes twice
     if at_once:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage
@@ -26,7 +27,9 @@ def test_a_message_received_twice_is_one_row(account: ChannelAccount) -> None:
     assert published("channels.MessagesReceived") == [{"account_id": account.pk}]
 
 
-def test_thousands_of_messages_take_two_statements(account: ChannelAccount, django_assert_num_queries) -> None:
+def test_thousands_of_messages_take_two_statements(
+    account: ChannelAccount, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     with django_assert_num_queries(2):
         assert receive_messages(account, many(5000), "file") == 5000
     assert len(published("channels.MessagesReceived")) == 1

@@ -1,6 +1,7 @@
 """From the inbox to captured orders, or to quarantine with a reason."""
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from channels.adapters.woocommerce.adapter import WooCommerceAdapter
 from channels.models import ChannelAccount, InboundMessage, Listing
@@ -244,7 +245,7 @@ def test_one_call_serves_many_accounts_up_to_its_limit(world: World, account: Ch
 
 
 def test_a_batch_of_a_hundred_orders_takes_as_many_statements_as_one_of_ten(
-    account: ChannelAccount, django_assert_max_num_queries
+    account: ChannelAccount, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     take(account, woo(1))
     receive_messages(account, [woo(n) for n in range(100, 110)], "poll")
