@@ -46,8 +46,8 @@ types: env
 
 .PHONY: templates
 templates: env
-	$(PY) -m djlint --quiet --check templates
-	$(PY) -m djlint --quiet --lint templates
+	$(PY) -m djlint --check templates
+	$(PY) -m djlint --lint templates
 
 .PHONY: imports
 imports: env
