@@ -209,6 +209,12 @@ KEYS: dict[str, Key] = {
     "pin": Key("PIN", "pin:560001", _words),
     "city": Key("City", "city:Bengaluru", _words),
     "gift": Key("Gift", "gift:yes", _yes_no),
+    "promised": Key("Promised for", "promised:7d", _days),
+    "ontime": Key("On time", "ontime:no", _yes_no),
+    "routed": Key("Given to a node", "routed:yes", _yes_no),
+    "filled": Key("Filled at once", "filled:no", _yes_no),
+    "split": Key("From several nodes", "split:yes", _yes_no),
+    "touched": Key("Needed a person", "touched:yes", _yes_no),
 }
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
 from oms.accounts.access import Principal, in_order_scope
@@ -250,6 +250,55 @@ def _placed(condition: Condition, moment: datetime) -> Q:
     return wanted
 
 
+def _promised(condition: Condition, moment: datetime) -> Q:
+    """Promised for one of these days, by the first promise, and not later than now."""
+    wanted = Q(first_promised_by__lt=moment) & ~Q(stage="cancelled")
+    if condition.first is not None:
+        wanted &= Q(first_promised_by__gte=timezone.make_aware(datetime.combine(condition.first, time())))
+    if condition.last is not None:
+        after = condition.last + timedelta(days=1)
+        wanted &= Q(first_promised_by__lt=timezone.make_aware(datetime.combine(after, time())))
+    return wanted
+
+
+def _on_time(condition: Condition, moment: datetime) -> Q:
+    """Delivered by the first promise; what has not come by then is late."""
+    kept = Q(delivered_at__isnull=False, delivered_at__lte=F("first_promised_by"))
+    if condition.flag:
+        return kept
+    return Q(first_promised_by__lt=moment) & (Q(delivered_at__isnull=True) | Q(delivered_at__gt=F("first_promised_by")))
+
+
+def _decided(condition: Condition, moment: datetime) -> Q:
+    given = Q(pk__in=Order.objects.order_by().filter(routing_decisions__outcome__in=("routed", "partial")).values("pk"))
+    return given if condition.flag else ~given
+
+
+def _filled(condition: Condition, moment: datetime) -> Q:
+    """What the first decision said: every unit at once, or not."""
+    first = Order.objects.order_by().filter(routing_decisions__attempt=1)
+    whole = Order.objects.order_by().filter(routing_decisions__attempt=1, routing_decisions__outcome="routed")
+    return Q(pk__in=(whole if condition.flag else first.exclude(pk__in=whole.values("pk"))).values("pk"))
+
+
+def _split(condition: Condition, moment: datetime) -> Q:
+    live = ~Q(fulfillment_orders__state__in=("rejected", "cancelled"))
+    nodes = Count("fulfillment_orders__node", distinct=True, filter=live)
+    several = Order.objects.order_by().annotate(sent_from=nodes).filter(sent_from__gt=1).values("pk")
+    return Q(pk__in=several) if condition.flag else ~Q(pk__in=several)
+
+
+def _touched(condition: Condition, moment: datetime) -> Q:
+    """A person was needed: a hold that does not clear by itself, a reroute by hand, or work that a node gave back."""
+    orders = Order.objects.order_by()
+    touched = _any_of(
+        Hold.objects.order_by().exclude(reason__in=("payment_pending", "channel")).values("order_id"),
+        orders.filter(routing_decisions__trigger="reroute").values("pk"),
+        orders.filter(fulfillment_orders__state="rejected").values("pk"),
+    )
+    return touched if condition.flag else ~touched
+
+
 def _total(condition: Condition, moment: datetime) -> Q:
     wanted = Q()
     if condition.low is not None:
@@ -297,6 +346,12 @@ _CONDITIONS: dict[str, Callable[[Condition, datetime], Q]] = {
     "pin": lambda condition, moment: _searched("ship_postcode", condition.values),
     "city": lambda condition, moment: _searched("ship_city", condition.values),
     "gift": lambda condition, moment: Q(is_gift=bool(condition.flag)),
+    "promised": _promised,
+    "ontime": _on_time,
+    "routed": _decided,
+    "filled": _filled,
+    "split": _split,
+    "touched": _touched,
 }
 
 
