@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -71,6 +72,8 @@ class FulfillmentOrder(models.Model):
             models.Index(fields=["node", "due_at", "id"], name="fulfillment_live", condition=Q(
                 state__in=["open", "accepted", "picking", "picked", "waiting_transfer", "packed", "ready"])),
             models.Index(fields=["state", "due_at"], name="fulfillment_by_state"),
+            BrinIndex(fields=["released_at", "picked_at", "packed_at", "completed_at"], name="fulfillment_by_moment",
+                      pages_per_range=16),
         ]  # fmt: skip
 
     def __str__(self) -> str:

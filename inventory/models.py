@@ -344,3 +344,16 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.open_quantity} of {self.quantity} for {self.reference}"
+
+
+class StockAudit(models.Model):
+    """One run of the auditor: how much it looked at and every difference it found. The newest one is what counts."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+    levels = models.PositiveIntegerField(help_text="Stock levels compared.")
+    differences = models.PositiveIntegerField(default=0)
+    found = models.JSONField(default=list, blank=True, help_text="SKU, node, balance, stored and computed; at most 500.")
+
+    def __str__(self) -> str:
+        return f"{self.differences} differences in {self.levels} levels"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -161,6 +161,9 @@ class Order(models.Model):
             models.Index(fields=["id"], name="order_unrouted", condition=Q(stage__in=["captured", "backordered"])),
             models.Index(fields=["id"], name="order_held", condition=Q(open_holds__gt=0)),
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="order_search"),
+            BrinIndex(fields=["captured_at", "delivered_at"], name="order_by_moment", pages_per_range=16),
+            models.Index(fields=["first_promised_by"], include=["delivered_at", "stage", "channel"],
+                         name="order_promised", condition=Q(first_promised_by__isnull=False)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

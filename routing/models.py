@@ -117,6 +117,10 @@ class RoutingDecision(models.Model):
             models.UniqueConstraint(fields=["order", "attempt"], name="routing_decision_attempt_once"),
             one_of("outcome", RoutingDecisionOutcome, prefix="routing_decision"),
         ]
+        indexes = [
+            models.Index(fields=["-decided_at", "-id"], name="routing_decision_newest",
+                         include=["order", "attempt", "outcome", "trigger", "cost_minor", "duration_us"]),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"Attempt {self.attempt} for {self.order_id}: {self.outcome}"

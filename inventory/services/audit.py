@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from oms.core.db import fetch_dicts
+from inventory.models import StockAudit, StockLevel
+from oms.core.db import fetch_dicts, run_atomic
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +53,30 @@ class Difference:
     computed: int
 
 
+#: Differences that are kept with an audit, and audits that are kept.
+MOST_KEPT = 500
+AUDITS_KEPT = 200
+
+
 def audit_stock() -> list[Difference]:
-    """Every stock level whose balances differ from the ledger, or whose reserved units from open reservations."""
-    found = [Difference(**row) for row in (*fetch_dicts(_BALANCES), *fetch_dicts(_RESERVED))]
+    """Every stock level whose balances differ from the ledger, or whose reserved units from open reservations.
+
+    What was found is kept as a StockAudit, so that screens need not add up the ledger themselves.
+    """
+    found = find_differences()
     for difference in found:
         logger.error("stock differs: %s", difference)
+    run_atomic(lambda: _keep(found))
     return found
+
+
+def find_differences() -> list[Difference]:
+    """The same, without keeping anything."""
+    return [Difference(**row) for row in (*fetch_dicts(_BALANCES), *fetch_dicts(_RESERVED))]
+
+
+def _keep(found: list[Difference]) -> None:
+    audit = StockAudit.objects.create(
+        levels=StockLevel.objects.count(), differences=len(found), found=[asdict(row) for row in found[:MOST_KEPT]]
+    )
+    StockAudit.objects.filter(pk__lte=audit.pk - AUDITS_KEPT).delete()

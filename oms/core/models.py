@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -83,7 +84,10 @@ class Transition(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["model", "object_id", "id"], name="transition_by_object")]
+        indexes = [
+            models.Index(fields=["model", "object_id", "id"], name="transition_by_object"),
+            BrinIndex(fields=["at"], name="transition_by_moment", pages_per_range=16),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} {self.object_id}: {self.from_state} to {self.to_state}"
