@@ -66,6 +66,9 @@ PROCESS = env_str("OMS_PROCESS", "manage")
 DEBUG = env_bool("OMS_DEBUG", False)
 TESTING = "pytest" in sys.modules
 DEMO = env_bool("OMS_DEMO", False)
+#: Where the simulated store and carrier of the demo world answer.
+DEMO_STORE_URL = env_str("DEMO_STORE_URL", "http://127.0.0.1:8701").rstrip("/")
+DEMO_CARRIER_URL = env_str("DEMO_CARRIER_URL", "http://127.0.0.1:8702").rstrip("/")
 SECRET_KEY = env_str("OMS_SECRET_KEY") or ("insecure-key-for-tests-and-evaluation-only" if DEBUG or TESTING else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("OMS_SECRET_KEY is not set. Give it a long random value; `make run` makes its own.")
@@ -93,6 +96,7 @@ INSTALLED_APPS = [
     "axes",
     "rules",
     "csp",
+    "ninja",
     "django_celery_beat",
     "django_prometheus",
     "anymail",

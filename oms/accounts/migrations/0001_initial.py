@@ -8,58 +8,153 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('role', models.CharField(choices=[('admin', 'Admin'), ('ops_manager', 'Ops manager'), ('ops_agent', 'Ops agent'), ('customer_service', 'Customer service'), ('warehouse_lead', 'Warehouse lead'), ('packer', 'Packer'), ('store_manager', 'Store manager'), ('store_associate', 'Store associate'), ('finance', 'Finance'), ('integrator', 'Integrator'), ('read_only', 'Read-only')], default='read_only', max_length=20)),
-                ('all_nodes', models.BooleanField(default=False, help_text='Sees the work of every node.')),
-                ('node_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('all_channels', models.BooleanField(default=True, help_text='Sees the orders of every channel.')),
-                ('channel_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False, help_text='May open Django admin.')),
-                ('single_key_shortcuts', models.BooleanField(default=True)),
-                ('language', models.CharField(default='en', max_length=5)),
-                ('date_joined', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("email", models.EmailField(max_length=254, unique=True)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("ops_manager", "Ops manager"),
+                            ("ops_agent", "Ops agent"),
+                            ("customer_service", "Customer service"),
+                            ("warehouse_lead", "Warehouse lead"),
+                            ("packer", "Packer"),
+                            ("store_manager", "Store manager"),
+                            ("store_associate", "Store associate"),
+                            ("finance", "Finance"),
+                            ("integrator", "Integrator"),
+                            ("read_only", "Read-only"),
+                        ],
+                        default="read_only",
+                        max_length=20,
+                    ),
+                ),
+                ("all_nodes", models.BooleanField(default=False, help_text="Sees the work of every node.")),
+                (
+                    "node_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("all_channels", models.BooleanField(default=True, help_text="Sees the orders of every channel.")),
+                (
+                    "channel_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False, help_text="May open Django admin.")),
+                ("single_key_shortcuts", models.BooleanField(default=True)),
+                ("language", models.CharField(default="en", max_length=5)),
+                ("date_joined", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('prefix', models.CharField(help_text='First characters, to recognise it by.', max_length=12)),
-                ('token_hash', models.CharField(max_length=64, unique=True)),
-                ('verbs', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), default=list, help_text='What it may do.', size=None)),
-                ('all_nodes', models.BooleanField(default=True)),
-                ('node_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('all_channels', models.BooleanField(default=True)),
-                ('channel_codes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("prefix", models.CharField(help_text="First characters, to recognise it by.", max_length=12)),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                (
+                    "verbs",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60), default=list, help_text="What it may do.", size=None
+                    ),
+                ),
+                ("all_nodes", models.BooleanField(default=True)),
+                (
+                    "node_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("all_channels", models.BooleanField(default=True)),
+                (
+                    "channel_codes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['admin', 'ops_manager', 'ops_agent', 'customer_service', 'warehouse_lead', 'packer', 'store_manager', 'store_associate', 'finance', 'integrator', 'read_only'])), name='user_role_known'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "role__in",
+                        [
+                            "admin",
+                            "ops_manager",
+                            "ops_agent",
+                            "customer_service",
+                            "warehouse_lead",
+                            "packer",
+                            "store_manager",
+                            "store_associate",
+                            "finance",
+                            "integrator",
+                            "read_only",
+                        ],
+                    )
+                ),
+                name="user_role_known",
+            ),
         ),
     ]

@@ -1,0 +1,109 @@
+"""Who calls the API, and how errors are told: one shape for all of them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import Schema
+from ninja.security import HttpBearer
+
+from oms.accounts.access import Principal, principal_of, principal_of_token
+from oms.accounts.services import token_of_text
+from oms.core.errors import DomainError
+from oms.core.idempotency import once
+
+#: Largest request body, in bytes.
+MAX_BODY_BYTES = 5 * 1024 * 1024
+
+
+class ErrorOut(Schema):
+    """Why a request was refused: a stable code, a sentence for people, the field at fault."""
+
+    code: str
+    message: str
+    field: str = ""
+    data: dict[str, Any] = {}
+
+
+class TokenAuth(HttpBearer):
+    """`Authorization: Bearer oms_...`: a token made on the settings screen."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal | None:
+        """The principal of a live token."""
+        row = token_of_text(token)
+        if row is None:
+            return None
+        principal = principal_of_token(row)
+        request.principal = principal  # type: ignore[attr-defined]
+        return principal
+
+
+def session_auth(request: HttpRequest) -> Principal | None:
+    """People who are signed in may use the API from the browser, with the CSRF token for writes."""
+    return principal_of(request) if request.user.is_authenticated else None
+
+
+def need(request: HttpRequest, verb: str) -> Principal:
+    """The caller, who must have the verb."""
+    principal = principal_of(request)
+    principal.require(verb)
+    return principal
+
+
+def error_response(error: DomainError) -> JsonResponse:
+    """A refusal as JSON."""
+    body = {"code": error.code, "message": error.message, "field": error.field, "data": _plain(error.data)}
+    return JsonResponse(body, status=error.http_status)
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(data, default=str)))
+
+
+def json_body(request: HttpRequest) -> Any:
+    """The body as JSON. Raises DomainError for anything else, for NaN and Infinity, and for too large a body."""
+    if len(request.body) > MAX_BODY_BYTES:
+        raise DomainError(f"The body is larger than {MAX_BODY_BYTES} bytes.", field="body")
+
+    def refuse(text: str) -> float:
+        raise DomainError(f"{text} is not a number that JSON knows.", field="body")
+
+    try:
+        return json.loads(request.body or b"null", parse_constant=refuse)
+    except ValueError as error:
+        raise DomainError(f"The body is not JSON: {error}.", field="body") from error
+
+
+Operation = Callable[..., tuple[int, Any]]
+
+
+def idempotent(operation: Operation) -> Callable[..., HttpResponse]:
+    """Honour the Idempotency-Key header of a write: same key and body, same reply; other body, 409.
+
+    The operation returns (status, JSON) and runs in the transaction that stores the reply. Without the header it
+    simply runs.
+    """
+
+    @wraps(operation)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = request.headers.get("Idempotency-Key", "").strip()[:200]
+        if not key:
+            status, reply = operation(request, *args, **kwargs)
+            return JsonResponse(reply, status=status, safe=False)
+        status, reply, replayed = once(
+            principal=principal_of(request).name, key=key, body=[request.method, request.path, request.body.hex()],
+            work=lambda: operation(request, *args, **kwargs),
+        )  # fmt: skip
+        response = JsonResponse(reply, status=status, safe=False)
+        if replayed:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    # Ninja reads the parameters from the signature; their types are names of the operation's own module.
+    wrapped.__signature__ = inspect.signature(operation, eval_str=True)  # type: ignore[attr-defined]
+    return wrapped

@@ -1,0 +1,162 @@
+"""Stock over the API: levels, receipts, adjustments, counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from inventory import services
+from inventory.models import Node, Sku, StockLevel
+from inventory.services import StockLine
+from oms.accounts.access import Principal, in_node_scope
+from oms.api.gate import ErrorOut, idempotent, need
+from oms.core.errors import DomainError, NotFound
+
+router = Router(tags=["inventory"])
+REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
+
+
+class StockLineIn(Schema):
+    """Units of a SKU."""
+
+    sku: str
+    quantity: int
+
+
+class ReceiptIn(Schema):
+    """Goods that came from a supplier. `reference` identifies the receipt: the same one again changes nothing."""
+
+    node: str
+    reference: str
+    lines: list[StockLineIn]
+
+
+class AdjustmentIn(Schema):
+    """A change with a reason: lost, found, damaged, repaired, to_check, checked."""
+
+    node: str
+    sku: str
+    reason: str
+    quantity: int
+    reference: str
+    note: str = ""
+
+
+class CountIn(Schema):
+    """What was counted on the shelf."""
+
+    node: str
+    sku: str
+    counted: int
+    reference: str
+    note: str = ""
+
+
+def _node(principal: Principal, code: str) -> Node:
+    node = Node.objects.filter(code=code).first() if principal.sees_node(code) else None
+    if node is None:
+        raise NotFound(f"There is no node {code}.", field="node")
+    return node
+
+
+def _skus(codes: list[str]) -> dict[str, int]:
+    found = dict(Sku.objects.filter(code__in=codes).values_list("code", "pk"))
+    missing = sorted(set(codes) - set(found))
+    if missing:
+        raise DomainError(f"There is no SKU {', '.join(missing[:10])}.", field="sku")
+    return found
+
+
+def level_out(level: StockLevel) -> dict[str, Any]:
+    """A stock level as the API shows it."""
+    names = ("on_hand", "reserved", "packed", "damaged", "quarantine", "inbound", "safety_stock", "atp")
+    return {"sku": level.sku.code, "node": level.node.code, **{name: getattr(level, name) for name in names}}
+
+
+@router.get("/inventory/levels", summary="Stock levels", response={200: dict[str, Any]})
+def levels(request: HttpRequest, sku: str = "", node: str = "", after: int = 0, limit: int = 200) -> Any:
+    """Levels in scope, of one SKU or node or of all; `after` pages by the `next` of the page before."""
+    principal = need(request, "inventory.view")
+    found = in_node_scope(StockLevel.objects.select_related("sku", "node").filter(pk__gt=after), principal)
+    if sku:
+        found = found.filter(sku__code=sku)
+    if node:
+        found = found.filter(node__code=node)
+    size = max(1, min(limit, 1000))
+    rows = list(found.order_by("pk")[:size])
+    return {"levels": [level_out(row) for row in rows], "next": rows[-1].pk if len(rows) == size else None}
+
+
+@router.post("/inventory/receipts", summary="Receive goods", response={200: dict[str, Any], **REFUSALS})
+@idempotent
+def receive(request: HttpRequest, body: ReceiptIn) -> tuple[int, Any]:
+    """Goods from a supplier come on hand."""
+    principal = need(request, "inventory.receive")
+    node = _node(principal, body.node)
+    skus = _skus([line.sku for line in body.lines])
+    units = services.receive(
+        node_id=node.pk, lines=[StockLine(skus[line.sku], line.quantity) for line in body.lines],
+        op_key=f"receipt/{node.pk}/{body.reference}"[:100], reference=body.reference[:80], actor=principal.name,
+    )  # fmt: skip
+    return 200, {"units": units}
+
+
+@router.post("/inventory/adjustments", summary="Adjust stock", response={200: dict[str, Any], **REFUSALS})
+@idempotent
+def adjust(request: HttpRequest, body: AdjustmentIn) -> tuple[int, Any]:
+    """Move units as the reason says."""
+    principal = need(request, "inventory.adjust")
+    node = _node(principal, body.node)
+    sku_id = _skus([body.sku])[body.sku]
+    changed = services.adjust(
+        node_id=node.pk, sku_id=sku_id, reason=body.reason, quantity=body.quantity, note=body.note,
+        op_key=f"adjust/{node.pk}/{body.reference}"[:100], actor=principal.name,
+    )  # fmt: skip
+    return 200, {"changed": changed}
+
+
+@router.post("/inventory/counts", summary="Report a count", response={200: dict[str, Any], **REFUSALS})
+@idempotent
+def count(request: HttpRequest, body: CountIn) -> tuple[int, Any]:
+    """Set on hand to what was counted."""
+    principal = need(request, "inventory.adjust")
+    node = _node(principal, body.node)
+    sku_id = _skus([body.sku])[body.sku]
+    change = services.count(
+        node_id=node.pk, sku_id=sku_id, counted=body.counted, note=body.note,
+        op_key=f"count/{node.pk}/{body.reference}"[:100], actor=principal.name,
+    )  # fmt: skip
+    return 200, {"change": change}
+
+
+@router.get("/nodes", summary="Nodes", response={200: dict[str, Any]})
+def nodes(request: HttpRequest) -> Any:
+    """Nodes in scope."""
+    principal = need(request, "inventory.view")
+    rows = in_node_scope(Node.objects.order_by("code"), principal, path="code")
+    return {
+        "nodes": [
+            {"code": node.code, "name": node.name, "kind": node.kind, "city": node.city, "postcode": node.postcode,
+             "is_active": node.is_active, "ships": node.ships, "offers_pickup": node.offers_pickup}
+            for node in rows
+        ]
+    }  # fmt: skip
+
+
+@router.get("/skus", summary="SKUs", response={200: dict[str, Any]})
+def skus(request: HttpRequest, after: int = 0, limit: int = 200) -> Any:
+    """The catalogue; `after` pages by id."""
+    need(request, "inventory.view")
+    size = max(1, min(limit, 1000))
+    rows = list(Sku.objects.filter(pk__gt=after).prefetch_related("barcodes").order_by("pk")[:size])
+    return {
+        "skus": [
+            {"code": sku.code, "name": sku.name, "category": sku.category, "weight_grams": sku.weight_grams,
+             "hsn": sku.hsn, "tax_rate_bp": sku.tax_rate_bp, "price_minor": sku.price_minor,
+             "barcodes": [barcode.code for barcode in sku.barcodes.all()]}
+            for sku in rows
+        ],
+        "next": rows[-1].pk if len(rows) == size else None,
+    }  # fmt: skip

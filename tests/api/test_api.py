@@ -1,0 +1,142 @@
+"""The REST API as a machine meets it: tokens, scopes, idempotency, refusals."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from channels.models import ChannelAccount
+from fulfillment.models import FulfillmentOrder
+from inventory.models import StockLevel
+from oms.accounts.services import create_token, revoke_token
+from orders.models import Order
+from tests.factories import World, make_world
+from tests.flow.driver import drain
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def world() -> World:
+    made = make_world()
+    ChannelAccount.objects.create(channel=made.channel, connector="api")
+    return made
+
+
+def call(client: Client, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
+    response = client.generic(
+        method, f"/api/v1{path}", data=json.dumps(body) if body is not None else "", content_type="application/json",
+        headers=headers,
+    )  # fmt: skip
+    return response.status_code, json.loads(response.content)
+
+
+def bearer(*verbs: str, **scopes: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {create_token(name='wms', verbs=verbs, **scopes)[1]}"}
+
+
+def order_body(external_id: str, sku: str = "KURTA-M", quantity: int = 2) -> dict[str, Any]:
+    return {
+        "external_id": external_id, "placed_at": "2026-11-20T12:00:00+05:30", "customer_name": "Asha Rao",
+        "ship_to": {"name": "Asha Rao", "line1": "12 MG Road", "city": "Bengaluru", "region": "Karnataka",
+                    "postcode": "560001", "country": "IN", "phone": "+919845012345"},
+        "payment": {"method": "prepaid", "state": "paid"},
+        "lines": [{"sku_code": sku, "quantity": quantity, "unit_price_minor": 99900}],
+    }  # fmt: skip
+
+
+def test_an_order_handed_in_twice_is_captured_once(client: Client, world: World) -> None:
+    headers = bearer("orders.ingest", "orders.view")
+
+    first = call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **headers)
+    second = call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **headers)
+
+    assert first[0] == second[0] == 201
+    assert first[1]["orders"][0]["state"] == "captured"
+    assert first[1]["orders"][0]["number"] == second[1]["orders"][0]["number"]
+    assert Order.objects.count() == 1
+
+
+def test_an_order_with_an_unknown_sku_is_answered_with_the_field_at_fault(client: Client, world: World) -> None:
+    headers = bearer("orders.ingest")
+
+    status, reply = call(
+        client, "POST", "/orders?channel=web", {"orders": [order_body("A-1", sku="KURTA-X")]}, **headers
+    )
+
+    assert status == 201
+    [order] = reply["orders"]
+    assert order["state"] == "quarantined"
+    assert "sku" in order["issues"][0]["field"]
+    assert Order.objects.count() == 0
+
+
+def test_a_node_is_worked_through_the_api_from_pick_to_pack(client: Client, world: World) -> None:
+    headers = bearer("orders.ingest", "orders.view", "fulfillment.view", "fulfillment.work")
+    call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **headers)
+    drain()
+
+    _, listed = call(client, "GET", "/fulfillment-orders?state=accepted&node=blr-01", **headers)
+    [work] = listed["fulfillment_orders"]
+    call(client, "POST", f"/fulfillment-orders/{work['id']}/picks", {"code": "KURTA-M", "quantity": 2}, **headers)
+    status, packed = call(client, "POST", f"/fulfillment-orders/{work['id']}/pack", {}, **headers)
+
+    assert status == 200
+    assert packed["state"] == "packed"
+    assert StockLevel.objects.get(sku=world.kurta, node=world.blr).packed == 2
+
+
+def test_the_same_idempotency_key_gives_the_same_reply_and_another_body_is_refused(
+    client: Client, world: World
+) -> None:
+    headers = bearer("inventory.receive") | {"Idempotency-Key": "grn-1"}
+    body = {"node": "blr-01", "reference": "GRN-1", "lines": [{"sku": "KURTA-M", "quantity": 5}]}
+
+    first = call(client, "POST", "/inventory/receipts", body, **headers)
+    second = call(client, "POST", "/inventory/receipts", body, **headers)
+    other = call(client, "POST", "/inventory/receipts", body | {"reference": "GRN-2"}, **headers)
+
+    assert first == second == (200, {"units": 5})
+    assert other[0] == 409
+    assert StockLevel.objects.get(sku=world.kurta, node=world.blr).on_hand == 15
+
+
+def test_a_token_of_one_node_sees_no_other_nodes_work(client: Client, world: World) -> None:
+    ingest = bearer("orders.ingest")
+    call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **ingest)
+    drain()
+    work = FulfillmentOrder.objects.get()
+    elsewhere = bearer("fulfillment.view", "fulfillment.work", node_codes=["del-01"])
+
+    assert call(client, "GET", "/fulfillment-orders", **elsewhere)[1]["fulfillment_orders"] == []
+    assert call(client, "GET", f"/fulfillment-orders/{work.pk}", **elsewhere)[0] == 404
+    assert call(client, "POST", f"/fulfillment-orders/{work.pk}/picks", {"code": "KURTA-M"}, **elsewhere)[0] == 404
+
+
+def test_a_token_without_the_verb_is_refused_and_a_revoked_one_is_unknown(client: Client, world: World) -> None:
+    token, text = create_token(name="reader", verbs=["inventory.view"])
+    headers = {"Authorization": f"Bearer {text}"}
+    assert call(client, "GET", "/nodes", **headers)[0] == 200
+    assert call(client, "GET", "/orders", **headers)[0] == 403
+
+    revoke_token(token.pk)
+
+    assert call(client, "GET", "/nodes", **headers)[0] == 401
+    assert call(client, "GET", "/nodes")[0] == 401
+
+
+def test_numbers_that_json_does_not_know_are_refused(client: Client, world: World) -> None:
+    headers = bearer("orders.ingest")
+    response = client.generic("POST", "/api/v1/orders?channel=web", data='{"orders": [{"total_minor": NaN}]}',
+                              content_type="application/json", headers=headers)  # fmt: skip
+    assert response.status_code == 422
+    assert json.loads(response.content)["field"] == "body"
+
+
+def test_the_description_of_the_api_is_served(client: Client) -> None:
+    description = json.loads(client.get("/api/v1/openapi.json").content)
+    assert "/api/v1/orders" in description["paths"]
+    assert client.get("/api/v1/docs").status_code == 200
