@@ -70,12 +70,18 @@ def apply_message(message_id: int) -> Applied:
     Raises errors of the database that may pass.
     """
     try:
-        return run_atomic(lambda: _apply(message_id))
+        return run_atomic(lambda: _apply_or_nothing(message_id))
     except Exception as error:
         if is_retryable(error):
             raise
         outcome = quarantine(failure("The change could not be applied", error))
         return run_atomic(lambda: _settle_alone(message_id, outcome))
+
+
+def _apply_or_nothing(message_id: int) -> Applied:
+    # A savepoint, so that a caller's own transaction keeps nothing of a change that failed half-way.
+    with transaction.atomic():
+        return _apply(message_id)
 
 
 def _settle_alone(message_id: int, outcome: Outcome) -> Applied:

@@ -136,7 +136,7 @@ def map_listing(*, account_id: int, external_sku: str, sku_id: int, actor: str) 
     return run_atomic(work)
 
 
-def unmap_listing(*, listing_id: int, actor: str) -> None:
+def unmap_listing(*, listing_id: int) -> None:
     """Forget which SKU a listing means; nothing is told to the channel about it until it is mapped again."""
     if not Listing.objects.filter(pk=listing_id).update(sku=None):
         raise NotFound(f"There is no listing {listing_id}.")

@@ -21,7 +21,7 @@ from tests.factories import ASHA, World
 
 def moved(line1: str, postcode: str = "560001") -> dict[str, Any]:
     """A shipping address of the buyer."""
-    return order_payload()["shipping"] | {"address_1": line1, "postcode": postcode}
+    return {**order_payload()["shipping"], "address_1": line1, "postcode": postcode}
 
 
 def packed(world: World) -> Order:
@@ -208,7 +208,6 @@ def test_a_deleted_order_is_cancelled(account: ChannelAccount) -> None:
     assert states(account) == ["captured", "applied"]
 
 
-@pytest.mark.django_db(transaction=True)
 def test_an_unexpected_error_leaves_the_order_as_it_was_and_quarantines_the_message(
     account: ChannelAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,7 +237,7 @@ def test_a_preview_tells_the_changes_without_making_them(account: ChannelAccount
     assert Order.objects.get().stage == "captured"
 
 
-STORY = (
+STORY: tuple[dict[str, Any], ...] = (
     {"minute": 10, "status": "pending", "date_paid_gmt": None},
     {"minute": 20},
     {"minute": 30, "shipping": moved("1 Residency Road", "560025")},

@@ -1,7 +1,11 @@
 """Channels in Django admin: secrets are replaced, never shown."""
 
+from typing import Any
+
 import pytest
 from django.contrib import admin
+from django.db.models import Model
+from django.template.response import TemplateResponse
 from django.test import RequestFactory
 
 from channels.admin import AccountForm
@@ -51,16 +55,18 @@ def test_secrets_that_are_no_texts_are_refused(account: ChannelAccount) -> None:
 def test_no_page_shows_a_secret(world: World, account: ChannelAccount) -> None:
     request = RequestFactory().get("/")
     request.user = User.objects.create_superuser("root@example.com", "a long enough password")
-    page = admin.site.get_model_admin(ChannelAccount).changeform_view(request, str(account.pk)).render()
+    page = admin.site.get_model_admin(ChannelAccount).changeform_view(request, str(account.pk))
+    assert isinstance(page, TemplateResponse)
+    page.render()
     assert b"consumer_secret" in page.content
     assert b"cs_1" not in page.content
 
 
 @pytest.mark.parametrize("model", [InboundMessage, OutboundUpdate])
-def test_what_came_and_what_was_told_can_only_be_read(world: World, model: type) -> None:
+def test_what_came_and_what_was_told_can_only_be_read(world: World, model: type[Model]) -> None:
     request = RequestFactory().get("/")
     request.user = User.objects.create_superuser("root@example.com", "a long enough password")
-    registered = admin.site.get_model_admin(model)
+    registered: admin.ModelAdmin[Any] = admin.site.get_model_admin(model)
     assert not registered.has_add_permission(request)
     assert not registered.has_change_permission(request)
     assert not registered.has_delete_permission(request)

@@ -4,9 +4,11 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from channels.adapters.woocommerce.adapter import WooCommerceAdapter
+from channels.base import AccountConfig, RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing
 from channels.selectors import preview_message, quarantine_groups
 from channels.services import map_listing, process_inbox, receive_messages, replay, replay_cause
+from orders.canonical import CanonicalOrder
 from orders.models import Order, OrderLine, SalesChannel
 from tests.channels.services.doors import file_row, make_account, published, states, take, woo
 from tests.channels.woocommerce.orders import line_payload
@@ -153,7 +155,7 @@ def test_a_poisonous_order_stands_alone_in_quarantine(
 ) -> None:
     to_canonical = WooCommerceAdapter.to_canonical
 
-    def too_large(self, account, message):
+    def too_large(self: WooCommerceAdapter, account: AccountConfig, message: RawMessage) -> CanonicalOrder:
         order = to_canonical(self, account, message)
         if order.external_id == str(501 + poisonous):
             # More than the column holds: only the database finds out.
@@ -175,7 +177,7 @@ def test_a_poisonous_order_stands_alone_in_quarantine(
 def test_a_fault_of_a_connector_costs_one_order(account: ChannelAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     to_canonical = WooCommerceAdapter.to_canonical
 
-    def broken(self, account, message):
+    def broken(self: WooCommerceAdapter, account: AccountConfig, message: RawMessage) -> CanonicalOrder:
         if message.external_id == "502":
             raise KeyError("surprise")
         return to_canonical(self, account, message)
@@ -211,7 +213,7 @@ def test_a_row_that_names_a_sku_that_is_not_there_is_quarantined(world: World, a
 
 
 def test_a_message_about_an_order_that_has_not_come_is_parked_and_applied_later(account: ChannelAccount) -> None:
-    gone = woo().__class__(event_id="501@deleted#1", kind="order.deleted", external_id="501", payload={"id": 501})
+    gone = RawMessage(event_id="501@deleted#1", kind="order.deleted", external_id="501", payload={"id": 501})
     take(account, gone)
     assert states(account) == ["pending"]
 
@@ -225,7 +227,7 @@ def test_a_message_about_an_order_that_has_not_come_is_parked_and_applied_later(
 
 
 def test_a_message_about_an_order_that_never_comes_is_let_go_after_a_day(account: ChannelAccount) -> None:
-    gone = woo().__class__(event_id="9@deleted#1", kind="order.deleted", external_id="9", payload={"id": 9})
+    gone = RawMessage(event_id="9@deleted#1", kind="order.deleted", external_id="9", payload={"id": 9})
     receive_messages(account, [gone], "webhook")
     InboundMessage.objects.update(received_at="2026-01-01T00:00:00Z")
     process_inbox()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -95,16 +95,20 @@ def test_a_store_that_does_not_answer_is_told_the_latest_when_it_does(
     assert account.last_error == ""
 
 
+def _nothing() -> None:
+    """What usually happens meanwhile."""
+
+
 class SlowStore(WooCommerceAdapter):
     """A store on whose way something happens while a quantity is being sent."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, int]] = []
-        self.meanwhile = lambda: None
+        self.meanwhile: Callable[[], None] = _nothing
 
     def push_stock(self, account: AccountConfig, updates: Sequence[StockUpdate]) -> list[StockResult]:
         """Take the quantities, after whatever happens meanwhile."""
-        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile, self.meanwhile = self.meanwhile, _nothing
         meanwhile()
         self.told += [(update.sku_code, update.quantity) for update in updates]
         return [StockResult(sku_code=u.sku_code, accepted=True, reported_quantity=u.quantity) for u in updates]
