@@ -1,0 +1,22 @@
+"""Names that the whole demo world shares. All of them are invented."""
+
+from __future__ import annotations
+
+BRAND = "Dhaagavari"
+#: Domain of everybody in the demo world; example.com is reserved for such use (RFC 2606).
+MAIL_DOMAIN = "demo.example.com"
+
+WEB = "web"
+MARKETPLACE = "bazaario"
+PANEL = "stylekart"
+B2B = "b2b"
+QUICK = "quick"
+
+AGGREGATOR = "demo-aggregator"
+RIDERS = "demo-riders"
+RATE_CARD = "demo-surface"
+
+GROUP_ALL = "demo-all"
+GROUP_DCS = "demo-dcs"
+GROUP_SHIP_STORES = "demo-ship-stores"
+GROUP_STORES = "demo-stores"
