@@ -353,7 +353,9 @@ class StockAudit(models.Model):
     at = models.DateTimeField(db_default=Now())
     levels = models.PositiveIntegerField(help_text="Stock levels compared.")
     differences = models.PositiveIntegerField(default=0)
-    found = models.JSONField(default=list, blank=True, help_text="SKU, node, balance, stored and computed; at most 500.")
+    found = models.JSONField(
+        default=list, blank=True, help_text="SKU, node, balance, stored and computed; at most 500."
+    )
 
     def __str__(self) -> str:
         return f"{self.differences} differences in {self.levels} levels"
