@@ -20,7 +20,7 @@ from typing import IO, BinaryIO
 
 from channels.imports.errors import ImportRefused
 from channels.imports.limits import MEBIBYTE, Limits
-from channels.imports.sources import Source
+from channels.imports.sources import Source, read_block
 
 _ZIP_MAGIC = b"PK\x03\x04"
 _OLD_EXCEL_MAGIC = b"\xd0\xcf\x11\xe0"
@@ -36,7 +36,7 @@ _TOO_LARGE, _UNREADABLE = 3, 4
 def is_workbook(source: Source) -> bool:
     """Told by the first bytes. Raises ImportRefused for the old binary format of Excel (and encrypted workbooks)."""
     with source.open() as stream:
-        magic = stream.read(4)
+        magic = read_block(stream, 4)
     if magic == _OLD_EXCEL_MAGIC:
         raise ImportRefused("This is an old or password-protected Excel file. Save it as XLSX without a password.")
     return magic == _ZIP_MAGIC

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
+
 from channels.imports.catalogue import STOCK_FIELDS
 from channels.imports.errors import ImportRefused
 from channels.imports.fields import FieldSet
@@ -147,7 +149,8 @@ class StockHandler:
         return Written(counts=counts, refused=tuple(refused))
 
     def _set(self, rows: Sequence[OpeningRow], context: Context) -> None:
-        set_opening_stock(rows=rows, op_key=f"import/{context.fingerprint[:32]}", actor=context.actor)
+        with transaction.atomic():  # a savepoint: one refused level must not cost the chunk
+            set_opening_stock(rows=rows, op_key=f"import/{context.fingerprint[:32]}", actor=context.actor)
 
     def _ids(self, units: Sequence[Unit]) -> tuple[dict[str, int], dict[str, int]]:
         sku_codes = sorted({unit.value.sku for unit in units})
