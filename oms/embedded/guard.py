@@ -140,11 +140,11 @@ def watch(order: Order) -> int:
     if os.getppid() != order.parent:
         return 128 + signal.SIGTERM  # the parent died before the kernel was asked to tell
     try:
-        program = start(order).pid
+        program = start(order)  # kept: a Popen that is dropped would collect the exit code that reap() waits for
     except (OSError, subprocess.SubprocessError) as error:
         print(f"{order.command[0]}: {error}", file=sys.stderr)
         return CANNOT_START
-    return wait(program, order)
+    return wait(program.pid, order)
 
 
 def wait(program: int, order: Order) -> int:

@@ -49,6 +49,11 @@ def test_the_exit_code_of_the_program_is_passed_on() -> None:
     assert spawn(python("raise SystemExit(7)")).wait(20) == 7
 
 
+def test_the_end_of_a_program_that_is_over_at_once_is_noticed() -> None:
+    guards = [spawn(["true"]) for _ in range(10)]
+    assert [guard.wait(20) for guard in guards] == [0] * 10
+
+
 def test_a_program_ended_by_a_signal_leaves_with_128_and_the_signal() -> None:
     assert spawn(python("import os; os.kill(os.getpid(), 9)")).wait(20) == 128 + 9
 
