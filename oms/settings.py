@@ -197,7 +197,7 @@ def database() -> dict[str, Any]:
     if PROCESS == "web":
         options["pool"] = {"min_size": 2, "max_size": env_int("OMS_WEB_THREADS", 8) + 2, "timeout": 5}
     else:
-        config["CONN_MAX_AGE"] = 60
+        config["CONN_MAX_AGE"] = 0 if TESTING else 60
         config["CONN_HEALTH_CHECKS"] = True
     return config
 

@@ -32,12 +32,16 @@ class OrderReleased(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCancelled(Event):
-    """Units of an order were cancelled; `whole` says that nothing of it is left to fulfill."""
+    """Units of an order were cancelled; `whole` says that nothing of it is left to fulfill.
+
+    `seq` tells several cancellations of one order apart: the number of units of it that are cancelled by then.
+    """
 
     order_id: int
     number: str
     units: int
     whole: bool
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

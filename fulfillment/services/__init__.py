@@ -1,6 +1,7 @@
 """Every write to the work of the nodes."""
 
 from fulfillment.services.cancelling import CancelPreview, cancel_order, preview_cancel
+from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short
@@ -45,6 +46,7 @@ __all__ = [
     "release_fulfillment_orders",
     "report_short",
     "reroute_order",
+    "retry_labels",
     "withdraw",
     "withdraw_from_node",
 ]

@@ -236,4 +236,9 @@ def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, act
                       data={"units": preview.units, "refund_minor": preview.refund_minor})
     ])  # fmt: skip
     gone = stages.get(order.pk) == "cancelled"
-    publish([OrderCancelled(order_id=order.pk, number=order.number, units=preview.units, whole=gone)])
+    lines = list(order.lines.all())
+    announce([line.sku_id for line in lines if line.sku_id is not None], reason="cancelled")
+    publish([
+        OrderCancelled(order_id=order.pk, number=order.number, units=preview.units, whole=gone,
+                       seq=sum(line.cancelled for line in lines))
+    ])  # fmt: skip

@@ -14,6 +14,7 @@ from django.core.files import File
 from django.db import transaction
 
 from oms.accounts.access import Principal, principal_of_user
+from oms.accounts.models import User
 from oms.core.clock import now
 from oms.core.jobs import SLICE_SECONDS, fail_job, progress, start_job
 from oms.core.models import Job, JobState
@@ -61,7 +62,8 @@ def record_export(
     """Write down an export that was sent at once: who took what, with which columns, masked or not."""
     return Job.objects.create(
         kind=EXPORT, title=export_title(count, file_format), state=JobState.DONE, total=count, done=count,
-        succeeded=count, created_by=principal.user, started_at=now(), finished_at=now(),
+        succeeded=count, started_at=now(), finished_at=now(),
+        created_by_id=principal.user.pk if principal.user else None,
         args=_args(question, columns, file_format, masked=not principal.may("pii.view"), order_ids=order_ids),
     )  # fmt: skip
 
@@ -73,8 +75,8 @@ def part_path(job: Job) -> Path:
 
 def run_export(job: Job) -> bool:
     """Write rows until they are all there (True) or the slice is over. Rights and scope are those of now."""
-    user = job.created_by
-    if user is None or not user.is_active:
+    user = User.objects.filter(pk=job.created_by_id, is_active=True).first()
+    if user is None:
         fail_job(job.pk, "The person who asked for this export is not here any more.")
         return True
     principal = principal_of_user(user)

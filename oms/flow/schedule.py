@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from carriers.services import poll_tracking, settle_unknown
-from channels.services import poll_due_accounts, process_inbox, push_order_updates
+from channels.models import ChannelAccount
+from channels.services import poll_due_accounts, process_inbox, push_order_updates, reconcile_listings
 from inventory.services import audit_stock
 from oms.flow.deliveries import prune
 from orders.services import release_expired_holds
@@ -17,6 +18,12 @@ def retry_waiting() -> object:
     return route_orders(waiting_order_ids(limit=300), trigger="swept")
 
 
+def reconcile() -> object:
+    """Read back what every channel lists, so that a difference is seen and mended."""
+    accounts = ChannelAccount.objects.filter(pushes_stock=True, channel__is_active=True)
+    return [reconcile_listings(pk) for pk in accounts.exclude(base_url="").values_list("pk", flat=True)]
+
+
 #: Name (as in `oms.flow.intervals`) -> what runs.
 SCHEDULE: dict[str, Callable[[], object]] = {
     "poll channels": poll_due_accounts,
@@ -26,6 +33,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry channel updates": push_order_updates,
     "release expired holds": release_expired_holds,
     "retry waiting orders": retry_waiting,
+    "reconcile listings": reconcile,
     "audit stock": audit_stock,
     "prune the outbox": prune,
 }

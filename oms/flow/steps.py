@@ -189,8 +189,9 @@ def tell_channel(events: Sequence[Event]) -> None:
                 queue_order_update(
                     order_id=event.order_id, kind="delivered", update_key=f"delivered/{event.shipment_id}"
                 )
-            case OrderCancelled() if event.whole:
-                queue_order_update(order_id=event.order_id, kind="cancelled", update_key=f"cancelled/{event.order_id}")
+            case OrderCancelled():
+                key = f"cancelled/{event.order_id}/{event.seq}"
+                queue_order_update(order_id=event.order_id, kind="cancelled", update_key=key)
             case _:
                 continue
 

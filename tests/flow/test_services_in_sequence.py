@@ -126,7 +126,7 @@ def test_what_no_node_has_waits_as_backordered_and_is_routed_when_stock_comes():
 
 def test_the_ledger_alone_changes_balances():
     world = make_world()
-    from django.db import InternalError, IntegrityError, transaction  # noqa: PLC0415
+    from django.db import IntegrityError, InternalError, transaction  # noqa: PLC0415
 
     for statement in (
         lambda: StockLevel.objects.update(on_hand=99),
