@@ -1,0 +1,225 @@
+"""Everything the order page shows, gathered in a fixed number of queries."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import Http404
+
+from carriers.models import Label, TrackingEvent
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Shipment, ShipmentState
+from inventory.models import Node, Sku
+from oms.accounts.access import Principal
+from oms.dashboard.orders.offers import next_step, offers_for
+from oms.dashboard.orders.timeline import FILTERS, timeline_of
+from oms.dashboard.orders.why import FACTOR_WORDS, attempts_of
+from oms.dashboard.orders.words import (
+    BUCKET_WORDS,
+    OUTCOME_TONES,
+    PAYMENT_TONES,
+    RETURN_TONES,
+    SHIPMENT_TONES,
+    STAGE_TONES,
+    WORK_TONES,
+)
+from oms.notifications.models import Message
+from oms.reporting.masking import shown_email, shown_name, shown_phone
+from orders.models import Order, OrderLine, Payment
+from orders.selectors import TO_SHIP, orders_in_scope
+from orders.status import is_partial
+
+
+def order_or_404(principal: Principal, number: str) -> Order:
+    """One order in scope. What is outside looks as if it did not exist."""
+    order = orders_in_scope(principal).select_related("channel", "payment").filter(number=number).first()
+    if order is None:
+        raise Http404(f"No order {number} in your scope.")
+    return order
+
+
+def page_version(order: Order) -> str:
+    """Changes whenever something on the order's page would: its entries, its work, its parcels and their scans."""
+    work = order.fulfillment_orders.order_by("pk").values_list("pk", "version")
+    parcels = order.shipments.order_by("pk").values_list("pk", "state", "awb", "problem", "booking__last_scan_at")
+    text = f"{order.version}|{list(work)}|{list(parcels)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class LineRow:
+    """One line: where its units are, what it costs, who works on it."""
+
+    line: OrderLine
+    image: str = ""
+    segments: list[tuple[str, int, str]] = field(default_factory=list)
+    nodes: str = ""
+    options: str = ""
+
+
+@dataclass(slots=True)
+class WorkRow:
+    """One fulfillment order with its lines."""
+
+    work: FulfillmentOrder
+    tone: str
+    lines: list[tuple[FulfillmentLine, OrderLine | None]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ShipmentRow:
+    """One parcel with its scans."""
+
+    shipment: Shipment
+    tone: str
+    scans: list[TrackingEvent] = field(default_factory=list)
+    has_label: bool = False
+
+
+def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dict[str, Any]:
+    """The page of one order; `kind` filters its timeline."""
+    masked = not principal.may("pii.view")
+    lines = list(order.lines.order_by("position", "id"))
+    holds = list(order.holds.order_by("pk"))
+    open_holds = [hold for hold in holds if hold.released_at is None]
+    work = list(order.fulfillment_orders.select_related("node").order_by("pk"))
+    shipments = list(order.shipments.select_related("node", "booking", "carrier_account").order_by("pk"))
+    codes = dict(Node.objects.values_list("pk", "code"))
+    sku_codes = {line.sku_id: line.sku_code for line in lines if line.sku_id}
+    work_rows = _work_rows(work, lines)
+    attempts = attempts_of(order, codes, sku_codes)
+    return {
+        "order": order,
+        "version": page_version(order),
+        "tone": STAGE_TONES[order.stage],
+        "partial": is_partial(line.quantities for line in lines),
+        "clock_runs": order.stage in TO_SHIP,
+        "holds": open_holds,
+        "past_holds": [hold for hold in holds if hold.released_at is not None],
+        "lines": _line_rows(lines, work_rows),
+        "work": [row for row in work_rows if row.work.is_live or row.work.state == "completed"],
+        "past_work": [row for row in work_rows if not row.work.is_live and row.work.state != "completed"],
+        "shipments": _shipment_rows(shipments),
+        "returns": [(item, RETURN_TONES[item.state]) for item in order.returns.select_related("node").order_by("pk")],
+        "attempts": attempts,
+        "factor_words": FACTOR_WORDS,
+        "outcome_tones": OUTCOME_TONES,
+        "offers": offers_for(order, principal, holds=open_holds, work=work),
+        "next": next_step(order, holds=open_holds, work=work, shipments=shipments),
+        "money": money_rows(order),
+        "payment": getattr(order, "payment", None),
+        "payment_tone": payment_tone(order),
+        "timeline": timeline_of(order, kind, masked=masked),
+        "timeline_kind": kind,
+        "timeline_filters": FILTERS,
+        "messages_sent": [(m, shown_email(m.recipient, masked=masked)) for m in _messages(order)],
+        "masked": masked,
+        "customer": customer_facts(order, masked=masked),
+        "address_lines": address_lines(order, masked=masked),
+        "title": title_of(order, masked=masked),
+    }
+
+
+def title_of(order: Order, *, masked: bool) -> str:
+    """The line under the number: channel, customer, place."""
+    name = shown_name(order.customer_name, masked=masked)
+    place = f"{order.ship_city} {order.ship_postcode}".strip()
+    return " · ".join(part for part in (f"{order.channel.name} {order.external_number}", name, place) if part)
+
+
+def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
+    wanted = [line.sku_id for line in lines if line.sku_id]
+    images = dict(Sku.objects.filter(pk__in=wanted).exclude(image="").values_list("pk", "image"))
+    rows = []
+    for line in lines:
+        nodes = [
+            row.work.node.code for row in work
+            if row.work.state not in ("rejected", "cancelled")
+            and any(part.order_line_id == line.pk for part, _ in row.lines)
+        ]  # fmt: skip
+        rows.append(
+            LineRow(line, images.get(line.sku_id or 0, ""), segments_of(line), ", ".join(dict.fromkeys(nodes)),
+                    ", ".join(f"{key}: {value}" for key, value in line.options.items()))
+        )  # fmt: skip
+    return rows
+
+
+def segments_of(line: OrderLine) -> list[tuple[str, int, str]]:
+    """Where the units of a line are, as parts of a bar: delivered and returned units are no longer counted shipped."""
+    parts = []
+    for bucket, words, tone in BUCKET_WORDS:
+        units = getattr(line, bucket)
+        if bucket == "shipped":
+            units -= line.delivered + line.returned
+        if units > 0:
+            parts.append((words, units, tone))
+    return parts
+
+
+def _work_rows(work: list[FulfillmentOrder], lines: list[OrderLine]) -> list[WorkRow]:
+    by_id = {line.pk: line for line in lines}
+    rows = {item.pk: WorkRow(item, WORK_TONES[item.state]) for item in work}
+    for part in FulfillmentLine.objects.filter(fulfillment_order__in=work).order_by("pk"):
+        rows[part.fulfillment_order_id].lines.append((part, by_id.get(part.order_line_id)))
+    return list(rows.values())
+
+
+def _shipment_rows(shipments: list[Shipment]) -> list[ShipmentRow]:
+    rows = [ShipmentRow(item, SHIPMENT_TONES[item.state]) for item in shipments]
+    by_booking = {row.shipment.booking_id: row for row in rows if row.shipment.booking_id}
+    for scan in TrackingEvent.objects.filter(booking__in=by_booking).order_by("-occurred_at", "-pk").defer("raw"):
+        by_booking[scan.booking_id].scans.append(scan)
+    for booking_id in Label.objects.filter(booking__in=by_booking).values_list("booking_id", flat=True):
+        row = by_booking[booking_id]
+        row.has_label = row.shipment.state != ShipmentState.CANCELLED
+    return rows
+
+
+def money_rows(order: Order) -> list[tuple[str, int, str]]:
+    """The sum, line by line: words, signed amount, kind (part, total, paid)."""
+    rows = [("Goods", order.goods_minor, "part")]
+    if order.discount_minor:
+        rows.append(("Discount", -order.discount_minor, "part"))
+    if order.shipping_minor:
+        rows.append(("Shipping", order.shipping_minor, "part"))
+    if order.cod_fee_minor:
+        rows.append(("COD fee", order.cod_fee_minor, "part"))
+    left = order.total_minor - sum(amount for _, amount, _ in rows)
+    if left:
+        rows.append(("Tax on top" if left == order.tax_minor else "Tax on top and rounding", left, "part"))
+    rows.append(("Total", order.total_minor, "total"))
+    payment: Payment | None = getattr(order, "payment", None)
+    if payment is not None:
+        rows.append(("Paid", payment.captured_minor, "paid"))
+        if payment.refunded_minor:
+            rows.append(("Refunded", -payment.refunded_minor, "paid"))
+    return rows
+
+
+def payment_tone(order: Order) -> str:
+    """Tone of the payment's state; cash on delivery that is still to come is no alarm."""
+    payment: Payment | None = getattr(order, "payment", None)
+    if payment is None:
+        return "off"
+    return "neutral" if order.is_cod and payment.state == "pending" else PAYMENT_TONES[payment.state]
+
+
+def customer_facts(order: Order, *, masked: bool) -> list[tuple[str, str]]:
+    """Who ordered."""
+    return [
+        ("Name", shown_name(order.customer_name, masked=masked) or "–"),
+        ("Phone", shown_phone(order.customer_phone, masked=masked) or "–"),
+        ("E-mail", shown_email(order.customer_email, masked=masked) or "–"),
+    ]
+
+
+def address_lines(order: Order, *, masked: bool) -> list[str]:
+    """Where it goes; without the right to personal data only the town."""
+    if not masked:
+        return order.shipping_address.lines()
+    return [f"{order.ship_city} {order.ship_postcode}".strip(), order.ship_region, order.ship_country]
+
+
+def _messages(order: Order) -> list[Message]:
+    return list(Message.objects.filter(order=order).defer("text", "html").order_by("-pk")[:20])
