@@ -102,7 +102,7 @@ export function startFeedback() {
   const wait = () => {
     clearTimeout(quiet);
     if (audio) document.removeEventListener("keydown", wait);
-    else quiet = setTimeout(wakeSound, 400);
+    else quiet = setTimeout(wakeSound, 1500);
   };
   document.addEventListener("keydown", wait);
 }

@@ -6,8 +6,7 @@ import { freshKey, meta } from "./dom.js";
 export { feedback };
 
 const AVERAGE_MS = 35;
-const PAUSE_MS = 120;
-const HICCUP_MS = 250;
+const HICCUP_MS = 300;
 const SHORTEST = 4;
 const RETRY_MS = 2000;
 const GROUP_SEPARATOR = "\u001d";
@@ -27,10 +26,10 @@ export class Burst {
 
   /**
    * Take one key at a time in ms; gives the code when the key ends a scan, else null.
-   * A short hiccup inside a fast burst does not cut the code in two: a cut code would be accepted as another one.
-   * What a person types into a field just before (`inField`) is never taken as the beginning of a code.
+   * A hiccup inside a burst does not cut the code in two: a cut code would be taken for another one. Too many or too
+   * long hiccups lose the scan instead, which a person notices and repeats.
    */
-  take(key, at, inField = false) {
+  take(key, at) {
     if (key === "Enter" || key === "Tab") {
       const length = this.text.length;
       const fast = length >= SHORTEST && at - this.last <= HICCUP_MS && (at - this.first) / length < AVERAGE_MS;
@@ -39,9 +38,7 @@ export class Burst {
       return code;
     }
     if (key.length !== 1) return null;
-    const gap = at - this.last;
-    const joins = gap <= PAUSE_MS || (gap <= HICCUP_MS && (!inField || this.isFast()));
-    if (!this.text || !joins) {
+    if (!this.text || at - this.last > HICCUP_MS) {
       this.text = "";
       this.first = at;
     }
@@ -108,7 +105,7 @@ function keydown(event) {
   }
   const field = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement ? event.target : null;
   const before = field ? field.value : "";
-  const code = burst.take(key, event.timeStamp, Boolean(field));
+  const code = burst.take(key, event.timeStamp);
   if (burst.text.length === 1) held = field ? { field, value: before } : null;
   if (code !== null) {
     event.preventDefault();
