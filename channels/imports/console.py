@@ -31,8 +31,12 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="name one column")
         parser.add_argument("--save-mapping", default="", help="remember the mapping under this name")
         parser.add_argument("--dry-run", action="store_true", help="check every row, write nothing")
-        parser.add_argument("--date-order", default="", choices=["", "dmy", "mdy", "ymd"],
-                            help="how 05/06/2026 is to be read; such dates are refused where this is not given")
+        parser.add_argument(
+            "--date-order",
+            default="",
+            choices=["", "dmy", "mdy", "ymd"],
+            help="how 05/06/2026 is to be read; such dates are refused where this is not given",
+        )
         parser.add_argument("--decimal", default=".", choices=[".", ","])
         parser.add_argument("--currency", default=settings.DEFAULT_CURRENCY)
         parser.add_argument("--country", default=settings.DEFAULT_COUNTRY)

@@ -186,11 +186,9 @@ def _write_chunk(
     return moved
 
 
-def _finish(
-    job: Job, task: Task, table: Table, reading: Reading, mark: Mark, finish: Finish, already: bool
-) -> Result:
+def _finish(job: Job, task: Task, table: Table, reading: Reading, mark: Mark, finish: Finish, already: bool) -> Result:
     issues = [*reading.issues, *mark.refused]
-    bad = _bad_rows(reading, mark.refused)
+    bad = bad_rows(reading, mark.refused)
     rejected = ""
     if bad:
         stem = task.filename.rsplit("/", 1)[-1].split(".")[0][:60] or "file"
@@ -208,7 +206,7 @@ def _finish(
     return result
 
 
-def _bad_rows(reading: Reading, refused: Sequence[RowIssue]) -> dict[int, int]:
+def bad_rows(reading: Reading, refused: Sequence[RowIssue]) -> dict[int, int]:
     """Each refused row -> the row at fault: its own, or that of another row of the same object."""
     at_fault = {issue.row for issue in (*reading.issues, *refused) if not issue.warning}
     bad = {row: row for row in reading.bad_rows | {issue.row for issue in refused}}

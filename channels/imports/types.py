@@ -226,9 +226,7 @@ class Counts:
 
     def plus(self, other: Counts) -> Counts:
         """Field by field."""
-        return Counts(
-            create=self.create + other.create, update=self.update + other.update, skip=self.skip + other.skip
-        )
+        return Counts(create=self.create + other.create, update=self.update + other.update, skip=self.skip + other.skip)
 
     @property
     def total(self) -> int:

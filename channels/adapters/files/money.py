@@ -14,9 +14,7 @@ class Priced:
     discount_minor: int
 
 
-def price_line(
-    *, quantity: int, total_minor: int | None, unit_minor: int | None, discount_minor: int
-) -> Priced | None:
+def price_line(*, quantity: int, total_minor: int | None, unit_minor: int | None, discount_minor: int) -> Priced | None:
     """`total_minor` (all units, before discount) wins over `unit_minor`. None where the discount exceeds the line."""
     if total_minor is not None:
         unit = -(-total_minor // quantity)

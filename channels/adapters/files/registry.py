@@ -32,9 +32,7 @@ FORMATS: dict[str, OrderFormat] = {
 def detect_format(header: Sequence[str]) -> OrderFormat | None:
     """The report with this header, None where it is none we know. The one with the most telling columns wins."""
     names = {normalise(name) for name in header}
-    fitting = [
-        format for format in FORMATS.values() if all(normalise(column) in names for column in format.required)
-    ]
+    fitting = [format for format in FORMATS.values() if all(normalise(column) in names for column in format.required)]
     return max(fitting, key=lambda format: len(format.required), default=None)
 
 

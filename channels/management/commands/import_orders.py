@@ -19,8 +19,12 @@ class Command(ImportCommand):
         """What only orders need."""
         parser.add_argument("--channel", required=True, help="code of the sales channel")
         parser.add_argument("--format", default="auto", choices=["auto", "columns", *FORMATS])
-        parser.add_argument("--treat-as", default="history", choices=["history", "open"],
-                            help="open: everything not cancelled is fresh, even what the report calls shipped")
+        parser.add_argument(
+            "--treat-as",
+            default="history",
+            choices=["history", "open"],
+            help="open: everything not cancelled is fresh, even what the report calls shipped",
+        )
         parser.add_argument("--wait", action="store_true",
                             help="capture here and now instead of leaving the inbox to the workers")  # fmt: skip
 

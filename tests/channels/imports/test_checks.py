@@ -137,9 +137,7 @@ def test_barcodes_that_another_sku_has_are_refused(write_file: WriteFile) -> Non
     assert check.create == 0
 
 
-def test_stock_of_unknown_skus_and_nodes_is_refused(
-    write_file: WriteFile, nodes: list[Node], skus: list[Sku]
-) -> None:
+def test_stock_of_unknown_skus_and_nodes_is_refused(write_file: WriteFile, nodes: list[Node], skus: list[Sku]) -> None:
     inspection = look(write_file("sku,node,qty", "KURTA-M,DEL,5", "NOPE,DEL,5", "KURTA-M,MARS,5"), "stock")
     check = plan(inspection, inspection.mapping, Options())
     assert [(group.field, group.examples, group.rows) for group in check.errors] == [

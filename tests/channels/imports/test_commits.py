@@ -37,7 +37,7 @@ def test_skus_are_created_and_changed_and_empty_cells_leave_them_alone(write_fil
     path = write_file(
         "SKU Code,Name,Category,Size,Weight,Length,GST,MRP,EAN,HSN",
         "OLD,Renamed,,L,,,,,,",
-        "0042,Kurta,Sets,S,0.3,30,12%,\"1,299.50\",8901234567890|00890,6204",
+        '0042,Kurta,Sets,S,0.3,30,12%,"1,299.50",8901234567890|00890,6204',
     )
     result = run(path, "skus", weight_unit="kg", length_unit="cm")
     assert (result.created, result.updated, result.skipped, result.failed) == (1, 1, 0, 0)
@@ -189,7 +189,7 @@ def test_rejected_rows_come_back_with_their_reason_and_can_be_corrected_and_impo
     text = rejected.read_text(encoding="utf-8-sig")
     assert text.splitlines() == [
         "SKU Code,Name,Price,Import reason",
-        "B,'=cmd|calc,abc,\"price: abc; expected an amount such as 1,23,456.78, not negative\"",
+        'B,\'=cmd|calc,abc,"price: abc; expected an amount such as 1,23,456.78, not negative"',
     ]
     rejected.write_text(text.replace(",abc,", ",150,"), encoding="utf-8")
     corrected = run(rejected, "skus")
