@@ -1,8 +1,10 @@
-// Entry of the store screens: no shortcuts, scans everywhere, large controls. Offline work has its own module.
+// Entry of the store screens: no shortcuts, scans everywhere, large controls, camera, device settings.
 import { startClocks } from "./clock.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
-import { startScan } from "./scan.js";
+import { feedback, setVolume, volume } from "./feedback.js";
+import { onScan, startScan, submitScan } from "./scan.js";
+import { recall, remember } from "./dom.js";
 import { startToasts } from "./toasts.js";
 
 function step(event) {
@@ -14,21 +16,123 @@ function step(event) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-/** Header mark: how many actions wait on this device. The offline module sends `oms:outbox` with the number. */
-function showOutbox(event) {
+let waiting = 0;
+let settling = 0;
+
+/** Header mark: whether there is a connection, and how many scans of this page are not answered yet. */
+function showOutbox() {
   const mark = document.querySelector("[data-outbox]");
   if (!mark) return;
-  const waiting = event?.detail ?? Number(mark.dataset.count) ?? 0;
+  const state = navigator.onLine ? (waiting ? "waiting" : "sent") : "offline";
+  const { textWaiting = "{n}", textSent = "", textOffline = "" } = mark.dataset;
+  const texts = { waiting: textWaiting.replace("{n}", waiting), sent: textSent, offline: textOffline };
+  if (mark.dataset.state === state && mark.dataset.count === String(waiting)) return;
+  mark.dataset.state = state;
   mark.dataset.count = waiting;
-  mark.dataset.state = navigator.onLine ? (waiting ? "waiting" : "sent") : "offline";
-  if (event?.detail !== undefined)
-    mark.querySelector("[data-outbox-text]").textContent = waiting
-      ? (mark.dataset.textWaiting?.replace("{n}", waiting) ?? String(waiting))
-      : (mark.dataset.textSent ?? "✓");
+  mark.querySelector("[data-outbox-text]").textContent = texts[state];
+}
+
+/** An answer usually comes at once; only what takes longer is shown. */
+function queued(event) {
+  waiting = event.detail;
+  clearTimeout(settling);
+  settling = setTimeout(showOutbox, waiting ? 600 : 0);
+}
+
+let camera = null;
+
+function cameraProblem(key) {
+  const place = document.querySelector("[data-camera-problem]");
+  if (!place) return;
+  place.hidden = !key;
+  place.textContent = key ? place.dataset[key] : "";
+}
+
+async function openCameraBox(box) {
+  cameraProblem("");
+  if (!navigator.mediaDevices) {
+    cameraProblem("textInsecure");
+    return;
+  }
+  box.hidden = false;
+  try {
+    const { openCamera } = await import("./camera.js");
+    camera = await openCamera(box.querySelector("video"), submitScan);
+    const torch = box.querySelector("[data-camera-torch]");
+    torch.hidden = !camera.hasTorch;
+  } catch (error) {
+    box.hidden = true;
+    cameraProblem(error.name === "NotAllowedError" ? "textDenied" : "textNone");
+  }
+  document.querySelectorAll("[data-camera]").forEach((each) => each.setAttribute("aria-pressed", String(Boolean(camera))));
+}
+
+/** The camera stays open between scans; the same button closes it. */
+async function toggleCamera(event) {
+  if (event.target.closest?.("[data-camera-torch]") && camera) {
+    const button = event.target.closest("[data-camera-torch]");
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    await camera.torch(on);
+    return;
+  }
+  if (!event.target.closest?.("[data-camera]")) return;
+  const box = document.querySelector("[data-camera-box]");
+  if (!box) return;
+  if (!camera) {
+    await openCameraBox(box);
+    return;
+  }
+  camera.stop();
+  camera = null;
+  box.hidden = true;
+  document.querySelectorAll("[data-camera]").forEach((each) => each.setAttribute("aria-pressed", "false"));
+}
+
+/** Labels are printed from the frame that shows them: no new window, nothing for a blocker to stop. */
+function printFrame(event) {
+  const button = event.target.closest?.("[data-print-frame]");
+  const frame = button && document.getElementById(button.dataset.printFrame);
+  if (!frame) return;
+  frame.contentWindow.focus();
+  frame.contentWindow.print();
+}
+
+/** A scan on a look-up page opens what was scanned. */
+function lookUp(code) {
+  const url = document.querySelector("[data-lookup-url]")?.dataset.lookupUrl;
+  if (url) location.assign(`${url}?code=${encodeURIComponent(code)}`);
+}
+
+function startSettings() {
+  const slider = document.querySelector("[data-volume]");
+  if (slider) {
+    slider.value = volume();
+    slider.addEventListener("change", () => {
+      setVolume(Number(slider.value));
+      feedback("ok");
+    });
+  }
+  const chosen = recall("oms.theme") ?? "auto";
+  document.querySelectorAll("[data-theme-choice] input").forEach((input) => {
+    input.checked = input.value === chosen;
+    input.addEventListener("change", () => {
+      remember("oms.theme", input.value);
+      document.dispatchEvent(new CustomEvent("oms:theme"));
+    });
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-try-sound]");
+    if (!button) return;
+    feedback(button.dataset.trySound);
+    delete document.documentElement.dataset.scan;
+  });
 }
 
 document.addEventListener("click", step);
-document.addEventListener("oms:outbox", showOutbox);
+document.addEventListener("click", toggleCamera);
+document.addEventListener("click", printFrame);
+document.addEventListener("oms:scan-queue", queued);
 addEventListener("online", () => showOutbox());
 addEventListener("offline", () => showOutbox());
 startForms();
@@ -36,4 +140,6 @@ startToasts();
 startClocks();
 startLive();
 startScan();
+onScan(lookUp);
+startSettings();
 showOutbox();

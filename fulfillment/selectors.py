@@ -1,0 +1,340 @@
+"""Questions about the work of the nodes. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Case, Count, F, IntegerField, Min, Prefetch, Q, QuerySet, Sum, Value, When
+
+from carriers.models import CarrierAccount
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    Manifest,
+    ManifestState,
+    Shipment,
+    ShipmentItem,
+    ShipmentState,
+)
+from inventory.models import Sku, StockLevel
+from oms.core.clock import now
+from oms.core.models import Transition
+from orders.models import OrderEvent
+
+State = FulfillmentOrderState
+
+#: States in which a person of the node has something to do.
+AT_NODE = (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED, State.WAITING_TRANSFER, State.PACKED, State.READY)
+TO_PICK = (State.ACCEPTED, State.PICKING)
+#: How long goods of work that ended wait on the list of things to put back.
+PUT_BACK_DAYS = 3
+PUT_BACK = "put_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageCount:
+    """Work of some nodes in one state: orders, units, how many are late, and the earliest due moment."""
+
+    state: str
+    kind: str
+    orders: int
+    units: int
+    late: int
+    due_at: datetime | None
+
+
+def count_by_stage(node_ids: Collection[int]) -> list[StageCount]:
+    """How much work the nodes have in each state, one row for each state and kind."""
+    moment = now()
+    rows = (
+        FulfillmentOrder.objects.filter(node__in=node_ids, state__in=AT_NODE)
+        .values("state", "kind")
+        .annotate(
+            orders=Count("pk", distinct=True),
+            units=Sum(F("lines__quantity") - F("lines__short")),
+            late=Count("pk", filter=Q(due_at__lt=moment), distinct=True),
+            due=Min("due_at"),
+        )
+    )
+    return [
+        StageCount(state=row["state"], kind=row["kind"], orders=row["orders"], units=row["units"] or 0,
+                   late=row["late"], due_at=row["due"])
+        for row in rows
+    ]  # fmt: skip
+
+
+def work_at(node_id: int, states: Collection[str], *, kind: str = "", limit: int = 100) -> list[FulfillmentOrder]:
+    """Work of a node with its order and lines, the first due first. Two queries."""
+    rows = FulfillmentOrder.objects.filter(node=node_id, state__in=states)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return list(with_lines(rows).order_by(F("due_at").asc(nulls_last=True), "pk")[:limit])
+
+
+def with_lines(rows: QuerySet[FulfillmentOrder]) -> QuerySet[FulfillmentOrder]:
+    """Load order, node, lines and SKUs with the rows."""
+    lines = FulfillmentLine.objects.select_related("sku", "order_line").order_by("pk")
+    return rows.select_related("order", "node").prefetch_related(Prefetch("lines", lines))
+
+
+# -- picking -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class PickRow:
+    """One SKU of a walk: where it lies, how many are wanted by the chosen work, and who else here needs it."""
+
+    sku: Sku
+    bin_code: str
+    on_hand: int
+    quantity: int = 0
+    picked: int = 0
+    short: int = 0
+    orders: list[str] = field(default_factory=list)
+    other_orders: int = 0
+
+    @property
+    def left(self) -> int:
+        """Units still to find."""
+        return self.quantity - self.picked - self.short
+
+    @property
+    def options(self) -> str:
+        """Size, colour and the like, as one text."""
+        return ", ".join(str(value) for value in self.sku.options.values() if value)
+
+    @property
+    def zone(self) -> str:
+        """The first part of the bin: the part of the building where it lies."""
+        return self.bin_code.partition("-")[0]
+
+
+def pick_rows(node_id: int, work: Sequence[FulfillmentOrder]) -> list[PickRow]:
+    """What to take for the work, SKU by SKU in the order of the bins. Work must be loaded by `with_lines`."""
+    lines = [(item, line) for item in work for line in item.lines.all()]
+    sku_ids = {line.sku_id for _, line in lines}
+    levels = {level.sku_id: level for level in StockLevel.objects.filter(node=node_id, sku__in=sku_ids)}
+    others = _other_orders(node_id, sku_ids, [item.pk for item in work])
+    rows: dict[int, PickRow] = {}
+    for item, line in lines:
+        level = levels.get(line.sku_id)
+        row = rows.setdefault(
+            line.sku_id,
+            PickRow(sku=line.sku, bin_code=level.bin_code if level else "", on_hand=level.on_hand if level else 0,
+                    other_orders=others.get(line.sku_id, 0)),
+        )  # fmt: skip
+        row.quantity += line.quantity
+        row.picked += line.picked
+        row.short += line.short
+        row.orders.append(item.order.number)
+    return sorted(rows.values(), key=lambda row: (not row.bin_code, row.bin_code, row.sku.code))
+
+
+def _other_orders(node_id: int, sku_ids: Collection[int], work_ids: Collection[int]) -> dict[int, int]:
+    rows = (
+        FulfillmentLine.objects.filter(
+            sku__in=sku_ids, fulfillment_order__node=node_id,
+            fulfillment_order__state__in=(State.OPEN, *TO_PICK), quantity__gt=F("picked") + F("short"),
+        )
+        .exclude(fulfillment_order__in=work_ids)
+        .values_list("sku").annotate(Count("fulfillment_order", distinct=True))
+    )  # fmt: skip
+    return dict(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBack:
+    """Work that ended while its goods were off the shelf: what to put back, since when and why."""
+
+    work: FulfillmentOrder
+    lines: list[FulfillmentLine]
+    ended_at: datetime | None
+
+    @property
+    def units(self) -> int:
+        """Units in the picker's hands."""
+        return sum(line.picked for line in self.lines)
+
+
+def put_backs(node_id: int, *, work_ids: Collection[int] | None = None) -> list[PutBack]:
+    """Cancelled or rejected work of the last days whose picked goods nobody reported as put back. Newest last."""
+    since = now() - timedelta(days=PUT_BACK_DAYS)
+    rows = FulfillmentOrder.objects.filter(
+        node=node_id, state__in=(State.CANCELLED, State.REJECTED), released_at__gte=since - timedelta(days=30),
+        lines__picked__gt=0,
+    )  # fmt: skip
+    if work_ids is not None:
+        rows = rows.filter(pk__in=work_ids)
+    work = list(with_lines(rows.distinct()).order_by("pk"))
+    ended = _ended_at([item.pk for item in work])
+    settled = _settled([item.order_id for item in work])
+    return [
+        PutBack(work=item, lines=[line for line in item.lines.all() if line.picked], ended_at=ended.get(item.pk))
+        for item in work
+        if item.number not in settled and ended.get(item.pk, since) >= since
+    ]
+
+
+def _ended_at(work_ids: Sequence[int]) -> dict[int, datetime]:
+    rows = Transition.objects.filter(
+        model="fulfillment.FulfillmentOrder", object_id__in=work_ids, to_state__in=(State.CANCELLED, State.REJECTED)
+    )
+    return dict(rows.order_by("pk").values_list("object_id", "at"))
+
+
+def _settled(order_ids: Sequence[int]) -> set[str]:
+    rows = OrderEvent.objects.filter(order__in=order_ids, kind=PUT_BACK).values_list("data", flat=True)
+    return {str(data.get("fulfillment_order", "")) for data in rows}
+
+
+# -- handing over ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class CarrierWaiting:
+    """What one carrier takes from a node: parcels with a label, those on the open manifest, and that manifest."""
+
+    account: CarrierAccount
+    waiting: int = 0
+    scanned: int = 0
+    due_at: datetime | None = None
+    manifest: Manifest | None = None
+
+    @property
+    def parcels(self) -> int:
+        """All parcels that the carrier will take."""
+        return self.waiting + self.scanned
+
+
+def carriers_waiting(node_id: int) -> list[CarrierWaiting]:
+    """Carriers with parcels at the node, the first due first."""
+    manifests = {
+        row.carrier_account_id: row
+        for row in Manifest.objects.select_related("carrier_account").filter(node=node_id, state=ManifestState.OPEN)
+    }
+    found = {pk: CarrierWaiting(account=row.carrier_account, manifest=row) for pk, row in manifests.items()}
+    rows = (
+        Shipment.objects.filter(
+            node=node_id, state__in=(ShipmentState.LABELLED, ShipmentState.MANIFESTED), carrier_account__isnull=False
+        )
+        .values("carrier_account", "state")
+        .annotate(parcels=Count("pk"), due=Min("fulfillment_order__due_at"))
+    )
+    counts = list(rows)
+    accounts = CarrierAccount.objects.in_bulk({row["carrier_account"] for row in counts} - set(found))
+    for row in counts:
+        pk = row["carrier_account"]
+        item = found.setdefault(pk, CarrierWaiting(account=accounts[pk])) if pk in accounts else found[pk]
+        if row["state"] == ShipmentState.LABELLED:
+            item.waiting = row["parcels"]
+        else:
+            item.scanned = row["parcels"]
+        if row["due"] is not None:
+            item.due_at = min(item.due_at or row["due"], row["due"])
+    far = now() + timedelta(days=3650)
+    return sorted(found.values(), key=lambda item: (item.due_at or far, item.account.name))
+
+
+def pickups_waiting(node_id: int) -> list[Shipment]:
+    """Packed pickup orders that wait for their customers, the oldest first."""
+    rows = Shipment.objects.filter(
+        node=node_id, state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP,
+        fulfillment_order__state=State.READY,
+    )  # fmt: skip
+    return list(with_contents(rows).order_by("created_at", "pk"))
+
+
+def with_contents(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
+    """Load order, work, node, carrier and contents with the rows."""
+    items = ShipmentItem.objects.select_related("line__sku", "line__order_line").order_by("pk")
+    return rows.select_related("order", "fulfillment_order", "node", "carrier_account").prefetch_related(
+        Prefetch("items", items)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestSheet:
+    """A manifest with the parcels on it and those that the carrier should take too but nobody scanned."""
+
+    manifest: Manifest
+    scanned: list[Shipment]
+    missing: list[Shipment]
+
+    @property
+    def expected(self) -> int:
+        """Parcels the carrier should take."""
+        return len(self.scanned) + len(self.missing)
+
+
+def manifest_sheet(manifest: Manifest) -> ManifestSheet:
+    """Both lists, by order number. A closed manifest misses nothing."""
+    scanned = Shipment.objects.select_related("order").filter(manifest=manifest).order_by("order__number", "pk")
+    missing = Shipment.objects.none()
+    if manifest.state == ManifestState.OPEN:
+        missing = Shipment.objects.select_related("order").filter(
+            node=manifest.node_id, carrier_account=manifest.carrier_account_id, state=ShipmentState.LABELLED
+        )
+    return ManifestSheet(manifest=manifest, scanned=list(scanned), missing=list(missing.order_by("order__number")))
+
+
+def without_label(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
+    """Parcels that travel, are packed, and have no label yet."""
+    return rows.filter(state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.SHIP)
+
+
+def label_problems(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
+    """Parcels that no carrier took, or whose carrier has not answered: a person must look. The first due first."""
+    return without_label(rows).exclude(problem="").order_by(F("fulfillment_order__due_at").asc(nulls_last=True), "pk")
+
+
+# -- the floor as a whole ----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeLoad:
+    """Work of one node by state; `late` counts what is past its due moment."""
+
+    node_id: int
+    code: str
+    name: str
+    by_state: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    late: int = 0
+
+    @property
+    def total(self) -> int:
+        """All work at the node."""
+        return sum(self.by_state.values())
+
+
+def load_by_node(rows: QuerySet[FulfillmentOrder]) -> list[NodeLoad]:
+    """The work of `rows` that stands at nodes, one line for each node: most late first. One query."""
+    counts = (
+        rows.filter(state__in=AT_NODE)
+        .values("node_id", "node__code", "node__name", "state")
+        .annotate(orders=Count("pk"), late=Count("pk", filter=Q(due_at__lt=now())))
+        .order_by("node__code")
+    )
+    loads: dict[int, NodeLoad] = {}
+    for row in counts:
+        load = loads.setdefault(
+            row["node_id"], NodeLoad(node_id=row["node_id"], code=row["node__code"], name=row["node__name"])
+        )
+        load.by_state[row["state"]] += row["orders"]
+        load.late += row["late"]
+    return sorted(loads.values(), key=lambda load: (-load.late, -load.total, load.code))
+
+
+def units_of(lines: Iterable[FulfillmentLine]) -> int:
+    """Units of the lines that are not reported short."""
+    return sum(line.quantity - line.short for line in lines)
+
+
+def by_urgency(rows: QuerySet[FulfillmentOrder]) -> QuerySet[FulfillmentOrder]:
+    """The first due first, work without a due moment last."""
+    no_date = Case(When(due_at__isnull=True, then=Value(1)), default=Value(0), output_field=IntegerField())
+    return rows.order_by(no_date, "due_at", "pk")

@@ -1,0 +1,221 @@
+"""Handing over: parcels to drivers by manifest, pickup orders to customers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fulfillment.models import FulfillmentOrderKind, Manifest, ManifestState, Shipment, ShipmentState
+from fulfillment.selectors import (
+    carriers_waiting,
+    label_problems,
+    manifest_sheet,
+    pickups_waiting,
+    with_contents,
+    without_label,
+)
+from fulfillment.services import add_to_manifest, close_manifest, collect, open_manifest
+from inventory.models import Node
+from oms.accounts.access import principal_of
+from oms.core.errors import DomainError, NotFound
+from oms.notifications.links import order_of_token
+from oms.store.gate import is_fragment, shipment_here, show, store_page, store_write
+from oms.store.once import once_per_form
+
+
+@store_page
+def handover(request: HttpRequest, node: Node) -> HttpResponseBase:
+    """Carriers with their parcels, orders that wait for customers, parcels without a label."""
+    here = Shipment.objects.filter(node=node)
+    problems = list(with_contents(label_problems(here))[:20])
+    labels_coming = without_label(here).filter(problem="").count()
+    return show(request, node, "handover", "handover", carriers=carriers_waiting(node.pk),
+                pickups=pickups_waiting(node.pk), problems=problems, labels_coming=labels_coming)  # fmt: skip
+
+
+@store_write
+def manifest_open(request: HttpRequest, node: Node) -> HttpResponseBase:
+    """Open the carrier's manifest, or go on with the open one."""
+    text = request.POST.get("account", "")
+    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    if wanted not in {row.account.pk for row in carriers_waiting(node.pk)}:
+        raise NotFound("No parcels of this carrier wait here.")
+    made = open_manifest(node_id=node.pk, carrier_account_id=wanted, actor=principal_of(request).name)
+    return HttpResponseRedirect(reverse("store:manifest", args=[made.pk]))
+
+
+def _manifest(node: Node, pk: int) -> Manifest:
+    found = Manifest.objects.select_related("carrier_account", "node").filter(node=node, pk=pk).first()
+    if found is None:
+        raise NotFound(f"There is no manifest {pk} in {node.name}.")
+    return found
+
+
+@store_page
+def manifest_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """Expected, scanned and missing parcels of one hand-over."""
+    return show(request, node, "manifest", sheet=manifest_sheet(_manifest(node, pk)))
+
+
+@store_write
+def manifest_scan(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """One scanned AWB goes onto the manifest; a parcel of another carrier is refused."""
+    manifest = _manifest(node, pk)
+    awb = request.POST.get("code", "").strip()
+    actor = principal_of(request).name
+    result, text = "ok", ""
+    try:
+        answer = once_per_form(request, lambda: _scanned(add_to_manifest(manifest_id=pk, awb=awb, actor=actor)))
+        text = answer["text"]
+    except NotFound:
+        result, text = "unknown", _("No parcel %(awb)s is waiting here. Set it aside.") % {"awb": awb[:40]}
+    except DomainError as error:
+        result, text = "wrong", error.message
+    if not is_fragment(request):
+        messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
+        return HttpResponseRedirect(reverse("store:manifest", args=[pk]))
+    response = show(request, node, "_manifest", sheet=manifest_sheet(manifest), is_update=True)
+    response["HX-Trigger"] = json.dumps({"scan": {"result": result, "text": text}})
+    return response
+
+
+def _scanned(shipment: Shipment) -> dict[str, str]:
+    return {"text": _("%(number)s is on the list.") % {"number": shipment.order.number}}
+
+
+@store_write
+def manifest_close(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """The driver took the parcels. Closing twice changes nothing."""
+    manifest = _manifest(node, pk)
+    driver = request.POST.get("driver_name", "").strip()[:120]
+    vehicle = request.POST.get("vehicle", "").strip()[:40]
+    actor = principal_of(request).name
+    if manifest.state == ManifestState.CLOSED:
+        return HttpResponseRedirect(reverse("store:manifest", args=[pk]))
+    if not driver:
+        problem = _("Write the driver's name: it is the proof of who took the parcels.")
+        return show(request, node, "manifest", status=422, sheet=manifest_sheet(manifest), problem=problem)
+    try:
+        left = once_per_form(
+            request,
+            lambda: {"left": close_manifest(manifest_id=pk, driver_name=driver, vehicle=vehicle, actor=actor)},
+        )["left"]
+    except DomainError as error:
+        sheet = manifest_sheet(_manifest(node, pk))
+        return show(request, node, "manifest", status=error.http_status, sheet=sheet, problem=error.message)
+    text = ngettext("%(n)d parcel handed to %(driver)s.", "%(n)d parcels handed to %(driver)s.", len(left))
+    messages.success(request, text % {"n": len(left), "driver": driver})
+    return HttpResponseRedirect(reverse("store:handover"))
+
+
+# -- pickup ------------------------------------------------------------------------------------------------------------
+
+
+def _pickup(node: Node, pk: int) -> Shipment:
+    shipment = shipment_here(node, pk)
+    if shipment.fulfillment_order.kind != FulfillmentOrderKind.PICKUP:
+        raise NotFound(f"There is no pickup {pk} in {node.name}.")
+    return shipment
+
+
+@store_page
+def collect_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """Checks before the goods change hands: number, name, money."""
+    return _collect_page(request, node, _pickup(node, pk))
+
+
+def _collect_page(
+    request: HttpRequest, node: Node, shipment: Shipment, problem: str = "", status: int = 200
+) -> HttpResponse:
+    order = shipment.order
+    return show(
+        request, node, "collect", status=status, shipment=shipment, problem=problem,
+        cod_minor=order.total_minor if order.is_cod else 0,
+        proven=request.GET.get("proof") == _proof(shipment),
+        gone=shipment.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED),
+    )  # fmt: skip
+
+
+def _proof(shipment: Shipment) -> str:
+    """Marks a page that was opened by scanning the customer's own code."""
+    return shipment.uid.hex[-12:]
+
+
+@store_write
+def collect_done(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """The customer took the goods. Pressing twice hands over once."""
+    shipment = _pickup(node, pk)
+    actor = principal_of(request).name
+    who = " ".join(request.POST.get("collected_by", "").split())[:120]
+    try:
+        if request.POST.get("who") == "other" and not who:
+            raise DomainError(_("Write the name of the person who collects."), field="collected_by")
+        if shipment.order.is_cod and shipment.state == ShipmentState.CREATED and not request.POST.get("paid"):
+            raise DomainError(_("Take the money first, then tick the box."), field="paid")
+        once_per_form(
+            request,
+            lambda: {"id": collect(shipment_id=pk, actor=actor, collected_by=who or shipment.order.customer_name).pk},
+        )
+    except DomainError as error:
+        return _collect_page(request, node, _pickup(node, pk), error.message, error.http_status)
+    messages.success(request, _("%(number)s was handed over.") % {"number": shipment.order.number})
+    return HttpResponseRedirect(reverse("store:handover"))
+
+
+@store_write
+def handover_scan(request: HttpRequest, node: Node) -> HttpResponseBase:
+    """A scan on the hand-over page: the customer's code opens the pickup, an AWB its carrier's manifest."""
+    code = request.POST.get("code", "").strip()
+    url = next((found for find in (_by_token, _by_number, _by_awb) if (found := find(node, code))), "")
+    if not url:
+        text = _("Nothing that waits here has the code %(code)s.") % {"code": code[:40]}
+        if is_fragment(request):
+            response = HttpResponse(status=204)
+            response["HX-Trigger"] = json.dumps({"scan": {"result": "unknown", "text": text}})
+            return response
+        messages.error(request, text)
+        return HttpResponseRedirect(reverse("store:handover"))
+    if is_fragment(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)
+
+
+Finder = Callable[[Node, str], str]
+
+
+def _pickup_url(node: Node, proof: bool, **where: object) -> str:
+    rows = Shipment.objects.filter(
+        node=node, fulfillment_order__kind=FulfillmentOrderKind.PICKUP, state=ShipmentState.CREATED
+    )
+    found = rows.filter(**where).order_by("pk").first()
+    if found is None:
+        return ""
+    url = reverse("store:collect", args=[found.pk])
+    return f"{url}?proof={_proof(found)}" if proof else url
+
+
+def _by_token(node: Node, code: str) -> str:
+    """The customer shows the QR code of the tracking page: its address, which nobody else knows."""
+    parts = [part for part in urlsplit(code).path.split("/") if part]
+    order = order_of_token(parts[1]) if len(parts) == 2 and parts[0] == "t" else None
+    return _pickup_url(node, True, order=order.pk) if order else ""
+
+
+def _by_number(node: Node, code: str) -> str:
+    return _pickup_url(node, False, order__number__iexact=code) if code else ""
+
+
+def _by_awb(node: Node, code: str) -> str:
+    row = Shipment.objects.filter(node=node, awb=code, state=ShipmentState.LABELLED).exclude(awb="").first()
+    open_one = Manifest.objects.filter(
+        node=node, carrier_account=row.carrier_account_id if row else None, state=ManifestState.OPEN
+    ).first()
+    return reverse("store:manifest", args=[open_one.pk]) if row and open_one else ""

@@ -1,0 +1,157 @@
+"""A picking walk: some work of one store, taken from the shelves together, SKU by SKU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
+from fulfillment.services import pick, report_short
+from inventory.models import Barcode, Node, Sku
+from oms.core.errors import Conflict, DomainError, NotFound
+
+State = FulfillmentOrderState
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The chosen work and what to take for it. `current` is the row the buttons act on."""
+
+    node: Node
+    work: list[FulfillmentOrder]
+    rows: list[PickRow]
+    backs: list[PutBack]
+    current: PickRow | None
+
+    @property
+    def ids(self) -> str:
+        """The work as it stands in addresses and forms."""
+        return ",".join(str(item.pk) for item in self.work)
+
+    @property
+    def wanted(self) -> int:
+        """Units of the walk, without those reported short."""
+        return sum(row.quantity - row.short for row in self.rows)
+
+    @property
+    def done(self) -> int:
+        """Units picked."""
+        return sum(row.picked for row in self.rows)
+
+    @property
+    def to_pack(self) -> list[FulfillmentOrder]:
+        """Work of the walk that is complete and waits to be packed."""
+        return [item for item in self.work if item.state == State.PICKED]
+
+    @property
+    def to_accept(self) -> list[FulfillmentOrder]:
+        """Work of the walk that nobody has taken."""
+        return [item for item in self.work if item.state == State.OPEN]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a scan or a tap came to: `ok`, `wrong` or `unknown`, in one sentence."""
+
+    result: str
+    text: str
+
+    @property
+    def as_dict(self) -> dict[str, str]:
+        """For the answer that is kept and for the header of the reply."""
+        return {"result": self.result, "text": self.text}
+
+
+def read_walk(node: Node, work_ids: list[int], at: str = "") -> Walk:
+    """The walk over this work. `at` names the SKU to stand at. Raises NotFound when some of it is of another store."""
+    found = {item.pk: item for item in with_lines(FulfillmentOrder.objects.filter(node=node, pk__in=work_ids))}
+    if len(found) != len(work_ids):
+        raise NotFound(f"There is no such work in {node.name}.")
+    work = [found[pk] for pk in work_ids]
+    live = [item for item in work if item.state in (*TO_PICK, State.PICKED, State.OPEN)]
+    rows = pick_rows(node.pk, live)
+    rows.sort(key=lambda row: row.left == 0)
+    open_rows = [row for row in rows if row.left]
+    current = next((row for row in open_rows if row.sku.code == at), open_rows[0] if open_rows else None)
+    return Walk(node, work, rows, put_backs(node.pk, work_ids=work_ids), current)
+
+
+def take_code(walk: Walk, code: str, actor: str) -> Outcome:
+    """One unit of the scanned code goes into the tote, for the order that is due first."""
+    sku = sku_of(code)
+    if sku is None:
+        text = _("%(code)s is not in the catalogue. Set it aside and look it up.") % {"code": code[:40]}
+        return Outcome("unknown", text)
+    row = next((row for row in walk.rows if row.sku.pk == sku.pk), None)
+    if row is None:
+        return Outcome("wrong", _wrong(walk, sku))
+    if not row.left:
+        text = _("You have all %(n)d of %(item)s already. Put this one back.")
+        return Outcome("wrong", text % {"n": row.picked, "item": name_of(sku)})
+    return take(walk, row, 1, actor)
+
+
+def take(walk: Walk, row: PickRow, quantity: int, actor: str) -> Outcome:
+    """So many units of a row go into the tote, for the orders that are due first. Raises Conflict for too many."""
+    if not 1 <= quantity <= row.left:
+        raise Conflict(_("Only %(n)d of %(item)s are left to pick.") % {"n": row.left, "item": name_of(row.sku)})
+    for item, line, units in _spread(walk, row, quantity, walk.work):
+        pick(fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, actor=actor)
+    text = _("%(item)s: %(done)d of %(all)d")
+    return Outcome("ok", text % {"item": name_of(row.sku), "done": row.picked + quantity,
+                                 "all": row.quantity - row.short})  # fmt: skip
+
+
+def report(walk: Walk, row: PickRow, quantity: int, reason: str, actor: str) -> Outcome:
+    """So many units of a row cannot be picked: the orders due last go without, so that the first are complete."""
+    if not 1 <= quantity <= row.left:
+        raise DomainError(_("Between 1 and %(n)d units can be reported.") % {"n": row.left}, field="quantity")
+    for item, line, units in _spread(walk, row, quantity, walk.work[::-1]):
+        report_short(fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, reason=reason, actor=actor)
+    text = ngettext("%(n)d × %(sku)s reported. Another node gets it.", "%(n)d × %(sku)s reported. Another node gets "
+                    "them.", quantity)  # fmt: skip
+    return Outcome("ok", text % {"n": quantity, "sku": row.sku.code})
+
+
+def _spread(
+    walk: Walk, row: PickRow, quantity: int, work: list[FulfillmentOrder]
+) -> list[tuple[FulfillmentOrder, FulfillmentLine, int]]:
+    """Share units out over the lines of the work, in the order given."""
+    shares = []
+    for item in work:
+        if item.state not in (*TO_PICK, State.OPEN):
+            continue
+        for line in item.lines.all():
+            units = min(quantity, line.to_pick) if line.sku_id == row.sku.pk else 0
+            if units:
+                shares.append((item, line, units))
+                quantity -= units
+    return shares
+
+
+def sku_of(code: str) -> Sku | None:
+    """The SKU of a barcode or of its own code, whatever the case of its letters."""
+    text = code.strip()
+    barcode = Barcode.objects.select_related("sku").filter(code=text).first()
+    return barcode.sku if barcode else Sku.objects.filter(code__iexact=text).first()
+
+
+def name_of(sku: Sku) -> str:
+    """Name and options, as a person says them."""
+    options = ", ".join(str(value) for value in sku.options.values() if value)
+    return f"{sku.name} {options}".strip()
+
+
+def _wrong(walk: Walk, sku: Sku) -> str:
+    same = [row for row in walk.rows if row.left and row.sku.name == sku.name]
+    needed = (same or [walk.current] if walk.current else same)[:1]
+    if not needed or needed[0] is None:
+        return _("This is %(item)s. You need nothing more.") % {"item": name_of(sku)}
+    return _("This is %(item)s. You need %(needed)s.") % {"item": name_of(sku), "needed": name_of(needed[0].sku)}
+
+
+Act = Callable[[], Outcome]
