@@ -21,7 +21,7 @@ from oms.dashboard.orders.consequences import Effects, cancel_effects, plan_node
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.forms import AddressForm, address_digest, open_units, wanted_units
 from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form
-from oms.dashboard.orders.why import FACTOR_WORDS, plan_rows
+from oms.dashboard.orders.why import FACTOR_WORDS, plan_rows, shown_factors
 from orders.models import Order, OrderEvent
 from orders.services import edit_address
 from routing.engine import expand_candidates
@@ -123,11 +123,13 @@ def _reroute_context(order: Order, node: Node | None) -> dict[str, Any]:
     preview = preview_reroute(order_id=order.pk, to_node_id=node.pk if node else None)
     sku_codes = {line.sku_id: line.sku_code for line in order.lines.all() if line.sku_id}
     plan = preview.plan
+    rows = plan_rows(plan, sku_codes) if plan else ()
     last = RoutingDecision.objects.filter(order=order).order_by("-attempt").first()
     return {
         "preview": preview,
-        "rows": [row for row in plan_rows(plan, sku_codes) if row.candidate.result != "refused"] if plan else [],
-        "refused_count": len([c for c in plan.candidates if c.result == "refused"]) if plan else 0,
+        "rows": [row for row in rows if row.candidate.result != "refused"],
+        "refused_count": len([row for row in rows if row.candidate.result == "refused"]),
+        "shown_factors": shown_factors(rows),
         "factor_words": FACTOR_WORDS,
         "effects": reroute_effects(order, preview, last),
         "possible": bool(plan and plan.assignments and not preview.refused),

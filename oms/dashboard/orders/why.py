@@ -65,6 +65,11 @@ class Attempt:
         return f"{self.duration_us / 1000:.1f} ms"
 
     @property
+    def shown_factors(self) -> list[str]:
+        """Factors that cost anything anywhere: a column of zeros explains nothing."""
+        return shown_factors(self.rows)
+
+    @property
     def ranked(self) -> list[CandidateRow]:
         """Nodes that could supply something."""
         return [row for row in self.rows if row.candidate.result != "refused"]
@@ -90,6 +95,12 @@ def _attempt(decision: RoutingDecision, codes: Mapping[int, str], sku_codes: Map
         at=decision.decided_at, policy_version=decision.policy_version, duration_us=decision.duration_us,
         cost_minor=decision.cost_minor, optimal=decision.optimal, rows=candidate_rows(candidates, sku_codes),
     )  # fmt: skip
+
+
+def shown_factors(rows: Sequence[CandidateRow]) -> list[str]:
+    """The factors that are not zero in every row, in the order of the engine."""
+    used = {factor.name for row in rows for factor in row.factors if factor.minor}
+    return [name for name in FACTORS if name in used]
 
 
 def plan_rows(plan: Plan, sku_codes: Mapping[int, str]) -> tuple[CandidateRow, ...]:
