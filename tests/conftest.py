@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, settings
+
+from tests.plugin_services import TEMPLATE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -22,6 +25,13 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"needs the recorded data of {path}, which is not part of the project")
     return path
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Copy the migrated database of the services for each worker, instead of migrating an empty one."""
+    if TEMPLATE in os.environ:
+        connection.settings_dict["TEST"]["TEMPLATE"] = os.environ[TEMPLATE]
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from oms.embedded.errors import EmbeddedError
+from oms.embedded.postgres import NAME
 from oms.embedded.throwaway import ThrowawayServices, start_services
+from tests.migrated import migrated_data
 
+#: Names the database that already has all migrations; tests/conftest.py copies it for each worker.
+TEMPLATE = "OMS_TEST_TEMPLATE"
 SERVICES = pytest.StashKey[ThrowawayServices]()
 
 
@@ -23,11 +27,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         # An interrupted make ends pytest with SIGTERM, which would otherwise skip all tidying up.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            services = start_services()
+            snapshot = migrated_data()
+            services = start_services(snapshot=snapshot)
         except EmbeddedError as error:
             raise pytest.UsageError(str(error)) from error
         early_config.stash[SERVICES] = services
         os.environ.update(services.environment)
+        if snapshot is not None:
+            os.environ[TEMPLATE] = NAME
     yield
 
 

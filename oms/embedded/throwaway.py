@@ -65,8 +65,12 @@ def temporary_state() -> StateDirectory:
     raise EmbeddedError(f"The account {account.name} can enter neither {tempfile.gettempdir()} nor /tmp.")
 
 
-def start_services() -> ThrowawayServices:
-    """Start both and wait until they answer. Raises EmbeddedError when they do not within a minute."""
+def start_services(*, snapshot: Path | None = None, stop_signal: signal.Signals = signal.SIGQUIT) -> ThrowawayServices:
+    """Start both and wait until they answer. Raises EmbeddedError when they do not within a minute.
+
+    `snapshot` is a data directory to start from instead of an empty one. PostgreSQL stops on SIGQUIT without writing
+    anything, since nothing of it is kept; SIGINT leaves a data directory that can become a snapshot.
+    """
     state = temporary_state()
     state.create()
     programs = find_programs(state)
@@ -77,14 +81,23 @@ def start_services() -> ThrowawayServices:
     services = ThrowawayServices(postgres, valkey, [])
     services.guards.append(spawn(valkey.command(), account=state.account, grace_seconds=2, remove=state.root))
     try:
+        if snapshot is not None:
+            copy_data(snapshot, postgres.data)
         postgres.ensure_data()
-        # SIGQUIT is PostgreSQL's immediate shutdown: nothing here is worth a checkpoint.
-        services.guards.append(spawn(postgres.command(), account=state.account, stop_signal=signal.SIGQUIT))
+        services.guards.append(spawn(postgres.command(), account=state.account, stop_signal=stop_signal))
         services.wait_until_ready()
     except BaseException:
         services.stop()
         raise
     return services
+
+
+def copy_data(source: Path, target: Path) -> None:
+    """Copy a data directory with its owner, which may be another account than this one."""
+    try:
+        subprocess.run(["cp", "--archive", source, target], check=True)
+    except subprocess.CalledProcessError as error:
+        raise EmbeddedError(f"{source} could not be copied to {target}; remove it and try again.") from error
 
 
 @contextlib.contextmanager
