@@ -13,7 +13,7 @@ const options = () => [...list().querySelectorAll("[role='option']")];
 
 function localItems() {
   const pages = [...document.querySelectorAll("[data-nav-item]")].map((link) => ({
-    label: link.textContent.trim(),
+    label: (link.querySelector(".nav-text") ?? link).textContent.trim(),
     iconName: "arrow-right",
     run: () => link.click(),
   }));
