@@ -20,3 +20,4 @@ GROUP_ALL = "demo-all"
 GROUP_DCS = "demo-dcs"
 GROUP_SHIP_STORES = "demo-ship-stores"
 GROUP_STORES = "demo-stores"
+GROUPS = (GROUP_ALL, GROUP_DCS, GROUP_SHIP_STORES, GROUP_STORES)

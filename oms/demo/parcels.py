@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from carriers.adapters.shiprocket.statuses import SHIPMENT_STATUS
 from carriers.base import Milestone
 from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
-from carriers.rates import charge, sample_card
+from carriers.rates import NotServiceable, charge, sample_card
 from carriers.services.stored_request import write_request
 from carriers.simulators.shiprocket.couriers import COURIERS
 from carriers.simulators.shiprocket.movement import REASONS, Outcome, plan
@@ -74,7 +74,7 @@ def _trip(
     account = riders if near else aggregator
     courier = luck.choices(COURIERS, (5, 1, 3, 3, 0 if request.cod_minor else 1))[0]
     days = 1 if near else max(1, way.transit_days + courier.days)
-    cost = charge(sample_card(), zone, shipment.weight_grams, request.cod_minor).total_minor * courier.factor_percent
+    cost = _price_minor(zone, shipment.weight_grams, request.cod_minor) * courier.factor_percent
     booking = Booking(
         account=account, client_reference=f"{request.order_number}-{shipment.uid.hex[-6:]}-1",
         parcel_uid=shipment.uid, order_number=request.order_number, state=BookingState.BOOKED, attempts=1,
@@ -87,6 +87,14 @@ def _trip(
     if near and outcome is Outcome.RTO:
         outcome = Outcome.DELIVERED
     return Trip(shipment, booking, days, outcome, [])
+
+
+def _price_minor(zone: Zone, grams: int, cod_minor: int) -> int:
+    """What the sample card asks; for parcels too heavy for it, what two halves would cost."""
+    try:
+        return charge(sample_card(), zone, grams, cod_minor).total_minor
+    except NotServiceable:
+        return 2 * charge(sample_card(), Zone.D, min(grams // 2, 20_000), cod_minor).total_minor
 
 
 def depart(trip: Trip, left_at: datetime, until: datetime, luck: random.Random) -> None:

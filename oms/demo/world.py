@@ -14,16 +14,18 @@ from carriers.rates import sample_card
 from carriers.services.cards import zones_json
 from channels.models import ChannelAccount, Listing
 from channels.simulators.woocommerce.world import ZIPF_EXPONENT
-from inventory.models import Barcode, Node, NodeGroup, NodeHoliday, NodeKind, Sku, StockLevel
+from inventory.models import Barcode, Node, NodeGroup, NodeHoliday, NodeKind, Sku
 from inventory.services import OpeningRow, set_opening_stock
 from oms.accounts.models import User
+from oms.core.db import execute
 from oms.core.errors import DomainError
 from oms.core.places import find_place
 from oms.demo import brand
 from oms.demo.catalogue import DemoSku
-from oms.demo.keys import derive, password
+from oms.demo.keys import password
 from oms.demo.models import DemoWorld
 from oms.demo.nodes import HOLIDAYS, NODES, DemoNode
+from oms.demo.outside import carrier_secrets, store_secrets
 from oms.demo.people import PEOPLE
 from orders.models import SalesChannel, SalesChannelKind
 from routing.models import ChannelSourcing, RoutingPolicy
@@ -144,15 +146,17 @@ def _stock(world: DemoWorld, skus: list[DemoSku], sku_ids: dict[str, int], nodes
             if units and luck.random() < (0.5 if given.is_store else 0.15):
                 careful.append(key)
     set_opening_stock(rows=rows, op_key=f"demo/{world.uid}", actor=LOADER)
-    have = {(level.sku_id, level.node_id) for level in StockLevel.objects.filter(node__in=nodes.values())}
-    empty = [key for key in bins if key not in have]
-    StockLevel.objects.bulk_create(StockLevel(sku_id=sku_id, node_id=node_id) for sku_id, node_id in empty)
-    levels = list(StockLevel.objects.filter(node__in=nodes.values()))
     kept = set(careful)
-    for level in levels:
-        level.bin_code = bins[level.sku_id, level.node_id]
-        level.safety_stock = 1 if (level.sku_id, level.node_id) in kept else 0
-    StockLevel.objects.bulk_update(levels, ["bin_code", "safety_stock"], batch_size=1000)
+    columns = [[key[0] for key in bins], [key[1] for key in bins], list(bins.values()), [key in kept for key in bins]]
+    execute(_SHELVES, columns)
+
+
+_SHELVES = """
+INSERT INTO inventory_stocklevel (sku_id, node_id, bin_code, safety_stock)
+SELECT sku_id, node_id, bin_code, careful::int
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bool[]) AS s(sku_id, node_id, bin_code, careful)
+ON CONFLICT (sku_id, node_id) DO UPDATE SET bin_code = excluded.bin_code, safety_stock = excluded.safety_stock
+"""
 
 
 # -- channels and carriers ---------------------------------------------------------------------------------------------
@@ -167,6 +171,7 @@ _CHANNELS = {
     brand.B2B: ("Wholesale portal", SalesChannelKind.B2B, "api", 72, True, (brand.GROUP_DCS,), 0),
     brand.QUICK: ("Stores and quick commerce", SalesChannelKind.QUICK, "api", 6, True, (brand.GROUP_STORES,), 1),
 }  # fmt: skip
+CHANNEL_CODES = tuple(_CHANNELS)
 
 
 def _channels(world: DemoWorld, moment: datetime) -> dict[str, SalesChannel]:
@@ -182,19 +187,11 @@ def _channels(world: DemoWorld, moment: datetime) -> dict[str, SalesChannel]:
         live = connector == "woocommerce"
         ChannelAccount.objects.create(
             channel=channel, connector=connector, base_url=settings.DEMO_STORE_URL if live else "",
-            secrets=_store_secrets(world) if live else {}, pulls_orders=live, pushes_stock=live, pushes_updates=live,
+            secrets=store_secrets(world) if live else {}, pulls_orders=live, pushes_stock=live, pushes_updates=live,
             settings={"start_from": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")} if live else {},
             poll_seconds=15, last_ok_at=None if live else moment,
         )  # fmt: skip
     return made
-
-
-def _store_secrets(world: DemoWorld) -> dict[str, str]:
-    return {
-        "consumer_key": f"ck_{derive(world, 'store key')[:40]}",
-        "consumer_secret": f"cs_{derive(world, 'store secret')[:40]}",
-        "webhook_secret": derive(world, "store webhook"),
-    }
 
 
 def _listings(channels: dict[str, SalesChannel], skus: list[DemoSku], sku_ids: dict[str, int]) -> None:
@@ -211,8 +208,7 @@ def _carriers(world: DemoWorld) -> tuple[CarrierAccount, CarrierAccount]:
     )
     aggregator = CarrierAccount.objects.create(
         code=brand.AGGREGATOR, name="Courier aggregator", adapter="shiprocket", base_url=settings.DEMO_CARRIER_URL,
-        secrets={"email": f"api@{brand.MAIL_DOMAIN}", "password": derive(world, "carrier password")[:24],
-                 "webhook_token": derive(world, "carrier webhook")}, priority=10,
+        secrets=carrier_secrets(world), priority=10,
     )  # fmt: skip
     riders = CarrierAccount.objects.create(
         code=brand.RIDERS, name="City riders", adapter="manual", rate_card=card, priority=50, max_weight_grams=15_000,

@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """Writes nodes, a catalogue, people, channels, carriers and weeks of orders; see `oms.demo`."""
 
     help = "Load the demo world: a made-up brand with nodes, stock, people and weeks of orders."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """See --help."""

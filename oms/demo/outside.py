@@ -1,0 +1,70 @@
+"""The world outside the installation: the simulated store and carrier, and how they are started and found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from oms.demo import brand
+from oms.demo.keys import derive
+from oms.demo.models import DemoWorld
+
+#: Name of the API token with which the crew works.
+CREW_TOKEN = "Demo crew"  # noqa: S105 - a name
+
+#: Orders a minute, averaged over a day with the hours of real shoppers.
+ORDERS_PER_MINUTE = 1.5
+#: A simulated day of the carrier takes this many seconds: a parcel is delivered a few minutes after it left.
+CARRIER_DAY_SECONDS = 90
+
+
+def state_folder(world: DemoWorld) -> Path:
+    """Where the simulated store and carrier keep what they know of this world."""
+    return Path(settings.MEDIA_ROOT).parent / "demo" / str(world.uid)
+
+
+def store_secrets(world: DemoWorld) -> dict[str, str]:
+    """Keys of the simulated store, as the channel account holds them."""
+    return {
+        "consumer_key": f"ck_{derive(world, 'store key')[:40]}",
+        "consumer_secret": f"cs_{derive(world, 'store secret')[:40]}",
+        "webhook_secret": derive(world, "store webhook"),
+    }
+
+
+def carrier_secrets(world: DemoWorld) -> dict[str, str]:
+    """Sign-in and webhook token of the simulated carrier, as the carrier account holds them."""
+    return {
+        "email": f"api@{brand.MAIL_DOMAIN}",
+        "password": derive(world, "carrier password")[:24],
+        "webhook_token": derive(world, "carrier webhook"),
+    }
+
+
+def store_arguments(world: DemoWorld, rate_per_minute: float) -> list[str]:
+    """Arguments of `simulate_store` for this world."""
+    place, keys = urlsplit(settings.DEMO_STORE_URL), store_secrets(world)
+    return [
+        f"--host={place.hostname}", f"--port={place.port}", f"--state-file={_file(world, 'store')}",
+        f"--rate-per-minute={rate_per_minute}", f"--consumer-key={keys['consumer_key']}", "--prices-include-tax",
+        f"--consumer-secret={keys['consumer_secret']}", f"--webhook-secret={keys['webhook_secret']}",
+        f"--webhook-url={settings.PUBLIC_URL}/hooks/channels/{brand.WEB}/",
+    ]  # fmt: skip
+
+
+def carrier_arguments(world: DemoWorld) -> list[str]:
+    """Arguments of `simulate_carrier` for this world."""
+    place = urlsplit(settings.DEMO_CARRIER_URL)
+    return [
+        f"--host={place.hostname}", f"--port={place.port}", f"--state-file={_file(world, 'carrier')}",
+        f"--speed={86_400 / CARRIER_DAY_SECONDS}", f"--webhook-token={carrier_secrets(world)['webhook_token']}",
+        f"--webhook-url={settings.PUBLIC_URL}/hooks/carriers/{brand.AGGREGATOR}/",
+    ]  # fmt: skip
+
+
+def _file(world: DemoWorld, name: str) -> Path:
+    folder = state_folder(world)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.sqlite3"
