@@ -8,9 +8,14 @@ from oms.core.errors import NotFound
 from orders.models import Order, OrderLine, Payment
 
 
-def lock_orders(order_ids: Iterable[int]) -> dict[int, Order]:
-    """The orders, locked until the transaction ends, by id. Missing ids are left out."""
+def lock_orders(order_ids: Iterable[int], *fields: str) -> dict[int, Order]:
+    """The orders, locked until the transaction ends, by id; only with `fields` where some are named.
+
+    Missing ids are left out.
+    """
     rows = Order.objects.select_for_update(no_key=True).filter(pk__in=list(order_ids)).order_by("pk")
+    if fields:
+        rows = rows.only(*fields)
     return {order.pk: order for order in rows}
 
 

@@ -70,6 +70,12 @@ lined AS (
         packed)
     SELECT w.id, l.line_id, l.sku_id, l.quantity, 0, 0, 0
     FROM wanted w CROSS JOIN LATERAL json_to_recordset(w.lines) AS l(line_id bigint, sku_id bigint, quantity int)
+),
+announced AS (
+    INSERT INTO core_outboxevent (kind, aggregate, payload)
+    SELECT 'fulfillment.FulfillmentReleased', 'fulfillment_order:' || id,
+        jsonb_build_object('fulfillment_order_id', id, 'order_id', order_id, 'node_id', node_id)
+    FROM wanted WHERE state <> 'scheduled' ORDER BY id
 )
 SELECT id, order_id, node_id, state FROM wanted
 """
@@ -87,7 +93,7 @@ def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") ->
 
 
 def _open(order_ids: list[int], actor: str) -> list[int]:
-    orders = lock_orders(order_ids)
+    orders = lock_orders(order_ids, "number", "open_holds", "service_level", "ship_by")
     rows = fetch_dicts(_UNOPENED, {"orders": list(orders)})
     if not rows:
         return []
@@ -110,10 +116,6 @@ def _open(order_ids: list[int], actor: str) -> list[int]:
             moves += [UnitMove(line["line_id"], "allocated", "released", line["quantity"]) for line in lines]
     opened = fetch_all(_OPEN, [json.dumps(wanted)])
     move_units(moves)
-    publish([
-        FulfillmentReleased(fulfillment_order_id=row[0], order_id=row[1], node_id=row[2])
-        for row in opened if row[3] != State.SCHEDULED
-    ])  # fmt: skip
     asleep = {row["node_id"] for row in rows if not row["is_active"]}
     gone = [row[0] for row in opened if row[2] in asleep]
     if gone:

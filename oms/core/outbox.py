@@ -15,11 +15,21 @@ class PublishedOutsideTransaction(RuntimeError):
     """A programming error: an event published outside a transaction could speak of a row that never came to be."""
 
 
-_INSERT = """
+#: Inserts the events of `event_columns`; hot statements take it in as one of their parts, to save a round trip.
+INSERT_EVENTS = """
 INSERT INTO core_outboxevent (kind, aggregate, payload)
 SELECT kind, aggregate, payload::jsonb
 FROM unnest(%s::text[], %s::text[], %s::text[]) AS event(kind, aggregate, payload)
 """
+
+
+def event_columns(events: Sequence[Event]) -> list[list[str]]:
+    """The events as the three arrays that INSERT_EVENTS takes."""
+    return [
+        [event.kind for event in events],
+        [event.aggregate for event in events],
+        [json.dumps(event.payload(), separators=(",", ":")) for event in events],
+    ]
 
 
 def publish(events: Sequence[Event]) -> None:
@@ -28,11 +38,4 @@ def publish(events: Sequence[Event]) -> None:
         return
     if not connection.in_atomic_block:
         raise PublishedOutsideTransaction(f"{events[0].kind} was published outside a transaction.")
-    execute(
-        _INSERT,
-        [
-            [event.kind for event in events],
-            [event.aggregate for event in events],
-            [json.dumps(event.payload(), separators=(",", ":")) for event in events],
-        ],
-    )
+    execute(INSERT_EVENTS, event_columns(events))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,6 @@ from oms.core.db import fetch_all, run_atomic
 from orders.errors import UnitsNotThere
 from orders.services.timeline import TimelineEntry, entry_columns
 from orders.services.units_sql import MOVE
-from orders.status import BUCKETS
-
-MOVABLE = (*BUCKETS, "delivered", "returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,10 @@ def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ())
     deltas = _deltas(moves)
     if not deltas and not entries:
         return {}
-    columns = [list(deltas), *([delta[name] for delta in deltas.values()] for name in MOVABLE)]
+    rows_in = json.dumps([{"line_id": line_id, **delta} for line_id, delta in deltas.items()])
 
     def work() -> dict[int, str]:
-        rows = fetch_all(MOVE, [*columns, *entry_columns(entries)])
+        rows = fetch_all(MOVE, [rows_in, *entry_columns(entries)])
         if sum(row[2] for row in rows) != len(deltas):
             raise UnitsNotThere("The units are no longer where they were to leave from. Reload and try again.")
         return {row[0]: row[1] for row in rows}
@@ -50,7 +48,7 @@ def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ())
 
 
 def _deltas(moves: Sequence[UnitMove]) -> dict[int, dict[str, int]]:
-    deltas: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(MOVABLE, 0))
+    deltas: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for move in moves:
         if move.quantity <= 0:
             continue

@@ -4,8 +4,7 @@ from orders.status import BUCKETS
 
 _ALL = (*BUCKETS, "delivered", "returned")
 
-_NAMES = ", ".join(_ALL)
-_ARRAYS = ", ".join(["%s::bigint[]"] + ["%s::int[]"] * len(_ALL))
+_TYPES = ", ".join(f"{name} int" for name in _ALL)
 _AFTER = ", ".join(f"l.{name} + coalesce(d.{name}, 0) AS {name}" for name in _ALL)
 _SUMS = ", ".join(f"sum({name}) AS {name}" for name in _ALL)
 _SETS = ", ".join(f"{name} = line.{name}" for name in _ALL)
@@ -19,7 +18,7 @@ STAGE = """CASE
     WHEN delivered + returned >= shipped THEN 'delivered' ELSE 'shipped' END"""
 
 MOVE = f"""
-WITH delta AS MATERIALIZED (SELECT * FROM unnest({_ARRAYS}) AS d(line_id, {_NAMES})),
+WITH delta AS MATERIALIZED (SELECT * FROM json_to_recordset(%s::json) AS d(line_id bigint, {_TYPES})),
 entry AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY order_id ORDER BY ord) AS nth
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])

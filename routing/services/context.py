@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
@@ -70,30 +70,33 @@ def read_stock(sku_ids: Iterable[int]) -> dict[tuple[int, int], int]:
     return {(row[0], row[1]): row[2] for row in fetch_all(_STOCK, [sorted(set(sku_ids))])}
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    policy: Policy
-    until: float
+#: Rules change by hand and seldom: a worker may go on with what it read this long ago.
+REMEMBER_SECONDS = 2.0
 
 
-_POLICY_SECONDS = 2.0
-_policy_cache: dict[str, _Cached] = {}
+@dataclass(slots=True)
+class _Remembered:
+    policy: Policy = field(default_factory=Policy)
+    policy_until: float = 0.0
+    groups: dict[int, frozenset[str]] = field(default_factory=dict)
+    groups_until: float = 0.0
+
+
+_remembered = _Remembered()
 
 
 def active_policy() -> Policy:
     """The published policy in force; the engine's defaults where none was published. Read at most every 2 s."""
-    cached = _policy_cache.get("active")
-    if cached is not None and cached.until > monotonic():
-        return cached.policy
-    row = RoutingPolicy.objects.filter(is_active=True).first()
-    policy = policy_of(row) if row is not None else Policy()
-    _policy_cache["active"] = _Cached(policy, monotonic() + _POLICY_SECONDS)
-    return policy
+    if _remembered.policy_until <= monotonic():
+        row = RoutingPolicy.objects.filter(is_active=True).first()
+        _remembered.policy = policy_of(row) if row is not None else Policy()
+        _remembered.policy_until = monotonic() + REMEMBER_SECONDS
+    return _remembered.policy
 
 
 def forget_policy() -> None:
-    """Read the policy afresh next time: called where a policy is published."""
-    _policy_cache.clear()
+    """Read the rules afresh next time: called where a policy or a channel's sourcing is changed."""
+    _remembered.policy_until = _remembered.groups_until = 0.0
 
 
 def policy_of(row: RoutingPolicy) -> Policy:
@@ -164,10 +167,13 @@ _GROUPS = """
 SELECT s.channel_id, array_agg(g.code) FROM routing_channelsourcing s
 JOIN routing_channelsourcing_groups sg ON sg.channelsourcing_id = s.id
 JOIN inventory_nodegroup g ON g.id = sg.nodegroup_id
-WHERE s.channel_id = ANY(%s) GROUP BY s.channel_id
+GROUP BY s.channel_id
 """
 
 
-def read_groups(channel_ids: Sequence[int]) -> dict[int, frozenset[str]]:
-    """Node groups each channel ships from; channels without an entry ship from every node."""
-    return {row[0]: frozenset(row[1]) for row in fetch_all(_GROUPS, [list(channel_ids)])}
+def read_groups() -> dict[int, frozenset[str]]:
+    """Node groups each channel ships from, read at most every 2 s; channels without an entry ship from every node."""
+    if _remembered.groups_until <= monotonic():
+        _remembered.groups = {row[0]: frozenset(row[1]) for row in fetch_all(_GROUPS)}
+        _remembered.groups_until = monotonic() + REMEMBER_SECONDS
+    return _remembered.groups

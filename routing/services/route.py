@@ -17,7 +17,7 @@ from oms.core.clock import now
 from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.events import Event
 from oms.core.ids import uuid7
-from oms.core.outbox import publish
+from oms.core.outbox import INSERT_EVENTS, event_columns
 from orders.services import TimelineEntry, UnitMove, move_units
 from routing.engine import LineInput, NodeInput, OrderInput, Plan, Policy, plan_orders
 from routing.events import OrderRouted, OrderUnroutable
@@ -123,7 +123,7 @@ def read_demands(order_ids: Sequence[int]) -> list[Demand]:
 
 def order_inputs(demands: Sequence[Demand], nodes: Sequence[NodeInput]) -> dict[int, OrderInput]:
     """The engine's view of the orders. Lines without a SKU cannot be routed and are left out."""
-    groups = read_groups(sorted({demand.channel_id for demand in demands}))
+    groups = read_groups()
     by_code = {node.code: node.node_id for node in nodes}
     moment = now()
     return {demand.order_id: _order_input(demand, groups, by_code, moment) for demand in demands}
@@ -171,8 +171,9 @@ def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
                         part.node_id, part.quantity)  # fmt: skip
 
 
-_WRITE = """
-WITH decided AS (
+_WRITE = f"""
+WITH announced AS ({INSERT_EVENTS}),
+decided AS (
     INSERT INTO routing_routingdecision (order_id, attempt, trigger, actor, policy_version, outcome, sentence,
         cost_minor, lower_bound_minor, optimal, nodes_examined, duration_us, assignments, candidates)
     SELECT * FROM json_to_recordset(%s::json) AS d(order_id bigint, attempt int, trigger text, actor text,
@@ -184,7 +185,7 @@ SELECT n.id, (now() AT TIME ZONE n.time_zone)::date, t.orders
 FROM unnest(%s::bigint[], %s::int[]) AS t(node_id, orders) JOIN inventory_node n ON n.id = t.node_id
 ORDER BY n.id
 ON CONFLICT (node_id, day) DO UPDATE SET orders = routing_nodeload.orders + excluded.orders
-"""
+"""  # noqa: S608 - only the kernel's own statement is put in
 
 
 def _write(done: Sequence[_Decided], policy: Policy, trigger: str, actor: str) -> None:
@@ -195,9 +196,10 @@ def _write(done: Sequence[_Decided], policy: Policy, trigger: str, actor: str) -
         move_units(moves, entries)
     loads = Counter(node_id for item in done for node_id in item.plan.node_ids)
     rows = [_decision_row(item, policy, trigger, actor) for item in told]
-    if rows or loads:
-        execute(_WRITE, [json.dumps(rows, default=str), sorted(loads), [loads[key] for key in sorted(loads)]])
-    publish(_events(done, told))
+    events = _events(done, told)
+    if rows or loads or events:
+        nodes = sorted(loads)
+        execute(_WRITE, [*event_columns(events), json.dumps(rows), nodes, [loads[key] for key in nodes]])
 
 
 def _says_nothing_new(item: _Decided) -> bool:
