@@ -8,8 +8,8 @@ and returned by the product's own services, so that every counter, ledger postin
 writes. Two things are not:
 
 * Times. A service says "now". After each step the rows it wrote are set back to when the step happened in the story
-  (`oms.demo.past`). The ledger and the timelines refuse changes by trigger; those two triggers are off inside the loading
-  transaction only, and only rows of the orders being loaded are touched.
+  (`oms.demo.past`). The ledger and the timelines refuse changes by trigger; those two triggers are off inside the
+  loading transaction only, and only rows of the orders being loaded are touched.
 * Bookings. No carrier was there to be called in the past. Bookings and scans of past parcels are written as rows; the
   shipments then move by `fulfillment.services.apply_tracking` like any other.
 

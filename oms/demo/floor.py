@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, Shipment
-from fulfillment.services import accept, close_manifest, collect, hand_over, open_manifest, pack, pick_all, reject, report_short
+from fulfillment.services import (
+    accept,
+    close_manifest,
+    collect,
+    hand_over,
+    open_manifest,
+    pack,
+    pick_all,
+    reject,
+    report_short,
+)
 from fulfillment.states import SHIPMENT
 from oms.core.states import advance_many
 from oms.demo import past

@@ -124,8 +124,8 @@ def _hand_to_the_present(standing: Standing) -> None:
     )  # fmt: skip
 
     def work() -> None:
-        for account_id in ChannelAccount.objects.filter(channel__in=standing.channels.values()).values_list("pk", flat=True):
-            refresh_account(account_id)
+        for account in ChannelAccount.objects.filter(channel__in=standing.channels.values()):
+            refresh_account(account.pk)
         publish([ParcelPacked(shipment_id=row.pk, order_id=row.order_id, pickup=False) for row in waiting])
 
     run_atomic(work)

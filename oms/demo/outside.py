@@ -43,15 +43,19 @@ def carrier_secrets(world: DemoWorld) -> dict[str, str]:
     }
 
 
-def store_arguments(world: DemoWorld, rate_per_minute: float) -> list[str]:
-    """Arguments of `simulate_store` for this world."""
+def store_arguments(world: DemoWorld) -> list[str]:
+    """Arguments of `simulate_store` for this world. Its buyers and webhooks begin when `oms.demo.shop` opens it."""
     place, keys = urlsplit(settings.DEMO_STORE_URL), store_secrets(world)
     return [
         f"--host={place.hostname}", f"--port={place.port}", f"--state-file={_file(world, 'store')}",
-        f"--rate-per-minute={rate_per_minute}", f"--consumer-key={keys['consumer_key']}", "--prices-include-tax",
-        f"--consumer-secret={keys['consumer_secret']}", f"--webhook-secret={keys['webhook_secret']}",
-        f"--webhook-url={settings.PUBLIC_URL}/hooks/channels/{brand.WEB}/",
+        f"--consumer-key={keys['consumer_key']}", f"--consumer-secret={keys['consumer_secret']}",
+        "--prices-include-tax",
     ]  # fmt: skip
+
+
+def store_webhook_url() -> str:
+    """Where the store sends its webhooks."""
+    return f"{settings.PUBLIC_URL}/hooks/channels/{brand.WEB}/"
 
 
 def carrier_arguments(world: DemoWorld) -> list[str]:

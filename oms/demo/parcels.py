@@ -60,9 +60,7 @@ def mark_labelled(shipments: Sequence[Shipment], moment: datetime) -> None:
     advance_many(Shipment, ids, ShipmentState.LABELLED, using=SHIPMENT, actor="carriers", labelled_at=moment)
 
 
-def _trip(
-    shipment: Shipment, aggregator: CarrierAccount, riders: CarrierAccount, luck: random.Random
-) -> Trip:
+def _trip(shipment: Shipment, aggregator: CarrierAccount, riders: CarrierAccount, luck: random.Random) -> Trip:
     request = booking_request(shipment)
     start = shipment.node
     way = lane(

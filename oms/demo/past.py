@@ -40,7 +40,10 @@ MESSAGE = ("channels_inboundmessage", "order_id", ("received_at", "processed_at"
 
 Table = tuple[str, str, tuple[str, ...]]
 
-_TRIGGERS = (("inventory_stockmovement", "stock_movement_append_only"), ("orders_orderevent", "order_event_append_only"))
+_TRIGGERS = (
+    ("inventory_stockmovement", "stock_movement_append_only"),
+    ("orders_orderevent", "order_event_append_only"),
+)
 
 # A posting names its order, its return, or (short picks) the work of its order.
 _MOVEMENTS = """

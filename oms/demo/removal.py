@@ -1,15 +1,17 @@
 """Takes every row of the demo world away again, in one transaction, and leaves everything else as it was.
 
 What belongs to the demo hangs from what the loader made: its channels, nodes, SKUs, carrier accounts and people. Orders
-that came from the simulated store afterwards hang from the demo's channel, so they go too. `Removal` follows the foreign
-keys of every model, so that a table that is added later is not forgotten; rows that are tied by number only (outbox,
-transitions, idempotency keys) are named here.
+that came from the simulated store afterwards hang from the demo's channel, so they go too. `Removal` follows the
+foreign keys of every model, so that a table that is added later is not forgotten; rows that are tied by number only
+(outbox, transitions, idempotency keys) are named here.
 
-Where something that is not of the demo stands on the demo's nodes or SKUs, nothing is removed: that work cannot be undone
-by deleting it.
+Where something that is not of the demo stands on the demo's nodes or SKUs, nothing is removed: that work cannot be
+undone by deleting it.
 
 The ledger and the stock levels refuse to be deleted by trigger. Those triggers are off inside the transaction only.
 """
+
+# ruff: noqa: S608 - all that is put into statements here are names of tables and columns, taken from the models
 
 from __future__ import annotations
 
@@ -112,8 +114,7 @@ class Removal:
         self._delete_by_number()
         self._switch("DISABLE")
         for model in self.models:
-            table, key = _table(model), _quote(model._meta.pk.column)
-            self._count(model._meta.db_table, f"DELETE FROM {table} WHERE {key}::text IN (SELECT id FROM {_gone(model)})")  # noqa: S608
+            self._count(model._meta.db_table, f"DELETE FROM {_table(model)} WHERE {_key(model)}::text IN {_ids(model)}")
         self._switch("ENABLE")
         return {table: count for table, count in self.counts.items() if count}
 
@@ -122,20 +123,20 @@ class Removal:
 
     def _add(self, model: type[models.Model], ids: Iterable[Any]) -> None:
         execute(
-            f"INSERT INTO {_gone(model)} SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",  # noqa: S608
+            f"INSERT INTO {_gone(model)} SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING",
             [[str(pk) for pk in ids]],
         )
 
     def _follow_keys(self) -> None:
         """Whatever points at something that goes, goes too, unless its key may be emptied."""
-        links = [(child, field) for child in self.models for field in _foreign_keys(child) if not _may_be_emptied(field)]
+        links = [(child, key) for child in self.models for key in _foreign_keys(child) if not _may_be_emptied(key)]
         grew = True
         while grew:
             grew = False
             for child, field in links:
                 parent = field.related_model
                 found = execute(
-                    f"INSERT INTO {_gone(child)} SELECT c.{_quote(child._meta.pk.column)}::text "  # noqa: S608
+                    f"INSERT INTO {_gone(child)} SELECT c.{_key(child)}::text "
                     f"FROM {_table(child)} c JOIN {_gone(parent)} g ON g.id = c.{_quote(field.column)}::text "
                     "ON CONFLICT DO NOTHING"
                 )
@@ -146,11 +147,10 @@ class Removal:
         for child in self.models:
             for field in _foreign_keys(child):
                 if _may_be_emptied(field):
-                    column = _quote(field.column)
+                    column, gone = _quote(field.column), _ids(field.related_model)
                     execute(
-                        f"UPDATE {_table(child)} SET {column} = NULL WHERE {column}::text IN "  # noqa: S608
-                        f"(SELECT id FROM {_gone(field.related_model)}) AND {_quote(child._meta.pk.column)}::text NOT IN "
-                        f"(SELECT id FROM {_gone(child)})"
+                        f"UPDATE {_table(child)} SET {column} = NULL WHERE {column}::text IN {gone} "
+                        f"AND {_key(child)}::text NOT IN {_ids(child)}"
                     )
 
     def _refuse_strangers(self) -> None:
@@ -176,24 +176,23 @@ class Removal:
     def _delete_by_number(self) -> None:
         """Rows of the kernel that name what they are about by number."""
         for key, model in _EVENT_KEYS.items():
-            self._delete_events(f"payload->>'{key}' IN (SELECT id FROM {_gone(model)})")
-        skus_of = f"SELECT id FROM {_gone(Sku)}"
+            self._delete_events(f"payload->>'{key}' IN {_ids(model)}")
         self._delete_events(
-            f"EXISTS (SELECT FROM jsonb_array_elements_text(payload->'sku_ids') s WHERE s IN ({skus_of}))",
+            f"EXISTS (SELECT FROM jsonb_array_elements_text(payload->'sku_ids') s WHERE s IN {_ids(Sku)})",
             "jsonb_typeof(payload->'sku_ids') = 'array' AND",
         )
         for name, model in _MACHINES.items():
-            self._count("core_transition", "DELETE FROM core_transition WHERE model = %s AND object_id::text IN "
-                        f"(SELECT id FROM {_gone(model)})", [name])  # fmt: skip  # noqa: S608
+            statement = f"DELETE FROM core_transition WHERE model = %s AND object_id::text IN {_ids(model)}"
+            self._count("core_transition", statement, [name])
         principals = [*_NAMES, f"API {CREW_TOKEN}"]
         self._count("core_idempotencykey", "DELETE FROM core_idempotencykey WHERE principal = ANY(%s)", [principals])
-        users = [str(pk) for (pk,) in fetch_all(f"SELECT id FROM {_gone(User)}")]  # noqa: S608
+        users = [str(pk) for (pk,) in fetch_all(f"SELECT id FROM {_gone(User)}")]
         self._count("django_session", "DELETE FROM django_session WHERE session_key = ANY(%s)", [_sessions_of(users)])
 
     def _delete_events(self, condition: str, first: str = "") -> None:
-        chosen = f"SELECT id FROM core_outboxevent WHERE {first} {condition}"  # noqa: S608
-        self._count("core_delivery", f"DELETE FROM core_delivery WHERE event_id IN ({chosen})")  # noqa: S608
-        self._count("core_outboxevent", f"DELETE FROM core_outboxevent WHERE id IN ({chosen})")  # noqa: S608
+        chosen = f"SELECT id FROM core_outboxevent WHERE {first} {condition}"
+        self._count("core_delivery", f"DELETE FROM core_delivery WHERE event_id IN ({chosen})")
+        self._count("core_outboxevent", f"DELETE FROM core_outboxevent WHERE id IN ({chosen})")
 
     def _switch(self, word: str) -> None:
         # A table with deferred checks outstanding cannot be altered.
@@ -213,6 +212,14 @@ def _table(model: type[models.Model]) -> str:
 
 def _gone(model: type[models.Model]) -> str:
     return _quote(f"gone_{model._meta.db_table}"[:63])
+
+
+def _key(model: type[models.Model]) -> str:
+    return _quote(model._meta.pk.column)
+
+
+def _ids(model: type[models.Model]) -> str:
+    return f"(SELECT id FROM {_gone(model)})"
 
 
 def _foreign_keys(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:

@@ -87,5 +87,3 @@ def _receive_returns(stage: Stage, trips: Sequence[Trip]) -> None:
         }  # fmt: skip
         receive(return_id=row.pk, dispositions=dispositions, actor="Harpreet Gill")
     stage.past.stamp(times, *_TABLES, past.RETURN)
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from django.conf import settings
 from django.templatetags.static import static
@@ -187,9 +187,9 @@ def _channels(world: DemoWorld, moment: datetime) -> dict[str, SalesChannel]:
         live = connector == "woocommerce"
         ChannelAccount.objects.create(
             channel=channel, connector=connector, base_url=settings.DEMO_STORE_URL if live else "",
-            secrets=store_secrets(world) if live else {}, pulls_orders=live, pushes_stock=live, pushes_updates=live,
-            settings={"start_from": moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")} if live else {},
-            poll_seconds=15, last_ok_at=None if live else moment,
+            secrets=store_secrets(world) if live else {}, poll_seconds=15, last_ok_at=None if live else moment,
+            # The shop is polled and told things once it was opened, see `oms.demo.shop`.
+            pulls_orders=False, pushes_stock=False, pushes_updates=False,
         )  # fmt: skip
     return made
 
@@ -245,5 +245,3 @@ def _policy(moment: datetime) -> None:
         published_at=moment, published_by=LOADER,
     )  # fmt: skip
     forget_policy()
-
-

@@ -81,9 +81,9 @@ class Application:
                 stage=APPLICATION,
                 environment=self._environment("beat"),
             ),
-            self._demo("simulate_store"),
-            self._demo("simulate_carrier"),
-            self._demo("simulate_crew"),
+            self._demo("store", "demo_outside", "store"),
+            self._demo("carrier", "demo_outside", "carrier"),
+            self._demo("crew", "simulate_crew"),
         ]
 
     def _gunicorn(self) -> list[str]:
@@ -110,13 +110,13 @@ class Application:
             enabled=lambda: name in self.commands,
         )
 
-    def _demo(self, name: str) -> Child:
+    def _demo(self, name: str, command: str, *arguments: str) -> Child:
         """Part of the demo world; it finishes by itself when the world is taken away."""
         return Child(
-            name.removeprefix("simulate_"),
-            manage(name),
+            name,
+            manage(command, *arguments),
             stage=DEMO,
             environment=self._environment("manage"),
-            enabled=lambda: self.demo_is_loaded() and name in self.commands,
+            enabled=lambda: self.demo_is_loaded() and command in self.commands,
             may_finish=True,
         )

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from oms.demo.models import current_world
-from oms.demo.outside import ORDERS_PER_MINUTE, carrier_arguments, store_arguments
+from oms.demo.outside import carrier_arguments, store_arguments
 
 
 class Command(BaseCommand):
@@ -20,7 +20,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """See --help."""
         parser.add_argument("which", choices=["store", "carrier"])
-        parser.add_argument("--rate-per-minute", type=float, default=ORDERS_PER_MINUTE, help="orders a minute")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until SIGTERM or SIGINT; ends at once where no demo world is loaded."""
@@ -28,6 +27,6 @@ class Command(BaseCommand):
         if world is None:
             self.stdout.write("No demo world is loaded.")
         elif options["which"] == "store":
-            call_command("simulate_store", *store_arguments(world, options["rate_per_minute"]), stdout=self.stdout)
+            call_command("simulate_store", *store_arguments(world), stdout=self.stdout)
         else:
             call_command("simulate_carrier", *carrier_arguments(world), stdout=self.stdout)
