@@ -1,6 +1,7 @@
 """The style guide renders, and keeps the rules of the content security policy."""
 
 import gzip
+import hashlib
 import re
 from pathlib import Path
 
@@ -66,3 +67,12 @@ def test_a_style_sheet_keeps_to_its_budget(sheet, limit_kb):
     packed = gzip.compress((STATIC / "css" / sheet).read_bytes(), 9)
 
     assert len(packed) <= limit_kb * 1024
+
+
+def test_every_vendored_file_is_the_one_that_was_reviewed():
+    vendor = STATIC / "vendor"
+    listed = dict(re.findall(r"^\| ([\w.-]+) \|.*\| `([0-9a-f]{64})` \|$", (vendor / "README.md").read_text(), re.M))
+
+    assert {path.name for path in vendor.iterdir() if path.is_file()} == set(listed) | {"README.md"}
+    for name, digest in listed.items():
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == digest, name
