@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from oms.embedded.errors import EmbeddedError
+from oms.embedded.guard import PR_SET_PDEATHSIG, prctl
 from oms.embedded.postgres import NAME
 from oms.embedded.throwaway import ThrowawayServices, start_services
 from tests.migrated import migrated_data
@@ -35,6 +36,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         os.environ.update(services.environment)
         if snapshot is not None:
             os.environ[TEMPLATE] = NAME
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # A worker that is busy would notice only after its test that the process which started it was killed.
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     yield
 
 
