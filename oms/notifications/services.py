@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Iterable, Sequence
 
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
-from django.template.loader import render_to_string
+from django.db.models import F
 
 from fulfillment.models import Shipment
 from oms.core.clock import now
 from oms.core.db import run_atomic
+from oms.core.errors import TransientError
 from oms.core.outbox import publish
 from oms.notifications.events import MessageQueued
-from oms.notifications.links import tracking_url
+from oms.notifications.letters import SUBJECTS, write_letter
 from oms.notifications.models import Message, MessageState
 from orders.models import Order
 
-SUBJECTS = {
-    "confirmation": "We have your order {number}",
-    "shipped": "Your order {number} is on its way",
-    "delivered": "Your order {number} was delivered",
-    "delivery_failed": "We could not deliver your order {number}",
-    "ready_for_pickup": "Your order {number} is ready to collect",
-    "cancelled": "Your order {number} was cancelled",
-}
+__all__ = ["GIVE_UP_ATTEMPTS", "SUBJECTS", "queue_messages", "resend", "send_messages"]
+
+#: Tries after which a message counts as failed: about an hour and a half by the waits of the flow.
+GIVE_UP_ATTEMPTS = 20
+#: What the mail server says about the address or the message itself: trying again does not help.
+_REFUSED = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError)
 
 
 def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
@@ -36,15 +36,18 @@ def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
     asked = list(wanted)
 
     def work() -> int:
-        orders = Order.objects.select_related("channel").in_bulk([order_id for _, order_id, _ in asked])
+        orders = Order.objects.select_related("channel", "payment").in_bulk([order_id for _, order_id, _ in asked])
+        parcels = Shipment.objects.select_related("node").in_bulk([int(part) for _, _, part in asked if part])
         rows = [
-            _message(template, orders[order_id], part)
+            _message(template, orders[order_id], part, parcels.get(int(part or 0)))
             for template, order_id, part in asked
             if order_id in orders and _should_write(template, orders[order_id])
         ]
+        keys = [row.dedupe_key for row in rows]
+        known = set(Message.objects.filter(dedupe_key__in=keys).values_list("dedupe_key", flat=True))
         Message.objects.bulk_create(rows, ignore_conflicts=True)
-        fresh = Message.objects.filter(dedupe_key__in=[row.dedupe_key for row in rows], state=MessageState.PENDING)
-        ids = list(fresh.values_list("pk", flat=True))
+        fresh = Message.objects.filter(dedupe_key__in=set(keys) - known, state=MessageState.PENDING)
+        ids = list(fresh.order_by("pk").values_list("pk", flat=True))
         publish([MessageQueued(message_id=pk) for pk in ids])
         return len(ids)
 
@@ -54,45 +57,63 @@ def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
 def _should_write(template: str, order: Order) -> bool:
     if not order.channel.notifies_customer or not order.customer_email:
         return False
+    if template in ("shipped", "delivered") and order.service_level == Order.ServiceLevel.PICKUP:
+        # Handed over at the counter: the customer has it in the hand.
+        return False
     return not (template == "confirmation" and order.stage in ("shipped", "delivered", "cancelled"))
 
 
-def _message(template: str, order: Order, part: str) -> Message:
-    shipment = Shipment.objects.filter(pk=int(part)).first() if part else None
-    context = {"order": order, "lines": list(order.lines.all()), "shipment": shipment, "link": tracking_url(order)}
-    number = order.external_number or order.number
+def _message(template: str, order: Order, part: str, shipment: Shipment | None) -> Message:
+    letter = write_letter(template, order, shipment)
     return Message(
         order=order, template=template, dedupe_key=f"{template}/{order.pk}/{part}", recipient=order.customer_email,
-        subject=SUBJECTS[template].format(number=number),
-        text=render_to_string(f"emails/{template}.txt", context), html=render_to_string(f"emails/{template}.html", context),
+        subject=letter.subject, text=letter.text, html=letter.html,
     )  # fmt: skip
 
 
 def send_messages(message_ids: Sequence[int]) -> int:
-    """Send pending messages, each at most once per call; how many went out. Errors of the mail server pass on.
+    """Send pending messages, each at most once per call; how many went out.
 
-    The row is locked while it is sent, so two workers never send the same message.
+    The row is locked while it is sent, so two workers never send the same message. A message that the mail server
+    refuses, or cannot take `GIVE_UP_ATTEMPTS` times, is FAILED with the server's words and waits for a person. Raises
+    TransientError when the server could not be reached: the flow tries again.
     """
-    sent = 0
-    for message_id in message_ids:
-        with transaction.atomic():
-            row = (
-                Message.objects.select_for_update(skip_locked=True)
-                .filter(pk=message_id, state=MessageState.PENDING)
-                .first()
-            )
-            if row is None:
-                continue
+    return sum(_send(message_id) for message_id in message_ids)
+
+
+def _send(message_id: int) -> int:
+    failure: Exception | None = None
+    with transaction.atomic():
+        row = (
+            Message.objects.select_for_update(skip_locked=True)
+            .filter(pk=message_id, state=MessageState.PENDING)
+            .first()
+        )
+        if row is None:
+            return 0
+        tries = row.attempts + 1
+        try:
             mail = EmailMultiAlternatives(row.subject, row.text, to=[row.recipient])
-            mail.attach_alternative(row.html, "text/html")
+            if row.html:
+                mail.attach_alternative(row.html, "text/html")
             mail.send()
-            Message.objects.filter(pk=message_id).update(state=MessageState.SENT, sent_at=now())
-            sent += 1
-    return sent
+        except (smtplib.SMTPException, OSError) as error:
+            failure = error
+        changes: dict[str, object] = {"attempts": F("attempts") + 1}
+        if failure is None:
+            changes |= {"state": MessageState.SENT, "sent_at": now(), "error": ""}
+        else:
+            changes["error"] = f"{type(failure).__name__}: {failure}"[:1000]
+            if isinstance(failure, _REFUSED) or tries >= GIVE_UP_ATTEMPTS:
+                changes["state"] = MessageState.FAILED
+        Message.objects.filter(pk=message_id).update(**changes)
+    if failure is not None and changes.get("state") != MessageState.FAILED:
+        raise TransientError(f"The mail server did not take message {message_id}: {failure}") from failure
+    return 1 if failure is None else 0
 
 
 def resend(*, message_id: int) -> None:
     """Send a message again, on purpose."""
     with transaction.atomic():
-        Message.objects.filter(pk=message_id).update(state=MessageState.PENDING, error="")
+        Message.objects.filter(pk=message_id).update(state=MessageState.PENDING, error="", attempts=0)
         publish([MessageQueued(message_id=message_id)])

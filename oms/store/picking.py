@@ -102,7 +102,11 @@ def short_form(request: HttpRequest, node: Node) -> HttpResponseBase:
 def _short_page(
     request: HttpRequest, node: Node, walk: Walk, row: PickRow, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    reasons = [(key, why.label, why.effect, _ICONS.get(key, "alert-triangle")) for key, why in SHORT_REASONS.items()]
+    units = "1" if row.left == 1 else "this number"
+    reasons = [
+        (key, why.label, why.effect.replace("this number", units), _ICONS.get(key, "alert-triangle"))
+        for key, why in SHORT_REASONS.items()
+    ]
     orders = [item.order.number for item in walk.work for line in item.lines.all()
               if line.sku_id == row.sku.pk and line.to_pick]  # fmt: skip
     return show(request, node, "short", status=status, walk=walk, row=row, reasons=reasons, orders=orders,

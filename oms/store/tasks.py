@@ -85,10 +85,11 @@ def tasks(request: HttpRequest, node: Node) -> HttpResponseBase:
 
 
 def _cutoff(node: Node) -> datetime | None:
-    """Today's moment by which work leaves the same day; None once it is over."""
+    """Today's moment by which work leaves the same day; None once it is over, and while it is far away."""
     local = now().astimezone(ZoneInfo(node.time_zone))
     moment = local.replace(hour=node.cutoff_at.hour, minute=node.cutoff_at.minute, second=0, microsecond=0)
-    return moment if moment > local and local.isoweekday() in node.working_days else None
+    soon = local < moment < local + timedelta(hours=12)
+    return moment if soon and local.isoweekday() in node.working_days else None
 
 
 def _cards(node: Node) -> list[Task]:

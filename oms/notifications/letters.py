@@ -1,0 +1,111 @@
+"""What a message says: the template's context, from the order and, where it is about one, the parcel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from babel.dates import format_date
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from fulfillment.models import Shipment
+from inventory.models import Node
+from oms.core.templatetags.oms_format import active_locale
+from oms.notifications.links import tracking_url
+from orders.models import Order, OrderLine
+
+SUBJECTS = {
+    "confirmation": "We have your order {number}",
+    "shipped": "Your order {number} is on its way",
+    "delivered": "Your order {number} was delivered",
+    "delivery_failed": "We could not deliver your order {number}",
+    "ready_for_pickup": "Your order {number} is ready to collect",
+    "cancelled": "Your order {number} was cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a message. `total_minor` is None where prices are not the point."""
+
+    name: str
+    options: str
+    quantity: int
+    total_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message ready to be kept and sent."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def write_letter(template: str, order: Order, shipment: Shipment | None = None) -> Letter:
+    """Render one message: subject, plain text and HTML say the same."""
+    number = order.external_number or order.number
+    subject = SUBJECTS[template].format(number=number)
+    context = _context(order, shipment) | {"number": number, "subject": subject}
+    text = render_to_string(f"emails/{template}.txt", context)
+    return Letter(subject, f"{text.strip()}\n", render_to_string(f"emails/{template}.html", context))
+
+
+def _context(order: Order, shipment: Shipment | None) -> dict[str, Any]:
+    payment = getattr(order, "payment", None)
+    promised = timezone.localtime(order.promised_by).date() if order.promised_by else None
+    expected = (shipment.expected_delivery if shipment else None) or promised
+    return {
+        "order": order, "shipment": shipment, "link": tracking_url(order), "first_name": _first_name(order),
+        "brand": order.channel.brand or order.channel.name, "address": order.shipping_address.lines(),
+        "items": _parcel_items(shipment) if shipment else _order_items(order),
+        "totals": _totals(order), "arriving": _day(expected), "is_paid": bool(payment and payment.captured_minor),
+        "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": _pickup_node(order, shipment),
+        "is_part": bool(shipment) and order.shipments.exclude(state="cancelled").count() > 1,
+    }  # fmt: skip
+
+
+def _first_name(order: Order) -> str:
+    words = (order.customer_name or order.shipping_address.name).split()
+    return words[0] if words else "there"
+
+
+def _day(day: Any) -> str:
+    return format_date(day, "EEEE, d MMMM", locale=active_locale()) if day else ""
+
+
+def _options(options: Any) -> str:
+    return ", ".join(str(value) for value in options.values() if value) if isinstance(options, dict) else ""
+
+
+def _order_items(order: Order) -> list[Item]:
+    return [_item(line, line.quantity, line.total_minor) for line in order.lines.all()]
+
+
+def _parcel_items(shipment: Shipment) -> list[Item]:
+    rows = shipment.items.select_related("line__order_line").order_by("pk")
+    return [_item(row.line.order_line, row.quantity) for row in rows]
+
+
+def _item(line: OrderLine, quantity: int, total_minor: int | None = None) -> Item:
+    return Item(line.name or line.sku_code, _options(line.options), quantity, total_minor)
+
+
+def _totals(order: Order) -> list[tuple[str, int]]:
+    """Label and amount in minor units, the sum last; parts that are zero are left out."""
+    added_tax = sum(line.tax_minor for line in order.lines.all() if not line.tax_included)
+    parts = [
+        ("Items", order.goods_minor), ("Discount", -order.discount_minor), ("Tax", added_tax),
+        ("Delivery", order.shipping_minor), ("Cash on delivery fee", order.cod_fee_minor),
+    ]  # fmt: skip
+    shown = [(label, amount) for label, amount in parts if amount]
+    shown = shown if sum(amount for _, amount in shown) == order.total_minor and len(shown) > 1 else []
+    return [*shown, ("Total", order.total_minor)]
+
+
+def _pickup_node(order: Order, shipment: Shipment | None) -> Node | None:
+    if order.service_level != Order.ServiceLevel.PICKUP:
+        return None
+    return shipment.node if shipment else Node.objects.filter(code=order.pickup_node_code).first()

@@ -1,0 +1,130 @@
+"""The customer's page of one order. The address is the only key: whoever has it may read it, nobody can guess it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import pgettext
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from fulfillment.services import cancel_order
+from oms.accounts.access import public
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, DomainError
+from oms.notifications.links import order_of_token, tracking_url
+from oms.portal.story import Story, may_cancel, tell
+from orders.locks import lock_order
+from orders.models import Order
+
+LANGUAGES = ("en", "hi")
+View = Callable[..., HttpResponseBase]
+
+
+def _language(request: HttpRequest) -> str:
+    """What the link says, else what the browser asks for."""
+    wanted = request.GET.get("lang") or translation.get_language_from_request(request)
+    return wanted if wanted in LANGUAGES else "en"
+
+
+def _page(request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
+    here = {"lang": translation.get_language(), "brand": {"name": "OMS"}} | context
+    response = render(request, f"portal/{template}.html", here, status=status)
+    response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def portal_page(view: Callable[..., HttpResponseBase]) -> View:
+    """Find the order of the token and speak the customer's language. Every wrong token gets the same page."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, token: str = "") -> HttpResponseBase:
+        with translation.override(_language(request)):
+            order = order_of_token(token)
+            if order is None:
+                return _page(request, "missing", 404)
+            return view(request, order, token)
+
+    return public(wrapped)
+
+
+def _brand(order: Order) -> dict[str, str]:
+    return {"name": order.channel.brand or order.channel.name}
+
+
+def _show(request: HttpRequest, order: Order, token: str, status: int = 200, **more: Any) -> HttpResponse:
+    story: Story = tell(order)
+    other = "hi" if translation.get_language() == "en" else "en"
+    return _page(
+        request, "order", status, story=story, order=order, token=token, brand=_brand(order),
+        refresh_url=reverse("portal:order", args=[token]), public_url=tracking_url(order), other_lang=other,
+        version=_version(order), done=request.GET.get("done", "") == "cancelled" and order.stage == "cancelled", **more,
+    )  # fmt: skip
+
+
+def _version(order: Order) -> str:
+    newest = order.shipments.values_list("state", "expected_delivery", "booking__last_scan_at").order_by("pk")
+    return hashlib.sha256(f"{order.version}{list(newest)}".encode()).hexdigest()[:16]
+
+
+@require_safe
+@portal_page
+def order_page(request: HttpRequest, order: Order, token: str) -> HttpResponseBase:
+    """When it comes, whether that changed, and where each parcel is. Asked again by the page; 204 if unchanged."""
+    if request.headers.get("X-Fragment-Version") == _version(order):
+        return HttpResponse(status=204)
+    return _show(request, order, token)
+
+
+# The browser sends no Referer from these pages (and `Origin: null`), so the usual check cannot pass. The token in the
+# address takes its place: a foreign page cannot know it.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@portal_page
+def cancel_page(request: HttpRequest, order: Order, token: str) -> HttpResponseBase:
+    """Ask once more, then cancel the order. Only before it is packed; sending twice cancels once."""
+    if request.method != "POST":
+        allowed, why = may_cancel(order, list(order.lines.all()))
+        if not allowed:
+            return _show(request, order, token, 409 if why else 200, problem=why)
+        return _page(request, "cancel", order=order, token=token, brand=_brand(order), story=tell(order))
+    try:
+        _cancel(order)
+    except DomainError as error:
+        fresh = Order.objects.select_related("channel").get(pk=order.pk)
+        return _show(request, fresh, token, error.http_status, problem=error.message)
+    url = reverse("portal:order", args=[token])
+    return HttpResponseRedirect(f"{url}?lang={translation.get_language()}&done=cancelled")
+
+
+def _cancel(order: Order) -> None:
+    """Check under the order's lock, so that what is being packed at this moment is not cancelled here."""
+
+    def work() -> None:
+        locked = lock_order(order.pk)
+        if locked.stage == "cancelled":
+            return
+        allowed, why = may_cancel(order, list(order.lines.all()))
+        if not allowed:
+            raise Conflict(why or pgettext("portal", "This order cannot be cancelled any more."))
+        cancel_order(order_id=order.pk, reason="Cancelled by the customer on the tracking page", actor="customer")
+
+    run_atomic(work)
+
+
+@csrf_exempt
+@public
+def missing(request: HttpRequest, rest: str = "") -> HttpResponseBase:
+    """Anything else below /t/ looks like a wrong token."""
+    with translation.override(_language(request)):
+        return _page(request, "missing", 404)
