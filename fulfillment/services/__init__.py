@@ -1,5 +1,6 @@
 """Every write to the work of the nodes."""
 
+from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, preview_cancel
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
@@ -38,8 +39,10 @@ __all__ = [
     "open_fulfillment_orders",
     "open_manifest",
     "pack",
+    "pack_many",
     "pick",
     "pick_all",
+    "pick_many",
     "preview_cancel",
     "preview_reroute",
     "reject",

@@ -10,7 +10,7 @@ from oms.core.db import fetch_dicts, run_atomic
 
 logger = logging.getLogger(__name__)
 
-_BALANCES = """
+BALANCES_SQL = """
 WITH posted AS (
     SELECT sku_id, node_id, from_bucket AS bucket, -quantity AS quantity FROM inventory_stockmovement
     UNION ALL
@@ -26,17 +26,17 @@ held AS (
     CROSS JOIN LATERAL (VALUES ('on_hand', l.on_hand), ('reserved', l.reserved), ('packed', l.packed),
         ('damaged', l.damaged), ('quarantine', l.quarantine), ('inbound', l.inbound)) AS b(bucket, balance)
 )
-SELECT sku_id, node_id, bucket AS what, coalesce(h.balance, 0) AS stored, coalesce(s.total, 0) AS computed
+SELECT sku_id, node_id, bucket AS what, coalesce(h.balance, 0) AS stored, coalesce(s.total, 0)::int AS computed
 FROM held h FULL JOIN summed s USING (sku_id, node_id, bucket)
 WHERE coalesce(h.balance, 0) <> coalesce(s.total, 0)
 """
 
-_RESERVED = """
+RESERVED_SQL = """
 WITH claimed AS (
     SELECT sku_id, node_id, sum(open_quantity) AS total FROM inventory_reservation WHERE open_quantity > 0 GROUP BY 1, 2
 )
 SELECT sku_id, node_id, 'open reservations' AS what, coalesce(l.reserved, 0) AS stored,
-    coalesce(c.total, 0) AS computed
+    coalesce(c.total, 0)::int AS computed
 FROM inventory_stocklevel l FULL JOIN claimed c USING (sku_id, node_id)
 WHERE coalesce(l.reserved, 0) <> coalesce(c.total, 0)
 """
@@ -72,7 +72,7 @@ def audit_stock() -> list[Difference]:
 
 def find_differences() -> list[Difference]:
     """The same, without keeping anything."""
-    return [Difference(**row) for row in (*fetch_dicts(_BALANCES), *fetch_dicts(_RESERVED))]
+    return [Difference(**row) for row in (*fetch_dicts(BALANCES_SQL), *fetch_dicts(RESERVED_SQL))]
 
 
 def _keep(found: list[Difference]) -> None:

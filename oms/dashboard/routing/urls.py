@@ -1,5 +1,10 @@
 """Addresses of the routing screens."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from oms.dashboard.routing import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.routing, name="routing"),
+    path("versions/", views.versions, name="routing_versions"),
+]

@@ -1,0 +1,147 @@
+"""SKUs and nodes in Django admin. Stock, reservations and the ledger can be read there, never written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Model
+from django.http import HttpRequest
+
+from inventory.models import (
+    Barcode,
+    Node,
+    NodeGroup,
+    NodeHoliday,
+    Reservation,
+    Sku,
+    StockAudit,
+    StockLevel,
+    StockMovement,
+)
+from inventory.services import switch_node
+
+
+class ReadOnly:
+    """Nothing can be added, changed or deleted: the services do that."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+
+class BarcodeInline(admin.TabularInline[Barcode, Sku]):
+    """The codes that scanners read for a SKU."""
+
+    model = Barcode
+    extra = 1
+
+
+@admin.register(Sku)
+class SkuAdmin(admin.ModelAdmin[Sku]):
+    """The catalogue."""
+
+    list_display = ("code", "name", "category", "brand", "weight_grams", "is_active")
+    list_filter = ("is_active", "category")
+    search_fields = ("code", "name", "barcodes__code")
+    inlines = (BarcodeInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:
+        """Never: history refers to it. Switch it off instead."""
+        return False
+
+
+@admin.register(NodeGroup)
+class NodeGroupAdmin(admin.ModelAdmin[NodeGroup]):
+    """Groups of nodes that channels sell from."""
+
+    list_display = ("name", "code")
+
+
+class HolidayInline(admin.TabularInline[NodeHoliday, Node]):
+    """Days on which a node does not work."""
+
+    model = NodeHoliday
+    extra = 1
+
+
+@admin.register(Node)
+class NodeAdmin(admin.ModelAdmin[Node]):
+    """Nodes with their calendars. The switch goes through the service, which also reroutes the work."""
+
+    list_display = ("code", "name", "kind", "city", "daily_capacity", "cutoff_at", "is_active")
+    list_filter = ("kind", "is_active", "groups")
+    search_fields = ("code", "name", "city", "postcode")
+    filter_horizontal = ("groups",)
+    inlines = (HolidayInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Node | None = None) -> tuple[str, ...]:
+        """The code names the node in people's scopes and never changes."""
+        return ("code",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
+        """Never: history refers to it. Switch it off instead."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Node, form: Any, change: bool) -> None:
+        """Save everything but the switch, then turn the switch so that orders and channels follow."""
+        wanted, reason = obj.is_active, obj.offline_reason
+        with transaction.atomic():
+            if change and "is_active" in form.changed_data:
+                obj.is_active = not wanted
+                super().save_model(request, obj, form, change)
+                switch_node(node_id=obj.pk, active=wanted, reason=reason or f"Switched by {request.user}")
+                obj.refresh_from_db()
+                return
+            super().save_model(request, obj, form, change)
+
+
+@admin.register(StockLevel)
+class StockLevelAdmin(ReadOnly, admin.ModelAdmin[StockLevel]):
+    """Balances. Only the ledger changes them."""
+
+    list_display = ("sku", "node", "on_hand", "reserved", "packed", "damaged", "quarantine", "safety_stock")
+    list_select_related = ("sku", "node")
+    list_filter = ("node",)
+    search_fields = ("sku__code",)
+    show_full_result_count = False
+
+
+@admin.register(StockMovement)
+class StockMovementAdmin(ReadOnly, admin.ModelAdmin[StockMovement]):
+    """The ledger."""
+
+    list_display = ("id", "occurred_at", "sku", "node", "reason", "from_bucket", "to_bucket", "quantity", "reference")
+    list_select_related = ("sku", "node")
+    search_fields = ("=reference", "=op_key", "=sku__code")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnly, admin.ModelAdmin[Reservation]):
+    """Claims of order lines on stock."""
+
+    list_display = ("reference", "sku", "node", "state", "quantity", "open_quantity", "created_at")
+    list_select_related = ("sku", "node")
+    list_filter = ("state",)
+    search_fields = ("=reference", "=sku__code")
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(StockAudit)
+class StockAuditAdmin(ReadOnly, admin.ModelAdmin[StockAudit]):
+    """Runs of the auditor."""
+
+    list_display = ("at", "levels", "differences")
+    ordering = ("-id",)

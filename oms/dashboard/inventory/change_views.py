@@ -1,0 +1,215 @@
+"""Adjusting, receiving, moving and keeping back stock: shown first, then done once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from inventory.models import Node, Sku, StockLevel
+from inventory.selectors import find_sku_by_code_or_barcode, level_of
+from inventory.services import ADJUSTMENTS, StockLine, adjust, count, move, receive, set_safety_stock
+from oms.accounts.access import in_node_scope, principal_of, requires
+from oms.core.errors import DomainError
+from oms.dashboard.inventory.access import node_for, sku_for
+from oms.dashboard.inventory.forms import COUNT, AdjustForm, LinesForm, MoveForm, ReceiveForm, SafetyForm
+
+_WORDS = {"on_hand": "On hand", "damaged": "Damaged", "quarantine": "To be checked"}
+
+
+def adjust_effects(level: StockLevel, reason: str, quantity: int) -> list[dict[str, Any]]:
+    """Each balance that the adjustment changes, before and after, and ATP."""
+    before = {name: getattr(level, name) for name in _WORDS}
+    after = dict(before)
+    if reason == COUNT:
+        after["on_hand"] = quantity
+    else:
+        effect = ADJUSTMENTS[reason]
+        for bucket, sign in ((effect.from_bucket.value, -1), (effect.to_bucket.value, 1)):
+            if bucket in after:
+                after[bucket] += sign * quantity
+    rows = [
+        {"kind": "stock", "text": words, "before": before[name], "after": str(after[name]),
+         "tone": "bad" if after[name] < 0 else ""}
+        for name, words in _WORDS.items() if after[name] != before[name]
+    ]  # fmt: skip
+    change = after["on_hand"] - before["on_hand"]
+    atp = level.atp + change
+    rows.append({"kind": "promise", "text": "ATP", "before": str(level.atp), "after": str(atp),
+                 "tone": "bad" if atp < 0 else ""})  # fmt: skip
+    if after["on_hand"] < level.reserved:
+        short = level.reserved - after["on_hand"]
+        text = (
+            f"{level.reserved} units are reserved for orders, {short} too many. Release or reroute those orders first."
+        )
+        rows.append({"icon": "alert-triangle", "tone": "bad", "text": text})
+    elif change > 0:
+        rows.append({"icon": "route", "text": "Orders that wait for this SKU are tried again."})
+    if change:
+        rows.append({"kind": "message", "text": "Channels are told the new quantity within seconds."})
+    return rows
+
+
+@require_http_methods(["GET", "POST"])
+@requires("inventory.adjust")
+def adjust_stock(request: HttpRequest, sku_id: int, code: str) -> HttpResponse:
+    """Change stock for a reason: form, preview, then one posting."""
+    node = node_for(request, code)
+    level = level_of(sku_id, node.pk)
+    page = reverse("dashboard:level", args=[sku_id, node.code])
+    form = AdjustForm(request.POST or None, initial={"reason": request.GET.get("reason", "")})
+    context: dict[str, Any] = {"form": form, "level": level, "sku": level.sku, "node": node, "page_url": page}
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        if request.POST.get("confirmed"):
+            try:
+                text = _do_adjust(level, data, principal_of(request).name)
+            except DomainError as error:
+                form.add_error(error.field if error.field in form.fields else None, error.message)
+            else:
+                messages.success(request, text)
+                return HttpResponseRedirect(page)
+        elif not request.POST.get("edit"):
+            label = "Counted" if data["reason"] == COUNT else ADJUSTMENTS[data["reason"]].label
+            context |= {"preview": adjust_effects(level, data["reason"], data["quantity"]), "label": label}
+            return render(request, "dashboard/inventory/adjust.html", context)
+    refused = request.method == "POST" and not request.POST.get("edit")
+    return render(request, "dashboard/inventory/adjust.html", context, status=422 if refused else 200)
+
+
+def _do_adjust(level: StockLevel, data: dict[str, Any], actor: str) -> str:
+    """Post it; what to tell. Posting the same form again changes nothing."""
+    sku, node = level.sku, level.node
+    op_key = f"adjust/{data['op_key']}"
+    if data["reason"] == COUNT:
+        change = count(node_id=node.pk, sku_id=sku.pk, counted=data["quantity"], op_key=op_key, actor=actor,
+                       note=data["note"])  # fmt: skip
+        return f"{sku.code} at {node.code}: counted {data['quantity']}, {change:+d} to what was on hand."
+    new = adjust(node_id=node.pk, sku_id=sku.pk, reason=data["reason"], quantity=data["quantity"], op_key=op_key,
+                 actor=actor, note=data["note"])  # fmt: skip
+    label = ADJUSTMENTS[data["reason"]].label
+    again = "" if new else " This was posted before; nothing changed now."
+    return f"{sku.code} at {node.code}: {label.lower()}, {data['quantity']} units.{again}"
+
+
+def _first_line(request: HttpRequest) -> str:
+    """The SKU named in the address, as the first line of the form."""
+    text = request.GET.get("sku", "")
+    sku = Sku.objects.filter(pk=int(text)).first() if text.isdigit() and len(text) < 19 else None
+    sku = sku or find_sku_by_code_or_barcode(text)
+    return f"{sku.code} 1" if sku else ""
+
+
+def _lines_page(
+    request: HttpRequest, form: LinesForm, node: Node, template: str, effects: list[dict[str, Any]] | None
+) -> HttpResponse:
+    context = {"form": form, "node": node, "preview": effects}
+    refused = request.method == "POST" and effects is None and not request.POST.get("edit")
+    return render(request, f"dashboard/inventory/{template}", context, status=422 if refused else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@requires("inventory.receive")
+def receive_stock(request: HttpRequest, code: str) -> HttpResponse:
+    """Goods came: form, preview, then one receipt."""
+    node = node_for(request, code)
+    form = ReceiveForm(request.POST or None, initial={"lines": _first_line(request)})
+    if request.method != "POST" or not form.is_valid() or request.POST.get("edit"):
+        return _lines_page(request, form, node, "receive.html", None)
+    data = form.cleaned_data
+    if not request.POST.get("confirmed"):
+        return _lines_page(request, form, node, "receive.html", _arrival_effects(node, data["lines"]))
+    try:
+        units = receive(
+            node_id=node.pk, lines=[StockLine(sku.pk, quantity) for sku, quantity in data["lines"]],
+            op_key=f"receive/{data['op_key']}", reference=data["reference"], actor=principal_of(request).name,
+        )  # fmt: skip
+    except DomainError as error:
+        form.add_error("lines", error.message)
+        return _lines_page(request, form, node, "receive.html", None)
+    done = f"{units} units received at {node.code}." if units else "This was received before; nothing changed now."
+    messages.success(request, done)
+    return HttpResponseRedirect(_back_to(node, data["lines"]))
+
+
+def _back_to(node: Node, lines: list[tuple[Sku, int]]) -> str:
+    if len(lines) == 1:
+        return reverse("dashboard:level", args=[lines[0][0].pk, node.code])
+    return reverse("dashboard:node", args=[node.code])
+
+
+def _levels(node: Node, lines: list[tuple[Sku, int]]) -> dict[int, StockLevel]:
+    levels = StockLevel.objects.filter(node=node, sku__in=[sku for sku, _ in lines])
+    return {level.sku_id: level for level in levels}
+
+
+def _arrival_effects(node: Node, lines: list[tuple[Sku, int]]) -> list[dict[str, Any]]:
+    levels = _levels(node, lines)
+    rows: list[dict[str, Any]] = []
+    for sku, quantity in lines:
+        atp = levels[sku.pk].atp if sku.pk in levels else 0
+        rows.append({"kind": "stock", "text": f"{quantity} x {sku.code}, ATP at {node.code}", "before": str(atp),
+                     "after": str(atp + quantity)})  # fmt: skip
+    rows.append({"icon": "route", "text": "Orders that wait for these SKUs are tried again."})
+    return rows
+
+
+@require_http_methods(["GET", "POST"])
+@requires("inventory.move")
+def move_stock(request: HttpRequest, code: str) -> HttpResponse:
+    """Carry goods to another node: form, preview, then one move."""
+    node = node_for(request, code)
+    principal = principal_of(request)
+    others = in_node_scope(Node.objects.exclude(pk=node.pk).order_by("code"), principal, "code")
+    initial = {"lines": _first_line(request), "to_node": request.GET.get("to", "")}
+    form = MoveForm(request.POST or None, nodes=others, initial=initial)
+    if request.method != "POST" or not form.is_valid() or request.POST.get("edit"):
+        return _lines_page(request, form, node, "move.html", None)
+    data = form.cleaned_data
+    if not request.POST.get("confirmed"):
+        return _lines_page(request, form, node, "move.html", _move_effects(node, data["to_node"], data["lines"]))
+    try:
+        units = move(
+            from_node_id=node.pk, to_node_id=data["to_node"].pk, op_key=f"move/{data['op_key']}",
+            lines=[StockLine(sku.pk, quantity) for sku, quantity in data["lines"]], actor=principal.name,
+        )  # fmt: skip
+    except DomainError as error:
+        form.add_error("lines", error.message)
+        return _lines_page(request, form, node, "move.html", None)
+    done = f"{units} units moved from {node.code} to {data['to_node'].code}."
+    messages.success(request, done if units else "This was moved before; nothing changed now.")
+    return HttpResponseRedirect(_back_to(data["to_node"], data["lines"]))
+
+
+def _move_effects(node: Node, to_node: Node, lines: list[tuple[Sku, int]]) -> list[dict[str, Any]]:
+    here, there = _levels(node, lines), _levels(to_node, lines)
+    rows: list[dict[str, Any]] = []
+    for sku, quantity in lines:
+        atp = here[sku.pk].atp if sku.pk in here else 0
+        target = there[sku.pk].atp if sku.pk in there else 0
+        rows.append({"kind": "stock", "text": f"{sku.code}: ATP at {node.code}", "before": str(atp),
+                     "after": str(atp - quantity), "tone": "bad" if quantity > atp else ""})  # fmt: skip
+        rows.append({"kind": "stock", "text": f"{sku.code}: ATP at {to_node.code}", "before": str(target),
+                     "after": str(target + quantity)})  # fmt: skip
+    return rows
+
+
+@require_POST
+@requires("inventory.adjust")
+def safety_stock(request: HttpRequest, sku_id: int, code: str) -> HttpResponse:
+    """Keep units of a SKU at a node back from every promise."""
+    node = node_for(request, code)
+    sku = sku_for(sku_id)
+    page = reverse("dashboard:level", args=[sku.pk, node.code])
+    form = SafetyForm(request.POST)
+    if not form.is_valid():
+        raise DomainError("Enter the safety stock as a whole number from 0.", field="quantity")
+    if not StockLevel.objects.filter(sku=sku, node=node).exists():
+        raise DomainError(f"{node.code} never had {sku.code}: receive some first.", field="quantity")
+    set_safety_stock(node_id=node.pk, sku_id=sku.pk, quantity=form.cleaned_data["quantity"])
+    messages.success(request, f"{sku.code} at {node.code}: safety stock {form.cleaned_data['quantity']}.")
+    return HttpResponseRedirect(page)

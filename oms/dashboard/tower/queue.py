@@ -1,0 +1,229 @@
+"""The exception queue: everything that needs a person, one row per cause, the next broken promise first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils import timezone
+
+from channels.selectors import ChannelHealth, QuarantineGroup, channel_health, quarantine_groups
+from oms.accounts.access import Principal
+from oms.core.clock import now
+from oms.core.templatetags.oms_format import money_compact, span
+from oms.dashboard.tower.kinds import KINDS, Kind
+from oms.dashboard.tower.sentences import sentence_of
+from oms.reporting.node_load import NodeLoadNow
+from oms.reporting.scope import Scope
+from oms.reporting.system_health import dead_groups, last_stock_check
+from oms.reporting.troubles import TroubleGroup, trouble_groups
+
+#: Rows of one kind that stand alone; the causes behind them are counted together.
+MOST_OF_A_KIND = 5
+#: Verb that the action of a kind needs.
+ACT_VERBS = {"reroute": "orders.reroute", "release": "orders.release", "labels": "fulfillment.work",
+             "messages": "quarantine.fix", "deliveries": "deliveries.replay"}  # fmt: skip
+_ACT_WORDS = {"labels": "Ask again", "messages": "Replay", "deliveries": "Replay", "release": "Release"}
+_REROUTE_WORDS = {"late": "Reroute", "at_risk": "Reroute", "undecided": "Decide now"}
+#: A channel that has not answered for so many of its own polling periods is in trouble.
+_POLLS_MISSED = 5
+_STOCK_LAG_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One row. `due_at` is the next promise that breaks; `act_url` leads to a preview of the suggested action."""
+
+    key: str
+    kind: Kind
+    cause: str
+    sentence: str
+    count: int
+    value: str
+    value_minor: int
+    oldest_at: datetime | None
+    due_at: datetime | None
+    url: str
+    drawer: bool = False
+    act_label: str = ""
+    act_url: str = ""
+
+    def rank(self, moment: datetime) -> tuple[datetime, int]:
+        """Sorts by the next broken promise, then by what is at stake."""
+        return self.due_at or moment + timedelta(minutes=self.kind.grace_minutes), -self.value_minor
+
+    @property
+    def noun(self) -> str:
+        """What is counted."""
+        if not self.kind.noun or self.count == 1:
+            return self.kind.noun
+        return "deliveries" if self.kind.noun == "delivery" else f"{self.kind.noun}s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """All rows and how many of what they count."""
+
+    rows: tuple[QueueRow, ...]
+    orders: int
+
+
+def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: datetime | None = None) -> Queue:
+    """The queue of what this person sees. Five statements."""
+    at = moment or now()
+    scope = Scope.of(principal)
+    groups = trouble_groups(scope, moment=at)
+    rows = [*_order_rows(groups, principal), *_node_rows(nodes, principal)]
+    if principal.may("channels.view"):
+        rows += _channel_rows(scope, principal, at)
+    if principal.may("deliveries.replay") and principal.all_nodes:
+        rows += _dead_rows(principal)
+    if principal.may("inventory.view") and principal.all_nodes:
+        rows += _stock_rows()
+    rows.sort(key=lambda row: row.rank(at))
+    return Queue(rows=tuple(rows), orders=sum(group.orders for group in groups))
+
+
+def trouble_url(name: str, kind: str, cause: str) -> str:
+    """Address of a group, or of its action."""
+    return f"{reverse(f'dashboard:{name}', args=[kind])}?{urlencode({'cause': cause})}"
+
+
+def _order_rows(groups: Iterable[TroubleGroup], principal: Principal) -> list[QueueRow]:
+    by_kind: dict[str, list[TroubleGroup]] = {}
+    for group in groups:
+        by_kind.setdefault(group.kind, []).append(group)
+    rows: list[QueueRow] = []
+    for kind, found in by_kind.items():
+        found.sort(key=lambda group: (-group.orders, group.cause))
+        shown = found if len(found) <= MOST_OF_A_KIND + 1 else found[:MOST_OF_A_KIND]
+        rows += [_order_row(group, principal) for group in shown]
+        if len(shown) < len(found):
+            rows.append(_rest_row(kind, found[len(shown) :]))
+    return rows
+
+
+def _order_row(group: TroubleGroup, principal: Principal) -> QueueRow:
+    kind = KINDS[group.kind]
+    may_act = bool(kind.action) and principal.may(ACT_VERBS[kind.action])
+    words = _ACT_WORDS.get(kind.action) or _REROUTE_WORDS.get(group.kind, "Try again")
+    return QueueRow(
+        key=f"{group.kind}:{group.cause}", kind=kind, cause=group.cause, sentence=sentence_of(group),
+        count=group.orders, value=_value(group.value_minor), value_minor=sum(group.value_minor.values()),
+        oldest_at=group.oldest_at, due_at=group.due_at, url=trouble_url("tower_trouble", group.kind, group.cause),
+        drawer=True, act_label=words if may_act else "",
+        act_url=trouble_url("tower_act", group.kind, group.cause) if may_act else "",
+    )  # fmt: skip
+
+
+def _rest_row(kind: str, groups: Sequence[TroubleGroup]) -> QueueRow:
+    """The causes that are too small for a row of their own, together."""
+    values: dict[str, int] = {}
+    for group in groups:
+        for currency, minor in group.value_minor.items():
+            values[currency] = values.get(currency, 0) + minor
+    dues = [group.due_at for group in groups if group.due_at]
+    ages = [group.oldest_at for group in groups if group.oldest_at]
+    return QueueRow(
+        key=f"{kind}:*", kind=KINDS[kind], cause="", sentence=f"{len(groups)} more causes with fewer orders each",
+        count=sum(group.orders for group in groups), value=_value(values), value_minor=sum(values.values()),
+        oldest_at=min(ages, default=None), due_at=min(dues, default=None),
+        url=reverse("dashboard:tower_kind", args=[kind]),
+    )  # fmt: skip
+
+
+def _value(amounts: dict[str, int]) -> str:
+    """Amounts of different currencies stand side by side, they are never added."""
+    ordered = sorted(amounts.items(), key=lambda amount: -amount[1])
+    return " + ".join(str(money_compact(minor, currency)) for currency, minor in ordered[:2] if minor)
+
+
+def _system_row(key: str, kind: str, *, sentence: str, count: int, url: str, **fields: object) -> QueueRow:
+    defaults: dict[str, object] = {"cause": "", "value": "", "value_minor": 0, "oldest_at": None, "due_at": None}
+    return QueueRow(
+        key=f"{kind}:{key}", kind=KINDS[kind], sentence=sentence, count=count, url=url,
+        **(defaults | fields),  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _node_rows(nodes: Sequence[NodeLoadNow], principal: Principal) -> list[QueueRow]:
+    rows: list[QueueRow] = []
+    may_switch = principal.may("nodes.switch")
+    for node in nodes:
+        url = reverse("dashboard:node", args=[node.code])
+        switch = reverse("dashboard:node_switch", args=[node.code]) if may_switch else ""
+        held = node.waiting + node.scheduled + node.packed
+        if not node.is_active and (held or not node.offline_reason.startswith("Closed")):
+            why = f": {node.offline_reason}" if node.offline_reason else ""
+            left = f"; {held} orders are still there" if held else ""
+            rows.append(_system_row(
+                node.code, "node_off", sentence=f"{node.code} is switched off{why}{left}", count=held, url=url,
+                act_label="Switch on" if may_switch else "", act_url=switch,
+            ))  # fmt: skip
+        elif node.is_active and node.limit and node.is_full:
+            rows.append(_system_row(
+                node.code, "node_full", sentence=f"{node.code} took {node.used} of {node.limit} orders today",
+                count=node.waiting, url=url,
+            ))  # fmt: skip
+    return rows
+
+
+def _channel_rows(scope: Scope, principal: Principal, at: datetime) -> list[QueueRow]:
+    midnight = timezone.localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    troubled = ((row, _channel_problem(row, at)) for row in channel_health(midnight, scope.channels))
+    rows = [
+        _system_row(row.code, "channel", sentence=f"{row.name}: {problem}", count=0, url="/channels/",
+                    oldest_at=row.last_error_at)
+        for row, problem in troubled if problem
+    ]  # fmt: skip
+    return rows + [_quarantine_row(group, principal) for group in quarantine_groups(scope.channels)[:MOST_OF_A_KIND]]
+
+
+def _channel_problem(row: ChannelHealth, at: datetime) -> str:
+    """What is wrong with a channel, nothing where it does well."""
+    if not row.is_active:
+        return ""
+    if row.last_error_at and (row.last_ok_at is None or row.last_error_at > row.last_ok_at):
+        return f"does not answer ({row.last_error.strip().splitlines()[-1][:120] if row.last_error else 'no reason'})"
+    if row.next_poll_at and (at - row.next_poll_at).total_seconds() > _POLLS_MISSED * 60:
+        return f"was not asked for {span((at - row.next_poll_at).total_seconds())}"
+    if row.stock_lag_seconds > _STOCK_LAG_SECONDS:
+        return f"has not been told {row.stock_dirty} stock changes for {span(row.stock_lag_seconds)}"
+    if row.updates_failed:
+        return f"refused {row.updates_failed} updates about its orders"
+    return ""
+
+
+def _quarantine_row(group: QuarantineGroup, principal: Principal) -> QueueRow:
+    may = principal.may("quarantine.fix")
+    cause = f"{group.account_id}:{group.cause}"
+    return _system_row(
+        cause, "quarantine", cause=cause, sentence=f"{group.name}: {group.cause}", count=group.messages,
+        oldest_at=group.oldest_at, url=f"/channels/quarantine/?{urlencode({'account': group.account_id})}",
+        act_label="Replay" if may else "", act_url=trouble_url("tower_act", "quarantine", cause) if may else "",
+    )  # fmt: skip
+
+
+def _dead_rows(principal: Principal) -> list[QueueRow]:
+    url = reverse("dashboard:deliveries")
+    return [
+        _system_row(
+            f"{group.step}:{group.error}", "dead", cause=group.step, count=group.deliveries,
+            sentence=f"“{group.step}” failed for good: {group.error[:140]}", oldest_at=group.oldest_at,
+            url=f"{url}?{urlencode({'step': group.step})}", act_label="Replay",
+            act_url=trouble_url("tower_act", "dead", group.step),
+        )
+        for group in dead_groups()[:MOST_OF_A_KIND]
+    ]  # fmt: skip
+
+
+def _stock_rows() -> list[QueueRow]:
+    check = last_stock_check()
+    if not check.differences:
+        return []
+    sentence = f"{check.differences} of {check.levels} stock levels are not what their ledger adds up to"
+    url = reverse("dashboard:stock_differences")
+    return [_system_row("", "stock", sentence=sentence, count=check.differences, url=url, oldest_at=check.at)]
