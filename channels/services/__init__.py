@@ -3,12 +3,13 @@
 from channels.services.accounts import ConnectionCheck, account_config, test_connection
 from channels.services.apply import apply_message
 from channels.services.inbox import ignore_messages, receive_messages, replay, replay_cause
-from channels.services.listings import map_listing, unmap_listing
+from channels.services.listings import map_listing, suggest_skus, unmap_listing
 from channels.services.outbound import push_order_updates, queue_order_update, retry_order_updates, skip_order_update
 from channels.services.polling import PollResult, due_account_ids, poll_account, poll_due_accounts
 from channels.services.process import ProcessResult, process_inbox, process_messages
 from channels.services.publish import push_stock, reconcile_listings
 from channels.services.sellable import refresh_account, refresh_node, refresh_sellable
+from channels.services.steering import request_poll, request_push, set_flow
 from channels.services.submit import Submitted, submit_orders
 
 __all__ = [
@@ -35,9 +36,13 @@ __all__ = [
     "refresh_sellable",
     "replay",
     "replay_cause",
+    "request_poll",
+    "request_push",
     "retry_order_updates",
+    "set_flow",
     "skip_order_update",
     "submit_orders",
+    "suggest_skus",
     "test_connection",
     "unmap_listing",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,6 +110,11 @@ def _suggestions(codes: list[str]) -> dict[str, list[dict[str, Any]]]:
             for _, score, key in close
         ]
     return found
+
+
+def suggest_skus(codes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """For the first 25 of these codes: the SKUs that look most like each, best first, with a score of 60 to 100."""
+    return _suggestions(list(codes))
 
 
 def map_listing(*, account_id: int, external_sku: str, sku_id: int, actor: str) -> list[int]:

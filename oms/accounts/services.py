@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 
@@ -23,10 +23,12 @@ def create_token(
     node_codes: Sequence[str] | None = None,
     channel_codes: Sequence[str] | None = None,
     created_by_id: int | None = None,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
     """Make a token; the row and the secret, which is shown this once and never stored.
 
-    `node_codes` and `channel_codes` None means all of them. Raises DomainError for a verb that does not exist.
+    `node_codes` and `channel_codes` None means all of them, `expires_at` None that it does not expire. Raises
+    DomainError for a verb that does not exist.
     """
     unknown = sorted(set(verbs) - ALL_VERBS)
     if unknown:
@@ -35,7 +37,7 @@ def create_token(
     token = ApiToken.objects.create(
         name=name, prefix=text[:12], token_hash=hash_token(text), verbs=sorted(set(verbs)),
         all_nodes=node_codes is None, node_codes=list(node_codes or []), all_channels=channel_codes is None,
-        channel_codes=list(channel_codes or []), created_by_id=created_by_id,
+        channel_codes=list(channel_codes or []), created_by_id=created_by_id, expires_at=expires_at,
     )  # fmt: skip
     return token, text
 

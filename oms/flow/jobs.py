@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from channels.imports.services import run_import_job
 from oms.core.jobs import JobRunner
 from oms.flow.bulk_jobs import BULK, run_bulk
 from oms.flow.export_jobs import EXPORT, run_export
+from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
+from oms.flow.replay_jobs import REPLAY, run_replay
 
 RUNNERS: dict[str, JobRunner] = {
     BULK: run_bulk,
     EXPORT: run_export,
+    IMPORT: run_import_job,
+    IMPORT_CHECK: run_check,
+    REPLAY: run_replay,
 }

@@ -1,5 +1,12 @@
 """Addresses of the carriers screens."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from oms.dashboard.carriers import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.carrier_list, name="carriers"),
+    path("rate-cards/<slug:code>/", views.rate_card, name="rate_card"),
+    path("<slug:code>/", views.carrier, name="carrier"),
+    path("<slug:code>/settle/", views.settle, name="carrier_settle"),
+]

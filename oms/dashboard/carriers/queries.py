@@ -1,0 +1,129 @@
+"""What the carriers screens ask: health by account, bookings that need somebody, rate cards as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from carriers.models import Booking, BookingState, CarrierAccount, RateCard
+from carriers.registry import ADAPTERS
+from carriers.selectors import CarrierHealth, carrier_health
+from carriers.services.cards import RateCardUnreadable, card_of
+from oms.core.clock import now
+from oms.core.errors import NotFound
+from oms.core.templatetags.oms_format import span
+
+UNSETTLED = (BookingState.UNKNOWN, BookingState.CANCELLING)
+BOOKINGS = 50
+#: A carrier whose parcels have had no scan for so long is looked at.
+SCANS_LATE = timedelta(hours=12)
+_WORDS = {"ok": ("good", "Healthy"), "unsure": ("warn", "Unsure"), "failing": ("bad", "Failing"), "off": ("off", "Off")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierRow:
+    """A carrier account with what its row and its page need."""
+
+    health: CarrierHealth
+    tone: str
+    word: str
+    reason: str
+    scans_late: bool
+
+    @property
+    def account(self) -> CarrierAccount:
+        """The account."""
+        return self.health.account
+
+    @property
+    def adapter_name(self) -> str:
+        """The adapter as people know it."""
+        adapter = ADAPTERS.get(self.account.adapter)
+        return adapter.name if adapter else self.account.adapter
+
+    @property
+    def success(self) -> float | None:
+        """Share of the bookings of 24 hours that the carrier took, 0 to 1."""
+        percent = self.health.success_percent
+        return percent / 100 if percent is not None else None
+
+
+def carrier_rows() -> list[CarrierRow]:
+    """Every account in order of priority. Four queries, however many there are."""
+    return [_row(health) for health in carrier_health()]
+
+
+def carrier_row(code: str) -> CarrierRow:
+    """One account. Raises NotFound."""
+    row = next((row for row in carrier_rows() if row.account.code == code), None)
+    if row is None:
+        raise NotFound(f"There is no carrier account {code}.")
+    return row
+
+
+def _row(health: CarrierHealth) -> CarrierRow:
+    tone, word = _WORDS[health.state]
+    scans = health.last_scan_at
+    late = bool(health.travelling) and (scans is None or now() - scans > SCANS_LATE)
+    return CarrierRow(health=health, tone=tone, word=_(word), reason=_reason(health), scans_late=late)
+
+
+def _reason(health: CarrierHealth) -> str:
+    if health.paused_until is not None:
+        left = span((health.paused_until - now()).total_seconds())
+        return _("%(error)s Asked again in %(span)s.") % {"error": health.account.last_error, "span": left}
+    if health.unknown:
+        return _("%(n)s bookings whose outcome is not certain.") % {"n": health.unknown}
+    return ""
+
+
+def unsettled_bookings(account: CarrierAccount) -> list[Booking]:
+    """Bookings of which nobody knows yet what the carrier made of them, oldest first."""
+    rows = Booking.objects.filter(account=account).defer("request")
+    abandoned = Q(state=BookingState.REQUESTED, next_poll_at__lte=now())
+    return list(rows.filter(Q(state__in=UNSETTLED) | abandoned).order_by("pk")[:BOOKINGS])
+
+
+def refused_bookings(account: CarrierAccount) -> list[Booking]:
+    """The latest bookings that the carrier refused."""
+    rows = Booking.objects.filter(account=account, state=BookingState.FAILED).defer("request")
+    return list(rows.order_by("-pk")[:BOOKINGS])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardTable:
+    """A rate card as a table of its zones. `problem` says why it cannot be read."""
+
+    card: RateCard
+    rows: list[Mapping[str, Any]]
+    problem: str = ""
+
+
+_ZONES = {
+    "A": "Same city", "B": "Same state or near", "C": "Metro to metro", "D": "Rest of India",
+    "E": "Far: north-east, hills", "F": "Farthest: islands, special areas",
+}  # fmt: skip
+
+
+def card_table(card: RateCard) -> CardTable:
+    """The zones of a card, amounts in minor units of its currency."""
+    try:
+        rates = card_of(card).rates
+    except RateCardUnreadable as error:
+        return CardTable(card=card, rows=[], problem=error.message)
+    rows = [
+        {"zone": zone.value, "name": _(_ZONES[zone.value]), "rate": rate, "fuel": _share(rate.fuel_bp),
+         "cod": _share(rate.cod_bp)}
+        for zone, rate in sorted(rates.items(), key=lambda item: item[0].value)
+    ]  # fmt: skip
+    return CardTable(card=card, rows=rows)
+
+
+def _share(basis_points: int) -> str:
+    """150 as "1.5 %"."""
+    return f"{basis_points / 100:g} %"

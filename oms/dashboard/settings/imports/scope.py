@@ -1,0 +1,39 @@
+"""Whose imports may touch what: the engine knows no people, so their scope is applied before it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from channels.imports.errors import ImportRefused
+from channels.imports.types import Kind, Options
+from inventory.models import Node
+from oms.accounts.access import Principal, in_channel_scope, in_node_scope
+from orders.models import SalesChannel
+
+
+def channel_choices(principal: Principal) -> list[tuple[str, str]]:
+    """Channels in scope, by name."""
+    rows = in_channel_scope(SalesChannel.objects.order_by("name"), principal, "code")
+    return [(row.code, row.name) for row in rows]
+
+
+def node_choices(principal: Principal) -> list[tuple[str, str]]:
+    """Nodes in scope, by code."""
+    rows = in_node_scope(Node.objects.order_by("code"), principal, "code")
+    return [(row.code, f"{row.code} ({row.name})") for row in rows]
+
+
+def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str], options: Options) -> None:
+    """Raises ImportRefused where the import could touch a channel or a node that the person does not see."""
+    if kind == "orders" and not principal.sees_channel(options.channel):
+        raise ImportRefused("Choose the channel these orders belong to.", field="channel")
+    if principal.all_nodes or kind in {"orders", "skus"}:
+        return
+    if kind == "nodes":
+        raise ImportRefused("Only people who see every node may import nodes. An admin can grant it.")
+    named = {code for code in (options.node, *options.node_split) if code}
+    if "node" in mapping or not named or not all(principal.sees_node(code) for code in named):
+        raise ImportRefused(
+            "You see some nodes only: leave the node column out and choose one of your nodes for the whole file.",
+            field="node",
+        )
