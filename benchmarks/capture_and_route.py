@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms.settings")
 os.environ.setdefault("OMS_SECRET_KEY", "benchmark-only-key-that-protects-nothing")
 
-import django  # noqa: E402
+import django
 
 django.setup()
 
@@ -105,7 +105,7 @@ def build_world(nodes: int, skus: int) -> None:
 
 def make_orders(count: int, prefix: str) -> list[CanonicalOrder]:
     """Orders as the web shop would hand them in; made before the clock starts."""
-    chance, pins = random.Random(prefix), postcodes()  # noqa: S311 - a benchmark's dice
+    chance, pins = random.Random(prefix), postcodes()
     skus = list(Sku.objects.order_by("pk").values_list("pk", "code"))
     made = []
     for number in range(count):
@@ -229,7 +229,7 @@ def sample_rows(order_ids: Sequence[int]) -> dict[int, dict[str, list[dict[str, 
             found[order_id][table].append(json.loads(row) if isinstance(row, str) else row)
 
     for table, column in _OWN.items():
-        take(table, f"SELECT t.{column}, to_jsonb(t) FROM {table} t WHERE t.{column} = ANY(%s) ORDER BY t.id")  # noqa: S608
+        take(table, f"SELECT t.{column}, to_jsonb(t) FROM {table} t WHERE t.{column} = ANY(%s) ORDER BY t.id")
     take("inventory_stockmovement", """SELECT r.order_id, to_jsonb(m) FROM inventory_stockmovement m
         JOIN inventory_reservation r ON m.op_key = 'reserve/' || r.uid WHERE r.order_id = ANY(%s)""")  # fmt: skip
     take("fulfillment_fulfillmentline", """SELECT f.order_id, to_jsonb(l) FROM fulfillment_fulfillmentline l
@@ -264,7 +264,7 @@ def write_rows(batch: dict[str, str]) -> None:
     """One transaction: one statement per table. The ledger's own trigger moves the balances, as for the product."""
     with transaction.atomic(), connection.cursor() as cursor:
         for table, rows in batch.items():
-            cursor.execute(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %s)", [rows])  # noqa: S608
+            cursor.execute(f"INSERT INTO {table} SELECT * FROM json_populate_recordset(NULL::{table}, %s)", [rows])
 
 
 def floor_batches(size: int, count: int) -> list[dict[str, str]]:

@@ -66,8 +66,9 @@ def make_world() -> World:
     channel = SalesChannel.objects.create(code="web", name="Web shop", kind=SalesChannelKind.WEBSITE)
     ChannelSourcing.objects.create(channel=channel).groups.add(everywhere)
     kurta, saree, shoe = make_sku("KURTA-M"), make_sku("SAREE-1", price_minor=250_000), make_sku("SHOE-42")
-    stock(kurta, blr, 10), stock(saree, blr, 10), stock(shoe, blr, 10)
-    stock(kurta, delhi, 10), stock(saree, delhi, 10), stock(shoe, delhi, 10)
+    for node in (blr, delhi):
+        for sku in (kurta, saree, shoe):
+            stock(sku, node, 10)
     return World(channel, blr, delhi, store, kurta, saree, shoe)
 
 

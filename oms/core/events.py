@@ -22,12 +22,12 @@ class Event:
     @property
     def aggregate(self) -> str:
         """The object it happened to, for people who search the outbox: "order:17"."""
-        first = self.__slots__[0]
+        first = fields(self)[0].name
         return f"{first.removesuffix('_id')}:{getattr(self, first)}"
 
     def payload(self) -> dict[str, Any]:
         """The fields as a JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> Self:

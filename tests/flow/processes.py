@@ -76,7 +76,7 @@ def pipeline() -> Iterator[Pipeline]:
         processes.stop()
 
 
-def until(question: Callable[[], T], *, seconds: float = 60.0, what: str = "") -> T:
+def until(question: Callable[[], T | None], *, seconds: float = 60.0, what: str = "") -> T:
     """Ask until the answer is true, at most so long; the answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -1,10 +1,11 @@
 """The way of an order, service by service, without the relay."""
 
 import pytest
+from django.db import IntegrityError, InternalError, transaction
 
 from fulfillment.models import FulfillmentOrder
 from fulfillment.services import cancel_order, open_fulfillment_orders, pack, pick, report_short, reroute_order
-from inventory.models import Reservation, StockLevel, StockMovement
+from inventory.models import Node, Reservation, Sku, StockLevel, StockMovement
 from orders.models import Order, OrderEvent
 from routing.models import RoutingDecision
 from routing.services import route_orders
@@ -13,12 +14,12 @@ from tests.factories import capture, make_line, make_order, make_world, stock
 pytestmark = pytest.mark.django_db
 
 
-def levels(sku, node):
+def levels(sku: Sku, node: Node) -> tuple[int, int, int]:
     level = StockLevel.objects.get(sku=sku, node=node)
     return level.on_hand, level.reserved, level.packed
 
 
-def test_an_order_is_routed_to_the_near_node_and_its_stock_reserved_there():
+def test_an_order_is_routed_to_the_near_node_and_its_stock_reserved_there() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
 
@@ -35,7 +36,7 @@ def test_an_order_is_routed_to_the_near_node_and_its_stock_reserved_there():
     assert list(OrderEvent.objects.values_list("seq", "kind")) == [(1, "captured"), (2, "routed")]
 
 
-def test_routing_twice_reserves_once():
+def test_routing_twice_reserves_once() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
     route_orders([order_id], trigger="captured")
@@ -46,7 +47,7 @@ def test_routing_twice_reserves_once():
     assert RoutingDecision.objects.count() == 1
 
 
-def test_a_picked_and_packed_order_moves_its_stock_to_packed():
+def test_a_picked_and_packed_order_moves_its_stock_to_packed() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
     route_orders([order_id], trigger="captured")
@@ -62,7 +63,7 @@ def test_a_picked_and_packed_order_moves_its_stock_to_packed():
     assert Order.objects.get().stage == "packed"
 
 
-def test_a_short_pick_corrects_stock_and_leaves_the_rest_for_another_node():
+def test_a_short_pick_corrects_stock_and_leaves_the_rest_for_another_node() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
     route_orders([order_id], trigger="captured")
@@ -78,7 +79,7 @@ def test_a_short_pick_corrects_stock_and_leaves_the_rest_for_another_node():
     assert FulfillmentOrder.objects.get(pk=second).node == world.delhi
 
 
-def test_cancelling_a_packed_order_puts_everything_back():
+def test_cancelling_a_packed_order_puts_everything_back() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
     route_orders([order_id], trigger="captured")
@@ -94,7 +95,7 @@ def test_cancelling_a_packed_order_puts_everything_back():
     assert FulfillmentOrder.objects.get().state == "cancelled"
 
 
-def test_a_reroute_moves_the_reservation_and_nothing_is_reserved_twice():
+def test_a_reroute_moves_the_reservation_and_nothing_is_reserved_twice() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
     route_orders([order_id], trigger="captured")
@@ -107,7 +108,7 @@ def test_a_reroute_moves_the_reservation_and_nothing_is_reserved_twice():
     assert levels(world.kurta, world.delhi) == (10, 2, 0)
 
 
-def test_what_no_node_has_waits_as_backordered_and_is_routed_when_stock_comes():
+def test_what_no_node_has_waits_as_backordered_and_is_routed_when_stock_comes() -> None:
     world = make_world()
     order_id = capture(world, make_order("1", make_line(world.kurta, 25)))
     route_orders([order_id], trigger="captured")
@@ -124,10 +125,8 @@ def test_what_no_node_has_waits_as_backordered_and_is_routed_when_stock_comes():
     assert levels(world.kurta, world.blr) == (40, 15, 0)
 
 
-def test_the_ledger_alone_changes_balances():
+def test_the_ledger_alone_changes_balances() -> None:
     world = make_world()
-    from django.db import IntegrityError, InternalError, transaction  # noqa: PLC0415
-
     for statement in (
         lambda: StockLevel.objects.update(on_hand=99),
         lambda: StockMovement.objects.update(quantity=1),
