@@ -26,7 +26,7 @@ _NAVIGATION = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base templates: `nav`, `principal`, `demo`."""
+    """Context of base templates: `nav`, `principal`, `demo`, `shell`."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"nav": [], "principal": None, "demo": settings.DEMO}
@@ -37,4 +37,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         for label, icon, url, verb in _NAVIGATION
         if principal.may(verb)
     ]
-    return {"nav": nav, "principal": principal, "demo": settings.DEMO}
+    frame = {
+        "jobs_url": "/jobs/" if principal.may("jobs.view") else "",
+        "shortcuts_off": not user.single_key_shortcuts,
+    }
+    return {"nav": nav, "principal": principal, "demo": settings.DEMO, "shell": frame}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from oms.accounts.access import Principal, principal_of, requires
+from oms.accounts.models import User
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.jobs import cancel_job
@@ -45,6 +47,7 @@ class JobRow:
     url: str
     file_url: str
     cancel_url: str
+    starter: str = ""
 
     @property
     def card_id(self) -> str:
@@ -52,8 +55,8 @@ class JobRow:
         return f"job-{self.job.pk}"
 
 
-def job_row(job: Job) -> JobRow:
-    """How a job is shown."""
+def job_row(job: Job, starter: str = "") -> JobRow:
+    """How a job is shown; `starter` is the name of who started it."""
     page = "orders_bulk_result" if job.kind == BULK else "job"
     return JobRow(
         job=job,
@@ -62,6 +65,7 @@ def job_row(job: Job) -> JobRow:
         url=reverse(f"dashboard:{page}", args=[job.uid]),
         file_url=reverse("dashboard:job_file", args=[job.uid]) if _has_file(job) else "",
         cancel_url=reverse("dashboard:job_cancel", args=[job.uid]) if job.is_open else "",
+        starter=starter,
     )
 
 
@@ -78,10 +82,18 @@ def _eta(job: Job) -> str:
 
 
 def _rows(principal: Principal, limit: int, *, before: int | None = None) -> list[JobRow]:
-    jobs = jobs_of(principal).defer("args", "result").select_related("created_by")
+    jobs = jobs_of(principal).defer("args", "result")
     if before is not None:
         jobs = jobs.filter(pk__lt=before)
-    return [job_row(job) for job in jobs[:limit]]
+    page = list(jobs[:limit])
+    names = starters(page)
+    return [job_row(job, names.get(job.created_by_id or 0, "")) for job in page]
+
+
+def starters(jobs: Iterable[Job]) -> dict[int, str]:
+    """Names of who started the jobs, by user id, in one query."""
+    people = User.objects.in_bulk([job.created_by_id for job in jobs if job.created_by_id])
+    return {pk: person.get_full_name() for pk, person in people.items()}
 
 
 def _version(rows: list[JobRow]) -> str:
@@ -145,7 +157,14 @@ def _detail_context(job: Job) -> dict[str, Any]:
             ("Personal data", "masked" if job.args.get("masked") else "shown"),
         ]
     file_gone = bool(job.result_file) and not _has_file(job)
-    return {"row": job_row(job), "job": job, "facts": facts, "file_gone": file_gone, "is_export": job.kind == EXPORT}
+    starter = starters([job]).get(job.created_by_id or 0, "")
+    return {
+        "row": job_row(job, starter),
+        "job": job,
+        "facts": facts,
+        "file_gone": file_gone,
+        "is_export": job.kind == EXPORT,
+    }
 
 
 @require_POST

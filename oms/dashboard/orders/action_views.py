@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
 from oms.dashboard.orders.detail import order_or_404
-from oms.dashboard.orders.detail_views import rendered_order
+from oms.dashboard.orders.detail_views import peeked_order, rendered_order
 from oms.dashboard.orders.forms import HoldForm
 from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form, with_toast
 from oms.notifications.services import resend
@@ -22,9 +22,16 @@ from orders.services import add_note, place_hold, release_hold, release_orders, 
 def done(request: HttpRequest, number: str, text: str, *, undo_url: str = "") -> HttpResponse:
     """Answer a write: the changed order with a message, or a redirect to its page."""
     if is_fragment(request):
-        return with_toast(rendered_order(request, number), text, undo_url=undo_url)
+        shown = peeked_order if request.POST.get("from") == "peek" else rendered_order
+        return with_toast(shown(request, number), text, undo_url=undo_url)
     messages.success(request, text)
     return HttpResponseRedirect(reverse("dashboard:order", args=[number]))
+
+
+def target_of(request: HttpRequest, order: Order) -> str:
+    """What the answer replaces: the page of the order, or the peek at it in the drawer of another page."""
+    peek = "peek" in (request.GET.get("from"), request.POST.get("from"))
+    return "#drawer-body > [data-pane]" if peek else f"#order-{order.pk}"
 
 
 def asked(request: HttpRequest, name: str, context: dict[str, object], *, refused: bool = False) -> HttpResponse:
@@ -44,7 +51,7 @@ def hold(request: HttpRequest, number: str) -> HttpResponse:
     principal = principal_of(request)
     order = order_or_404(principal, number)
     form = HoldForm(request.POST or None)
-    context = {"order": order, "form": form}
+    context: dict[str, object] = {"order": order, "form": form, "target": target_of(request, order)}
     if request.method == "GET":
         return asked(request, "hold", context)
     if not form.is_valid():
@@ -105,7 +112,9 @@ def tags(request: HttpRequest, number: str) -> HttpResponse:
     principal = principal_of(request)
     order = order_or_404(principal, number)
     if request.method == "GET":
-        return asked(request, "tags", {"order": order, "known": _known_tags(order)})
+        return asked(
+            request, "tags", {"order": order, "known": _known_tags(order), "target": target_of(request, order)}
+        )
     wanted = [part for part in request.POST.get("tags", "").split(",") if part.strip()][:20]
     set_tags(order_id=order.pk, tags=wanted, actor=principal.name)
     return done(request, number, "Tags saved." if wanted else "Tags removed.")

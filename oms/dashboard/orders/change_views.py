@@ -1,4 +1,4 @@
-"""Actions with consequences, shown before they are done: cancel, reroute, edit the address."""
+"""Actions with consequences, shown before they are done: reroute, edit the address."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from fulfillment.models import FulfillmentOrder
-from fulfillment.services import ReroutePreview, cancel_order, preview_cancel, preview_reroute, reroute_order
+from fulfillment.services import ReroutePreview, preview_reroute, reroute_order
 from inventory.models import Node
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError
 from oms.core.templatetags.oms_format import money
 from oms.core.values import Address
-from oms.dashboard.orders.action_views import asked, done
-from oms.dashboard.orders.consequences import Effects, cancel_effects, plan_nodes
+from oms.dashboard.orders.action_views import asked, done, target_of
+from oms.dashboard.orders.consequences import Effects, plan_nodes
 from oms.dashboard.orders.detail import order_or_404
-from oms.dashboard.orders.forms import AddressForm, address_digest, open_units, wanted_units
+from oms.dashboard.orders.forms import AddressForm, address_digest
 from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form
 from oms.dashboard.orders.why import FACTOR_WORDS, plan_rows, shown_factors
 from orders.models import Order, OrderEvent
@@ -31,66 +31,13 @@ _ADDRESS_FIELDS = ("name", "line1", "line2", "city", "region", "postcode", "coun
 
 
 @require_http_methods(["GET", "POST"])
-@requires("orders.cancel")
-def cancel(request: HttpRequest, number: str) -> HttpResponse:
-    """Choose units, see what cancelling them does, cancel. The whole order unless units are chosen."""
-    principal = principal_of(request)
-    order = order_or_404(principal, number)
-    lines = list(order.lines.order_by("position", "id"))
-    post = request.POST
-    context: dict[str, Any] = {
-        "order": order, "reason": post.get("reason", ""), "target": f"#order-{order.pk}",
-        "lines": [(line, open_units(line), post.get(f"line_{line.pk}", open_units(line))) for line in lines],
-    }  # fmt: skip
-    try:
-        wanted = wanted_units(post, lines)
-        preview = preview_cancel(order_id=order.pk, lines=wanted)
-        context |= {
-            "preview": preview, "effects": cancel_effects(order, preview), "whole": wanted is None,
-            "seen_units": _digest(wanted), "confirm_label": "Cancel the order" if wanted is None
-            else f"Cancel {preview.units} units",
-        }  # fmt: skip
-        if preview.refused:
-            raise DomainError(preview.refused)
-        if request.method == "GET":
-            return asked(request, "cancel", context)
-        if post.get("preview") or post.get("seen_units") != _digest(wanted):
-            # What was shown is not what is asked for now: show it before it is done.
-            return _preview_again(request, context)
-        answer = once_per_form(request, lambda: _cancel(order, wanted, post.get("reason", ""), principal))
-    except DomainError as error:
-        return asked(request, "cancel", context | {"errors": [(_error_field(error), error.message)]}, refused=True)
-    return done(request, number, answer["text"])
-
-
-def _digest(wanted: dict[int, int] | None) -> str:
-    return "all" if wanted is None else ",".join(f"{pk}:{units}" for pk, units in sorted(wanted.items()))
-
-
-def _preview_again(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    response = asked(request, "cancel", context)
-    return into_modal(response) if is_fragment(request) else response
-
-
-def _error_field(error: DomainError) -> str:
-    return f"id_{error.field}" if error.field and error.field != "lines" else "cancel-lines"
-
-
-def _cancel(order: Order, wanted: dict[int, int] | None, reason: str, principal: Principal) -> dict[str, Any]:
-    result = cancel_order(order_id=order.pk, lines=wanted, reason=reason.strip()[:200], actor=principal.name)
-    refund = f" {money(result.refund_minor, result.currency)} is due as a refund." if result.refund_minor else ""
-    what = f"{order.number} is cancelled." if wanted is None else f"{result.units} units are cancelled."
-    return {"text": f"{what}{refund}"}
-
-
-@require_http_methods(["GET", "POST"])
 @requires("orders.reroute")
 def reroute(request: HttpRequest, number: str) -> HttpResponse:
     """See what routing would decide now, to the best node or to a chosen one, and do it."""
     principal = principal_of(request)
     order = order_or_404(principal, number)
     node = _chosen_node(request, principal)
-    context: dict[str, Any] = {"order": order, "node": node, "target": f"#order-{order.pk}"}
+    context: dict[str, Any] = {"order": order, "node": node, "target": target_of(request, order)}
     if request.method == "POST":
         try:
             answer = once_per_form(request, lambda: _reroute(order, node, principal))
@@ -133,7 +80,7 @@ def _reroute_context(order: Order, node: Node | None) -> dict[str, Any]:
         "factor_words": FACTOR_WORDS,
         "effects": reroute_effects(order, preview, last),
         "possible": bool(plan and plan.assignments and not preview.refused),
-        "same": bool(plan and plan_nodes(preview).startswith("stays")),
+        "same": bool(plan and plan_nodes(preview).startswith("stay")),
     }
 
 
@@ -142,7 +89,9 @@ def reroute_effects(order: Order, preview: ReroutePreview, last: RoutingDecision
     plan = preview.plan
     if plan is None:
         return []
-    effects: Effects = [{"kind": "stock", "text": f"The work moves {plan_nodes(preview)}."}]
+    moved = plan_nodes(preview)
+    words = f"The goods {moved}." if moved.startswith("stay") else f"The work moves {moved}."
+    effects: Effects = [{"kind": "stock", "text": words}]
     if not plan.assignments:
         return [{"kind": "stock", "text": plan.sentence, "tone": "bad"}]
     chosen = [item for item in plan.candidates if item.node_id in plan.node_ids]
@@ -179,7 +128,7 @@ def address(request: HttpRequest, number: str) -> HttpResponse:
     principal.require("pii.view")
     order = order_or_404(principal, number)
     saved = order.shipping_address
-    context: dict[str, Any] = {"order": order, "target": f"#order-{order.pk}"}
+    context: dict[str, Any] = {"order": order, "target": target_of(request, order)}
     if request.method == "GET":
         start = saved.as_json() | {"seen": address_digest(saved), "version": order.version}
         return asked(request, "address", context | {"form": AddressForm(initial=start)})

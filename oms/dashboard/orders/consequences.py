@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import CancelPreview, ReroutePreview, preview_reroute
@@ -45,12 +45,12 @@ def bulk_consequences(action: str, ids: Sequence[int]) -> BulkPreview:
     return BulkPreview(len(ids), len(ids))
 
 
-def _by_stage(orders: Any) -> list[tuple[str, int]]:
+def _by_stage(orders: QuerySet[Order], why: str) -> list[tuple[str, int]]:
     rows = orders.values_list("stage").annotate(n=Count("pk")).order_by("stage")
-    return [(f"{Order.Stage(stage).label} already", n) for stage, n in rows]
+    return [(f"{Order.Stage(stage).label}: {why}", n) for stage, n in rows]
 
 
-def _cancel_many(orders: Any, ids: Sequence[int]) -> BulkPreview:
+def _cancel_many(orders: QuerySet[Order], ids: Sequence[int]) -> BulkPreview:
     able = orders.filter(stage__in=TO_SHIP)
     keys = able.values("pk")
     units = OrderLine.objects.filter(order__in=keys).aggregate(n=Sum(_LIVE_UNITS))["n"] or 0
@@ -67,10 +67,12 @@ def _cancel_many(orders: Any, ids: Sequence[int]) -> BulkPreview:
                         "tone": "warn"})  # fmt: skip
     told = able.filter(channel__notifies_customer=True).exclude(customer_email="").count()
     effects.append({"kind": "message", "text": f"{told} customers get an e-mail; the channels are told."})
-    return BulkPreview(len(ids), able.count(), _by_stage(orders.exclude(stage__in=TO_SHIP)), effects)
+    return BulkPreview(
+        len(ids), able.count(), _by_stage(orders.exclude(stage__in=TO_SHIP), "nothing is left to cancel"), effects
+    )
 
 
-def _reroute_many(orders: Any, ids: Sequence[int]) -> BulkPreview:
+def _reroute_many(orders: QuerySet[Order], ids: Sequence[int]) -> BulkPreview:
     work = FulfillmentOrder.objects.filter(order__in=ids)
     idle = Q(stage__in=("captured", "backordered", "routed")) | Q(
         pk__in=work.filter(state__in=("scheduled", "open", "accepted")).values("order")
@@ -84,12 +86,12 @@ def _reroute_many(orders: Any, ids: Sequence[int]) -> BulkPreview:
         words = plan.plan.sentence if plan.plan and not plan.plan.assignments else plan_nodes(plan)
         plans[words] = plans.get(words, 0) + 1
     for words, n in sorted(plans.items(), key=lambda item: -item[1]):
-        effects.append({"kind": "promise", "icon": "route", "text": f"{n} x {words}"})
+        effects.append({"kind": "promise", "icon": "route", "text": f"{n} {'order' if n == 1 else 'orders'}: {words}"})
     if able.count() > PLANNED:
         effects.append(
             {"text": f"The plans of the first {PLANNED} orders are shown; the others are decided the same way."}
         )
-    return BulkPreview(len(ids), able.count(), _by_stage(started), effects)
+    return BulkPreview(len(ids), able.count(), _by_stage(started, "the work has begun"), effects)
 
 
 def plan_nodes(preview: ReroutePreview) -> str:
@@ -98,7 +100,7 @@ def plan_nodes(preview: ReroutePreview) -> str:
     if preview.plan is None or not preview.plan.assignments:
         return f"{before} to no node: it would wait"
     after = ", ".join(sorted({_code(preview, node) for node in preview.plan.node_ids}))
-    return f"stays at {after}" if before == after else f"from {before} to {after}"
+    return f"stay at {after}" if before == after else f"from {before} to {after}"
 
 
 def _code(preview: ReroutePreview, node_id: int) -> str:
@@ -110,9 +112,12 @@ def _code(preview: ReroutePreview, node_id: int) -> str:
 
 def cancel_effects(order: Order, preview: CancelPreview) -> Effects:
     """What cancelling will do to this order."""
-    effects: Effects = [{"kind": "stock", "text": f"{preview.units} units are cancelled."}]
+    gone = "1 unit is cancelled." if preview.units == 1 else f"{preview.units} units are cancelled."
+    effects: Effects = [{"kind": "stock", "text": gone}]
     for code, units in sorted(preview.released_units.items()):
-        effects.append({"kind": "stock", "text": f"Up to {units} reserved units become sellable again at {code}."})
+        back = min(units, preview.units)
+        words = "1 reserved unit becomes" if back == 1 else f"Up to {back} reserved units become"
+        effects.append({"kind": "stock", "text": f"{words} sellable again at {code}."})
     for awb in preview.labels_voided:
         effects.append({"kind": "stock", "text": f"Label {awb} is voided with the carrier."})
     if preview.refund_minor:

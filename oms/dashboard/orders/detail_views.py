@@ -40,6 +40,12 @@ def rendered_order(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "dashboard/orders/_detail.html", context)
 
 
+def peeked_order(request: HttpRequest, number: str) -> HttpResponse:
+    """The peek as it is now, after a write that began in it."""
+    principal = principal_of(request)
+    return render(request, "dashboard/orders/_peek.html", peek_context(order_or_404(principal, number), principal))
+
+
 @require_GET
 @requires("orders.view")
 def timeline(request: HttpRequest, number: str) -> HttpResponse:

@@ -40,7 +40,7 @@ def is_fragment(request: HttpRequest) -> bool:
 def with_toast(response: HttpResponse, text: str, *, undo_url: str = "") -> HttpResponse:
     """Add a message of success, with an Undo where there is a way back. Non-ASCII is escaped for the header."""
     toast = {"text": text, "tone": "good"} | ({"undo_url": undo_url} if undo_url else {})
-    response["HX-Trigger"] = json.dumps({"toast": toast, "dialog:close": True})
+    response["HX-Trigger"] = json.dumps({"toast": toast, "dialog:close": True, "oms:changed": True})
     return response
 
 

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.orders import action_views, bulk_views, change_views, detail_views, export_views, list_views
+from oms.dashboard.orders import (
+    action_views,
+    bulk_views,
+    cancel_views,
+    change_views,
+    detail_views,
+    export_views,
+    list_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", list_views.order_list, name="orders"),
@@ -28,7 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:number>/notes/", action_views.note, name="order_note"),
     path("<str:number>/tags/", action_views.tags, name="order_tags"),
     path("<str:number>/messages/<int:pk>/resend/", action_views.resend_message, name="order_resend"),
-    path("<str:number>/cancel/", change_views.cancel, name="order_cancel"),
+    path("<str:number>/cancel/", cancel_views.cancel, name="order_cancel"),
     path("<str:number>/reroute/", change_views.reroute, name="order_reroute"),
     path("<str:number>/address/", change_views.address, name="order_address"),
 ]

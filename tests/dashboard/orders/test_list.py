@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def numbers(html: str) -> list[str]:
-    return re.findall(r'data-open>(OM-\d+)<', html)
+    return re.findall(r"data-open>(OM-\d+)<", html)
 
 
 def test_the_list_shows_newest_first_with_every_default_column(ops: Client, world: World, order: Order) -> None:
@@ -66,7 +66,9 @@ def test_twice_the_rows_take_the_same_queries(ops: Client, world: World) -> None
     for index in range(3):
         routed(world, f"a{index}", quantity=1)
     ops.get("/orders/")
-    with CaptureQueriesContext(connection, ) as few:
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
         ops.get("/orders/")
     for index in range(3):
         routed(world, f"b{index}", quantity=1)

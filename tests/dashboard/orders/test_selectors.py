@@ -36,8 +36,15 @@ def orders():
     a = capture(world, make_order("A", make_line(world.kurta, 1), tags=("vip",), placed_at=timezone.now()))
     b = capture(world, make_order("B", make_line(world.saree, 2), placed_at=timezone.now() - timedelta(minutes=1)))
     c = capture(world, make_order("C", make_line(world.shoe, 50), placed_at=timezone.now() - timedelta(minutes=2)))
-    d = capture(world, make_order("D", make_line(world.kurta, 1), placed_at=timezone.now() - timedelta(days=3),
-                                  payment=CanonicalPayment(method="cod", state="pending", amount_minor=99_900)))
+    d = capture(
+        world,
+        make_order(
+            "D",
+            make_line(world.kurta, 1),
+            placed_at=timezone.now() - timedelta(days=3),
+            payment=CanonicalPayment(method="cod", state="pending", amount_minor=99_900),
+        ),
+    )
     Order.objects.exclude(pk=d).update(ship_by=soon)
     route_orders([a, b, c], trigger="captured")
     open_fulfillment_orders([a, b])
