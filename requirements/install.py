@@ -101,6 +101,8 @@ def main() -> int:
     """Bring .venv up to date; print nothing when it already is."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what tells a person with an older Python
         sys.exit("Python 3.11 or newer is needed. Name one with: make env PYTHON=/path/to/python3.11")
+    if VENV.is_symlink():
+        return 0  # somebody else's environment, lent to this checkout: not ours to change, let alone to clear
     wanted = fingerprint()
     if is_installed(wanted):
         return 0
