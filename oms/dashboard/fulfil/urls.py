@@ -1,5 +1,23 @@
 """Addresses of the fulfil screens."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from oms.dashboard.fulfil import label_views, manifest_views, work_views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", work_views.work_list, name="fulfil"),
+    path("find/", work_views.find, name="fulfil_find"),
+    path("labels/", label_views.label_queue, name="fulfil_labels"),
+    path("labels/retry/", label_views.retry_all, name="fulfil_retry_all"),
+    path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),
+    path("parcels/<int:pk>/label.pdf", label_views.label_pdf, name="fulfil_label"),
+    path("parcels/<int:pk>/retry/", label_views.retry, name="fulfil_retry"),
+    path("parcels/<int:pk>/book/", label_views.book_with, name="fulfil_book"),
+    path("manifests/", manifest_views.manifest_list, name="fulfil_manifests"),
+    path("manifests/open/", manifest_views.manifest_open, name="fulfil_manifest_open"),
+    path("manifests/<int:pk>/", manifest_views.manifest_page, name="fulfil_manifest"),
+    path("manifests/<int:pk>/scan/", manifest_views.manifest_scan, name="fulfil_manifest_scan"),
+    path("manifests/<int:pk>/all/", manifest_views.manifest_all, name="fulfil_manifest_all"),
+    path("manifests/<int:pk>/close/", manifest_views.manifest_close, name="fulfil_manifest_close"),
+    path("manifests/<int:pk>/manifest.pdf", manifest_views.manifest_paper, name="fulfil_manifest_pdf"),
+]

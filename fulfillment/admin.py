@@ -1,0 +1,75 @@
+"""The floor in the administration: everything can be looked at, nothing changed. The screens do that, with their rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Shipment, ShipmentItem
+
+
+class ReadOnly:
+    """Rows that services write: states and quantities have rules that a form would go around."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds rows here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes rows here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes rows here."""
+        return False
+
+
+class FulfillmentLineInline(ReadOnly, admin.TabularInline[FulfillmentLine, FulfillmentOrder]):
+    """What the work takes."""
+
+    model = FulfillmentLine
+    extra = 0
+
+
+class ShipmentItemInline(ReadOnly, admin.TabularInline[ShipmentItem, Shipment]):
+    """What is in the parcel."""
+
+    model = ShipmentItem
+    extra = 0
+
+
+@admin.register(FulfillmentOrder)
+class FulfillmentOrderAdmin(ReadOnly, admin.ModelAdmin[FulfillmentOrder]):
+    """Work of the nodes."""
+
+    list_display = ("number", "node", "state", "kind", "due_at", "assigned_to")
+    list_filter = ("state", "kind", "node")
+    search_fields = ("number", "order__number")
+    list_select_related = ("node",)
+    inlines = (FulfillmentLineInline,)
+    show_full_result_count = False
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnly, admin.ModelAdmin[Shipment]):
+    """Parcels."""
+
+    list_display = ("__str__", "order", "node", "state", "courier_name", "handed_over_at", "delivered_at")
+    list_filter = ("state", "carrier_account")
+    search_fields = ("awb", "order__number")
+    list_select_related = ("order", "node")
+    inlines = (ShipmentItemInline,)
+    show_full_result_count = False
+
+
+@admin.register(Manifest)
+class ManifestAdmin(ReadOnly, admin.ModelAdmin[Manifest]):
+    """Hand-overs."""
+
+    list_display = ("number", "node", "carrier_account", "state", "driver_name", "closed_at")
+    list_filter = ("state", "carrier_account")
+    search_fields = ("number", "driver_name")
+    list_select_related = ("node", "carrier_account")

@@ -1,0 +1,171 @@
+"""Parcels without a label: what the carrier said, and three ways on: again, another carrier, a number by hand."""
+
+from __future__ import annotations
+
+import time
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from carriers.models import CarrierAccount, Label
+from carriers.selectors import quotes_for_screen, scans_of_booking
+from carriers.services.bookings import rate_request
+from fulfillment.models import Shipment, ShipmentState
+from fulfillment.selectors import label_problems, with_contents, without_label
+from fulfillment.services import book_shipment, booking_request
+from oms.accounts.access import Principal, principal_of, requires
+from oms.core.errors import Conflict, DomainError, NotFound, TransientError
+from oms.dashboard.fulfil.work_views import scoped_shipments, sections
+
+_SHOWN = 100
+#: How long "try all" may keep the browser waiting.
+_RETRY_SECONDS = 20.0
+
+
+@require_safe
+@requires("fulfillment.view")
+def label_queue(request: HttpRequest) -> HttpResponse:
+    """Every parcel that waits for a person, the first due first."""
+    principal = principal_of(request)
+    rows = list(with_contents(label_problems(scoped_shipments(principal)))[:_SHOWN])
+    coming = without_label(scoped_shipments(principal)).filter(problem="").count()
+    context = {"tabs": sections(principal, "labels"), "rows": rows, "coming": coming, "groups": _groups(rows),
+               "may_fix": principal.may("fulfillment.manifest")}  # fmt: skip
+    return render(request, "dashboard/fulfil/labels.html", context)
+
+
+def _groups(rows: list[Shipment]) -> list[tuple[str, int]]:
+    """The same words again and again are one cause."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.problem] = counts.get(row.problem, 0) + 1
+    return sorted(counts.items(), key=lambda pair: -pair[1])
+
+
+def _parcel(principal: Principal, pk: int) -> Shipment:
+    found = with_contents(scoped_shipments(principal).filter(pk=pk)).first()
+    if found is None:
+        raise NotFound(f"There is no parcel {pk}.")
+    return found
+
+
+def _waiting(principal: Principal, pk: int) -> Shipment:
+    shipment = _parcel(principal, pk)
+    if shipment.state != ShipmentState.CREATED:
+        raise Conflict(f"{shipment.order.number} is {shipment.get_state_display().lower()} already.")
+    return shipment
+
+
+@require_safe
+@requires("fulfillment.view")
+def parcel(request: HttpRequest, pk: int) -> HttpResponse:
+    """One parcel: contents, label to print, scans; for one without a label, the carriers that could take it."""
+    principal = principal_of(request)
+    shipment = _parcel(principal, pk)
+    open_label = shipment.state == ShipmentState.CREATED and shipment.fulfillment_order.kind == "ship"
+    may_fix = principal.may("fulfillment.manifest")
+    quotes = []
+    if open_label and may_fix:
+        promised = shipment.order.promised_by
+        quotes = quotes_for_screen(rate_request(booking_request(shipment)), promised.date() if promised else None)
+    context = {
+        "shipment": shipment, "quotes": quotes, "may_fix": may_fix, "open_label": open_label,
+        "accounts": CarrierAccount.objects.filter(is_active=True) if open_label else [],
+        "scans": scans_of_booking(shipment.booking_id) if shipment.booking_id else [],
+        "has_label": bool(shipment.booking_id) and Label.objects.filter(booking_id=shipment.booking_id).exists(),
+        "tabs": sections(principal, "labels" if open_label else ""),
+    }  # fmt: skip
+    return render(request, "dashboard/fulfil/parcel.html", context)
+
+
+@require_safe
+@requires("fulfillment.view")
+def label_pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    """The label, 100 x 150 mm."""
+    shipment = _parcel(principal_of(request), pk)
+    found = Label.objects.filter(booking_id=shipment.booking_id).first() if shipment.booking_id else None
+    if found is None:
+        raise NotFound(f"Parcel {pk} has no label.")
+    response = HttpResponse(bytes(found.pdf), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="label-{shipment.awb}.pdf"'
+    return response
+
+
+def _book(shipment: Shipment, *, account_id: int | None = None, awb: str = "") -> str:
+    """Book outside of any transaction; what is in the way, or nothing. A parcel never has two live bookings."""
+    try:
+        booked = book_shipment(shipment.pk, account_id=account_id, awb=awb)
+    except TransientError as error:
+        return str(error)
+    except DomainError as error:
+        return error.message
+    booked.refresh_from_db()
+    return "" if booked.awb else booked.problem
+
+
+@require_POST
+@requires("fulfillment.work")
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask the carriers again, the best one first."""
+    shipment = _waiting(principal_of(request), pk)
+    _say(request, shipment, _book(shipment))
+    return HttpResponseRedirect(reverse("dashboard:fulfil_labels"))
+
+
+def _say(request: HttpRequest, shipment: Shipment, problem: str) -> None:
+    if problem:
+        text = _("%(number)s still has no label: %(problem)s")
+        messages.error(request, text % {"number": shipment.order.number, "problem": problem})
+        return
+    shipment.refresh_from_db()
+    text = _("%(number)s has its label: %(courier)s %(awb)s.")
+    values = {"number": shipment.order.number, "courier": shipment.courier_name, "awb": shipment.awb}
+    messages.success(request, text % values)
+
+
+@require_POST
+@requires("fulfillment.work")
+def retry_all(request: HttpRequest) -> HttpResponse:
+    """Ask again for every parcel of the list, as many as fit into the time; each has its own result."""
+    rows = list(with_contents(label_problems(scoped_shipments(principal_of(request))))[:_SHOWN])
+    deadline = time.monotonic() + _RETRY_SECONDS
+    done, refused = 0, 0
+    for shipment in rows:
+        if time.monotonic() > deadline:
+            break
+        if _book(shipment):
+            refused += 1
+        else:
+            done += 1
+    left = len(rows) - done - refused
+    text = ngettext("%(n)d label bought", "%(n)d labels bought", done) % {"n": done}
+    text += ", " + _("%(n)d still refused") % {"n": refused}
+    if left:
+        text += ", " + _("%(n)d not tried yet: press again") % {"n": left}
+    messages.add_message(request, messages.SUCCESS if not refused and not left else messages.WARNING, f"{text}.")
+    return HttpResponseRedirect(reverse("dashboard:fulfil_labels"))
+
+
+@require_POST
+@requires("fulfillment.manifest")
+def book_with(request: HttpRequest, pk: int) -> HttpResponse:
+    """Book with the carrier that a person chose; with a number typed in, for couriers without an API."""
+    shipment = _waiting(principal_of(request), pk)
+    text = request.POST.get("account", "")
+    account = CarrierAccount.objects.filter(pk=int(text), is_active=True).first() if text.isdigit() else None
+    if account is None:
+        raise NotFound("There is no such carrier.")
+    awb = request.POST.get("awb", "").strip()[:60]
+    if "awb" in request.POST and not awb:
+        messages.error(request, _("Type the AWB that the courier gave you."))
+        return HttpResponseRedirect(reverse("dashboard:fulfil_parcel", args=[pk]))
+    problem = _book(shipment, account_id=account.pk, awb=awb)
+    _say(request, shipment, problem)
+    if problem:
+        return HttpResponseRedirect(reverse("dashboard:fulfil_parcel", args=[pk]))
+    return HttpResponseRedirect(reverse("dashboard:fulfil_labels"))

@@ -1,0 +1,202 @@
+"""Manifests: what each driver takes, scanned parcel by parcel, and the paper both sign."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from carriers.labels import ManifestData, ManifestRow, manifest_pdf
+from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
+from fulfillment.selectors import manifest_sheet
+from fulfillment.services import add_all, add_to_manifest, close_manifest, open_manifest
+from inventory.models import Node
+from oms.accounts.access import Principal, in_node_scope, principal_of, requires
+from oms.core.errors import DomainError, NotFound
+from oms.dashboard.fulfil.work_views import scoped_shipments, sections
+from oms.dashboard.orders.posting import is_fragment, once_per_form
+
+PAGE_ROWS = 50
+
+
+def _manifests(principal: Principal) -> QuerySet[Manifest]:
+    return in_node_scope(Manifest.objects.select_related("node", "carrier_account"), principal)
+
+
+def _manifest(principal: Principal, pk: int) -> Manifest:
+    found = _manifests(principal).filter(pk=pk).first()
+    if found is None:
+        raise NotFound(f"There is no manifest {pk}.")
+    return found
+
+
+@require_safe
+@requires("fulfillment.view")
+def manifest_list(request: HttpRequest) -> HttpResponse:
+    """Parcels that wait for a driver by node and carrier, then manifests, the open ones first."""
+    principal = principal_of(request)
+    mark = request.GET.get("before", "")
+    closed = _manifests(principal).filter(state=ManifestState.CLOSED)
+    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+        closed = closed.filter(pk__lt=int(mark))
+    past = list(closed.annotate(parcels=Count("shipments")).order_by("-pk")[: PAGE_ROWS + 1])
+    next_url = f"?before={past[PAGE_ROWS - 1].pk}" if len(past) > PAGE_ROWS else ""
+    context = {"tabs": sections(principal, "manifests"), "groups": _groups(principal), "past": past[:PAGE_ROWS],
+               "next_url": next_url, "may_edit": principal.may("fulfillment.manifest")}  # fmt: skip
+    return render(request, "dashboard/fulfil/manifests.html", context)
+
+
+def _groups(principal: Principal) -> list[dict[str, object]]:
+    """Node and carrier with parcels that wait, with the open manifest where there is one."""
+    rows = (
+        scoped_shipments(principal)
+        .filter(state__in=(ShipmentState.LABELLED, ShipmentState.MANIFESTED), carrier_account__isnull=False)
+        .values("node_id", "node__code", "node__name", "node__cutoff_at", "carrier_account_id", "carrier_account__name")
+        .annotate(
+            waiting=Count("pk", filter=Q(state=ShipmentState.LABELLED)),
+            scanned=Count("pk", filter=Q(state=ShipmentState.MANIFESTED)),
+        )
+        .order_by("node__code", "carrier_account__name")
+    )
+    open_ones = {(row.node_id, row.carrier_account_id): row for row in _manifests(principal).filter(state="open")}
+    groups: list[dict[str, object]] = [
+        dict(row) | {"manifest": open_ones.pop((row["node_id"], row["carrier_account_id"]), None)} for row in rows
+    ]
+    for left in open_ones.values():
+        groups.append({"node_id": left.node_id, "node__code": left.node.code, "node__name": left.node.name,
+                       "node__cutoff_at": left.node.cutoff_at, "carrier_account_id": left.carrier_account_id,
+                       "carrier_account__name": left.carrier_account.name, "waiting": 0, "scanned": 0,
+                       "manifest": left})  # fmt: skip
+    return groups
+
+
+@require_POST
+@requires("fulfillment.manifest")
+def manifest_open(request: HttpRequest) -> HttpResponse:
+    """Open the manifest of a carrier at a node, or go on with the open one."""
+    principal = principal_of(request)
+    node_text, account_text = request.POST.get("node", ""), request.POST.get("account", "")
+    if not (node_text.isdigit() and account_text.isdigit()):
+        raise NotFound("There is no such carrier or node.")
+    node = in_node_scope(Node.objects.filter(pk=int(node_text)), principal, "code").first()
+    waiting = Shipment.objects.filter(node=node, carrier_account=int(account_text), state=ShipmentState.LABELLED)
+    if node is None or not waiting.exists():
+        raise NotFound("No parcels of this carrier wait there.")
+    made = open_manifest(node_id=node.pk, carrier_account_id=int(account_text), actor=principal.name)
+    return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[made.pk]))
+
+
+@require_safe
+@requires("fulfillment.view")
+def manifest_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Expected, scanned and missing; scan to add; close."""
+    return _page(request, _manifest(principal_of(request), pk))
+
+
+def _page(request: HttpRequest, manifest: Manifest, problem: str = "", status: int = 200) -> HttpResponse:
+    principal = principal_of(request)
+    context = {"sheet": manifest_sheet(manifest), "manifest": manifest, "problem": problem,
+               "may_edit": principal.may("fulfillment.manifest"), "tabs": sections(principal, "manifests")}  # fmt: skip
+    return render(request, "dashboard/fulfil/manifest.html", context, status=status)
+
+
+@require_POST
+@requires("fulfillment.manifest")
+def manifest_scan(request: HttpRequest, pk: int) -> HttpResponse:
+    """Add one AWB; a parcel of another carrier stops with its own words."""
+    principal = principal_of(request)
+    manifest = _manifest(principal, pk)
+    code = request.POST.get("code", "").strip()[:80]
+    result = "ok"
+    try:
+        text = once_per_form(request, lambda: _added(add_to_manifest(manifest_id=pk, awb=code, actor=principal.name)))[
+            "text"
+        ]
+    except NotFound:
+        result, text = "unknown", _("No parcel %(awb)s waits at this node.") % {"awb": code}
+    except DomainError as error:
+        result, text = "wrong", error.message
+    if not is_fragment(request):
+        messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
+        return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
+    context = {"sheet": manifest_sheet(manifest), "manifest": manifest, "may_edit": True}
+    response = render(request, "dashboard/fulfil/_sheet.html", context)
+    response["HX-Trigger"] = json.dumps({"scan": {"result": result, "text": text}})
+    return response
+
+
+def _added(shipment: Shipment) -> dict[str, str]:
+    return {"text": _("%(number)s is on the list.") % {"number": shipment.order.number}}
+
+
+@require_POST
+@requires("fulfillment.manifest")
+def manifest_all(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put everything that waits onto the manifest without scanning."""
+    principal = principal_of(request)
+    manifest = _manifest(principal, pk)
+    count = once_per_form(request, lambda: {"n": add_all(manifest_id=manifest.pk, actor=principal.name)})["n"]
+    text = ngettext("%(n)d parcel added without a scan.", "%(n)d parcels added without a scan.", count)
+    messages.warning(request, text % {"n": count})
+    return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
+
+
+@require_POST
+@requires("fulfillment.manifest")
+def manifest_close(request: HttpRequest, pk: int) -> HttpResponse:
+    """The driver took the parcels; stock leaves the books. Closing twice changes nothing."""
+    principal = principal_of(request)
+    manifest = _manifest(principal, pk)
+    driver = request.POST.get("driver_name", "").strip()[:120]
+    vehicle = request.POST.get("vehicle", "").strip()[:40]
+    if manifest.state == ManifestState.OPEN and not driver:
+        return _page(request, manifest, _("Write the driver's name: it is the proof of who took the parcels."), 422)
+    try:
+        left = once_per_form(
+            request,
+            lambda: {
+                "n": len(close_manifest(manifest_id=pk, actor=principal.name, driver_name=driver, vehicle=vehicle))
+            },
+        )["n"]
+    except DomainError as error:
+        return _page(request, _manifest(principal, pk), error.message, error.http_status)
+    if left:
+        text = ngettext("%(n)d parcel handed to %(driver)s.", "%(n)d parcels handed to %(driver)s.", left)
+        messages.success(request, text % {"n": left, "driver": driver})
+    return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
+
+
+@require_safe
+@requires("fulfillment.view")
+def manifest_paper(request: HttpRequest, pk: int) -> HttpResponse:
+    """The manifest as A4 PDF, for both signatures."""
+    manifest = _manifest(principal_of(request), pk)
+    sheet = manifest_sheet(manifest)
+    node = manifest.node
+    data = ManifestData(
+        number=manifest.number, courier_name=manifest.carrier_account.name, node_name=node.name,
+        node_lines=tuple(line for line in (node.line1, f"{node.city} {node.postcode}".strip()) if line),
+        created_at=timezone.localtime(manifest.closed_at or manifest.created_at), vehicle=manifest.vehicle,
+        rows=tuple(_row(shipment) for shipment in sheet.scanned),
+        currency=sheet.scanned[0].order.currency if sheet.scanned else "INR",
+    )  # fmt: skip
+    response = HttpResponse(manifest_pdf(data), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="manifest-{manifest.number}.pdf"'
+    return response
+
+
+def _row(shipment: Shipment) -> ManifestRow:
+    order = shipment.order
+    return ManifestRow(
+        awb=shipment.awb, order_number=order.number, ship_to_name=order.shipping_address.name,
+        ship_to_city=order.ship_city, ship_to_postcode=order.ship_postcode, weight_grams=shipment.weight_grams,
+        cod_minor=order.total_minor if order.is_cod else 0,
+    )  # fmt: skip

@@ -1,0 +1,212 @@
+"""Goods that come back: the list, and the desk where a parcel is scanned, looked at and put away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from fulfillment.models import Shipment
+from inventory.models import Node, Sku
+from oms.accounts.access import Principal, in_node_scope, principal_of, requires
+from oms.core.errors import DomainError, NotFound
+from oms.dashboard.orders.posting import is_fragment, once_per_form
+from returns.models import Return, ReturnLine, ReturnLineDisposition, ReturnState
+from returns.selectors import OPEN, count_by_state, find_return, listed, unannounced_parcel, with_lines
+from returns.services import expect_rto, receive
+from returns.states import RETURN
+
+PAGE_ROWS = 50
+TONES = {
+    "requested": "warn", "approved": "info", "declined": "off", "in_transit": "progress", "received": "progress",
+    "inspected": "progress", "disposed": "good", "closed": "good", "cancelled": "off",
+}  # fmt: skip
+#: What a person may decide for a line: value, label, icon, what it does to the stock.
+CHOICES = (
+    (ReturnLineDisposition.RESTOCK, "Back to stock", "circle-check", "On hand goes up: it can be sold again at once"),
+    (ReturnLineDisposition.DAMAGED, "Damaged", "alert-triangle", "Damaged goes up: it is not sold"),
+    (ReturnLineDisposition.QUARANTINE, "To be checked", "hourglass", "Quarantine goes up: somebody looks at it later"),
+    (
+        ReturnLineDisposition.MISSING,
+        "Not in the parcel",
+        "package-off",
+        "Nothing comes back: claim it from the carrier",
+    ),
+)
+_BUCKETS = {"restock": "on hand", "damaged": "damaged", "quarantine": "quarantine"}
+
+
+def _returns(principal: Principal) -> QuerySet[Return]:
+    return in_node_scope(Return.objects.all(), principal)
+
+
+@require_safe
+@requires("returns.view")
+def return_list(request: HttpRequest) -> HttpResponse:
+    """Open returns, the oldest first; or everything, the newest first."""
+    principal = principal_of(request)
+    show = request.GET.get("show", "open")
+    show = show if show in ("open", "done", "all") else "open"
+    node = request.GET.get("node", "")[:40]
+    base = _returns(principal).filter(node__code=node) if node else _returns(principal)
+    rows = base.filter(state__in=OPEN) if show == "open" else base.exclude(state__in=OPEN) if show == "done" else base
+    mark = request.GET.get("after", "")
+    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+        rows = rows.filter(pk__gt=int(mark)) if show == "open" else rows.filter(pk__lt=int(mark))
+    page = list(listed(rows).order_by("pk" if show == "open" else "-pk")[: PAGE_ROWS + 1])
+    more = len(page) > PAGE_ROWS
+    page = page[:PAGE_ROWS]
+    counts = count_by_state(base)
+    words = (("open", _("On their way")), ("done", _("Put away")), ("all", _("All")))
+    tabs = [
+        {"label": label, "url": f"?{urlencode({'show': key} | ({'node': node} if node else {}))}",
+         "active": key == show, "count": counts[key]}
+        for key, label in words
+    ]  # fmt: skip
+    query = urlencode({"show": show, "after": page[-1].pk} | ({"node": node} if node else {})) if more else ""
+    nodes = in_node_scope(Node.objects.filter(accepts_returns=True), principal, "code").values_list("code", "name")
+    context = {"rows": [(row, TONES.get(row.state, "neutral")) for row in page], "tabs": tabs, "next_url": f"?{query}" if query else "", "node": node,
+               "show": show, "nodes": list(nodes), "may_receive": principal.may("returns.receive"),
+               "is_first": not mark}  # fmt: skip
+    return render(request, "dashboard/returns/list.html", context)
+
+
+# -- the desk ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeskLine:
+    """One line on the desk: what was sent and what is decided for it."""
+
+    line: ReturnLine
+    image: str
+    chosen: str
+
+
+@require_safe
+@requires("returns.receive")
+def desk(request: HttpRequest) -> HttpResponse:
+    """Scan a parcel; what is expected in it and what to do with each line."""
+    principal = principal_of(request)
+    code = request.GET.get("code", "").strip()[:80]
+    found = find_return(with_lines(_returns(principal)), code)
+    if found is not None:
+        return _desk(request, code=code, item=found)
+    parcels = in_node_scope(Shipment.objects.all(), principal)
+    parcel = unannounced_parcel(parcels, code)
+    return _desk(request, code=code, parcel=parcel, unknown=bool(code) and parcel is None)
+
+
+def _desk(
+    request: HttpRequest, *, code: str = "", item: Return | None = None, status: int = 200, **more: Any
+) -> HttpResponse:
+    context: dict[str, Any] = {"code": code, "item": item, "choices": CHOICES} | more
+    if item is not None:
+        lines = _lines(request, item)
+        context |= {
+            "tone": TONES.get(item.state, "neutral"), "lines": lines, "effects": _effects(item, lines), "link": reverse("dashboard:return", args=[item.pk]),
+            "is_open": RETURN.allows(item.state, ReturnState.RECEIVED),
+        }  # fmt: skip
+    template = "_preview" if is_fragment(request) and item is not None and more.get("preview") else "desk"
+    return render(request, f"dashboard/returns/{template}.html", context, status=status)
+
+
+def _lines(request: HttpRequest, item: Return) -> list[DeskLine]:
+    """The lines with what was chosen; sellable goods go back to stock unless somebody says otherwise."""
+    lines = list(item.lines.all())
+    images = dict(Sku.objects.filter(pk__in=[row.order_line.sku_id for row in lines]).values_list("pk", "image"))
+    is_open = RETURN.allows(item.state, ReturnState.RECEIVED)
+    return [
+        DeskLine(
+            line=line, image=images.get(line.order_line.sku_id or 0, ""),
+            chosen=request.POST.get(f"line-{line.pk}", "restock") if is_open else line.disposition,
+        )
+        for line in lines
+    ]  # fmt: skip
+
+
+def _effects(item: Return, lines: list[DeskLine]) -> list[dict[str, str]]:
+    """What one press of the button does, in words."""
+    rows = []
+    for row in lines:
+        units, code = row.line.quantity, row.line.order_line.sku_code
+        if row.chosen in _BUCKETS:
+            text = f"{code}: {_BUCKETS[row.chosen]} at {item.node.code}"
+            rows.append(
+                {
+                    "kind": "stock",
+                    "text": text,
+                    "after": f"+{units}",
+                    "tone": "good" if row.chosen == "restock" else "warn",
+                }
+            )
+        else:
+            text = f"{code}: {units} missing, stock stays as it is"
+            rows.append({"kind": "other", "icon": "package-off", "text": text, "tone": "bad"})
+    whole = item.kind == "rto"
+    rows.append({"kind": "other", "icon": "shopping-cart", "text": f"{item.order.number}: units counted as returned"})
+    if whole and item.order.is_cod:
+        rows.append({"kind": "money", "text": "Cash on delivery: nothing was collected, nothing is due"})
+    elif whole:
+        rows.append({"kind": "money", "text": "Prepaid: decide the refund on the order"})
+    return rows
+
+
+def _item(principal: Principal, pk: int) -> Return:
+    found = with_lines(_returns(principal).filter(pk=pk)).first()
+    if found is None:
+        raise NotFound(f"There is no return {pk}.")
+    return found
+
+
+@require_safe
+@requires("returns.view")
+def return_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One return: the desk for those who receive, the facts for everybody else."""
+    principal = principal_of(request)
+    item = _item(principal, pk)
+    return _desk(request, item=item, read_only=not principal.may("returns.receive"))
+
+
+@require_POST
+@requires("returns.receive")
+def preview(request: HttpRequest, pk: int) -> HttpResponse:
+    """What receiving would do with the present choices."""
+    return _desk(request, item=_item(principal_of(request), pk), preview=True)
+
+
+@require_POST
+@requires("returns.receive")
+def receive_return(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put everything where it was decided. Pressing twice receives once."""
+    principal = principal_of(request)
+    item = _item(principal, pk)
+    if "preview" in request.POST:
+        return _desk(request, item=item)
+    chosen = {line.pk: request.POST.get(f"line-{line.pk}", "") for line in item.lines.all()}
+    try:
+        once_per_form(request, lambda: {"id": receive(return_id=pk, dispositions=chosen, actor=principal.name).pk})
+    except DomainError as error:
+        return _desk(request, item=_item(principal, pk), problem=error.message, status=error.http_status)
+    messages.success(request, _("%(number)s is received. Scan the next parcel.") % {"number": item.number})
+    return HttpResponseRedirect(reverse("dashboard:returns_desk"))
+
+
+@require_POST
+@requires("returns.receive")
+def expect(request: HttpRequest) -> HttpResponse:
+    """A parcel stands here that the carrier has not announced: expect it now and look at it."""
+    code = request.POST.get("code", "").strip()[:80]
+    parcel = unannounced_parcel(in_node_scope(Shipment.objects.all(), principal_of(request)), code)
+    if parcel is None:
+        raise NotFound(f"No parcel {code} is on the road.")
+    made = expect_rto(shipment_id=parcel.pk)
+    return HttpResponseRedirect(reverse("dashboard:return", args=[made.pk]))
