@@ -121,9 +121,9 @@ def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "") -> l
 
 
 def _leave(leaving: Sequence[Shipment], actor: str, reason: str) -> None:
-    for shipment in leaving:
-        advance(shipment, ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason, handed_over_at=now())
     by_id = {shipment.pk: shipment for shipment in leaving}
+    advance_many(Shipment, list(by_id), ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason,
+                 handed_over_at=now())  # fmt: skip
     items = list(ShipmentItem.objects.select_related("line").filter(shipment__in=by_id).order_by("pk"))
     post([
         Posting(

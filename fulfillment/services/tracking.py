@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from carriers.models import TrackingEvent
@@ -15,7 +17,7 @@ from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from oms.core.outbox import publish
-from oms.core.states import advance
+from oms.core.states import advance, advance_many
 from orders.models import Payment
 from orders.services import TimelineEntry, UnitMove, move_units, record_payment
 
@@ -32,19 +34,33 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
 
     def work() -> list[int]:
         ids = Shipment.objects.filter(booking__in=list(booking_ids)).values_list("pk", flat=True)
-        moved = []
-        for shipment in lock_shipments(ids):
-            if _apply(shipment, actor):
+        shipments = lock_shipments(ids)
+        scans: dict[int, list[TrackingEvent]] = defaultdict(list)
+        rows = TrackingEvent.objects.filter(booking__in=[s.booking_id for s in shipments])
+        for scan in rows.order_by("occurred_at", "pk"):
+            scans[scan.booking_id].append(scan)
+        moved: list[int] = []
+        arrived: list[_Arrival] = []
+        for shipment in shipments:
+            if _apply(shipment, scans[shipment.booking_id or 0], actor, arrived):
                 moved.append(shipment.pk)
+        _deliver(arrived, actor)
         return moved
 
     return run_atomic(work)
 
 
-def _apply(shipment: Shipment, actor: str) -> bool:
-    if shipment.booking_id is None:
-        return False
-    scans = list(TrackingEvent.objects.filter(booking_id=shipment.booking_id).order_by("occurred_at", "pk"))
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A parcel that its recipient took."""
+
+    shipment: Shipment
+    at: datetime
+    place: str
+
+
+def _apply(shipment: Shipment, scans: Sequence[TrackingEvent], actor: str, arrived: list[_Arrival]) -> bool:
+    """Move one shipment; one that arrived is only noted in `arrived`, since arrivals are counted together."""
     target = shipment_state_after(scan.milestone for scan in scans)
     if target is None or target == shipment.state:
         return False
@@ -57,7 +73,7 @@ def _apply(shipment: Shipment, actor: str) -> bool:
         return False
     last = scans[-1]
     if target == ShipmentState.DELIVERED:
-        _deliver(shipment, last.occurred_at, actor, last.location)
+        arrived.append(_Arrival(shipment, last.occurred_at, last.location))
         return True
     advance(shipment, target, using=SHIPMENT, actor=actor, reason=last.carrier_status[:200])
     message = f"{shipment.courier_name} {shipment.awb}: {shipment.get_state_display().lower()}"
@@ -70,21 +86,34 @@ def _apply(shipment: Shipment, actor: str) -> bool:
     return True
 
 
-def _deliver(shipment: Shipment, at: datetime, actor: str, place: str) -> None:
-    advance(shipment, ShipmentState.DELIVERED, using=SHIPMENT, actor=actor, delivered_at=at)
-    items = ShipmentItem.objects.select_related("line").filter(shipment=shipment)
-    entry = TimelineEntry(
-        order_id=shipment.order_id, kind="delivered", actor=actor,
-        message=f"Delivered{f' in {place}' if place else ''}.", data={"shipment": shipment.pk},
-    )  # fmt: skip
-    stages = move_units(
-        [UnitMove(item.line.order_line_id, "shipped", "delivered", item.quantity) for item in items], [entry]
-    )
-    if shipment.order.is_cod and stages.get(shipment.order_id) == "delivered":
-        payment = Payment.objects.get(order_id=shipment.order_id)
-        record_payment(order_id=shipment.order_id, state="paid", captured_minor=payment.amount_minor,
-                       gateway="cod", reference=shipment.awb, actor=actor)  # fmt: skip
-    publish([ShipmentDelivered(shipment_id=shipment.pk, order_id=shipment.order_id)])
+def _deliver(arrived: Sequence[_Arrival], actor: str) -> None:
+    """Count the parcels as delivered: shipments, order lines, timelines, money collected at the door."""
+    if not arrived:
+        return
+    by_id = {item.shipment.pk: item for item in arrived}
+    advance_many(Shipment, list(by_id), ShipmentState.DELIVERED, using=SHIPMENT, actor=actor)
+    for item in arrived:
+        item.shipment.state, item.shipment.delivered_at = ShipmentState.DELIVERED, item.at
+    Shipment.objects.bulk_update([item.shipment for item in arrived], ["delivered_at"], batch_size=200)
+    contents = ShipmentItem.objects.select_related("line").filter(shipment__in=by_id).order_by("pk")
+    entries = [
+        TimelineEntry(order_id=item.shipment.order_id, kind="delivered", actor=actor,
+                      message=f"Delivered{f' in {item.place}' if item.place else ''}.",
+                      data={"shipment": item.shipment.pk})
+        for item in arrived
+    ]  # fmt: skip
+    moves = [UnitMove(row.line.order_line_id, "shipped", "delivered", row.quantity) for row in contents]
+    stages = move_units(moves, entries)
+    _collect_cash([item.shipment for item in arrived if stages.get(item.shipment.order_id) == "delivered"], actor)
+    publish([ShipmentDelivered(shipment_id=item.shipment.pk, order_id=item.shipment.order_id) for item in arrived])
+
+
+def _collect_cash(shipments: Sequence[Shipment], actor: str) -> None:
+    """The last parcel of a COD order arrived: the whole amount was paid at the door."""
+    awbs = {shipment.order_id: shipment.awb for shipment in shipments if shipment.order.is_cod}
+    for payment in Payment.objects.filter(order__in=awbs).order_by("order_id"):
+        record_payment(order_id=payment.order_id, state="paid", captured_minor=payment.amount_minor, gateway="cod",
+                       reference=awbs[payment.order_id], actor=actor)  # fmt: skip
 
 
 def collect(*, shipment_id: int, actor: str, collected_by: str = "") -> Shipment:
@@ -98,7 +127,7 @@ def collect(*, shipment_id: int, actor: str, collected_by: str = "") -> Shipment
             return shipment
         hand_over(shipment_ids=[shipment_id], actor=actor, reason=f"collected by {collected_by or 'customer'}")
         shipment.refresh_from_db()
-        _deliver(shipment, now(), actor, shipment.node.name)
+        _deliver([_Arrival(shipment, now(), shipment.node.name)], actor)
         return shipment
 
     return run_atomic(work)

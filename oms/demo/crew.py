@@ -26,6 +26,10 @@ _TO_PICK = ("open", "accepted", "picking")
 _VERBS = ("fulfillment.view", "fulfillment.work", "inventory.receive", "inventory.view")
 
 
+#: Share of lines of which a unit is not found, as the trade has it: one to two in a hundred.
+SHORT_SHARE = 0.015
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast the crew works. Seconds, before `speed` divides them."""
@@ -35,7 +39,7 @@ class Pace:
     pack_seconds: float = 12.0
     pickup_seconds: float = 45.0
     restock_seconds: float = 240.0
-    short_share: float = 0.015
+    short_share: float = SHORT_SHARE
 
 
 def crew_token() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, Shipment
@@ -13,8 +13,8 @@ from fulfillment.services import (
     collect,
     hand_over,
     open_manifest,
-    pack,
-    pick_all,
+    pack_many,
+    pick_many,
     reject,
     report_short,
 )
@@ -51,9 +51,8 @@ def work_round(stage: Stage, tickets: Sequence[Ticket], trips: list[Trip]) -> in
     begun = stage.due(mine, lambda ticket: _pick_time(ticket, work))
     _accept(stage, begun, work)
     _report_shorts(stage, begun, work)
-    for order_id in begun:
-        for item in work[order_id]:
-            pick_all(fulfillment_order_id=item.pk, actor=_picker(stage, item))
+    for picker, items in _by_picker([item for order_id in begun for item in work[order_id]]).items():
+        pick_many(fulfillment_order_ids=[item.pk for item in items], actor=picker)
     stage.past.stamp(begun, past.ORDER, past.TIMELINE, past.WORK)
     _pack(stage, begun, work, trips)
     return len(begun)
@@ -69,8 +68,15 @@ def _open_work(tickets: Sequence[Ticket]) -> Work:
     return found
 
 
-def _picker(stage: Stage, item: FulfillmentOrder) -> str:
+def _picker(item: FulfillmentOrder) -> str:
     return _PICKERS[item.pk % len(_PICKERS)]
+
+
+def _by_picker(items: Iterable[FulfillmentOrder]) -> dict[str, list[FulfillmentOrder]]:
+    found: dict[str, list[FulfillmentOrder]] = defaultdict(list)
+    for item in items:
+        found[_picker(item)].append(item)
+    return found
 
 
 def _pick_time(ticket: Ticket, work: Work) -> datetime:
@@ -121,7 +127,7 @@ def _report_shorts(stage: Stage, begun: dict[int, datetime], work: Work) -> None
         if line is None or not line.to_pick:
             continue
         report_short(fulfillment_order_id=item.pk, line_id=line.pk, quantity=1, reason=luck.choice(_SHORTS),
-                     actor=_picker(stage, item))  # fmt: skip
+                     actor=_picker(item))  # fmt: skip
         times[order_id] = moment
         item.refresh_from_db(fields=["state"])
         if item.state not in (State.ACCEPTED, State.PICKING):
@@ -136,13 +142,13 @@ def _pack(stage: Stage, picked: dict[int, datetime], work: Work, trips: list[Tri
     times = stage.due(done, lambda ticket: ticket.later(3, 25))
     to_book: list[Shipment] = []
     to_collect: dict[int, Shipment] = {}
-    for order_id in times:
-        for item in work[order_id]:
-            for shipment in pack(fulfillment_order_id=item.pk, actor=_picker(stage, item)):
-                if item.kind == FulfillmentOrderKind.PICKUP:
-                    to_collect[order_id] = shipment
-                else:
-                    to_book.append(shipment)
+    items = {item.pk: item for order_id in times for item in work[order_id]}
+    for picker, some in _by_picker(items.values()).items():
+        for shipment in pack_many(fulfillment_order_ids=[item.pk for item in some], actor=picker):
+            if items[shipment.fulfillment_order_id].kind == FulfillmentOrderKind.PICKUP:
+                to_collect[shipment.order_id] = shipment
+            else:
+                to_book.append(shipment)
     stage.past.stamp(times, past.ORDER, past.TIMELINE, past.WORK, past.SHIPMENT, past.RESERVATION)
     _collect(stage, to_collect)
     _book(stage, to_book, trips)

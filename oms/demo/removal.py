@@ -134,10 +134,9 @@ class Removal:
         while grew:
             grew = False
             for child, field in links:
-                parent = field.related_model
                 found = execute(
                     f"INSERT INTO {_gone(child)} SELECT c.{_key(child)}::text "
-                    f"FROM {_table(child)} c JOIN {_gone(parent)} g ON g.id = c.{_quote(field.column)}::text "
+                    f"FROM {_table(child)} c JOIN {_gone(_target(field))} g ON g.id = c.{_quote(field.column)}::text "
                     "ON CONFLICT DO NOTHING"
                 )
                 grew = grew or found > 0
@@ -147,7 +146,7 @@ class Removal:
         for child in self.models:
             for field in _foreign_keys(child):
                 if _may_be_emptied(field):
-                    column, gone = _quote(field.column), _ids(field.related_model)
+                    column, gone = _quote(field.column), _ids(_target(field))
                     execute(
                         f"UPDATE {_table(child)} SET {column} = NULL WHERE {column}::text IN {gone} "
                         f"AND {_key(child)}::text NOT IN {_ids(child)}"
@@ -224,6 +223,11 @@ def _ids(model: type[models.Model]) -> str:
 
 def _foreign_keys(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
     return [field for field in model._meta.local_fields if isinstance(field, models.ForeignKey)]
+
+
+def _target(field: models.ForeignKey[Any, Any]) -> type[models.Model]:
+    """The model that a key points at; a model that points at itself is its own."""
+    return field.model if field.related_model == "self" else field.related_model
 
 
 def _may_be_emptied(field: models.ForeignKey[Any, Any]) -> bool:

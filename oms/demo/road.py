@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from carriers.base import Milestone
 from carriers.models import Booking, TrackingEvent
@@ -24,7 +25,7 @@ def travel(stage: Stage, trips: Sequence[Trip]) -> None:
     moving = [trip for trip in trips if trip.scans]
     troubled = [trip for trip in moving if trip.outcome is not Outcome.DELIVERED]
     for milestone in _TROUBLE:
-        _advance(stage, troubled, lambda trip, to=milestone: _up_to(trip, to))
+        _advance(stage, troubled, partial(_up_to, milestone=milestone))
         if milestone == Milestone.RTO_INITIATED:
             _expect_returns(stage, troubled)
     _advance(stage, moving, lambda trip: trip.scans)
@@ -47,7 +48,7 @@ def _advance(stage: Stage, trips: Sequence[Trip], upto: Callable[[Trip], list[Tr
     bookings = []
     for trip in trips:
         scans = upto(trip)
-        fresh = [scan for scan in scans if scan.pk is None]
+        fresh = [scan for scan in scans if scan._state.adding]
         if not fresh:
             continue
         new += fresh

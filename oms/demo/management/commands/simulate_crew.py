@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
 from oms.core.errors import DomainError, PermanentError, TransientError
-from oms.demo.crew import Pace, Team, teams
+from oms.demo.crew import SHORT_SHARE, Pace, Team, teams
 from oms.demo.models import current_world
 from oms.demo.riders import Riders
 from oms.demo.shop import is_open, open_shop, shop_account, tend_shop
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         """See --help."""
         parser.add_argument("--url", default=settings.PUBLIC_URL, help="address of the application")
         parser.add_argument("--speed", type=float, default=1.0, help="2 works twice as fast")
-        parser.add_argument("--short-share", type=float, default=Pace.short_share, help="share of lines picked short")
+        parser.add_argument("--short-share", type=float, default=SHORT_SHARE, help="share of lines picked short")
         parser.add_argument("--ticks", type=int, default=0, help="stop after so many rounds; 0 never stops")
 
     def handle(self, *args: Any, **options: Any) -> None:

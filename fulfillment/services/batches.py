@@ -1,0 +1,122 @@
+"""Picking and packing of many fulfillment orders at once: for waves, and for nodes that report work as a whole.
+
+The same effects as `picking.pick_all` and `packing.pack` one after the other, in a handful of statements.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import F
+
+from fulfillment.events import ParcelPacked
+from fulfillment.locks import lock_work, lock_work_lines
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    Shipment,
+    ShipmentItem,
+)
+from fulfillment.services.packing import BOX_GRAMS, ParcelPlan
+from fulfillment.states import FULFILLMENT_ORDER
+from inventory.services import Consume, consume_reservations
+from oms.core.clock import now
+from oms.core.db import run_atomic
+from oms.core.outbox import publish
+from oms.core.states import advance_many
+from orders.services import TimelineEntry, UnitMove, move_units
+
+State = FulfillmentOrderState
+#: A parcel of the usual size, weighed by what is in it.
+_ONE_PARCEL = ParcelPlan()
+_PICKABLE = (State.OPEN, State.ACCEPTED, State.PICKING)
+
+
+def pick_many(*, fulfillment_order_ids: Sequence[int], actor: str) -> list[int]:
+    """Pick everything that is left of these fulfillment orders; the ids of those that were to be picked."""
+
+    def work() -> list[int]:
+        items = [item for item in lock_work(fulfillment_order_ids) if item.state in _PICKABLE]
+        lines = lock_work_lines(items)
+        moves = [UnitMove(line.order_line_id, "released", "picked", line.to_pick) for line in lines]
+        FulfillmentLine.objects.filter(pk__in=[line.pk for line in lines]).update(picked=F("quantity") - F("short"))
+        move_units(moves)
+        ids = [item.pk for item in items]
+        found = {line.fulfillment_order_id for line in lines if line.quantity > line.short}
+        moment = now()
+        _advance(ids, State.ACCEPTED, actor, accepted_at=moment, assigned_to=actor)
+        _advance(ids, State.PICKING, actor, assigned_to=actor)
+        _advance([pk for pk in ids if pk in found], State.PICKED, actor, picked_at=moment)
+        advance_many(FulfillmentOrder, [pk for pk in ids if pk not in found], State.CANCELLED, using=FULFILLMENT_ORDER,
+                     actor=actor, reason="nothing found", end_reason="Nothing of it was found")  # fmt: skip
+        return ids
+
+    return run_atomic(work)
+
+
+def _advance(ids: Sequence[int], state: State, actor: str, **changes: Any) -> None:
+    advance_many(FulfillmentOrder, ids, state, using=FULFILLMENT_ORDER, actor=actor, **changes)
+
+
+def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: ParcelPlan = _ONE_PARCEL) -> list[Shipment]:
+    """Close one parcel, of the size given, for each of these that is picked; the shipments. Others are left alone.
+
+    Publishes ParcelPacked for each. Pickup orders become ready to collect at once.
+    """
+
+    def work() -> list[Shipment]:
+        items = [item for item in lock_work(fulfillment_order_ids) if item.state == State.PICKED]
+        lines: dict[int, list[FulfillmentLine]] = defaultdict(list)
+        for line in lock_work_lines(items):
+            if line.picked:
+                lines[line.fulfillment_order_id].append(line)
+        shipments = _make_shipments(items, lines, parcel)
+        _consume(items, lines, actor)
+        _advance([item.pk for item in items], State.PACKED, actor, packed_at=now())
+        pickups = {item.pk for item in items if item.kind == FulfillmentOrderKind.PICKUP}
+        _advance(sorted(pickups), State.READY, actor)
+        publish([
+            ParcelPacked(shipment_id=s.pk, order_id=s.order_id, pickup=s.fulfillment_order_id in pickups)
+            for s in shipments
+        ])  # fmt: skip
+        return shipments
+
+    return run_atomic(work)
+
+
+def _make_shipments(
+    items: Sequence[FulfillmentOrder], lines: dict[int, list[FulfillmentLine]], parcel: ParcelPlan
+) -> list[Shipment]:
+    shipments = Shipment.objects.bulk_create(
+        Shipment(
+            order_id=item.order_id, fulfillment_order=item, node_id=item.node_id,
+            weight_grams=parcel.weight_grams
+            or BOX_GRAMS + sum(line.sku.weight_grams * line.picked for line in lines[item.pk]),
+            length_mm=parcel.length_mm, width_mm=parcel.width_mm, height_mm=parcel.height_mm,
+        )
+        for item in items
+    )  # fmt: skip
+    ShipmentItem.objects.bulk_create(
+        ShipmentItem(shipment=shipment, line=line, quantity=line.picked)
+        for shipment in shipments for line in lines[shipment.fulfillment_order_id]
+    )  # fmt: skip
+    return shipments
+
+
+def _consume(items: Sequence[FulfillmentOrder], lines: dict[int, list[FulfillmentLine]], actor: str) -> None:
+    picked = [(item, line) for item in items for line in lines[item.pk]]
+    consume_reservations(
+        requests=[Consume(line.order_line.uid, item.node_id, line.picked, f"pack/{line.pk}") for item, line in picked],
+        actor=actor,
+    )
+    FulfillmentLine.objects.filter(pk__in=[line.pk for _, line in picked]).update(packed=F("picked"))
+    entries = [
+        TimelineEntry(order_id=item.order_id, kind="packed", actor=actor,
+                      message=f"{sum(line.picked for line in lines[item.pk])} packed at {item.node.code}.")
+        for item in items
+    ]  # fmt: skip
+    move_units([UnitMove(line.order_line_id, "picked", "packed", line.picked) for _, line in picked], entries)
