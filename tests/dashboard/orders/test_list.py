@@ -177,7 +177,8 @@ def test_rows_are_refreshed_only_when_something_changed(ops: Client, world: Worl
     html = ops.get("/orders/").content.decode()
     url = re.search(r'id="orders-rows"[^>]*hx-get="([^"]+)"', html)
     version = re.search(r'id="orders-rows"[^>]*data-version="([^"]+)"', html)
-    assert url is not None and version is not None
+    assert url is not None
+    assert version is not None
     address = url[1].replace("&amp;", "&")
     again = {"HX-Request": "true", "X-Fragment-Version": version[1]}
     assert ops.get(address, headers=again).status_code == 204
