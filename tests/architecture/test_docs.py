@@ -1,4 +1,4 @@
-"""Documents that do not drift: every variable of the settings is documented, every link leads somewhere."""
+"""Documents that do not drift: variables, links, paths, and the tables that repeat what the code says."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from oms.flow.intervals import EVERY_SECONDS
+from oms.flow.table import PIPELINE
+
 ROOT = Path(__file__).resolve().parents[2]
 READERS = {"env_str", "env_bool", "env_int", "env_list"}
 #: Folders that hold nothing of ours.
@@ -16,6 +19,7 @@ FOREIGN = {".venv", ".venv-lock", ".oms", ".git", ".pytest_cache", ".hypothesis"
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 _CODE = re.compile(r"^(```|~~~).*?^\1|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.MULTILINE)
+_SOURCE = re.compile(r"`((?:[\w.-]+/)+[\w-]+\.(?:py|md|csv|csv\.gz|txt|yml|toml|conf))`")
 _ROW = re.compile(r"^\| `([A-Z][A-Z0-9_]*)` \|", re.MULTILINE)
 
 
@@ -81,3 +85,28 @@ def test_a_link_to_nothing_is_noticed(tmp_path: Path) -> None:
     document = tmp_path / "a.md"
     document.write_text("# Here\n[x](b.md) [y](#here) [z](#there) [w](https://example.com/) `[v](c.md)`\n")
     assert broken_links(document) == ["b.md", "#there"]
+
+
+def test_the_architecture_shows_what_follows_what_as_it_is() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("### What follows what")[2].partition("Events with no step")[0]
+    shown = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE))
+    expected = {
+        event.__name__: ", ".join(step.name + (" (network)" if step.network else "") for step in steps) or "none"
+        for event, steps in PIPELINE.items()
+    }
+    assert shown == expected
+
+
+def test_the_architecture_shows_the_schedule_as_it_is() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    section = text.partition("`oms/flow/schedule.py` lists")[2].partition("## Quantities")[0]
+    shown = {name: float(seconds.replace(",", "")) for name, seconds in re.findall(r"^\| ([\w ]+) \| ([\d,]+) s \|",
+                                                                                  section, re.MULTILINE)}  # fmt: skip
+    assert shown == EVERY_SECONDS
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(path: Path) -> None:
+    named = set(_SOURCE.findall(path.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not any((base / name).exists() for base in (ROOT, path.parent))] == []
