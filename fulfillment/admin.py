@@ -1,4 +1,4 @@
-"""The floor in the administration: everything can be looked at, nothing changed. The screens do that, with their rules."""
+"""The floor in the administration, to look at. Changing it is for the screens, which have its rules."""
 
 from __future__ import annotations
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from babel.dates import format_date
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -59,12 +60,19 @@ def _context(order: Order, shipment: Shipment | None) -> dict[str, Any]:
     expected = (shipment.expected_delivery if shipment else None) or promised
     return {
         "order": order, "shipment": shipment, "link": tracking_url(order), "first_name": _first_name(order),
-        "brand": order.channel.brand or order.channel.name, "address": order.shipping_address.lines(),
+        "brand": order.channel.brand or order.channel.name, "address": _address(order),
         "items": _parcel_items(shipment) if shipment else _order_items(order),
         "totals": _totals(order), "arriving": _day(expected), "is_paid": bool(payment and payment.captured_minor),
         "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": _pickup_node(order, shipment),
         "is_part": bool(shipment) and order.shipments.exclude(state="cancelled").count() > 1,
     }  # fmt: skip
+
+
+def _address(order: Order) -> list[str]:
+    """As it is written on the parcel; the country only where it is another one than ours."""
+    address = order.shipping_address
+    at_home = address.country == settings.DEFAULT_COUNTRY
+    return replace(address, country="" if at_home else address.country).lines()
 
 
 def _first_name(order: Order) -> str:

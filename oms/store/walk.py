@@ -143,7 +143,7 @@ def sku_of(code: str) -> Sku | None:
 def name_of(sku: Sku) -> str:
     """Name and options, as a person says them."""
     options = ", ".join(str(value) for value in sku.options.values() if value)
-    return f"{sku.name} {options}".strip()
+    return f"{sku.name} ({options})" if options else sku.name
 
 
 def _wrong(walk: Walk, sku: Sku) -> str:

@@ -140,13 +140,21 @@ def work_list(request: HttpRequest) -> HttpResponse:
     more = len(page) > PAGE_ROWS
     page = page[:PAGE_ROWS]
     context = {
-        "tabs": sections(principal, "work"), "filters": chosen, "rows": [(row, TONES.get(row.state, "neutral")) for row in page],
-        "loads": _cells(loads[:_NODES_SHOWN]), "more_loads": _cells(loads[_NODES_SHOWN:]), "states": _state_chips(loads, chosen), "due_choices": _due_chips(chosen),
+        "tabs": sections(principal, "work"),
+        "filters": chosen,
+        "rows": [(row, TONES.get(row.state, "neutral")) for row in page],
+        "loads": _cells(loads[:_NODES_SHOWN]),
+        "more_loads": _cells(loads[_NODES_SHOWN:]),
+        "states": _state_chips(loads, chosen),
+        "due_choices": _due_chips(chosen),
         "node_choices": sorted((load.code, load.name) for load in loads),
         "columns": [(state.value, state.label) for state in _STATES if state != FulfillmentOrderState.SCHEDULED],
-        "total": sum(load.total for load in loads), "late": sum(load.late for load in loads), "now": moment,
-        "next_url": _next_url(chosen, page[-1]) if more else "", "is_first": "after" not in request.GET,
-    }  # fmt: skip
+        "total": sum(load.total for load in loads),
+        "late": sum(load.late for load in loads),
+        "now": moment,
+        "next_url": _next_url(chosen, page[-1]) if more else "",
+        "is_first": "after" not in request.GET,
+    }
     return render(request, "dashboard/fulfil/list.html", context)
 
 
@@ -176,10 +184,15 @@ def _cells(loads: list[NodeLoad]) -> list[tuple[NodeLoad, list[tuple[str, int]]]
 def _state_chips(loads: list[NodeLoad], chosen: Filters) -> list[dict[str, Any]]:
     shown = [load for load in loads if not chosen.node or load.code == chosen.node]
     return [
-        {"label": state.label, "value": sum(load.by_state.get(state, 0) for load in shown),
-         "url": chosen.url(state="" if chosen.state == state else state.value), "on": chosen.state == state}
-        for state in _STATES if state != FulfillmentOrderState.SCHEDULED
-    ]  # fmt: skip
+        {
+            "label": state.label,
+            "value": sum(load.by_state.get(state, 0) for load in shown),
+            "url": chosen.url(state="" if chosen.state == state else state.value),
+            "on": chosen.state == state,
+        }
+        for state in _STATES
+        if state != FulfillmentOrderState.SCHEDULED
+    ]
 
 
 def _due_chips(chosen: Filters) -> list[dict[str, Any]]:

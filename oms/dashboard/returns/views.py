@@ -73,9 +73,16 @@ def return_list(request: HttpRequest) -> HttpResponse:
     ]  # fmt: skip
     query = urlencode({"show": show, "after": page[-1].pk} | ({"node": node} if node else {})) if more else ""
     nodes = in_node_scope(Node.objects.filter(accepts_returns=True), principal, "code").values_list("code", "name")
-    context = {"rows": [(row, TONES.get(row.state, "neutral")) for row in page], "tabs": tabs, "next_url": f"?{query}" if query else "", "node": node,
-               "show": show, "nodes": list(nodes), "may_receive": principal.may("returns.receive"),
-               "is_first": not mark}  # fmt: skip
+    context = {
+        "rows": [(row, TONES.get(row.state, "neutral")) for row in page],
+        "tabs": tabs,
+        "next_url": f"?{query}" if query else "",
+        "node": node,
+        "show": show,
+        "nodes": list(nodes),
+        "may_receive": principal.may("returns.receive"),
+        "is_first": not mark,
+    }
     return render(request, "dashboard/returns/list.html", context)
 
 
@@ -112,9 +119,12 @@ def _desk(
     if item is not None:
         lines = _lines(request, item)
         context |= {
-            "tone": TONES.get(item.state, "neutral"), "lines": lines, "effects": _effects(item, lines), "link": reverse("dashboard:return", args=[item.pk]),
+            "tone": TONES.get(item.state, "neutral"),
+            "lines": lines,
+            "effects": _effects(item, lines),
+            "link": reverse("dashboard:return", args=[item.pk]),
             "is_open": RETURN.allows(item.state, ReturnState.RECEIVED),
-        }  # fmt: skip
+        }
     template = "_preview" if is_fragment(request) and item is not None and more.get("preview") else "desk"
     return render(request, f"dashboard/returns/{template}.html", context, status=status)
 
