@@ -31,6 +31,7 @@ from orders.selectors import hold_reasons, orders_in_scope, orders_matching
 OFFERED = ("hold", "release", "reroute", "cancel", "tag")
 #: These show what they will do before they do it.
 PREVIEWED = ("reroute", "cancel")
+_PROBLEM_FIELDS = {"tag": "id_add", "hold": "id_hold_reason"}
 
 
 def chosen_ids(request: HttpRequest, principal: Principal) -> list[int]:
@@ -102,7 +103,7 @@ def _ask(request: HttpRequest, action: str, ids: Sequence[int], problem: str) ->
         "action": action, "what": ACTIONS[action], "ids": ids, "id_list": ",".join(map(str, ids)),
         "back": request.POST.get("list", ""), "problem": problem, "hold_reasons": hold_reasons(),
         "preview": bulk_consequences(action, ids), "post": request.POST,
-        "error_rows": [("id_add" if action == "tag" else "id_reason", problem)],
+        "error_rows": [(_PROBLEM_FIELDS.get(action, "id_reason"), problem)],
         "examples": Order.objects.filter(pk__in=ids[:8]).order_by("pk").values_list("number", flat=True),
     }  # fmt: skip
     return render(request, "dashboard/orders/bulk_confirm.html", context, status=422 if problem else 200)

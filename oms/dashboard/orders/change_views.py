@@ -20,6 +20,7 @@ from oms.dashboard.orders.action_views import asked, done, target_of
 from oms.dashboard.orders.consequences import Effects, plan_nodes
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.forms import AddressForm, address_digest
+from oms.dashboard.orders.offers import Offer
 from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form
 from oms.dashboard.orders.why import FACTOR_WORDS, plan_rows, shown_factors
 from orders.models import Order, OrderEvent
@@ -27,6 +28,8 @@ from orders.services import edit_address
 from routing.engine import expand_candidates
 from routing.models import RoutingDecision
 
+#: Whoever reads a preview may also choose another of its candidates.
+_OPEN = {"reroute": Offer("orders.reroute")}
 _ADDRESS_FIELDS = ("name", "line1", "line2", "city", "region", "postcode", "country", "phone")
 
 
@@ -37,7 +40,7 @@ def reroute(request: HttpRequest, number: str) -> HttpResponse:
     principal = principal_of(request)
     order = order_or_404(principal, number)
     node = _chosen_node(request, principal)
-    context: dict[str, Any] = {"order": order, "node": node, "target": target_of(request, order)}
+    context: dict[str, Any] = {"order": order, "node": node, "target": target_of(request, order), "offers": _OPEN}
     if request.method == "POST":
         try:
             answer = once_per_form(request, lambda: _reroute(order, node, principal))

@@ -4,23 +4,23 @@ from datetime import date
 
 import pytest
 
-from orders.filters import KEYS, MAX_TEXT, Condition, parse_filters
+from orders.filters import KEYS, MAX_TEXT, Condition, Filters, parse_filters
 
 TODAY = date(2026, 11, 21)
 
 
-def read(text):
+def read(text: str) -> Filters:
     return parse_filters(text, today=TODAY)
 
 
-def test_every_token_of_the_help_can_be_read():
+def test_every_token_of_the_help_can_be_read() -> None:
     for key, kind in KEYS.items():
         filters = read(kind.example)
         assert filters.problems == ()
         assert [condition.key for condition in filters.conditions] == [key]
 
 
-def test_words_and_tokens_stand_in_any_order():
+def test_words_and_tokens_stand_in_any_order() -> None:
     filters = read('asha status:held rao channel:web,store "mg road"')
 
     assert filters.words == ("asha", "rao", "mg road")
@@ -30,7 +30,7 @@ def test_words_and_tokens_stand_in_any_order():
     )
 
 
-def test_a_minus_turns_a_token_round_and_quotes_keep_spaces():
+def test_a_minus_turns_a_token_round_and_quotes_keep_spaces() -> None:
     filters = read('-tag:vip city:"New Delhi"')
 
     assert [str(condition) for condition in filters.conditions] == ["-tag:vip", 'city:"New Delhi"']
@@ -49,7 +49,7 @@ def test_a_minus_turns_a_token_round_and_quotes_keep_spaces():
         ("total:250", 25_000, 25_000),
     ],
 )
-def test_amounts_are_bounds_in_minor_units(text, low, high):
+def test_amounts_are_bounds_in_minor_units(text: str, low: int | None, high: int | None) -> None:
     [condition] = read(text).conditions
 
     assert (condition.low, condition.high) == (low, high)
@@ -59,7 +59,7 @@ def test_amounts_are_bounds_in_minor_units(text, low, high):
     ("text", "low", "high"),
     [("sla:<2h", None, 7200), ("sla:>1d", 86_400, None), ("sla:30m", None, 1800), ("sla:late", None, 0)],
 )
-def test_time_left_is_seconds(text, low, high):
+def test_time_left_is_seconds(text: str, low: int | None, high: int | None) -> None:
     [condition] = read(text).conditions
 
     assert (condition.low, condition.high) == (low, high)
@@ -76,7 +76,7 @@ def test_time_left_is_seconds(text, low, high):
         ("placed:<2026-11-01", None, date(2026, 11, 1)),
     ],
 )
-def test_days_are_inclusive(text, first, last):
+def test_days_are_inclusive(text: str, first: date | None, last: date | None) -> None:
     [condition] = read(text).conditions
 
     assert (condition.first, condition.last) == (first, last)
@@ -95,7 +95,7 @@ def test_days_are_inclusive(text, first, last):
         ("total:>99999999999999", "Write an amount"),
     ],
 )
-def test_what_cannot_be_read_is_told_and_filters_nothing(text, message):
+def test_what_cannot_be_read_is_told_and_filters_nothing(text: str, message: str) -> None:
     filters = read(f"{text} rest")
 
     assert filters.conditions == ()
@@ -105,18 +105,18 @@ def test_what_cannot_be_read_is_told_and_filters_nothing(text, message):
     assert problem.message.startswith(message)
 
 
-def test_a_line_without_one_condition_reads_as_the_rest():
+def test_a_line_without_one_condition_reads_as_the_rest() -> None:
     filters = read("status:held cod:yes asha")
 
     assert str(filters.without(0)) == "cod:yes asha"
     assert str(filters.without_words()) == "status:held cod:yes"
 
 
-def test_reading_what_was_written_gives_the_same_conditions():
+def test_reading_what_was_written_gives_the_same_conditions() -> None:
     filters = read('-city:"New Delhi" total:>=10.5 sla:<2h placed:7d asha')
 
     assert read(str(filters)) == filters
 
 
-def test_a_very_long_line_is_cut():
+def test_a_very_long_line_is_cut() -> None:
     assert len("".join(read("x" * 5000).words)) == MAX_TEXT

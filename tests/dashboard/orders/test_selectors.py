@@ -1,35 +1,40 @@
 """Views, filters and pages over real rows."""
 
+from __future__ import annotations
+
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from fulfillment.models import Shipment
 from fulfillment.services import open_fulfillment_orders, pack, pick
-from oms.accounts.access import principal_of_user
+from oms.accounts.access import Principal, principal_of_user
 from oms.accounts.models import User
 from orders.canonical import CanonicalPayment
 from orders.models import Order
 from orders.selectors import VIEWS, OrderQuestion, count_up_to, orders_matching, page_of, view_counts
 from orders.services import place_hold
 from routing.services import route_orders
-from tests.factories import capture, make_line, make_order, make_world
+from tests.factories import World, capture, make_line, make_order, make_world
 
 pytestmark = pytest.mark.django_db
+Known = tuple[World, dict[str, int]]
 
 
-def principal(**fields):
-    return principal_of_user(User(email="ops@example.com", **({"role": "ops_agent", "all_nodes": True} | fields)))
+def principal(**fields: Any) -> Principal:
+    values: dict[str, Any] = {"role": "ops_agent", "all_nodes": True} | fields
+    return principal_of_user(User(email="ops@example.com", **values))
 
 
-def found(text="", view="all", who=None):
+def found(text: str = "", view: str = "all", who: Principal | None = None) -> set[str]:
     question = OrderQuestion.read({"view": view, "q": text})
     return set(orders_matching(question, who or principal()).values_list("external_id", flat=True))
 
 
 @pytest.fixture
-def orders():
+def orders() -> Known:
     """A: routed to Bengaluru. B: on hold. C: waits for stock. D: cash on delivery, unrouted, late."""
     world = make_world()
     soon = timezone.now() + timedelta(hours=10)
@@ -85,11 +90,11 @@ def orders():
         ("100%", set()),
     ],
 )
-def test_each_filter_finds_its_orders(orders, text, expected):
+def test_each_filter_finds_its_orders(orders: Known, text: str, expected: set[str]) -> None:
     assert found(text) == expected
 
 
-def test_views_hold_the_orders_they_name(orders):
+def test_views_hold_the_orders_they_name(orders: Known) -> None:
     got = {key: found(view=key) for key in VIEWS}
 
     assert got == {
@@ -99,7 +104,7 @@ def test_views_hold_the_orders_they_name(orders):
     assert "D" in got["due"]
 
 
-def test_a_parcel_in_trouble_needs_action_and_a_returning_one_is_rto(orders):
+def test_a_parcel_in_trouble_needs_action_and_a_returning_one_is_rto(orders: Known) -> None:
     world, ids = orders
     work = Order.objects.get(pk=ids["A"]).fulfillment_orders.get()
     pick(fulfillment_order_id=work.pk, code="KURTA-M", quantity=1, actor="Ravi")
@@ -113,7 +118,7 @@ def test_a_parcel_in_trouble_needs_action_and_a_returning_one_is_rto(orders):
     assert found(view="rto") == {"A"}
 
 
-def test_counts_of_the_tabs_come_in_one_statement(orders, django_assert_num_queries):
+def test_counts_of_the_tabs_come_in_one_statement(orders: Known, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         counts = view_counts(principal())
 
@@ -122,7 +127,7 @@ def test_counts_of_the_tabs_come_in_one_statement(orders, django_assert_num_quer
     }  # fmt: skip
 
 
-def test_people_of_one_node_see_its_orders_once(orders):
+def test_people_of_one_node_see_its_orders_once(orders: Known) -> None:
     assert found(who=principal(all_nodes=False, node_codes=["blr-01"])) == {"A", "B"}
     assert found(who=principal(all_nodes=False, node_codes=["del-01"])) == set()
     assert found(who=principal(all_nodes=False, node_codes=[])) == set()
@@ -131,7 +136,7 @@ def test_people_of_one_node_see_its_orders_once(orders):
 
 
 @pytest.mark.parametrize("order_by", ["-placed", "placed", "number", "-total", "promise", "-promise", "customer"])
-def test_pages_go_on_where_they_ended_in_both_directions(orders, order_by):
+def test_pages_go_on_where_they_ended_in_both_directions(orders: Known, order_by: str) -> None:
     Order.objects.filter(external_id="C").update(ship_by=None)
     everything = orders_matching(OrderQuestion(), principal())
     whole = [order.pk for order in page_of(everything, order_by=order_by, size=50).orders]
@@ -146,13 +151,13 @@ def test_pages_go_on_where_they_ended_in_both_directions(orders, order_by):
     assert back.before == ""
 
 
-def test_a_mark_that_cannot_be_read_means_the_first_page(orders):
+def test_a_mark_that_cannot_be_read_means_the_first_page(orders: Known) -> None:
     everything = orders_matching(OrderQuestion(), principal())
 
     for mark in ("x", "%%%", "bnVsbA", "WzEsMl0"):
         assert len(page_of(everything, order_by="-placed", size=50, after=mark).orders) == 4
 
 
-def test_counting_stops_above_the_limit(orders):
+def test_counting_stops_above_the_limit(orders: Known) -> None:
     assert count_up_to(orders_matching(OrderQuestion(), principal()), 3) == 4
     assert count_up_to(orders_matching(OrderQuestion(), principal()), 9) == 4
