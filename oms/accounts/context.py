@@ -20,7 +20,6 @@ _NAVIGATION = (
     ("Returns", "arrow-back-up", "/returns/", "returns.view"),
     ("Channels", "plug", "/channels/", "channels.view"),
     ("Carriers", "truck", "/carriers/", "carriers.view"),
-    ("Reports", "chart-bar", "/reports/", "reports.view"),
     ("Settings", "settings", "/settings/", "imports.run"),
 )
 
