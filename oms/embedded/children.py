@@ -2,8 +2,9 @@
 
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from oms.embedded.postgres import PostgresServer
 from oms.embedded.state import CHECKOUT
@@ -45,10 +46,14 @@ def broker(server: ValkeyServer) -> Child:
     return Child("broker", server.command(), stage=SERVICES, account=server.state.account)
 
 
-def preparation(signins: str, *, demo: bool) -> Child:
-    """Migrations and, on the first run, the demo world; runs to its end before anything else starts."""
-    command = manage("prepare", "--signins", signins, *(["--demo"] if demo else []))
-    return Child("prepare", command, stage=PREPARATION)
+def preparation(signins: Path) -> Child:
+    """Migrations, and a note of the demo sign-ins; runs to its end before anything else starts."""
+    return Child("prepare", manage("prepare", "--signins", str(signins)), stage=PREPARATION)
+
+
+def demo_world() -> Child:
+    """Fills an empty database with the demo world; runs to its end before the workers start."""
+    return Child("demo", manage("load_demo", "--if-empty"), stage=APPLICATION)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Application:
     host: str
     port: int
     commands: Collection[str]  # names of the management commands that this installation has
-    demo_is_loaded: Callable[[], bool]
+    demo: bool  # the demo world is there, or will be in a moment
 
     def web(self) -> Child:
         """The pages and the API."""
@@ -97,7 +102,7 @@ class Application:
         return {
             "OMS_PROCESS": process,
             "OMS_WEB_THREADS": str(WEB_THREADS),
-            "OMS_DEMO": str(self.demo_is_loaded()),
+            "OMS_DEMO": str(self.demo),
             "PYTHONWARNINGS": QUIET,
         }
 
@@ -117,6 +122,6 @@ class Application:
             manage(command, *arguments),
             stage=DEMO,
             environment=self._environment("manage"),
-            enabled=lambda: self.demo_is_loaded() and command in self.commands,
+            enabled=lambda: self.demo and command in self.commands,
             may_finish=True,
         )

@@ -58,6 +58,7 @@ class Running:
     started_at: float = 0.0
     failures: int = 0
     restart_at: float | None = None
+    once: bool = False  # run() waits for its end
     lines: LineBuffer = field(default_factory=LineBuffer)
 
 
@@ -113,12 +114,13 @@ class Supervisor:
 
     def run(self, child: Child) -> int:
         """Run a child to its end and return its exit code. Raises Interrupted."""
-        running = Running(child)
+        running = Running(child, once=True)
         self._children.append(running)
         self._launch(running, announce=False)
         try:
             while running.guard is not None and running.guard.poll() is None:
                 self._pump(TICK_SECONDS)
+                self._care()
             assert running.guard is not None
             return running.guard.returncode
         finally:
@@ -226,6 +228,8 @@ class Supervisor:
         """Notice children that have ended, and start those whose time has come."""
         now = time.monotonic()
         for running in self._children:
+            if running.once:
+                continue
             if running.guard is not None and running.guard.poll() is not None:
                 self._drain(running)
                 self._after_end(running, running.guard.returncode, now)

@@ -6,9 +6,8 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from oms.embedded.children import Application, broker, database, preparation
+from oms.embedded.children import Application, broker, database, demo_world, preparation
 from oms.embedded.console import Console
 from oms.embedded.errors import EmbeddedError
 from oms.embedded.postgres import PostgresServer
@@ -82,14 +81,25 @@ def refuse_taken_port(plan: Plan) -> None:
 
 
 def start(plan: Plan, state: StateDirectory, supervisor: Supervisor, console: Console) -> None:
-    """Start all children in order and greet the person once the first page answers."""
+    """Start all children in order and greet the person once everything is there."""
     start_services(plan, state, supervisor)
-    signins = prepare(plan, state, supervisor)
-    application = Application(plan.host, plan.port, plan.commands, lambda: bool(signins))
+    signins = prepare(state, supervisor)
+    # A demo world that was taken away stays away, so it is offered only once.
+    offered = state.root / "demo_was_offered"
+    fill = plan.demo and "load_demo" in plan.commands and not offered.exists()
+    application = Application(plan.host, plan.port, plan.commands, demo=fill or bool(signins))
     # The pages come first: on a small machine the others would make a person wait for them.
     supervisor.start(application.web())
     problem = "The web process does not answer; see its lines above."
     supervisor.wait_until(partial(page_answers, plan), seconds=FIRST_PAGE_SECONDS, problem=problem)
+    if fill:
+        console.banner(
+            f"  The pages are there:  {plan.address}\n  The demo world follows; that takes a minute or two.\n"
+        )
+        if supervisor.run(demo_world()) != 0:
+            raise EmbeddedError("The demo world could not be loaded; see the lines above. `--no-demo` leaves it out.")
+        offered.touch()
+        signins = prepare(state, supervisor)
     for child in application.background():
         if child.enabled():
             supervisor.start(child)
@@ -115,21 +125,12 @@ def start_services(plan: Plan, state: StateDirectory, supervisor: Supervisor) ->
         supervisor.wait_until(answers, seconds=START_SECONDS, problem=problem)
 
 
-def prepare(plan: Plan, state: StateDirectory, supervisor: Supervisor) -> str:
-    """Migrate, load the demo world on the first run, and return the demo sign-ins ("" without a demo world)."""
+def prepare(state: StateDirectory, supervisor: Supervisor) -> str:
+    """Migrate, and return the demo sign-ins ("" without a demo world)."""
     signins = state.root / "signins.txt"
-    first_run = state.root / "demo_was_offered"
-    child = preparation(str(signins), demo=plan.demo and not first_run.exists())
-    if supervisor.run(child) != 0:
+    if supervisor.run(preparation(signins)) != 0:
         raise EmbeddedError("The database could not be prepared; see the lines above.")
-    if plan.demo:
-        first_run.touch()  # a demo world that was removed stays removed
-    return read_signins(signins)
-
-
-def read_signins(path: Path) -> str:
-    """The text that `manage.py demo_signins` printed."""
-    return path.read_text(encoding="utf-8").strip()
+    return signins.read_text(encoding="utf-8").strip()
 
 
 def page_answers(plan: Plan) -> bool:
