@@ -66,6 +66,8 @@ PROCESS = env_str("OMS_PROCESS", "manage")
 DEBUG = env_bool("OMS_DEBUG", False)
 TESTING = "pytest" in sys.modules
 DEMO = env_bool("OMS_DEMO", False)
+#: Orders of the past that `load_demo` tells unless asked for another number; fewer load sooner.
+DEMO_ORDERS = env_int("OMS_DEMO_ORDERS", 2400)
 #: Where the simulated store and carrier of the demo world answer.
 DEMO_STORE_URL = env_str("DEMO_STORE_URL", "http://127.0.0.1:8701").rstrip("/")
 DEMO_CARRIER_URL = env_str("DEMO_CARRIER_URL", "http://127.0.0.1:8702").rstrip("/")
@@ -228,6 +230,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
 # -- jobs -------------------------------------------------------------------------------------------------------------
 
+#: How long a worker may hold what it claimed before others take it for dead and do it themselves. Longer than the
+#: slowest batch, or a slow network step is done twice (carriers and channels bear that, but it costs calls).
+LEASE_SECONDS = env_int("OMS_LEASE_SECONDS", 120)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,

@@ -6,7 +6,7 @@ BRAND = "Dhaagavari"
 #: Domain of everybody in the demo world; example.com is reserved for such use (RFC 2606).
 MAIL_DOMAIN = "demo.example.com"
 
-WEB = "web"
+WEB = "webshop"
 MARKETPLACE = "bazaario"
 PANEL = "stylekart"
 B2B = "b2b"

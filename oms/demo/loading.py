@@ -11,7 +11,6 @@ from oms.demo.history import load
 from oms.demo.models import DemoWorld, current_world
 from orders.models import Order
 
-DEFAULT_ORDERS = 2400
 DEFAULT_DAYS = 25
 DEFAULT_SEED = 20
 

@@ -14,7 +14,7 @@ from oms.demo.models import DemoWorld
 #: Name of the API token with which the crew works.
 CREW_TOKEN = "Demo crew"  # noqa: S105 - a name
 
-#: Orders a minute, averaged over a day with the hours of real shoppers.
+#: Orders a minute, by day and by night: whoever looks at the demo wants to see some.
 ORDERS_PER_MINUTE = 1.5
 #: A simulated day of the carrier takes this many seconds: a parcel is delivered a few minutes after it left.
 CARRIER_DAY_SECONDS = 90

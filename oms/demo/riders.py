@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 from carriers.models import Booking, BookingState
@@ -42,13 +42,17 @@ class Riders:
     luck: random.Random
     share_failed: float = 0.1
 
-    def ride(self, parcels: int) -> int:
-        """Bring up to `parcels` parcels a step further; how many."""
+    def ride(self, parcels: int, old_parcels: int = 1) -> int:
+        """Bring up to `parcels` new parcels a step further, and `old_parcels` of the story; how many."""
         mine = Booking.objects.select_related("account", "shipment__order").filter(
-            Q(account__code=brand.RIDERS) | Q(account__code=brand.AGGREGATOR, external_ids__contains=HISTORIC),
-            state=BookingState.BOOKED, shipment__state__in=_ON_THE_ROAD,
-        )  # fmt: skip
-        chosen = list(mine.order_by("last_scan_at", "pk")[: 3 * parcels])
+            state=BookingState.BOOKED, shipment__state__in=_ON_THE_ROAD
+        )
+        old = Q(account__code__in=(brand.RIDERS, brand.AGGREGATOR), external_ids__contains=HISTORIC)
+        new = Q(account__code=brand.RIDERS) & ~Q(external_ids__contains=HISTORIC)
+        return self._some(mine.filter(new), parcels) + self._some(mine.filter(old), old_parcels)
+
+    def _some(self, bookings: QuerySet[Booking], parcels: int) -> int:
+        chosen = list(bookings.order_by("last_scan_at", "pk")[: 3 * parcels])
         self.luck.shuffle(chosen)
         return sum(self._step(booking) for booking in chosen[:parcels])
 

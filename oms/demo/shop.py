@@ -80,7 +80,8 @@ def _let_buyers_in(base_url: str) -> None:
     try:
         state = session.request("GET", f"{base_url}/_sim/state").json()
         if not state["habits"]["per_minute"]:
-            session.request("POST", f"{base_url}/_sim/rate", json={"per_minute": ORDERS_PER_MINUTE})
+            wanted = {"per_minute": ORDERS_PER_MINUTE, "hour_weights": False}
+            session.request("POST", f"{base_url}/_sim/rate", json=wanted)
     except (requests.RequestException, KeyError, ValueError) as error:
         raise TransientError(f"The simulated store does not answer: {type(error).__name__}.") from None
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from oms.core.errors import DomainError
-from oms.demo.loading import DEFAULT_DAYS, DEFAULT_ORDERS, DEFAULT_SEED, load_world
+from oms.demo.loading import DEFAULT_DAYS, DEFAULT_SEED, load_world
 
 
 class Command(BaseCommand):
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """See --help."""
-        parser.add_argument("--orders", type=int, default=DEFAULT_ORDERS)
+        parser.add_argument("--orders", type=int, default=settings.DEMO_ORDERS)
         parser.add_argument("--days", type=int, default=DEFAULT_DAYS, help="how far back the first order lies")
         parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="the same seed draws the same world")
         parser.add_argument("--if-empty", action="store_true", help="do nothing where there are orders or a demo world")

@@ -1,0 +1,167 @@
+"""The demo world is whole when it is loaded, and leaves nothing when it goes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
+
+from channels.models import InboundMessage
+from fulfillment.models import FulfillmentOrder, Shipment
+from inventory.models import Sku, StockMovement
+from inventory.services import audit_stock
+from oms.accounts.models import Role, User
+from oms.core.db import execute, fetch_all
+from oms.demo.models import DemoWorld
+from orders.models import Hold, HoldReason, Order
+from tests.factories import capture, make_line, make_order, make_world
+
+ORDERS = 60
+
+
+def table_counts() -> dict[str, int]:
+    """Rows of every table."""
+    names = [row[0] for row in fetch_all("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    return {name: fetch_all(f"SELECT count(*) FROM {connection.ops.quote_name(name)}")[0][0] for name in names}
+
+
+@pytest.fixture(scope="module")
+def before(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, int]]:
+    """The rows of every table before the demo world was loaded, which happens once for all tests here."""
+    with django_db_blocker.unblock():
+        counts = table_counts()
+        call_command("load_demo", "--orders", str(ORDERS), "--days", "9", stdout=io.StringIO())
+    yield counts
+    with django_db_blocker.unblock():
+        call_command("remove_demo", stdout=io.StringIO())
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_every_number_of_the_world_adds_up() -> None:
+    assert Order.objects.count() == ORDERS
+    # Balances are the sums of the ledger, reserved units those of open reservations.
+    assert audit_stock() == []
+    # Units of lines that live work covers are the units that are reserved or packed there.
+    assert fetch_all("""
+        SELECT o.number FROM orders_order o JOIN orders_orderline l ON l.order_id = o.id
+        LEFT JOIN inventory_reservation r ON r.line_uid = l.uid AND r.open_quantity > 0
+        GROUP BY o.number, l.id
+        HAVING l.allocated + l.released + l.picked <> coalesce(sum(r.open_quantity), 0)
+    """) == []  # fmt: skip
+    # Timelines are numbered without gaps and run forward.
+    assert fetch_all("""
+        SELECT order_id FROM orders_orderevent GROUP BY order_id HAVING count(*) <> max(seq)
+    """) == []  # fmt: skip
+    assert fetch_all("""
+        SELECT order_id FROM (
+            SELECT order_id, at, lag(at) OVER (PARTITION BY order_id ORDER BY seq) AS earlier FROM orders_orderevent
+        ) e WHERE at < earlier
+    """) == []  # fmt: skip
+    # Every parcel that left did so after it was packed.
+    assert not [s for s in Shipment.objects.exclude(handed_over_at=None) if s.created_at > moment_of(s)]
+
+
+def moment_of(shipment: Shipment) -> datetime:
+    assert shipment.handed_over_at is not None
+    return shipment.handed_over_at
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_nothing_of_the_past_is_stamped_with_the_present() -> None:
+    began = DemoWorld.objects.get().finished_at
+    for table, column in (
+        ("orders_order", "captured_at"), ("orders_order", "updated_at"), ("orders_orderevent", "at"),
+        ("inventory_stockmovement", "occurred_at"), ("routing_routingdecision", "decided_at"),
+        ("inventory_reservation", "created_at"), ("fulfillment_fulfillmentorder", "created_at"),
+        ("fulfillment_shipment", "created_at"), ("carriers_booking", "booked_at"), ("orders_hold", "created_at"),
+        ("channels_inboundmessage", "received_at"), ("returns_return", "created_at"),
+    ):  # fmt: skip
+        later = fetch_all(f"SELECT count(*) FROM {table} WHERE {column} > %s", [began])[0][0]
+        assert later == 0, f"{table}.{column}"
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_the_ledger_and_the_timelines_are_guarded_again() -> None:
+    for table in ("inventory_stockmovement", "orders_orderevent"):
+        triggers = fetch_all(
+            """SELECT tgenabled FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname LIKE '%%append_only'""", [table]
+        )
+        assert triggers == [("O",)]
+    assert StockMovement.objects.exists()
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_every_screen_has_something_to_show() -> None:
+    assert {"delivered", "shipped"} <= set(Order.objects.values_list("stage", flat=True))
+    assert Hold.objects.filter(released_at__isnull=True).exists()
+    assert set(Hold.objects.values_list("reason", flat=True)) <= set(HoldReason.values)
+    assert InboundMessage.objects.filter(state="quarantined").count() >= 10
+    assert FulfillmentOrder.objects.exclude(state__in=["completed", "cancelled", "rejected"]).exists()
+    assert not Sku.objects.filter(image="").exists()
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_everybody_has_a_sign_in_and_nobody_is_told_of_the_past(client: object) -> None:
+    assert set(User.objects.values_list("role", flat=True)) == set(Role.values)
+    out = io.StringIO()
+    call_command("demo_signins", stdout=out)
+    password = out.getvalue().splitlines()[0].rsplit(" ", 1)[-1]
+    assert User.objects.get(email="asha@demo.example.com").check_password(password)
+    kinds = {row[0] for row in fetch_all("SELECT DISTINCT kind FROM core_outboxevent")}
+    assert kinds <= {"channels.ListingsDirty", "fulfillment.ParcelPacked"}
+    assert fetch_all("SELECT count(*) FROM notifications_message") == [(0,)]
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_loading_twice_is_refused_and_a_filled_database_is_left_alone() -> None:
+    out = io.StringIO()
+    call_command("load_demo", "--if-empty", stdout=out)
+    assert "nothing was loaded" in out.getvalue()
+    with pytest.raises(CommandError, match="loaded already"):
+        call_command("load_demo", stdout=io.StringIO())
+    assert DemoWorld.objects.count() == 1
+
+
+@pytest.mark.usefixtures("db")
+def test_removal_leaves_every_table_as_it_was(before: dict[str, int]) -> None:
+    call_command("remove_demo", stdout=io.StringIO())
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert table_counts() == before
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_what_is_not_of_the_demo_stays() -> None:
+    # Given a merchant of one's own beside the demo world, with an order
+    world = make_world()
+    order_id = capture(world, make_order("own-1", make_line(world.kurta)))
+    # When the demo goes
+    call_command("remove_demo", stdout=io.StringIO())
+    # Then all of the merchant's is there
+    assert list(Order.objects.values_list("pk", flat=True)) == [order_id]
+    assert Sku.objects.count() == 3
+    assert audit_stock() == []
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_the_demo_does_not_go_from_under_somebody_elses_order() -> None:
+    world = make_world()
+    sku = Sku.objects.get(code="ANJALI-IND-S")
+    capture(world, make_order("own-2", make_line(sku)))
+    with pytest.raises(CommandError, match="not of the demo"):
+        call_command("remove_demo", stdout=io.StringIO())
+    assert DemoWorld.objects.exists()
+
+
+@pytest.mark.django_db
+def test_orders_of_a_real_merchant_keep_the_demo_out(before: dict[str, int]) -> None:
+    call_command("remove_demo", stdout=io.StringIO())
+    world = make_world()
+    capture(world, make_order("own-3", make_line(world.kurta)))
+    with pytest.raises(CommandError, match="not of the demo"):
+        call_command("load_demo", stdout=io.StringIO())
+    assert not DemoWorld.objects.exists()
