@@ -34,9 +34,10 @@ class PolicyForm(forms.ModelForm[RoutingPolicy]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["note"].required = True
-        if self.instance.pk is None and not self.is_bound:
+        if self.instance._state.adding and not self.is_bound:
             row = RoutingPolicy.objects.filter(is_active=True).first()
-            self.initial |= {
+            self.initial = {
+                **self.initial,
                 "name": row.name if row else "Standard",
                 "weights": asdict(Weights(**row.weights) if row else Weights()),
                 "max_shipments": row.max_shipments if row else 3, "allow_partial": row.allow_partial if row else True,

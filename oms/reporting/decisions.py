@@ -34,6 +34,7 @@ class WeightLine:
 def weight_lines(policy: Policy) -> list[WeightLine]:
     """Every weight of a policy in words. The engine minimises their sum, all of it money."""
     w = policy.weights
+    far = money(round(w.distance_minor_per_km * 100), "INR")
     lines = [
         ("shipping", "Shipping", f"× {w.shipping:g}", w.shipping,
          "The courier's price from the rate card" + ("" if w.shipping == 1 else f", times {w.shipping:g}") + "."),
@@ -43,8 +44,8 @@ def weight_lines(policy: Policy) -> list[WeightLine]:
          f"Each day after the promise costs {money(w.late_minor_per_day, 'INR')}: promises come first."),
         ("transit", "Transit", f"{money(w.transit_minor_per_day, 'INR')} a day", w.transit_minor_per_day,
          f"Each day on the road costs {money(w.transit_minor_per_day, 'INR')}: faster is better at equal price."),
-        ("distance", "Distance", f"{w.distance_minor_per_km / 100:g} per km", w.distance_minor_per_km,
-         f"A hundred kilometres cost {money(round(w.distance_minor_per_km * 100), 'INR')}: nearer nodes win ties."),
+        ("distance", "Distance", f"{far} per 100 km", w.distance_minor_per_km,
+         f"A hundred kilometres cost {far}: nearer nodes win ties."),
         ("load", "Load", money(w.load_minor, "INR"), w.load_minor,
          f"A full node costs {money(w.load_minor, 'INR')} more and a half-full one a quarter of it: work is spread."),
         ("priority", "Priority", money(w.priority_minor, "INR"), w.priority_minor,

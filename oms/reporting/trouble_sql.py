@@ -91,6 +91,8 @@ WHERE r.state = 'received' AND r.received_at < %(uninspected)s
 """
 
 _PARTS = (_UNROUTED, _LATE, _STUCK, _LABELS, _HOLDS, _DELIVERY, _RETURNS)
+# The hand-over is no promise any more once the goods have left.
+_DUE = "CASE WHEN t.kind IN ('ndr', 'lost', 'rto', 'inspect') THEN t.due ELSE coalesce(t.due, o.ship_by) END"
 _COLUMNS = "(kind, cause, detail, order_id, node_code, since, due, object_id)"
 
 # Holds and the like matter only while something can still be done about the order.
@@ -114,7 +116,7 @@ def groups_sql(*, limited: bool) -> str:
     return (
         head + " SELECT t.kind, t.cause, t.detail, o.currency, count(DISTINCT t.order_id) AS orders,"
         " count(*) AS objects, sum(o.total_minor)::bigint AS value_minor, min(t.since) AS oldest_at,"
-        " min(coalesce(t.due, o.ship_by)) AS due_at" + tail + " GROUP BY t.kind, t.cause, t.detail, o.currency"
+        f" min({_DUE}) AS due_at" + tail + " GROUP BY t.kind, t.cause, t.detail, o.currency"
     )
 
 
@@ -123,7 +125,7 @@ def members_sql(*, limited: bool) -> str:
     head, tail = _trouble(limited)
     return (
         head + " SELECT t.object_id, o.id AS order_id, o.number, o.stage, o.total_minor, o.currency,"
-        " o.ship_city, o.ship_postcode, t.node_code, t.detail, t.since, coalesce(t.due, o.ship_by) AS due_at"
+        f" o.ship_city, o.ship_postcode, t.node_code, t.detail, t.since, {_DUE} AS due_at"
         + tail
         + " AND t.kind = %(kind)s AND t.cause = %(cause)s ORDER BY due_at, o.id LIMIT %(limit)s"
     )

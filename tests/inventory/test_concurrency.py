@@ -133,7 +133,8 @@ def test_a_release_and_a_packing_of_the_same_units_share_them_out(node: Node) ->
                 return "too late"
             return "packed"
 
-        assert set(at_once([give_back, pack])) in ({"released 5", "too late"}, {"released 0", "packed"})
+        tasks: list[Callable[[], str]] = [give_back, pack]
+        assert set(at_once(tasks)) in ({"released 5", "too late"}, {"released 0", "packed"})
         found = level(sku, node)
         assert found.reserved == 0
         assert found.on_hand + found.packed == 5
@@ -175,7 +176,8 @@ def test_buyers_and_a_write_off_of_the_same_stock_never_oversell_it(node: Node) 
     def buy(order: int) -> bool:
         return not take([claim(order, sku, node)])
 
-    results = at_once([write_off, *(partial(buy, order) for order in (1, 2, 3, 4))])
+    tasks: list[Callable[[], bool]] = [write_off, *(partial(buy, order) for order in (1, 2, 3, 4))]
+    results = at_once(tasks)
 
     bought = sum(results[1:])
     assert bought == (1 if results[0] else 4)

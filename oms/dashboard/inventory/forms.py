@@ -25,8 +25,8 @@ class KeyedForm(forms.Form):
     op_key = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        initial = {"op_key": uuid7()} | (kwargs.pop("initial", None) or {})
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs)
+        self.initial = {"op_key": uuid7(), **(self.initial or {})}
 
 
 class AdjustForm(KeyedForm):
@@ -39,7 +39,10 @@ class AdjustForm(KeyedForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(key, f"{effect.label}: {effect.effect.lower()}") for key, effect in ADJUSTMENTS.items()]
+        choices = [
+            (key, f"{effect.label}: {effect.effect[:1].lower()}{effect.effect[1:]}")
+            for key, effect in ADJUSTMENTS.items()
+        ]
         counted = (COUNT, "Counted: on hand becomes this number, ATP follows")
         self.fields["reason"].choices = [*choices, counted]  # type: ignore[attr-defined]
 

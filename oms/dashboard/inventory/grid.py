@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from django.urls import reverse
+
 from inventory.models import Node, NodeGroup, NodeKind, Sku
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.db import fetch_all, fetch_dicts
@@ -90,9 +92,10 @@ class GridRow:
     columns: Sequence[Node] = ()
 
     @property
-    def pairs(self) -> list[tuple[Node, Cell | None]]:
-        """Each cell with its column."""
-        return list(zip(self.columns, self.cells, strict=True))
+    def pairs(self) -> list[tuple[Node, Cell | None, str]]:
+        """Each cell with its column and its address. A page has hundreds: one address is made and cut per row."""
+        base = reverse("dashboard:sku", args=[self.sku.pk])
+        return [(node, cell, f"{base}{node.code}/") for node, cell in zip(self.columns, self.cells, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django import template
 
+from oms.core.clock import now
 from oms.core.templatetags.oms_format import NOTHING, span
 
 register = template.Library()
@@ -19,6 +22,12 @@ def lag(seconds: float | None) -> str:
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     return span(seconds)
+
+
+@register.filter
+def age(moment: datetime | None) -> str:
+    """How long ago, without "ago": `18 m`, `3 h 05 m`, `6 d 4 h`."""
+    return NOTHING if moment is None else span((now() - moment).total_seconds())
 
 
 @register.filter

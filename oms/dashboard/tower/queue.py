@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -23,6 +23,7 @@ from oms.reporting.troubles import TroubleGroup, trouble_groups
 
 #: Rows of one kind that stand alone; the causes behind them are counted together.
 MOST_OF_A_KIND = 5
+_NEVER = datetime.max.replace(tzinfo=UTC)
 #: Verb that the action of a kind needs.
 ACT_VERBS = {"reroute": "orders.reroute", "release": "orders.release", "labels": "fulfillment.work",
              "messages": "quarantine.fix", "deliveries": "deliveries.replay"}  # fmt: skip
@@ -52,8 +53,11 @@ class QueueRow:
     act_url: str = ""
 
     def rank(self, moment: datetime) -> tuple[datetime, int]:
-        """Sorts by the next broken promise, then by what is at stake."""
-        return self.due_at or moment + timedelta(minutes=self.kind.grace_minutes), -self.value_minor
+        """Sorts by the next broken promise, then by what is at stake. Promises that broke are all equally late:
+        among them only the value counts, so that one forgotten order does not push a hundred down.
+        """
+        due = self.due_at or moment + timedelta(minutes=self.kind.grace_minutes)
+        return max(due, moment), -self.value_minor
 
     @property
     def noun(self) -> str:
@@ -69,6 +73,7 @@ class Queue:
 
     rows: tuple[QueueRow, ...]
     orders: int
+    next_breach: QueueRow | None
 
 
 def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: datetime | None = None) -> Queue:
@@ -84,7 +89,9 @@ def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: d
     if principal.may("inventory.view") and principal.all_nodes:
         rows += _stock_rows()
     rows.sort(key=lambda row: row.rank(at))
-    return Queue(rows=tuple(rows), orders=sum(group.orders for group in groups))
+    coming = [row for row in rows if row.due_at is not None and row.due_at > at]
+    next_breach = min(coming, key=lambda row: row.rank(at), default=None)
+    return Queue(rows=tuple(rows), orders=sum(group.orders for group in groups), next_breach=next_breach)
 
 
 def trouble_url(name: str, kind: str, cause: str) -> str:
@@ -98,7 +105,7 @@ def _order_rows(groups: Iterable[TroubleGroup], principal: Principal) -> list[Qu
         by_kind.setdefault(group.kind, []).append(group)
     rows: list[QueueRow] = []
     for kind, found in by_kind.items():
-        found.sort(key=lambda group: (-group.orders, group.cause))
+        found.sort(key=lambda group: (-group.orders, group.due_at or _NEVER, group.cause))
         shown = found if len(found) <= MOST_OF_A_KIND + 1 else found[:MOST_OF_A_KIND]
         rows += [_order_row(group, principal) for group in shown]
         if len(shown) < len(found):

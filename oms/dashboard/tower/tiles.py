@@ -12,6 +12,8 @@ from django.utils import timezone
 from oms.core.templatetags.oms_format import count, money, percent
 from oms.reporting.kpis import FEW, PERIOD_DAYS, Kpi
 
+#: What an empty tile says, where it is not about orders.
+_EMPTY = {"returns": "No return was closed yet", "on_time_own": "No promise was due yet"}
 #: Smaller changes than this are called steady: points of 100 for shares, of 100 % for amounts.
 _STEADY = 0.0005
 
@@ -33,6 +35,7 @@ class Tile:
     as_of: str
     href: str
     state: str
+    message: str
 
 
 def tile_of(kpi: Kpi, at: datetime) -> Tile:
@@ -43,7 +46,7 @@ def tile_of(kpi: Kpi, at: datetime) -> Tile:
     return Tile(
         key=kpi.key, name=kpi.name, value=_value(kpi, kpi.value), target=_target(kpi), gap=_gap(kpi), tone=kpi.tone,
         trend=trend, trend_text=text, points=kpi.points, n=str(count(kpi.n)), as_of=f"{local:%H:%M} {local.tzname()}",
-        href=_href(kpi), state=state,
+        href=_href(kpi), state=state, message=_EMPTY.get(kpi.key, "") if state == "empty" else "",
     )  # fmt: skip
 
 
@@ -62,10 +65,10 @@ def _target(kpi: Kpi) -> str:
         return ""
     sign = "≥" if kpi.higher_is_better else "≤"
     if kpi.unit == "share":
-        return f"{sign} {percent(kpi.target)}"
+        return f"{sign}{percent(kpi.target)}"
     if kpi.unit == "money":
-        return f"{sign} {money(round(kpi.target))}"
-    return f"{sign} {kpi.target:.0f} d"
+        return f"{sign}{money(round(kpi.target))}"
+    return f"{sign}{kpi.target:.0f} d"
 
 
 def _signed(number: float, pattern: str, unit: str) -> str:
