@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import segno
 from babel.numbers import format_currency
-from barcode.codex import Code128  # type: ignore[import-untyped]
+from barcode.codex import Code128
 
 from oms.core.values import currency_exponent
 
