@@ -26,7 +26,7 @@ TICK_SECONDS = 0.1
 
 
 class Interrupted(Exception):
-    """A person or the system asked for the end."""
+    """A person or the system asked for the end, by the signal that is the argument."""
 
 
 def always() -> bool:
@@ -71,6 +71,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._children: list[Running] = []
         self._stop_requests = 0
+        self._stop_reason = ""
         self._stopping = False
         self._undo = contextlib.ExitStack()
 
@@ -99,6 +100,7 @@ class Supervisor:
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
         """The first request ends the children politely, another one at once."""
         self._stop_requests += 1
+        self._stop_reason = signal.Signals(number).name
         if self._stop_requests > 1:
             for running in self._children:
                 if running.guard is not None and running.guard.poll() is None:
@@ -192,7 +194,7 @@ class Supervisor:
             else:
                 self._read(key.data)
         if self._stop_requests and not self._stopping:
-            raise Interrupted
+            raise Interrupted(self._stop_reason)
 
     def _read(self, running: Running) -> bool:
         """Print what has come from one child; False at the end of its output."""

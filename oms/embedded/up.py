@@ -59,8 +59,8 @@ def up(plan: Plan, console: Console) -> None:
             try:
                 start(plan, state, supervisor, console)
                 supervisor.watch()
-            except Interrupted:
-                console.note("stopping; once more ends everything at once")
+            except Interrupted as request:
+                console.note(f"stopping on {request}; once more ends everything at once")
         console.note("stopped")
     finally:
         lock.close()
