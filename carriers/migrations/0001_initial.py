@@ -3,166 +3,235 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import encrypted_fields.fields
-import oms.core.ids
 from django.db import migrations, models
+
+import oms.core.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='CarrierAccount',
+            name="CarrierAccount",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('adapter', models.CharField(help_text='Key in carriers.registry.', max_length=40)),
-                ('base_url', models.CharField(blank=True, max_length=300)),
-                ('secrets', encrypted_fields.fields.EncryptedJSONField(blank=True, default=dict)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('priority', models.PositiveSmallIntegerField(default=100)),
-                ('is_active', models.BooleanField(default=True)),
-                ('supports_cod', models.BooleanField(default=True)),
-                ('max_weight_grams', models.PositiveIntegerField(default=30000)),
-                ('last_ok_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.TextField(blank=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("code", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("adapter", models.CharField(help_text="Key in carriers.registry.", max_length=40)),
+                ("base_url", models.CharField(blank=True, max_length=300)),
+                ("secrets", encrypted_fields.fields.EncryptedJSONField(blank=True, default=dict)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("priority", models.PositiveSmallIntegerField(default=100)),
+                ("is_active", models.BooleanField(default=True)),
+                ("supports_cod", models.BooleanField(default=True)),
+                ("max_weight_grams", models.PositiveIntegerField(default=30000)),
+                ("last_ok_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ['priority', 'code'],
+                "ordering": ["priority", "code"],
             },
         ),
         migrations.CreateModel(
-            name='RateCard',
+            name="RateCard",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('code', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('currency', models.CharField(default='INR', max_length=3)),
-                ('zones', models.JSONField(help_text='Zone -> first_grams, first_minor, additional_grams, additional_minor, days.')),
-                ('cod_minor', models.PositiveIntegerField(default=0, help_text='Least COD charge.')),
-                ('cod_bp', models.PositiveIntegerField(default=0, help_text='COD charge in basis points of the amount collected.')),
-                ('fuel_bp', models.PositiveIntegerField(default=0, help_text='Fuel surcharge in basis points of the freight.')),
-                ('valid_from', models.DateField(blank=True, null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("code", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                ("currency", models.CharField(default="INR", max_length=3)),
+                (
+                    "zones",
+                    models.JSONField(
+                        help_text="Zone -> first_grams, first_minor, additional_grams, additional_minor, days."
+                    ),
+                ),
+                ("cod_minor", models.PositiveIntegerField(default=0, help_text="Least COD charge.")),
+                (
+                    "cod_bp",
+                    models.PositiveIntegerField(
+                        default=0, help_text="COD charge in basis points of the amount collected."
+                    ),
+                ),
+                (
+                    "fuel_bp",
+                    models.PositiveIntegerField(default=0, help_text="Fuel surcharge in basis points of the freight."),
+                ),
+                ("valid_from", models.DateField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Booking',
+            name="Booking",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('uid', models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
-                ('client_reference', models.CharField(max_length=60)),
-                ('parcel_uid', models.UUIDField()),
-                ('order_number', models.CharField(max_length=30)),
-                ('state', models.CharField(choices=[('requested', 'Asking the carrier'), ('unknown', 'Outcome unknown'), ('booked', 'Booked'), ('failed', 'Refused'), ('cancelling', 'Cancelling'), ('cancelled', 'Cancelled')], default='requested', max_length=12)),
-                ('request', models.JSONField(default=dict)),
-                ('awb', models.CharField(blank=True, max_length=60)),
-                ('courier_name', models.CharField(blank=True, max_length=120)),
-                ('external_ids', models.JSONField(blank=True, default=dict)),
-                ('charge_minor', models.BigIntegerField(blank=True, null=True)),
-                ('expected_charge_minor', models.BigIntegerField(blank=True, null=True)),
-                ('currency', models.CharField(default='INR', max_length=3)),
-                ('expected_delivery', models.DateField(blank=True, null=True)),
-                ('milestone', models.CharField(blank=True, max_length=20)),
-                ('last_scan_at', models.DateTimeField(blank=True, null=True)),
-                ('next_poll_at', models.DateTimeField(blank=True, null=True)),
-                ('pickup_reference', models.CharField(blank=True, max_length=80)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('booked_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bookings', to='carriers.carrieraccount')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("uid", models.UUIDField(default=oms.core.ids.uuid7, editable=False, unique=True)),
+                ("client_reference", models.CharField(max_length=60)),
+                ("parcel_uid", models.UUIDField()),
+                ("order_number", models.CharField(max_length=30)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("requested", "Asking the carrier"),
+                            ("unknown", "Outcome unknown"),
+                            ("booked", "Booked"),
+                            ("failed", "Refused"),
+                            ("cancelling", "Cancelling"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="requested",
+                        max_length=12,
+                    ),
+                ),
+                ("request", models.JSONField(default=dict)),
+                ("awb", models.CharField(blank=True, max_length=60)),
+                ("courier_name", models.CharField(blank=True, max_length=120)),
+                ("external_ids", models.JSONField(blank=True, default=dict)),
+                ("charge_minor", models.BigIntegerField(blank=True, null=True)),
+                ("expected_charge_minor", models.BigIntegerField(blank=True, null=True)),
+                ("currency", models.CharField(default="INR", max_length=3)),
+                ("expected_delivery", models.DateField(blank=True, null=True)),
+                ("milestone", models.CharField(blank=True, max_length=20)),
+                ("last_scan_at", models.DateTimeField(blank=True, null=True)),
+                ("next_poll_at", models.DateTimeField(blank=True, null=True)),
+                ("pickup_reference", models.CharField(blank=True, max_length=80)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("booked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bookings",
+                        to="carriers.carrieraccount",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Label',
+            name="Label",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('pdf', models.BinaryField()),
-                ('zpl', models.TextField(blank=True)),
-                ('from_carrier', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('printed_at', models.DateTimeField(blank=True, null=True)),
-                ('booking', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='label', to='carriers.booking')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("pdf", models.BinaryField()),
+                ("zpl", models.TextField(blank=True)),
+                ("from_carrier", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("printed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "booking",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="label", to="carriers.booking"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='carrieraccount',
-            name='rate_card',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='carriers.ratecard'),
+            model_name="carrieraccount",
+            name="rate_card",
+            field=models.ForeignKey(
+                blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to="carriers.ratecard"
+            ),
         ),
         migrations.CreateModel(
-            name='Serviceability',
+            name="Serviceability",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('country', models.CharField(default='IN', max_length=2)),
-                ('postcode', models.CharField(max_length=16)),
-                ('prepaid', models.BooleanField(default=True)),
-                ('cod', models.BooleanField(default=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='postcodes', to='carriers.carrieraccount')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("country", models.CharField(default="IN", max_length=2)),
+                ("postcode", models.CharField(max_length=16)),
+                ("prepaid", models.BooleanField(default=True)),
+                ("cod", models.BooleanField(default=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="postcodes",
+                        to="carriers.carrieraccount",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'serviceability',
+                "verbose_name_plural": "serviceability",
             },
         ),
         migrations.CreateModel(
-            name='TrackingEvent',
+            name="TrackingEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('scan_key', models.CharField(max_length=120)),
-                ('milestone', models.CharField(max_length=20)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('carrier_status', models.CharField(blank=True, max_length=120)),
-                ('description', models.CharField(blank=True, max_length=300)),
-                ('location', models.CharField(blank=True, max_length=120)),
-                ('source', models.CharField(default='poll', max_length=10)),
-                ('raw', models.JSONField(default=dict)),
-                ('booking', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='scans', to='carriers.booking')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("scan_key", models.CharField(max_length=120)),
+                ("milestone", models.CharField(max_length=20)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("carrier_status", models.CharField(blank=True, max_length=120)),
+                ("description", models.CharField(blank=True, max_length=300)),
+                ("location", models.CharField(blank=True, max_length=120)),
+                ("source", models.CharField(default="poll", max_length=10)),
+                ("raw", models.JSONField(default=dict)),
+                (
+                    "booking",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="scans", to="carriers.booking"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['booking_id', 'occurred_at', 'id'],
+                "ordering": ["booking_id", "occurred_at", "id"],
             },
         ),
         migrations.AddIndex(
-            model_name='booking',
-            index=models.Index(fields=['awb'], name='booking_by_awb'),
+            model_name="booking",
+            index=models.Index(fields=["awb"], name="booking_by_awb"),
         ),
         migrations.AddIndex(
-            model_name='booking',
-            index=models.Index(condition=models.Q(('next_poll_at__isnull', False)), fields=['next_poll_at'], name='booking_to_poll'),
+            model_name="booking",
+            index=models.Index(
+                condition=models.Q(("next_poll_at__isnull", False)), fields=["next_poll_at"], name="booking_to_poll"
+            ),
         ),
         migrations.AddIndex(
-            model_name='booking',
-            index=models.Index(condition=models.Q(('state__in', ['requested', 'unknown', 'cancelling'])), fields=['id'], name='booking_unsettled'),
+            model_name="booking",
+            index=models.Index(
+                condition=models.Q(("state__in", ["requested", "unknown", "cancelling"])),
+                fields=["id"],
+                name="booking_unsettled",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['requested', 'unknown', 'booked', 'cancelling'])), fields=('parcel_uid',), name='booking_one_live_per_parcel'),
+            model_name="booking",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["requested", "unknown", "booked", "cancelling"])),
+                fields=("parcel_uid",),
+                name="booking_one_live_per_parcel",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.UniqueConstraint(fields=('account', 'client_reference'), name='booking_reference_once'),
+            model_name="booking",
+            constraint=models.UniqueConstraint(fields=("account", "client_reference"), name="booking_reference_once"),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.UniqueConstraint(condition=models.Q(('awb', ''), _negated=True), fields=('account', 'awb'), name='booking_awb_once'),
+            model_name="booking",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("awb", ""), _negated=True), fields=("account", "awb"), name="booking_awb_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['requested', 'unknown', 'booked', 'failed', 'cancelling', 'cancelled'])), name='booking_state_known'),
+            model_name="booking",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["requested", "unknown", "booked", "failed", "cancelling", "cancelled"])
+                ),
+                name="booking_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='serviceability',
-            constraint=models.UniqueConstraint(fields=('account', 'country', 'postcode'), name='serviceability_once'),
+            model_name="serviceability",
+            constraint=models.UniqueConstraint(fields=("account", "country", "postcode"), name="serviceability_once"),
         ),
         migrations.AddConstraint(
-            model_name='trackingevent',
-            constraint=models.UniqueConstraint(fields=('booking', 'scan_key'), name='tracking_event_once'),
+            model_name="trackingevent",
+            constraint=models.UniqueConstraint(fields=("booking", "scan_key"), name="tracking_event_once"),
         ),
     ]

@@ -133,10 +133,10 @@ def parse_number(text: str, *, low: float, high: float, decimal: str = ".") -> D
     if decimal == ",":
         plain = plain.replace(",", ".")
     if not _NUMBER.fullmatch(plain):
-        raise Unreadable(f"a number from {low:g} to {high:g}")
+        raise Unreadable(f"a number from {low:,g} to {high:,.10g}")
     value = Decimal(plain)
     if not Decimal(str(low)) <= value <= Decimal(str(high)):
-        raise Unreadable(f"a number from {low:g} to {high:g}")
+        raise Unreadable(f"a number from {low:,g} to {high:,.10g}")
     return value
 
 

@@ -7,122 +7,268 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('core', '0001_initial'),
-        ('inventory', '0001_initial'),
-        ('orders', '0001_initial'),
+        ("core", "0001_initial"),
+        ("inventory", "0001_initial"),
+        ("orders", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ChannelAccount',
+            name="ChannelAccount",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('connector', models.CharField(help_text="Key in channels.registry; 'files' or 'api' for the others.", max_length=40)),
-                ('base_url', models.CharField(blank=True, max_length=300)),
-                ('secrets', encrypted_fields.fields.EncryptedJSONField(blank=True, default=dict)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('pulls_orders', models.BooleanField(default=True)),
-                ('pushes_stock', models.BooleanField(default=True)),
-                ('pushes_updates', models.BooleanField(default=True)),
-                ('poll_seconds', models.PositiveIntegerField(default=60)),
-                ('cursor', models.JSONField(blank=True, default=dict)),
-                ('next_poll_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('poll_lease_until', models.DateTimeField(blank=True, null=True)),
-                ('last_ok_at', models.DateTimeField(blank=True, null=True)),
-                ('last_order_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.TextField(blank=True)),
-                ('stock_dirty_since', models.DateTimeField(blank=True, null=True)),
-                ('channel', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='account', to='orders.saleschannel')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "connector",
+                    models.CharField(
+                        help_text="Key in channels.registry; 'files' or 'api' for the others.", max_length=40
+                    ),
+                ),
+                ("base_url", models.CharField(blank=True, max_length=300)),
+                ("secrets", encrypted_fields.fields.EncryptedJSONField(blank=True, default=dict)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("pulls_orders", models.BooleanField(default=True)),
+                ("pushes_stock", models.BooleanField(default=True)),
+                ("pushes_updates", models.BooleanField(default=True)),
+                ("poll_seconds", models.PositiveIntegerField(default=60)),
+                ("cursor", models.JSONField(blank=True, default=dict)),
+                ("next_poll_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("poll_lease_until", models.DateTimeField(blank=True, null=True)),
+                ("last_ok_at", models.DateTimeField(blank=True, null=True)),
+                ("last_order_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.TextField(blank=True)),
+                ("stock_dirty_since", models.DateTimeField(blank=True, null=True)),
+                (
+                    "channel",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="account", to="orders.saleschannel"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ImportMapping',
+            name="ImportMapping",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(help_text='orders, skus, nodes or stock.', max_length=20)),
-                ('name', models.CharField(max_length=120)),
-                ('header_fingerprint', models.CharField(blank=True, max_length=64)),
-                ('columns', models.JSONField(help_text='Our field -> column of the file.')),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(help_text="orders, skus, nodes or stock.", max_length=20)),
+                ("name", models.CharField(max_length=120)),
+                ("header_fingerprint", models.CharField(blank=True, max_length=64)),
+                ("columns", models.JSONField(help_text="Our field -> column of the file.")),
+                ("options", models.JSONField(blank=True, default=dict)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('kind', 'name'), name='import_mapping_once')],
+                "constraints": [models.UniqueConstraint(fields=("kind", "name"), name="import_mapping_once")],
             },
         ),
         migrations.CreateModel(
-            name='InboundMessage',
+            name="InboundMessage",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('event_id', models.CharField(max_length=200)),
-                ('kind', models.CharField(default='order', max_length=40)),
-                ('external_id', models.CharField(max_length=120)),
-                ('source', models.CharField(choices=[('webhook', 'Webhook'), ('poll', 'Poll'), ('file', 'File'), ('api', 'API')], max_length=10)),
-                ('payload', models.JSONField()),
-                ('corrected_payload', models.JSONField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('pending', 'To do'), ('captured', 'Captured'), ('applied', 'Applied'), ('unchanged', 'Nothing new'), ('quarantined', 'Quarantined'), ('ignored', 'Ignored')], default='pending', max_length=12)),
-                ('issues', models.JSONField(blank=True, default=list, help_text='Field, what came, what was expected.')),
-                ('cause', models.CharField(blank=True, help_text='Same cause, same words: groups the quarantine.', max_length=200)),
-                ('row_number', models.PositiveIntegerField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('occurred_at', models.DateTimeField(blank=True, null=True)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('processed_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inbox', to='channels.channelaccount')),
-                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='core.job')),
-                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='messages', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("event_id", models.CharField(max_length=200)),
+                ("kind", models.CharField(default="order", max_length=40)),
+                ("external_id", models.CharField(max_length=120)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("webhook", "Webhook"), ("poll", "Poll"), ("file", "File"), ("api", "API")],
+                        max_length=10,
+                    ),
+                ),
+                ("payload", models.JSONField()),
+                ("corrected_payload", models.JSONField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "To do"),
+                            ("captured", "Captured"),
+                            ("applied", "Applied"),
+                            ("unchanged", "Nothing new"),
+                            ("quarantined", "Quarantined"),
+                            ("ignored", "Ignored"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "issues",
+                    models.JSONField(blank=True, default=list, help_text="Field, what came, what was expected."),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True, help_text="Same cause, same words: groups the quarantine.", max_length=200
+                    ),
+                ),
+                ("row_number", models.PositiveIntegerField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("occurred_at", models.DateTimeField(blank=True, null=True)),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("processed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="inbox", to="channels.channelaccount"
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to="core.job",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['id'], name='inbound_pending'), models.Index(condition=models.Q(('state', 'quarantined')), fields=['cause', 'id'], name='inbound_quarantine'), models.Index(fields=['account', 'external_id'], name='inbound_by_order'), models.Index(fields=['account', '-received_at'], name='inbound_newest')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'event_id'), name='inbound_message_once'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'captured', 'applied', 'unchanged', 'quarantined', 'ignored'])), name='inbound_message_state_known'), models.CheckConstraint(condition=models.Q(('source__in', ['webhook', 'poll', 'file', 'api'])), name='inbound_message_source_known')],
+                "indexes": [
+                    models.Index(condition=models.Q(("state", "pending")), fields=["id"], name="inbound_pending"),
+                    models.Index(
+                        condition=models.Q(("state", "quarantined")), fields=["cause", "id"], name="inbound_quarantine"
+                    ),
+                    models.Index(fields=["account", "external_id"], name="inbound_by_order"),
+                    models.Index(fields=["account", "-received_at"], name="inbound_newest"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "event_id"), name="inbound_message_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["pending", "captured", "applied", "unchanged", "quarantined", "ignored"])
+                        ),
+                        name="inbound_message_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("source__in", ["webhook", "poll", "file", "api"])),
+                        name="inbound_message_source_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Listing',
+            name="Listing",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('external_sku', models.CharField(max_length=120)),
-                ('name', models.CharField(blank=True, max_length=300)),
-                ('external_ids', models.JSONField(blank=True, default=dict)),
-                ('wanted_quantity', models.IntegerField(blank=True, null=True)),
-                ('wanted_version', models.BigIntegerField(default=0)),
-                ('wanted_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_quantity', models.IntegerField(blank=True, null=True)),
-                ('sent_version', models.BigIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('acknowledged_at', models.DateTimeField(blank=True, null=True)),
-                ('reported_quantity', models.IntegerField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='channels.channelaccount')),
-                ('sku', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='inventory.sku')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("external_sku", models.CharField(max_length=120)),
+                ("name", models.CharField(blank=True, max_length=300)),
+                ("external_ids", models.JSONField(blank=True, default=dict)),
+                ("wanted_quantity", models.IntegerField(blank=True, null=True)),
+                ("wanted_version", models.BigIntegerField(default=0)),
+                ("wanted_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_quantity", models.IntegerField(blank=True, null=True)),
+                ("sent_version", models.BigIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                ("reported_quantity", models.IntegerField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="listings",
+                        to="channels.channelaccount",
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="listings",
+                        to="inventory.sku",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('wanted_version__gt', models.F('sent_version'))), fields=['account', 'id'], name='listing_to_send')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'external_sku'), name='listing_once'), models.CheckConstraint(condition=models.Q(('wanted_version__gte', 0), ('wanted_version__lte', 1000000000), ('sent_version__gte', 0), ('sent_version__lte', 1000000000)), name='listing_quantities_bounded'), models.CheckConstraint(condition=models.Q(('sent_version__lte', models.F('wanted_version'))), name='listing_sent_not_ahead')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("wanted_version__gt", models.F("sent_version"))),
+                        fields=["account", "id"],
+                        name="listing_to_send",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "external_sku"), name="listing_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("wanted_version__gte", 0),
+                            ("wanted_version__lte", 1000000000),
+                            ("sent_version__gte", 0),
+                            ("sent_version__lte", 1000000000),
+                        ),
+                        name="listing_quantities_bounded",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("sent_version__lte", models.F("wanted_version"))),
+                        name="listing_sent_not_ahead",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='OutboundUpdate',
+            name="OutboundUpdate",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('update_key', models.CharField(max_length=120)),
-                ('kind', models.CharField(max_length=20)),
-                ('payload', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('pending', 'To send'), ('sent', 'Sent'), ('failed', 'Refused'), ('skipped', 'Not needed')], default='pending', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outbound', to='channels.channelaccount')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='channel_updates', to='orders.order')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("update_key", models.CharField(max_length=120)),
+                ("kind", models.CharField(max_length=20)),
+                ("payload", models.JSONField(default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "To send"),
+                            ("sent", "Sent"),
+                            ("failed", "Refused"),
+                            ("skipped", "Not needed"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outbound",
+                        to="channels.channelaccount",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="channel_updates", to="orders.order"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('account', 'update_key'), name='outbound_update_once'), models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'sent', 'failed', 'skipped'])), name='outbound_update_state_known')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "update_key"), name="outbound_update_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["pending", "sent", "failed", "skipped"])),
+                        name="outbound_update_state_known",
+                    ),
+                ],
             },
         ),
     ]

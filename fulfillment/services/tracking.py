@@ -127,6 +127,9 @@ def collect(*, shipment_id: int, actor: str, collected_by: str = "") -> Shipment
             return shipment
         hand_over(shipment_ids=[shipment_id], actor=actor, reason=f"collected by {collected_by or 'customer'}")
         shipment.refresh_from_db()
+        if shipment.state != ShipmentState.HANDED_OVER:
+            state = shipment.get_state_display().lower()
+            raise Conflict(f"{shipment.order.number} is {state}: do not hand it out.")
         _deliver([_Arrival(shipment, now(), shipment.node.name)], actor)
         return shipment
 

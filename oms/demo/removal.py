@@ -194,11 +194,11 @@ class Removal:
         self._count("core_outboxevent", f"DELETE FROM core_outboxevent WHERE id IN ({chosen})")
 
     def _switch(self, word: str) -> None:
-        # A table with deferred checks outstanding cannot be altered.
-        if word == "ENABLE":
-            execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # A table with deferred checks outstanding cannot be altered. Keys of rows yet to be deleted must wait, though.
+        execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table, trigger in _GUARDS:
             execute(f"ALTER TABLE {table} {word} TRIGGER {trigger}")
+        execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _quote(name: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from oms.core.clock import now
@@ -34,14 +35,15 @@ class Step:
 
     `run` gets the events of up to `batch` deliveries and makes one service call. By default it runs in the transaction
     that marks the deliveries done, so its effect is applied exactly once; a `network` step runs outside of any
-    transaction and must be idempotent by itself.
+    transaction and must be idempotent by itself. `leases` says how long a batch may take, in units of
+    OMS_LEASE_SECONDS: what is not done by then counts as left behind by a dead worker and is taken over.
     """
 
     name: str
     run: StepHandler
     batch: int = 100
     network: bool = False
-    lease_seconds: int = 120
+    leases: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,8 @@ def run_batch(step: Step) -> int:
 
 
 def _claim(step: Step, token: UUID, *, fresh: bool, limit: int) -> list[_Claimed]:
-    rows = fetch_all(
-        _CLAIM, {"token": token, "lease": step.lease_seconds, "step": step.name, "fresh": fresh, "limit": limit}
-    )
+    lease = step.leases * settings.LEASE_SECONDS
+    rows = fetch_all(_CLAIM, {"token": token, "lease": lease, "step": step.name, "fresh": fresh, "limit": limit})
     found: list[_Claimed] = []
     for delivery_id, attempts, kind, payload in sorted(rows):
         known = event_class(kind)

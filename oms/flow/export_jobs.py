@@ -75,7 +75,7 @@ def part_path(job: Job) -> Path:
 
 def run_export(job: Job) -> bool:
     """Write rows until they are all there (True) or the slice is over. Rights and scope are those of now."""
-    user = User.objects.filter(pk=job.created_by_id, is_active=True).first()
+    user = User.objects.filter(pk=job.created_by_id or 0, is_active=True).first()
     if user is None:
         fail_job(job.pk, "The person who asked for this export is not here any more.")
         return True

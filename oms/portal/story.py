@@ -184,11 +184,11 @@ def _pickup_headline(order: Order, shipments: Sequence[Shipment]) -> Headline:
     if any(item.state == ShipmentState.CREATED for item in shipments):
         return Headline(title=pgettext("portal", "Ready to collect"),
                         note=pgettext("portal", "Show the code below at the counter."))  # fmt: skip
-    day = _local_day(order.promised_by)
+    promised = _local_day(order.promised_by)
     note = pgettext("portal", "We write to you as soon as it is ready.")
-    if day is None:
+    if promised is None:
         return Headline(title=pgettext("portal", "We are getting it ready"), note=note)
-    return Headline(title=pgettext("portal", "Ready to collect by %(day)s") % {"day": day_text(day)}, note=note)
+    return Headline(title=pgettext("portal", "Ready to collect by %(day)s") % {"day": day_text(promised)}, note=note)
 
 
 def _arrival(order: Order, shipments: Sequence[Shipment]) -> Headline:

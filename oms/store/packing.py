@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -91,7 +93,13 @@ def packed_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     pickup = work.kind == FulfillmentOrderKind.PICKUP
     waiting = any(not item.awb and not item.problem for item in parcels) and not pickup
     version = f"{work.state}/" + "/".join(f"{item.awb}{len(item.problem)}" for item in parcels)
-    context = {"work": work, "parcels": parcels, "pickup": pickup, "waiting": waiting, "version": version}
+    context: dict[str, Any] = {
+        "work": work,
+        "parcels": parcels,
+        "pickup": pickup,
+        "waiting": waiting,
+        "version": version,
+    }
     if is_fragment(request):
         if request.headers.get("X-Fragment-Version") == version:
             return HttpResponse(status=204)
@@ -104,7 +112,7 @@ def packed_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
 def label_pdf(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     """The label as PDF, 100 x 150 mm, shown inside the page."""
     shipment = shipment_here(node, pk)
-    found = Label.objects.filter(booking_id=shipment.booking_id).first() if shipment.booking_id else None
+    found = Label.objects.filter(booking__shipment=shipment).first()
     if found is None:
         raise NotFound(f"Parcel {pk} has no label yet.")
     response = HttpResponse(bytes(found.pdf), content_type="application/pdf")

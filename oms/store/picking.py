@@ -34,11 +34,7 @@ def pick_page(request: HttpRequest, node: Node) -> HttpResponseBase:
             return HttpResponseRedirect(walk_url(work))
         return show(request, node, "nothing_to_pick", "pick")
     walk = read_walk(node, ids_of(text), request.GET.get("at", ""))
-    return show(request, node, "pick", walk=walk, **_words(request))
-
-
-def _words(request: HttpRequest) -> dict[str, str]:
-    return {"next_url": request.get_full_path()}
+    return show(request, node, "pick", walk=walk, next_url=request.get_full_path())
 
 
 @store_write

@@ -21,7 +21,7 @@ class QuoteForm(forms.Form):
 
     origin = forms.CharField(label=_("From PIN"), max_length=16)
     to = forms.CharField(label=_("To PIN"), max_length=16)
-    weight = forms.IntegerField(label=_("Weight in grams"), min_value=1, max_value=_MAX_WEIGHT_GRAMS, initial=500)
+    weight = forms.IntegerField(label=_("Weight"), min_value=1, max_value=_MAX_WEIGHT_GRAMS, initial=500)
     cod = forms.DecimalField(
         label=_("COD amount"), min_value=0, max_value=_MAX_COD, decimal_places=2, required=False,
         help_text=_("Empty for a prepaid parcel."),

@@ -21,6 +21,7 @@ from channels.services import request_poll, request_push, set_flow, test_connect
 from channels.services.steering import Flow
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import DomainError, NotFound
+from oms.dashboard.channels.payload import cause_words
 from oms.dashboard.channels.queries import ChannelRow, channel_rows
 from oms.dashboard.channels.reach import account_for
 from oms.dashboard.orders.posting import is_fragment
@@ -63,9 +64,10 @@ def channel(request: HttpRequest, code: str) -> HttpResponse:
     )  # fmt: skip
     shown, next_mark = _page(found, request.GET.get("before", ""))
     context = {
-        "row": row, "account": account, "tabs": tabs_of(row, "messages"), "found": shown, "next_mark": next_mark,
+        "row": row, "account": account, "tabs": tabs_of(row, "messages"), "next_mark": next_mark,
         "states": InboundMessageState.choices, "state": state, "q": request.GET.get("q", ""), "job": job,
         "flows": flows_of(row),
+        "found": [{"message": message, "why": cause_words(message.cause, message.issues)} for message in shown],
     } | rights_of(principal_of(request))  # fmt: skip
     return render(request, "dashboard/channels/detail.html", context)
 

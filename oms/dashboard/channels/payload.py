@@ -108,6 +108,15 @@ def shown_issues(issues: list[dict[str, Any]], *, masked_for_viewer: bool) -> li
     ]  # fmt: skip
 
 
+def cause_words(cause: str, issues: list[dict[str, Any]]) -> str:
+    """A cause in words for people: with the real example of what was expected instead of `n` for every number."""
+    first = issues[0] if issues else {}
+    if not first.get("expected") or ": expected " not in cause:
+        return cause or "Not understood"
+    more = f" and {len(issues) - 1} more" if len(issues) > 1 else ""
+    return f"{first.get('field', '')}: expected {first['expected']}{more}"
+
+
 def visible_spaces(text: str) -> str:
     """Leading and trailing spaces as `␣`: they are a frequent fault that nobody sees."""
     inner = text.strip(" ")

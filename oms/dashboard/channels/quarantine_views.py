@@ -18,7 +18,7 @@ from channels.selectors import Preview, preview_message, quarantine_groups
 from channels.services import ignore_messages
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import NotFound
-from oms.dashboard.channels.payload import shown_issues
+from oms.dashboard.channels.payload import cause_words, shown_issues
 from oms.dashboard.channels.reach import account_for, scope_codes
 from oms.dashboard.channels.unknown_skus import unknown_skus
 from oms.flow.replay_jobs import INLINE_MESSAGES, quarantined_ids, replay_now, start_replay
@@ -37,8 +37,14 @@ def groups(request: HttpRequest) -> HttpResponse:
     names = {group.code: group.name for group in found}
     code = request.GET.get("channel", "")
     shown = [group for group in found if not code or group.code == code]
+    samples = InboundMessage.objects.only("issues").in_bulk([group.sample_id for group in shown])
     context = {
-        "groups": [{"group": group, "url": group_url(group.code, group.cause)} for group in shown], "code": code,
+        "groups": [
+            {"group": group, "url": group_url(group.code, group.cause),
+             "words": cause_words(group.cause, samples[group.sample_id].issues)}
+            for group in shown if group.sample_id in samples
+        ],
+        "code": code,
         "names": sorted(names.items()), "total": sum(group.messages for group in shown),
     }  # fmt: skip
     return render(request, "dashboard/channels/quarantine.html", context)
@@ -60,7 +66,8 @@ def group(request: HttpRequest) -> HttpResponse:
     shown = list(rows.defer("payload", "corrected_payload").order_by("pk")[:SHOWN])
     sample = shown[0] if shown else None
     context = {
-        "account": account, "cause": cause, "count": count, "rows": shown, "sample": sample,
+        "account": account, "cause": cause, "words": cause_words(cause, sample.issues if sample else []),
+        "count": count, "rows": shown, "sample": sample,
         "issues": shown_issues(sample.issues, masked_for_viewer=not principal.may("pii.view")) if sample else [],
         "unknown": unknown_skus(sample.issues, "", "") if sample else [],
         "tried": _try([row.pk for row in shown[:TRIED]]) if request.GET.get("try") else None,

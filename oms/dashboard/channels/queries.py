@@ -107,7 +107,7 @@ def _state(health: ChannelHealth, account: ChannelAccount, moment: datetime) -> 
 def _poll_text(health: ChannelHealth, moment: datetime) -> str:
     """How long until the next poll, or why there is none."""
     if health.connector in INBOUND_ONLY:
-        return _("comes by itself")
+        return _("by itself")
     if health.next_poll_at is None:
         return _("paused")
     seconds = (health.next_poll_at - moment).total_seconds()

@@ -77,7 +77,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "shipment": shipment, "quotes": quotes, "may_fix": may_fix, "open_label": open_label,
         "accounts": CarrierAccount.objects.filter(is_active=True) if open_label else [],
         "scans": scans_of_booking(shipment.booking_id) if shipment.booking_id else [],
-        "has_label": bool(shipment.booking_id) and Label.objects.filter(booking_id=shipment.booking_id).exists(),
+        "has_label": Label.objects.filter(booking__shipment=shipment).exists(),
         "tabs": sections(principal, "labels" if open_label else ""),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
@@ -88,7 +88,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
 def label_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     """The label, 100 x 150 mm."""
     shipment = _parcel(principal_of(request), pk)
-    found = Label.objects.filter(booking_id=shipment.booking_id).first() if shipment.booking_id else None
+    found = Label.objects.filter(booking__shipment=shipment).first()
     if found is None:
         raise NotFound(f"Parcel {pk} has no label.")
     response = HttpResponse(bytes(found.pdf), content_type="application/pdf")

@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,21 +15,28 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='SavedView',
+            name="SavedView",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('page', models.CharField(default='orders', max_length=20)),
-                ('name', models.CharField(max_length=60)),
-                ('query', models.CharField(blank=True, help_text='The query string of the list.', max_length=1000)),
-                ('columns', models.JSONField(blank=True, default=list)),
-                ('is_shared', models.BooleanField(default=False)),
-                ('position', models.PositiveSmallIntegerField(default=100)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_views', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("page", models.CharField(default="orders", max_length=20)),
+                ("name", models.CharField(max_length=60)),
+                ("query", models.CharField(blank=True, help_text="The query string of the list.", max_length=1000)),
+                ("columns", models.JSONField(blank=True, default=list)),
+                ("is_shared", models.BooleanField(default=False)),
+                ("position", models.PositiveSmallIntegerField(default=100)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="saved_views",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'name'],
-                'constraints': [models.UniqueConstraint(fields=('owner', 'page', 'name'), name='saved_view_once')],
+                "ordering": ["position", "name"],
+                "constraints": [models.UniqueConstraint(fields=("owner", "page", "name"), name="saved_view_once")],
             },
         ),
     ]

@@ -57,7 +57,7 @@ class ListState:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The state as hidden fields of a form that goes on from here."""
-        return list(QueryDict(self.query(saved=True)).items())
+        return list(QueryDict(self.query(saved=True)).dict().items())
 
     @property
     def here(self) -> str:

@@ -8,20 +8,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from oms.accounts.access import ALL_VERBS, Principal
+from oms.accounts.access import Principal
 from oms.core.clock import now
 from oms.dashboard.settings.imports.scope import channel_choices, node_choices
 
 #: Verbs that only machines have: whoever makes tokens may give them.
 MACHINE_VERBS = frozenset({"orders.ingest", "stock.write", "events.read"})
-#: What nobody hands to a machine: rights over people, settings and other tokens.
-_NEVER = frozenset(
-    {"users.edit", "settings.edit", "tokens.edit", "demo.edit", "store.use", "search.use", "views.share"}
-)
-_NOUNS = {
-    "orders": _("Orders"), "inventory": _("Inventory"), "stock": _("Inventory"), "fulfillment": _("Fulfillment"),
-    "returns": _("Returns"), "events": _("Events"),
-}  # fmt: skip
+#: What a machine can be given: everything that the API asks for. Rights over people and settings are not among it.
 _WORDS = {
     "orders.ingest": _("Send orders in"), "orders.view": _("Read orders"), "orders.hold": _("Put orders on hold"),
     "orders.release": _("Release orders"), "orders.cancel": _("Cancel orders"),
@@ -44,13 +37,12 @@ def verb_words(verb: str) -> str:
 
 def givable_verbs(principal: Principal) -> list[str]:
     """What the person may give to a machine: what they may do themselves, and what only machines do."""
-    own = {verb for verb in ALL_VERBS - _NEVER if principal.may(verb)} | MACHINE_VERBS
-    return sorted(own, key=lambda verb: (verb.split(".")[0] not in _NOUNS, verb))
+    return [verb for verb in _WORDS if principal.may(verb) or verb in MACHINE_VERBS]
 
 
 def verb_choices(principal: Principal) -> list[tuple[str, str]]:
     """The verbs with their words."""
-    return [(verb, f"{verb_words(verb)} ({verb})" if verb in _WORDS else verb) for verb in givable_verbs(principal)]
+    return [(verb, f"{verb_words(verb)} ({verb})") for verb in givable_verbs(principal)]
 
 
 class TokenForm(forms.Form):

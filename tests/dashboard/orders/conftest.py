@@ -28,7 +28,7 @@ def sign_in() -> SignIn:
     """Signs a person of a role in: `sign_in("packer", node_codes=["blr-01"])`."""
 
     def enter(role: str = Role.OPS_MANAGER, **fields: Any) -> Client:
-        wanted = {"name": "Meera Ops", "all_nodes": "node_codes" not in fields} | fields
+        wanted: dict[str, Any] = {"name": "Meera Ops", "all_nodes": "node_codes" not in fields} | fields
         user = User.objects.create_user(f"{role}{User.objects.count()}@example.com", role=role, **wanted)
         client = Client()
         client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")

@@ -103,6 +103,17 @@ def test_parcels_show_their_scans_and_their_label(ops: Client, order: Order) -> 
     assert ops.get(f"/orders/{order.number}/labels/999/").status_code == 404
 
 
+def test_a_parcel_that_no_carrier_has_yet_is_shown(ops: Client, order: Order) -> None:
+    work = order.fulfillment_orders.get()
+    pick(fulfillment_order_id=work.pk, code="KURTA-M", quantity=2, actor="Ravi")
+    pack(fulfillment_order_id=work.pk, actor="Ravi")
+
+    html = ops.get(f"/orders/{order.number}/").content.decode()
+
+    assert "No AWB yet" in html
+    assert "880 g" in html
+
+
 def test_a_parcel_without_label_is_the_next_step(ops: Client, order: Order) -> None:
     shipment = shipped(order)
     Shipment.objects.filter(pk=shipment.pk).update(state="created", problem="No carrier serves 560001.")

@@ -47,10 +47,10 @@ def import_job(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {"job": job, "version": version, "steps": steps_of(4), "filename": job.args.get("filename", "")}
     if is_fragment(request):
         return render(request, "dashboard/settings/imports/_progress.html", context)
-    return render(request, "dashboard/settings/imports/job.html", context | _result_context(job))
+    return render(request, "dashboard/settings/imports/job.html", context | _result_context(job, request.user.is_staff))
 
 
-def _result_context(job: Job) -> dict[str, Any]:
+def _result_context(job: Job, is_staff: bool) -> dict[str, Any]:
     result: dict[str, Any] = job.result.get("import") or {}
     if not result:
         return {"result": None}
@@ -58,7 +58,7 @@ def _result_context(job: Job) -> dict[str, Any]:
     messages = InboundMessage.objects.filter(job_id=job.pk)
     waiting = messages.filter(state=InboundMessageState.PENDING).count() if kind == "orders" else 0
     return {
-        "result": result, "kind": kind, "waiting": waiting, "links": _links(job, kind),
+        "result": result, "kind": kind, "waiting": waiting, "links": _links(job, kind, is_staff),
         "orders": _orders(job) if kind == "orders" else [],
         "errors": groups_shown(kind, groups_of(result["errors"])),
         "warnings": groups_shown(kind, groups_of(result["warnings"])),
@@ -73,8 +73,8 @@ def _orders(job: Job) -> list[dict[str, Any]]:
     return [{"number": row.order.number, "external_id": row.external_id} for row in rows if row.order is not None]
 
 
-def _links(job: Job, kind: Kind) -> list[dict[str, str]]:
-    """Where what was made is found."""
+def _links(job: Job, kind: Kind, is_staff: bool) -> list[dict[str, str]]:
+    """Where what was made is found; the administration only for whom it opens."""
     channel = str(job.args.get("options", {}).get("channel", ""))
     if kind == "orders":
         return [
@@ -86,7 +86,7 @@ def _links(job: Job, kind: Kind) -> list[dict[str, str]]:
     inventory = {"label": _("Inventory"), "url": "/inventory/"}
     own = {"nodes": (_("Nodes"), admin_list("inventory_node")), "skus": (_("SKUs"), admin_list("inventory_sku"))}
     label, url = own.get(kind, ("", ""))
-    return [{"label": label, "url": url}, inventory] if url else [inventory]
+    return [{"label": label, "url": url}, inventory] if url and is_staff else [inventory]
 
 
 @require_GET

@@ -1,0 +1,163 @@
+"""A merchant of two stores and two channels that have nothing in common, with one of everything on each side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from carriers.models import CarrierAccount, RateCard
+from channels.base import RawMessage
+from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
+from channels.services import receive_messages
+from fulfillment.models import FulfillmentOrder, Manifest, Shipment
+from fulfillment.services import (
+    accept,
+    add_to_manifest,
+    book_shipment,
+    open_fulfillment_orders,
+    open_manifest,
+    pack,
+    pick,
+)
+from inventory.models import Node, NodeKind, Sku
+from oms.accounts.models import Role, User
+from oms.core.models import Job, JobState
+from oms.core.values import Address
+from oms.dashboard.models import SavedView
+from oms.notifications.models import Message
+from oms.notifications.services import queue_messages
+from orders.models import Hold, Order, SalesChannel
+from orders.services import place_hold
+from returns.models import Return
+from returns.services import expect_rto
+from routing.models import ChannelSourcing
+from routing.services import route_orders
+from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
+
+
+@dataclass(slots=True)
+class Side:
+    """One store and one channel, and what belongs to them."""
+
+    node: Node
+    channel: SalesChannel
+    account: ChannelAccount
+    sku: Sku
+    #: Held, at work in the store, nothing picked.
+    order: Order
+    work: FulfillmentOrder
+    hold: Hold
+    letter: Message
+    #: Picked, to be packed.
+    picked: FulfillmentOrder
+    #: Packed, labelled, on a manifest, coming back.
+    packed: FulfillmentOrder
+    shipment: Shipment
+    manifest: Manifest
+    coming_back: Return
+    #: Waits at the counter.
+    pickup: Shipment
+    message: InboundMessage
+    listing: Listing
+    update: OutboundUpdate
+
+    @property
+    def secrets(self) -> list[str]:
+        """Words that stand on no page of somebody who does not see this side."""
+        buyer = self.order.customer_name
+        numbers = [work.order.number for work in (self.work, self.picked, self.packed, self.pickup.fulfillment_order)]
+        return [buyer, self.order.customer_email, self.shipment.awb, self.coming_back.number, *numbers]
+
+
+@dataclass(slots=True)
+class Estate:
+    """Both sides, and what belongs to neither."""
+
+    mine: Side
+    theirs: Side
+    carrier: CarrierAccount
+    rate_card: RateCard
+    owner: User
+    view: SavedView
+    jobs: dict[str, Job]
+
+
+def make_estate() -> Estate:
+    """The two sides; everything of `theirs` carries a name of its own, so that it is recognised on a page."""
+    zones = {zone: {"first_grams": 500, "first_minor": 5000, "additional_grams": 500, "additional_minor": 4000,
+                    "days": 4} for zone in "ABCDEF"}  # fmt: skip
+    card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
+    carrier = CarrierAccount.objects.create(code="riders", name="Riders", adapter="manual", rate_card=card)
+    mine = make_side("blr-s1", "web", "Bengaluru", "560001", ASHA)
+    far = replace(ASHA, name="Zubeida Quraishi", email="zubeida@example.com", city="Delhi", region="Delhi",
+                  postcode="110001", phone="+919811100000")  # fmt: skip
+    theirs = make_side("del-s1", "bazaar", "Delhi", "110037", far)
+    owner = User.objects.create_user("owner@example.com", name="The Owner", role=Role.ADMIN, all_nodes=True)
+    view = SavedView.objects.create(name="Mine alone", owner=owner)
+    return Estate(mine, theirs, carrier, card, owner, view, make_jobs(owner, mine.order))
+
+
+def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Address) -> Side:
+    """One store with a SKU that only it has, and a channel that only it serves."""
+    node = make_node(code, city=city, postcode=postcode, kind=NodeKind.STORE, offers_pickup=True,
+                     latitude=12.97 if city == "Bengaluru" else 28.55, longitude=77.6)  # fmt: skip
+    channel = SalesChannel.objects.create(code=channel_code, name=f"{city} shop", kind="website")
+    ChannelSourcing.objects.create(channel=channel)
+    account = ChannelAccount.objects.create(channel=channel, connector="api")
+    sku = make_sku(f"{code}-ONLY".upper())
+    stock(sku, node, 20)
+    world = World(channel, node, node, node, sku, sku, sku)
+    held, picked, packed, pickup = (
+        _work(world, f"{channel_code}-{name}", buyer, **fields)
+        for name, fields in {
+            "held": {}, "picked": {}, "packed": {},
+            "pickup": {"service_level": "pickup", "pickup_node_code": code},
+        }.items()
+    )  # fmt: skip
+    for item in (picked, packed, pickup):
+        pick(fulfillment_order_id=item.pk, code=sku.code, quantity=2, actor="Ravi")
+    [shipment] = pack(fulfillment_order_id=packed.pk, actor="Ravi")
+    shipment = book_shipment(shipment.pk, awb=f"AWB-{code}")
+    assert shipment.awb, shipment.problem
+    manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
+    add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
+    [waiting] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
+    place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
+    queue_messages([("confirmation", held.order_id, "")])
+    receive_messages(
+        account, [RawMessage(event_id=f"{code}-1", kind="order", external_id="X-1", payload={"no": "order"})], "api"
+    )
+    InboundMessage.objects.filter(account=account).update(state="quarantined", cause="Unreadable")
+    return Side(
+        node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
+        hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
+        packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
+        pickup=waiting, message=InboundMessage.objects.get(account=account),
+        listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
+        update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
+    )  # fmt: skip
+
+
+def _work(world: World, external_id: str, buyer: Address, **fields: object) -> FulfillmentOrder:
+    who = {"ship_to": buyer, "customer_name": buyer.name, "customer_email": buyer.email, "customer_phone": buyer.phone}
+    order_id = capture(world, make_order(external_id, make_line(world.kurta, 2), **(who | fields)))
+    route_orders([order_id], trigger="captured")
+    open_fulfillment_orders([order_id])
+    work = FulfillmentOrder.objects.select_related("order").get(order_id=order_id)
+    if work.state == "open":
+        accept(fulfillment_order_ids=[work.pk], actor="Ravi")
+    return work
+
+
+def make_jobs(owner: User, order: Order) -> dict[str, Job]:
+    """A finished job of each kind that has a page of its own; the file of the export is a few bytes."""
+    result = {"import": {"kind": "skus", "rows": 1, "objects": 1, "created": 1, "updated": 0, "skipped": 0,
+                         "failed": 0, "seconds": 0.1, "captured": 0, "quarantined": 0, "waiting": 0, "errors": [],
+                         "warnings": [], "rejected_file": "", "job_id": 0, "already_imported": False}}  # fmt: skip
+    bulk = {"action": "hold", "order_ids": [order.pk], "back": "", "args": {}}
+    return {
+        kind: Job.objects.create(kind=kind, title=kind, state=JobState.DONE, created_by_id=owner.pk, total=1, done=1,
+                                 succeeded=1, **values)
+        for kind, values in {
+            "orders.export": {}, "orders.bulk": {"args": bulk}, "import": {"args": {"kind": "skus"}, "result": result},
+        }.items()
+    }  # fmt: skip

@@ -1,0 +1,153 @@
+"""Health of carriers, the quote tester, uncertain bookings, rate cards."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from carriers import registry
+from carriers.models import Booking, CarrierAccount
+from carriers.services.quotes import forget_rates
+from oms.accounts.models import Role, User
+from oms.core.ids import uuid7
+from tests.carriers.services.world import ScriptedCarrier, manual_account
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_remembered_rates() -> None:
+    forget_rates()
+
+
+def sign_in(role: str = Role.OPS_MANAGER) -> Client:
+    """A browser in which somebody of a role is signed in."""
+    person = User.objects.create(email=f"{role}{User.objects.count()}@example.com", role=role, all_nodes=True)
+    browser = Client()
+    browser.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
+
+
+def text(response: HttpResponse) -> str:
+    """What the page's main part says."""
+    main = re.search(r"<main.*</main>", response.content.decode(), re.S)
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", main[0] if main else "").split()))
+
+
+def booking(account: CarrierAccount, state: str, error: str = "", number: str = "OM-1") -> Booking:
+    """A booking that was made just now."""
+    return Booking.objects.create(
+        account=account, client_reference=str(uuid7()), parcel_uid=uuid7(), order_number=number, state=state,
+        error=error,
+    )  # fmt: skip
+
+
+def test_the_list_says_how_each_carrier_does_and_what_it_refused() -> None:
+    account = manual_account()
+    booking(account, "failed", "The PIN code is not served.", "OM-7")
+    booking(account, "unknown", "The reply was lost.")
+    page = text(sign_in().get("/carriers/"))
+    assert "Riders Manual courier · priority 100 Unsure 0% 0 1 1" in page
+    assert "The PIN code is not served. 1 OM-7" in page
+    assert "Flat card INR 4" in page
+
+
+def test_a_quote_has_a_reason_for_every_carrier() -> None:
+    manual_account()
+    manual_account("prepaid-only", supports_cod=False)
+    answer = sign_in().get("/carriers/riders/?origin=560 058&to=421204&weight=700&cod=500")
+    assert answer.status_code == 200
+    page = text(answer)
+    assert re.search(r"Riders this account Riders Best ₹[\d.]+ 4 Arrives by", page)
+    assert "Not possible – – Takes no cash on delivery." in page
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("origin=560058&to=12&weight=700", "Enter a PIN code of six digits."),
+        ("origin=560058&to=421204&weight=0", "greater than or equal to 1"),
+        ("origin=&to=421204&weight=5", "This field is required."),
+        ("origin=560058&to=421204&weight=5&cod=-1", "greater than or equal to 0"),
+    ],
+)
+def test_a_quote_needs_sensible_values(query: str, words: str) -> None:
+    manual_account()
+    answer = sign_in().get(f"/carriers/riders/?{query}")
+    assert answer.status_code == 422
+    assert words in text(answer)
+    assert "There is a problem" in text(answer)
+
+
+def test_a_rate_card_is_shown_by_zone_and_a_broken_one_says_why() -> None:
+    account = manual_account()
+    page = text(sign_in().get("/carriers/rate-cards/flat/"))
+    assert "A Same city 500 g ₹50.00 500 g ₹40.00" in page
+    assert "Riders" in page
+    card = account.rate_card
+    assert card is not None
+    card.zones = {"A": {"first_grams": 500}}
+    card.save()
+    assert "first_minor is missing" in text(sign_in().get("/carriers/rate-cards/flat/"))
+    assert sign_in().get("/carriers/riders/").status_code == 200
+    assert sign_in().get("/carriers/rate-cards/none/").status_code == 404
+    assert sign_in().get("/carriers/none/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_uncertain_bookings_are_settled_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ADAPTERS, "scripted", ScriptedCarrier())
+    account = manual_account("scripted", adapter="scripted", rate_card=None)
+    row = booking(account, "unknown")
+    browser = sign_in()
+    assert "Settle now" in text(browser.get("/carriers/scripted/"))
+    answer = browser.post("/carriers/scripted/settle/", follow=True)
+    row.refresh_from_db()
+    assert row.state != "unknown"
+    assert "1 booking is certain now." in text(answer)
+    assert "Nothing is uncertain." in text(browser.post("/carriers/scripted/settle/", follow=True))
+
+
+@pytest.mark.parametrize(
+    ("role", "view", "settle"),
+    [
+        (Role.OPS_MANAGER, 200, 302),
+        (Role.OPS_AGENT, 200, 403),
+        (Role.CUSTOMER_SERVICE, 200, 403),
+        (Role.READ_ONLY, 200, 403),
+        (Role.PACKER, 403, 403),
+        (Role.INTEGRATOR, 403, 403),
+    ],
+)
+def test_who_may_look_and_who_may_settle(role: str, view: int, settle: int) -> None:
+    manual_account()
+    browser = sign_in(role)
+    for page in ("/carriers/", "/carriers/riders/", "/carriers/rate-cards/flat/"):
+        assert browser.get(page).status_code == view, page
+    assert browser.post("/carriers/riders/settle/").status_code == settle
+
+
+def test_nothing_is_sent_again_while_nothing_changes() -> None:
+    account = manual_account()
+    browser = sign_in()
+    version = re.search(r'data-version="([0-9a-f]+)"', browser.get("/carriers/").content.decode())
+    assert version is not None
+    headers = {"HX-Request": "true", "X-Fragment-Version": version[1]}
+    assert browser.get("/carriers/", headers=headers).status_code == 204
+    booking(account, "unknown")
+    assert 'id="carrier-rows"' in browser.get("/carriers/", headers=headers).content.decode()
+
+
+def test_the_list_asks_the_same_number_of_questions_for_more_carriers(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    browser = sign_in()
+    for n in range(2):
+        booking(manual_account(f"c{n}"), "failed", "No")
+        with django_assert_num_queries(7):
+            browser.get("/carriers/")
