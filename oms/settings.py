@@ -67,7 +67,7 @@ DEBUG = env_bool("OMS_DEBUG", False)
 TESTING = "pytest" in sys.modules
 DEMO = env_bool("OMS_DEMO", False)
 #: Orders of the past that `load_demo` tells unless asked for another number; fewer load sooner.
-DEMO_ORDERS = env_int("OMS_DEMO_ORDERS", 2400)
+DEMO_ORDERS = env_int("OMS_DEMO_ORDERS", 2000)
 #: Where the simulated store and carrier of the demo world answer.
 DEMO_STORE_URL = env_str("DEMO_STORE_URL", "http://127.0.0.1:8701").rstrip("/")
 DEMO_CARRIER_URL = env_str("DEMO_CARRIER_URL", "http://127.0.0.1:8702").rstrip("/")

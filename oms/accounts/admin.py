@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from oms.accounts.models import ApiToken, User
 
 
-class PersonCreationForm(AdminUserCreationForm[User]):
+class PersonCreationForm(AdminUserCreationForm):
     """A new person, by e-mail."""
 
     class Meta:
@@ -27,7 +27,7 @@ class PersonChangeForm(UserChangeForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(StockUserAdmin[User]):
+class UserAdmin(StockUserAdmin[User]):  # type: ignore[type-var]
     """People: role, scope, whether they may come in."""
 
     form = PersonChangeForm

@@ -37,7 +37,7 @@ _REJECTIONS = ("Not in stock", "Store is closing early", "Display piece only", "
 _SHORTS = ("not_found", "not_found", "not_found", "damaged", "display_worn", "wrong_item")
 _PICKERS = ("Babu Lal", "Harpreet Gill", "Lata Devi", "Mohan Das", "Salma Bano")
 #: Parcels of older days are handed over without a manifest row, to keep loading quick.
-_MANIFEST_DAYS = 3
+_MANIFEST_DAYS = 2
 
 Work = dict[int, list[FulfillmentOrder]]
 

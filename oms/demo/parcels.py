@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from carriers.adapters.shiprocket.statuses import SHIPMENT_STATUS
-from carriers.base import Milestone
+from carriers.base import BookingRequest, Milestone, ParcelItem
 from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
 from carriers.rates import NotServiceable, charge, sample_card
 from carriers.services.stored_request import write_request
 from carriers.simulators.shiprocket.couriers import COURIERS
 from carriers.simulators.shiprocket.movement import REASONS, Outcome, plan
 from carriers.zones import Zone
-from fulfillment.models import Shipment, ShipmentState
-from fulfillment.services import booking_request
+from fulfillment.models import Shipment, ShipmentItem, ShipmentState
 from fulfillment.states import SHIPMENT
+from oms.core.db import execute
 from oms.core.ids import uuid7
 from oms.core.states import advance_many
 from routing.engine import NodeInput, OrderInput
@@ -39,19 +40,46 @@ class Trip:
     scans: list[TrackingEvent]
 
 
+_NOTE_BOOKINGS = """
+UPDATE fulfillment_shipment s SET booking_id = b.id, awb = b.awb, courier_name = b.courier_name,
+    carrier_account_id = b.account_id
+FROM carriers_booking b WHERE b.id = ANY(%s) AND s.uid = b.parcel_uid
+"""
+_NOTE_SCANS = """
+UPDATE carriers_booking b SET milestone = n.milestone, last_scan_at = n.at, expected_delivery = n.expected
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::date[]) AS n(id, milestone, at, expected)
+WHERE b.id = n.id
+"""
+_NOTE_EXPECTED = """
+UPDATE fulfillment_shipment s SET expected_delivery = b.expected_delivery
+FROM carriers_booking b WHERE b.id = ANY(%s) AND s.booking_id = b.id
+"""
+
+
 def book_all(
     shipments: Sequence[Shipment], aggregator: CarrierAccount, riders: CarrierAccount, luck: random.Random
 ) -> list[Trip]:
-    """Book the parcels and move the shipments to LABELLED; scans are added once they leave (see `depart`)."""
-    trips = [_trip(shipment, aggregator, riders, luck) for shipment in shipments]
+    """Book the parcels, whose orders and nodes are loaded; scans are added once they leave (see `depart`)."""
+    contents: dict[int, list[ShipmentItem]] = defaultdict(list)
+    items = ShipmentItem.objects.select_related("line__sku", "line__order_line").filter(shipment__in=shipments)
+    for item in items.order_by("pk"):
+        contents[item.shipment_id].append(item)
+    trips = [_trip(shipment, contents[shipment.pk], aggregator, riders, luck) for shipment in shipments]
     Booking.objects.bulk_create(trip.booking for trip in trips)
-    for trip in trips:
-        shipment, booking = trip.shipment, trip.booking
-        shipment.booking, shipment.awb, shipment.courier_name = booking, booking.awb, booking.courier_name
-        shipment.carrier_account, shipment.expected_delivery = booking.account, booking.expected_delivery
-    fields = ["booking", "awb", "courier_name", "carrier_account", "expected_delivery"]
-    Shipment.objects.bulk_update(shipments, fields, batch_size=500)
+    execute(_NOTE_BOOKINGS, [[trip.booking.pk for trip in trips]])
     return trips
+
+
+def note_scans(trips: Sequence[Trip]) -> None:
+    """Write what the latest scan of each parcel says onto its booking, and when it is expected."""
+    bookings = [trip.booking for trip in trips]
+    ids = [booking.pk for booking in bookings]
+    columns = [
+        ids, [str(booking.milestone) for booking in bookings], [booking.last_scan_at for booking in bookings],
+        [booking.expected_delivery for booking in bookings],
+    ]  # fmt: skip
+    execute(_NOTE_SCANS, columns)
+    execute(_NOTE_EXPECTED, [ids])
 
 
 def mark_labelled(shipments: Sequence[Shipment], moment: datetime) -> None:
@@ -60,8 +88,32 @@ def mark_labelled(shipments: Sequence[Shipment], moment: datetime) -> None:
     advance_many(Shipment, ids, ShipmentState.LABELLED, using=SHIPMENT, actor="carriers", labelled_at=moment)
 
 
-def _trip(shipment: Shipment, aggregator: CarrierAccount, riders: CarrierAccount, luck: random.Random) -> Trip:
-    request = booking_request(shipment)
+def _request(shipment: Shipment, contents: Sequence[ShipmentItem]) -> BookingRequest:
+    """What the carrier would have been asked: as `fulfillment.services.booking_request`, from rows at hand."""
+    order, node = shipment.order, shipment.node
+    goods = tuple(
+        ParcelItem(
+            sku_code=item.line.sku.code, name=item.line.order_line.name, quantity=item.quantity,
+            unit_price_minor=item.line.order_line.unit_price_minor, hsn=item.line.sku.hsn,
+            tax_rate_bp=item.line.sku.tax_rate_bp,
+        )
+        for item in contents
+    )  # fmt: skip
+    return BookingRequest(
+        client_reference=f"{order.number}-{shipment.uid.hex[-6:]}-1", order_number=order.number,
+        order_date=order.placed_at, ship_from=node.address, ship_from_code=node.code, ship_to=order.shipping_address,
+        items=goods, weight_grams=shipment.weight_grams, length_mm=shipment.length_mm, width_mm=shipment.width_mm,
+        height_mm=shipment.height_mm, declared_value_minor=sum(g.unit_price_minor * g.quantity for g in goods),
+        currency=order.currency, cod_minor=order.total_minor if order.is_cod else 0,
+        service_level=order.service_level,
+    )  # fmt: skip
+
+
+def _trip(
+    shipment: Shipment, contents: Sequence[ShipmentItem], aggregator: CarrierAccount, riders: CarrierAccount,
+    luck: random.Random,
+) -> Trip:  # fmt: skip
+    request = _request(shipment, contents)
     start = shipment.node
     way = lane(
         OrderInput(key=shipment.order_id, lines=(), postcode=shipment.order.ship_postcode),
@@ -74,7 +126,7 @@ def _trip(shipment: Shipment, aggregator: CarrierAccount, riders: CarrierAccount
     days = 1 if near else max(1, way.transit_days + courier.days)
     cost = _price_minor(zone, shipment.weight_grams, request.cod_minor) * courier.factor_percent
     booking = Booking(
-        account=account, client_reference=f"{request.order_number}-{shipment.uid.hex[-6:]}-1",
+        account=account, client_reference=request.client_reference,
         parcel_uid=shipment.uid, order_number=request.order_number, state=BookingState.BOOKED, attempts=1,
         awb=f"{'CR' if near else courier.courier_id}{luck.randrange(10**10):010d}",
         courier_name="City riders" if near else courier.name, external_ids=HISTORIC, charge_minor=cost // 100,

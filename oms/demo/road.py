@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import partial
 
 from carriers.base import Milestone
-from carriers.models import Booking, TrackingEvent
+from carriers.models import TrackingEvent
 from carriers.simulators.shiprocket.movement import Outcome
 from fulfillment.services import apply_tracking
 from oms.demo import past
-from oms.demo.parcels import Trip
+from oms.demo.parcels import Trip, note_scans
 from oms.demo.tickets import Stage
 from returns.models import Return, ReturnLineDisposition, ReturnState
 from returns.services import expect_rto, receive
@@ -29,8 +29,7 @@ def travel(stage: Stage, trips: Sequence[Trip]) -> None:
         if milestone == Milestone.RTO_INITIATED:
             _expect_returns(stage, troubled)
     _advance(stage, moving, lambda trip: trip.scans)
-    Booking.objects.bulk_update([trip.booking for trip in moving], ["milestone", "last_scan_at", "expected_delivery"],
-                                batch_size=500)  # fmt: skip
+    note_scans(moving)
     _receive_returns(stage, troubled)
 
 

@@ -39,7 +39,7 @@ def all_addresses() -> list[Address]:
 
     def walk(patterns: Sequence[URLPattern | URLResolver], route: str, space: str, takes: int) -> Iterator[Address]:
         for pattern in patterns:
-            path, count = route + str(pattern.pattern), takes + len(pattern.pattern.converters)
+            path, count = route + str(pattern.pattern), takes + pattern.pattern.regex.groups
             if isinstance(pattern, URLResolver):
                 inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
                 yield from walk(pattern.url_patterns, path, inner, count)

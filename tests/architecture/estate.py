@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from carriers.models import CarrierAccount, RateCard
 from channels.base import RawMessage
@@ -154,10 +155,12 @@ def make_jobs(owner: User, order: Order) -> dict[str, Job]:
                          "failed": 0, "seconds": 0.1, "captured": 0, "quarantined": 0, "waiting": 0, "errors": [],
                          "warnings": [], "rejected_file": "", "job_id": 0, "already_imported": False}}  # fmt: skip
     bulk = {"action": "hold", "order_ids": [order.pk], "back": "", "args": {}}
-    return {
-        kind: Job.objects.create(kind=kind, title=kind, state=JobState.DONE, created_by_id=owner.pk, total=1, done=1,
-                                 succeeded=1, **values)
-        for kind, values in {
-            "orders.export": {}, "orders.bulk": {"args": bulk}, "import": {"args": {"kind": "skus"}, "result": result},
-        }.items()
+    extra: dict[str, dict[str, Any]] = {
+        "orders.export": {}, "orders.bulk": {"args": bulk}, "import": {"args": {"kind": "skus"}, "result": result},
     }  # fmt: skip
+    return {
+        kind: Job.objects.create(
+            kind=kind, title=kind, state=JobState.DONE, created_by_id=owner.pk, total=1, done=1, succeeded=1, **values
+        )
+        for kind, values in extra.items()
+    }

@@ -51,7 +51,7 @@ ORDERS_CSV = b"Order id,Ordered on,SKU,Quantity,PIN code\r\nD-1,2026-11-20,BLR-S
 @contextmanager
 def wrapped() -> Iterator[None]:
     """A transaction that is taken back in the end and that the code in it does not see, as in Django's TestCase."""
-    atomic = transaction.atomic()
+    atomic: Any = transaction.atomic()
     atomic._from_testcase = True
     with atomic:
         yield
@@ -127,7 +127,7 @@ def addresses() -> list[Address]:
 def ask(client: Client, method: str, url: str, *, fragment: bool = False) -> HttpResponseBase:
     """One request; one that leaves the transaction broken breaks no other."""
     headers = {"HX-Request": "true"} if fragment else {}
-    atomic = transaction.atomic()
+    atomic: Any = transaction.atomic()
     atomic._from_testcase = True
     with atomic:
         return client.generic(method, url, headers=headers)
@@ -230,7 +230,7 @@ def test_no_list_nor_search_shows_a_word_of_what_is_out_of_scope(role: str, scop
             response = ask(client, "GET", url + query)
             if response.status_code != 200:
                 break
-            text = b"".join(response).decode(errors="replace")  # type: ignore[arg-type]
+            text = b"".join(response).decode(errors="replace")
             told += [(url + query, secret) for secret in secrets if secret in text]
     assert told == []
 
@@ -332,7 +332,9 @@ def test_nobody_without_the_staff_flag_enters_django_admin_and_no_account_page_b
         entered = address.route.startswith("admin/") and not (
             response.status_code == 302 and "/login/" in response.headers["Location"]
         )
-        if response.status_code not in {200, 302, 403, 404, 405} or (entered and address.name not in {"admin:login", "admin:logout"}):
+        if response.status_code not in {200, 302, 403, 404, 405} or (
+            entered and address.name not in {"admin:login", "admin:logout"}
+        ):
             wrong.append((address.route, response.status_code))
     assert wrong == []
     assert contents() == before

@@ -1,6 +1,7 @@
 """What the formatting filters write, to the character."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -12,7 +13,7 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def india():
+def india() -> Any:
     with translation.override("en"), timezone.override("Asia/Kolkata"), time_machine.travel(NOON, tick=False):
         yield
 
@@ -30,21 +31,23 @@ def india():
         (None, "INR", "–"),
     ],
 )
-def test_money_is_grouped_the_indian_way_and_knows_the_digits_of_its_currency(minor, currency, text):
+def test_money_is_grouped_the_indian_way_and_knows_the_digits_of_its_currency(
+    minor: Any, currency: Any, text: Any
+) -> None:
     assert fmt.money(minor, currency) == text
 
 
-def test_money_groups_alike_in_hindi():
+def test_money_groups_alike_in_hindi() -> None:
     with translation.override("hi"):
         assert fmt.money(123_456_750, "INR") == "₹12,34,567.50"
 
 
-def test_compact_money_is_for_tiles():
+def test_compact_money_is_for_tiles() -> None:
     assert fmt.money_compact(1_200_000_000, "INR") == "₹1.2Cr"
     assert fmt.money_compact(None) == "–"
 
 
-def test_a_count_stops_at_its_ceiling():
+def test_a_count_stops_at_its_ceiling() -> None:
     assert fmt.count(3_412) == "3,412"
     assert fmt.count(123_456) == "1,23,456"
     assert fmt.count(10_000, 10_000) == "10,000"
@@ -53,7 +56,7 @@ def test_a_count_stops_at_its_ceiling():
     assert fmt.count(None) == "–"
 
 
-def test_percent_grams_and_length_of_time():
+def test_percent_grams_and_length_of_time() -> None:
     assert fmt.percent(0.9534, 1) == "95.3%"
     assert fmt.percent(0.95) == "95%"
     assert fmt.grams(450) == "450 g"
@@ -76,11 +79,11 @@ def test_percent_grams_and_length_of_time():
         (None, "–"),
     ],
 )
-def test_a_phone_number_shows_two_digits_and_three(number, shown):
+def test_a_phone_number_shows_two_digits_and_three(number: Any, shown: Any) -> None:
     assert fmt.masked_phone(number) == shown
 
 
-def test_a_time_is_shown_in_the_current_zone_and_carries_its_instant():
+def test_a_time_is_shown_in_the_current_zone_and_carries_its_instant() -> None:
     assert fmt.when(NOON) == '<time datetime="2026-11-21T12:00:00Z">21 Nov, 17:30</time>'
     assert fmt.when(NOON, "Asia/Dubai") == '<time datetime="2026-11-21T12:00:00Z">21 Nov, 16:00 +04</time>'
     assert fmt.when(NOON - timedelta(days=366)) == '<time datetime="2025-11-20T12:00:00Z">20 Nov 2025, 17:30</time>'
@@ -92,5 +95,5 @@ def test_a_time_is_shown_in_the_current_zone_and_carries_its_instant():
     ("seconds", "text"),
     [(0, "just now"), (720, "12 m ago"), (3_900, "1 h 05 m ago"), (-720, "in 12 m"), (86_400, "20 Nov, 17:30")],
 )
-def test_a_near_time_is_told_from_now(seconds, text):
+def test_a_near_time_is_told_from_now(seconds: Any, text: Any) -> None:
     assert f">{text}</time>" in fmt.ago(NOON - timedelta(seconds=seconds))

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -17,14 +18,14 @@ TEMPLATES = Path(settings.BASE_DIR) / "templates"
 
 
 @pytest.fixture
-def signed_in(db):
+def signed_in(db: Any) -> Any:
     client = Client()
     client.force_login(User.objects.create_user("asha@example.com", "a long pass phrase", role=Role.ADMIN))
     return client
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_of_the_style_guide_renders(signed_in, name):
+def test_every_page_of_the_style_guide_renders(signed_in: Any, name: Any) -> None:
     response = signed_in.get(f"/_styleguide/{name}/")
 
     assert response.status_code == 200
@@ -33,11 +34,11 @@ def test_every_page_of_the_style_guide_renders(signed_in, name):
     assert "<c-" not in html
 
 
-def test_the_style_guide_is_for_people_who_are_signed_in(client):
+def test_the_style_guide_is_for_people_who_are_signed_in(client: Any) -> None:
     assert client.get("/_styleguide/").status_code == 302
 
 
-def test_no_template_holds_inline_script_style_or_handlers():
+def test_no_template_holds_inline_script_style_or_handlers() -> None:
     for path in TEMPLATES.rglob("*.html"):
         if "emails" in path.parts:
             continue
@@ -48,7 +49,7 @@ def test_no_template_holds_inline_script_style_or_handlers():
         assert not re.search(r"<script(?![^>]*(src=|application/json))", text), path
 
 
-def test_every_icon_that_templates_and_scripts_name_is_in_the_sprite():
+def test_every_icon_that_templates_and_scripts_name_is_in_the_sprite() -> None:
     known = set(re.findall(r'<symbol id="([a-z0-9-]+)"', (STATIC / "vendor/icons.svg").read_text(encoding="utf-8")))
     named = set()
     for path in TEMPLATES.rglob("*.html"):
@@ -63,13 +64,13 @@ def test_every_icon_that_templates_and_scripts_name_is_in_the_sprite():
 
 
 @pytest.mark.parametrize(("sheet", "limit_kb"), [("ops.css", 12), ("store.css", 12), ("portal.css", 6)])
-def test_a_style_sheet_keeps_to_its_budget(sheet, limit_kb):
+def test_a_style_sheet_keeps_to_its_budget(sheet: Any, limit_kb: Any) -> None:
     packed = gzip.compress((STATIC / "css" / sheet).read_bytes(), 9)
 
     assert len(packed) <= limit_kb * 1024
 
 
-def test_every_vendored_file_is_the_one_that_was_reviewed():
+def test_every_vendored_file_is_the_one_that_was_reviewed() -> None:
     vendor = STATIC / "vendor"
     listed = dict(re.findall(r"^\| ([\w.-]+) \|.*\| `([0-9a-f]{64})` \|$", (vendor / "README.md").read_text(), re.M))
 

@@ -1,5 +1,7 @@
 """The camera reads a bar code with the vendored reader, fetched only when a camera is opened."""
 
+from typing import Any
+
 import pytest
 from barcode import EAN13
 from barcode.writer import ImageWriter
@@ -24,7 +26,7 @@ LOOK = """async () => {
 
 
 @pytest.fixture
-def film(tmp_path):
+def film(tmp_path: Any) -> Any:
     """A still film of one EAN-13, in the only format that Chromium's false camera takes."""
     code = EAN13(EAN[:12], writer=ImageWriter()).render({"module_width": 0.5, "module_height": 25}).convert("L")
     code.thumbnail((560, 380))
@@ -37,8 +39,8 @@ def film(tmp_path):
 
 
 def test_the_camera_reads_a_code_once_while_it_stays_in_the_picture(
-    live_server, browser_type, browser_type_launch_args, client, transactional_db, film
-):
+    live_server: Any, browser_type: Any, browser_type_launch_args: Any, client: Any, transactional_db: Any, film: Any
+) -> None:
     client.force_login(User.objects.create_user("asha@example.com", "a long pass phrase", role=Role.ADMIN))
     cookie = client.cookies["oms_session"]
     camera = [

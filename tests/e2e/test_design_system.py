@@ -1,5 +1,7 @@
 """The components in a real browser: accessible, without sideways scrolling, and working by keyboard and scanner."""
 
+from typing import Any
+
 import pytest
 
 from oms.accounts.models import Role, User
@@ -9,13 +11,13 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def open_page(live_server, browser, client, transactional_db):
+def open_page(live_server: Any, browser: Any, client: Any, transactional_db: Any) -> Any:
     """Opens a page of the style guide as a signed-in admin; fails the test on script errors."""
     client.force_login(User.objects.create_user("asha@example.com", "a long pass phrase", role=Role.ADMIN))
     cookie = client.cookies["oms_session"]
     contexts, problems = [], []
 
-    def open_it(name, *, width=1440, height=900, scheme="light"):
+    def open_it(name: Any, *, width: Any = 1440, height: Any = 900, scheme: Any = "light") -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="Asia/Kolkata", locale="en-IN"
         )
@@ -38,14 +40,16 @@ def open_page(live_server, browser, client, transactional_db):
 @pytest.mark.parametrize(
     ("name", "width"), [("ops", 1440), ("ops", 360), ("table", 1440), ("table", 360), ("store", 360), ("portal", 360)]
 )
-def test_a_page_has_no_accessibility_fault_and_does_not_scroll_sideways(open_page, name, width, scheme):
+def test_a_page_has_no_accessibility_fault_and_does_not_scroll_sideways(
+    open_page: Any, name: Any, width: Any, scheme: Any
+) -> None:
     page = open_page(name, width=width, height=900 if width > 400 else 740, scheme=scheme)
 
     assert axe_violations(page) == []
     assert overflow_px(page) == 0
 
 
-def test_rows_are_walked_selected_and_counted_by_keyboard(open_page):
+def test_rows_are_walked_selected_and_counted_by_keyboard(open_page: Any) -> None:
     page = open_page("table")
     page.locator("[data-select]:checked").first.wait_for()
     page.get_by_role("button", name="Clear the selection").click()
@@ -63,7 +67,7 @@ def test_rows_are_walked_selected_and_counted_by_keyboard(open_page):
     assert page.locator("[data-select-all-field]").input_value() == "1"
 
 
-def test_single_keys_can_be_switched_off(open_page):
+def test_single_keys_can_be_switched_off(open_page: Any) -> None:
     page = open_page("table")
     page.keyboard.press("?")
     page.get_by_label("Single-key shortcuts on this device").uncheck()
@@ -75,7 +79,7 @@ def test_single_keys_can_be_switched_off(open_page):
     assert page.locator("#palette").is_visible()
 
 
-def test_the_appearance_that_was_chosen_stays(open_page):
+def test_the_appearance_that_was_chosen_stays(open_page: Any) -> None:
     page = open_page("table")
     page.get_by_role("button", name="Account").click()
     page.get_by_role("button", name="Dark").click()
@@ -103,13 +107,13 @@ EAN = "8901234567894"
 
 @pytest.mark.parametrize("gap", [0, 2, 5, 15, 30, 34])
 @pytest.mark.parametrize("end", ["Enter", "Tab"])
-def test_a_burst_of_keys_is_a_scan(open_page, gap, end):
+def test_a_burst_of_keys_is_a_scan(open_page: Any, gap: Any, end: Any) -> None:
     page = open_page("store", width=360)
 
     assert page.evaluate(RECOGNISE, [[EAN, gap], [end, gap]] * 10) == [EAN] * 10
 
 
-def test_typing_is_no_scan_and_a_hiccup_does_not_cut_a_code(open_page):
+def test_typing_is_no_scan_and_a_hiccup_does_not_cut_a_code(open_page: Any) -> None:
     page = open_page("store", width=360)
 
     assert page.evaluate(RECOGNISE, [[EAN, 140], ["Enter", 140]]) == []
@@ -117,7 +121,7 @@ def test_typing_is_no_scan_and_a_hiccup_does_not_cut_a_code(open_page):
     assert page.evaluate(RECOGNISE, [["890", 5], ["1", 200], ["234567894", 5], ["Enter", 5]]) == [EAN]
 
 
-def test_a_scan_needs_no_focus_and_leaves_a_field_as_it_was(open_page):
+def test_a_scan_needs_no_focus_and_leaves_a_field_as_it_was(open_page: Any) -> None:
     page = open_page("store", width=360)
     page.evaluate(
         "() => { window.codes = []; document.addEventListener('oms:scan', e => window.codes.push(e.detail)); }"
@@ -134,7 +138,7 @@ def test_a_scan_needs_no_focus_and_leaves_a_field_as_it_was(open_page):
     assert page.locator("input[name=qty]").input_value() == "1"
 
 
-def test_store_targets_are_large_enough_for_a_thumb(open_page):
+def test_store_targets_are_large_enough_for_a_thumb(open_page: Any) -> None:
     page = open_page("store", width=360, height=740)
 
     small = page.evaluate(

@@ -10,7 +10,7 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db.models import Sum
 
-from channels.imports.services import inspect, start_import, store_path
+from channels.imports import services as imports
 from channels.imports.types import Options
 from channels.models import InboundMessage
 from fulfillment.models import FulfillmentOrder
@@ -61,17 +61,17 @@ def _row(order_id: str, sku: str, units: int, price: int, place: str) -> str:
     return f"{order_id},2026-11-20,{sku},{units},{price},{price * units},prepaid,{buyer},{place}"
 
 
-def start(path: Path) -> Job:
+def start_import(path: Path) -> Job:
     """What a person does: upload the file and press the button."""
-    stored = store_path(path)
-    inspection = inspect(stored.path, kind="orders", filename=path.name)
-    return start_import(inspection, inspection.mapping, Options(channel="web"), user=None)
+    stored = imports.store_path(path)
+    inspection = imports.inspect(stored.path, kind="orders", filename=path.name)
+    return imports.start_import(inspection, inspection.mapping, Options(channel="web"), user=None)
 
 
 def undisturbed(folder: Path) -> End:
     """What comes of the same file where nothing dies. Leaves an empty database."""
     make_merchant()
-    start(orders_file(folder))
+    start_import(orders_file(folder))
     drain()
     end = end_state()
     call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)

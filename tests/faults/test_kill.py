@@ -21,9 +21,10 @@ from tests.faults.scenario import (
     end_state,
     make_merchant,
     orders_file,
+    rest,
+    start_import,
     undisturbed,
 )
-from tests.faults.scenario import start as start_import
 from tests.flow.processes import Pipeline, pipeline, until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -61,6 +61,7 @@ ENDS = {"delivered": "delivered", "second attempt": "delivered", "returned": "rt
 
 
 def scan(shipment: Shipment, milestone: str, hour: int) -> None:
+    assert shipment.booking_id is not None
     TrackingEvent.objects.create(booking_id=shipment.booking_id, scan_key=f"{milestone}/{hour}", milestone=milestone,
                                  occurred_at=NOON + timedelta(hours=hour), carrier_status=milestone)  # fmt: skip
 

@@ -115,8 +115,11 @@ def test_an_impossible_quantity_is_refused_and_nothing_is_written(world: World, 
 
 def test_holding_twice_with_one_handle_is_one_hold_and_all_must_be_cleared(world: World) -> None:
     order_id = capture(world, make_order("A-1", make_line(world.kurta)))
-    for _ in range(2):
-        fraud = place_hold(order_id=order_id, reason="fraud_risk", source="rule", handle="fraud", actor="rule")
+    fraud, again = (
+        place_hold(order_id=order_id, reason="fraud_risk", source="rule", handle="fraud", actor="rule")
+        for _ in range(2)
+    )
+    assert fraud == again
     place_hold(order_id=order_id, reason="other", source="Asha", handle="asha", actor="Asha")
     assert Order.objects.get().open_holds == 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -100,7 +100,7 @@ class CardTable:
     """A rate card as a table of its zones. `problem` says why it cannot be read."""
 
     card: RateCard
-    rows: list[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
     problem: str = ""
 
 
@@ -116,7 +116,7 @@ def card_table(card: RateCard) -> CardTable:
         rates = card_of(card).rates
     except RateCardUnreadable as error:
         return CardTable(card=card, rows=[], problem=error.message)
-    rows = [
+    rows: list[Mapping[str, Any]] = [
         {"zone": zone.value, "name": _(_ZONES[zone.value]), "rate": rate, "fuel": _share(rate.fuel_bp),
          "cod": _share(rate.cod_bp)}
         for zone, rate in sorted(rates.items(), key=lambda item: item[0].value)

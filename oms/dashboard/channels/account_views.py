@@ -45,8 +45,9 @@ def channel_list(request: HttpRequest) -> HttpResponse:
         context = {"rows": rows, "version": version} | rights_of(principal_of(request))
         return render(request, "dashboard/channels/_rows.html", context)
     quarantined = sum(row.health.quarantined for row in rows)
-    context = {"rows": rows, "version": version, "quarantined": quarantined}
-    context |= rights_of(principal_of(request))
+    context: dict[str, Any] = {"rows": rows, "version": version, "quarantined": quarantined} | rights_of(
+        principal_of(request)
+    )
     return render(request, "dashboard/channels/list.html", context)
 
 

@@ -25,9 +25,12 @@ from oms.core.templatetags.oms_format import span
 from oms.dashboard.jobs.access import job_for, jobs_of
 from oms.flow.bulk_jobs import BULK
 from oms.flow.export_jobs import EXPORT, FILE_LIFE
+from oms.flow.import_jobs import IMPORT
 
 PAGE_ROWS = 50
 TRAY_ROWS = 8
+#: Kinds of jobs that have a page of their own.
+_PAGES = {BULK: "orders_bulk_result", IMPORT: "import_job"}
 
 
 class FileGone(DomainError):
@@ -57,7 +60,7 @@ class JobRow:
 
 def job_row(job: Job, starter: str = "") -> JobRow:
     """How a job is shown; `starter` is the name of who started it."""
-    page = "orders_bulk_result" if job.kind == BULK else "job"
+    page = _PAGES.get(job.kind, "job")
     return JobRow(
         job=job,
         state="partial" if job.state == "done" and job.failed else job.state,

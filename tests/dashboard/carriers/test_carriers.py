@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -33,7 +33,7 @@ def sign_in(role: str = Role.OPS_MANAGER) -> Client:
     return browser
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     """What the page's main part says."""
     main = re.search(r"<main.*</main>", response.content.decode(), re.S)
     return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", main[0] if main else "").split()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import json
 import re
+from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from pytest_django import DjangoAssertNumQueries
 
 from channels.models import ChannelAccount, InboundMessage, Listing
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 GROUP = {"channel": "web", "cause": "Unknown SKU KRT_M"}
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     """What the page's main part says."""
     main = re.search(r"<main.*</main>", response.content.decode(), re.S)
     return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", main[0] if main else "").split()))
@@ -101,6 +101,7 @@ def test_a_payload_is_corrected_after_a_dry_run(account: ChannelAccount, world: 
     done = browser.post(f"{url}replay/", {"payload": json.dumps(payload)}, follow=True)
     assert "Replayed: 1 captured." in text(done)
     message.refresh_from_db()
+    assert message.corrected_payload is not None
     assert message.corrected_payload["lines"][0]["sku_code"] == "KURTA-M"
     assert message.payload["lines"][0]["sku_code"] == "KRT_M"
     again = browser.post(f"{url}replay/", {}, follow=True)

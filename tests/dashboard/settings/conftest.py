@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -45,7 +45,7 @@ def table(*lines: str, name: str = "file.csv") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, "\r\n".join((*lines, "")).encode(), content_type="text/csv")
 
 
-def upload(browser: Client, file: SimpleUploadedFile, kind: str, **fields: str) -> HttpResponse:
+def upload(browser: Client, file: SimpleUploadedFile, kind: str, **fields: str) -> Any:
     """Send the first step's form."""
     return browser.post("/settings/import/", {"kind": kind, "file": file, **fields})
 

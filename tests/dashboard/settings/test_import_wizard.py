@@ -7,10 +7,10 @@ import gzip
 import html
 import io
 import re
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -51,13 +51,13 @@ def report(header: list[str], *rows: dict[str, str], name: str) -> SimpleUploade
     return SimpleUploadedFile(name, out.getvalue().encode(), content_type="text/csv")
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Any) -> str:
     """What the page's main part says, without markup, blanks collapsed."""
     main = re.search(r"<main.*</main>", response.content.decode(), re.S)
     return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", main[0] if main else "").split()))
 
 
-def chosen(response: HttpResponse) -> dict[str, str]:
+def chosen(response: Any) -> dict[str, str]:
     """The columns as the second step suggests them, ready to be sent: name of a select -> field."""
     page = response.content.decode()
     selects = re.findall(r'<select[^>]*name="(col-\d+)"[^>]*>(.*?)</select>', page, re.S)
@@ -65,7 +65,7 @@ def chosen(response: HttpResponse) -> dict[str, str]:
     return {name: match[1] for name, match in found.items() if match}
 
 
-def answers(response: HttpResponse) -> dict[str, str]:
+def answers(response: Any) -> dict[str, str]:
     """Every answer that the second step's form has already."""
     page = response.content.decode()
     form = dict(re.findall(r'<input type="hidden" name="(format)" value="(\w+)"', page))
@@ -80,7 +80,7 @@ def answers(response: HttpResponse) -> dict[str, str]:
     return form | chosen(response)
 
 
-def to_check(browser: Client, file: SimpleUploadedFile, kind: str, **fields: str) -> HttpResponse:
+def to_check(browser: Client, file: SimpleUploadedFile, kind: str, **fields: str) -> Any:
     """Steps one and two with everything as suggested; the answer is the check's page."""
     first = upload(browser, file, kind, **fields)
     assert first.status_code == 302, text(first)
@@ -90,7 +90,7 @@ def to_check(browser: Client, file: SimpleUploadedFile, kind: str, **fields: str
     return browser.get(third["Location"])
 
 
-def commit(browser: Client, check: HttpResponse, **fields: str) -> HttpResponse:
+def commit(browser: Client, check: Any, **fields: str) -> Any:
     """Press Import, let a worker run, and open the result."""
     page = check.content.decode()
     action = re.search(r'action="([^"]+/start/)"', page)
@@ -362,7 +362,7 @@ def test_a_large_file_is_checked_by_a_job(sign_in: SignIn, monkeypatch: pytest.M
     browser = sign_in()
     waiting = to_check(browser, table("SKU code,Weight", "KRT-1,10", "KRT-2,none"), "skus")
     assert "Every row is being checked" in text(waiting)
-    url = waiting.request["PATH_INFO"]  # type: ignore[attr-defined]
+    url = waiting.request["PATH_INFO"]
     assert 'id="checking"' in browser.get(url, headers={"HX-Request": "true"}).content.decode()
     assert Job.objects.get().kind == "import.check"
     run_jobs()

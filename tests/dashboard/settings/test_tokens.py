@@ -58,7 +58,10 @@ def test_a_scope_is_kept(sign_in: SignIn) -> None:
 def test_nobody_gives_a_machine_more_than_they_may_themselves(sign_in: SignIn) -> None:
     make_world()
     browser = sign_in(Role.INTEGRATOR, all_nodes=False, node_codes=["blr-01"])
-    for wrong in ({"verbs": ["orders.cancel"]}, {"verbs": ["tokens.edit"]}, {"node_codes": ["del-01"]}, {"verbs": []}):
+    cases: list[dict[str, list[str]]] = [
+        {"verbs": ["orders.cancel"]}, {"verbs": ["tokens.edit"]}, {"node_codes": ["del-01"]}, {"verbs": []},
+    ]  # fmt: skip
+    for wrong in cases:
         answer = browser.post("/settings/tokens/new/", FORM | wrong)
         assert answer.status_code == 422, wrong
         assert "There is a problem" in answer.content.decode()

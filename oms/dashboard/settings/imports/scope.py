@@ -23,7 +23,7 @@ def node_choices(principal: Principal) -> list[tuple[str, str]]:
     return [(row.code, f"{row.code} ({row.name})") for row in rows]
 
 
-def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str], options: Options) -> None:
+def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] | None, options: Options) -> None:
     """Raises ImportRefused where the import could touch a channel or a node that the person does not see."""
     if kind == "orders" and not principal.sees_channel(options.channel):
         raise ImportRefused("Choose the channel these orders belong to.", field="channel")
@@ -32,7 +32,7 @@ def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str],
     if kind == "nodes":
         raise ImportRefused("Only people who see every node may import nodes. An admin can grant it.")
     named = {code for code in (options.node, *options.node_split) if code}
-    if "node" in mapping or not named or not all(principal.sees_node(code) for code in named):
+    if "node" in (mapping or {}) or not named or not all(principal.sees_node(code) for code in named):
         raise ImportRefused(
             "You see some nodes only: leave the node column out and choose one of your nodes for the whole file.",
             field="node",

@@ -254,13 +254,14 @@ def start(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Import, as a job that goes on when the page is left. The same form sent twice starts one job."""
     principal = principal_of(request)
     draft = draft_of(request, uid)
-    if draft.mapping is None:
+    mapping = draft.mapping
+    if mapping is None:
         return HttpResponseRedirect(reverse("dashboard:import_columns", args=[uid]))
     if request.POST.get("again") and draft.kind == "stock":
         draft = _with(draft, options=type(draft.options).from_json(draft.options.as_json() | {"again": True}))
     try:
         inspection = draft.inspection()
-        refuse_outside(principal, draft.kind, draft.mapping, draft.options)
+        refuse_outside(principal, draft.kind, mapping, draft.options)
         uid_text = once_per_form(request, lambda: {"job": str(_start(principal, draft, inspection).uid)})["job"]
     except ImportRefused as error:
         return refused_page(request, draft, error)
