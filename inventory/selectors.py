@@ -76,7 +76,7 @@ class LevelExplanation:
         """ "3 = 9 on hand - 4 reserved - 2 safety stock"."""
         first, *others = self.parts
         steps = [f"{first.quantity} {first.label.lower()}"]
-        steps += [f"{'−' if part.quantity < 0 else '+'} {abs(part.quantity)} {part.label.lower()}" for part in others]
+        steps += [f"{'+' if part.quantity > 0 else '−'} {abs(part.quantity)} {part.label.lower()}" for part in others]
         return f"{self.level.atp} = {' '.join(steps)}"
 
     @property

@@ -36,7 +36,7 @@ def _language(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
-    # No page here has a form that needs the CSRF token (see `cancel_page`); an empty one keeps the page free of cookies.
+    # No page here has a form that needs the CSRF token (see `cancel_page`); an empty one keeps it free of cookies.
     here = {"lang": translation.get_language(), "brand": {"name": "OMS"}, "csrf_token": ""} | context
     response = render(request, f"portal/{template}.html", here, status=status)
     response["X-Robots-Tag"] = "noindex, nofollow, noarchive"

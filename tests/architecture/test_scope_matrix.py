@@ -180,7 +180,7 @@ def test_a_role_opens_what_its_verbs_say_and_looking_changes_nothing(role: str, 
             opened += 1
             if status not in wanted_status(user, address):
                 wrong.append((address.name, url, fragment, status))
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
     assert opened >= LEAST_ADDRESSES
     assert contents() == before
 
@@ -210,7 +210,7 @@ def test_what_is_out_of_scope_does_not_exist(role: str, scope: str, estate: Esta
             wanted = {404} if method == "GET" and wanted_status(user, address) != {403} else {403, 404}
             if status not in wanted:
                 wrong.append((address.name, method, url, fragment, status))
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
     assert asked > 40
     assert contents() == before
 
@@ -232,7 +232,7 @@ def test_no_list_nor_search_shows_a_word_of_what_is_out_of_scope(role: str, scop
                 break
             text = b"".join(response).decode(errors="replace")
             told += [(url + query, secret) for secret in secrets if secret in text]
-    assert told == []
+    assert not told, "\n".join(map(str, told))
 
 
 def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> None:
@@ -245,7 +245,7 @@ def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> 
             continue
         if page.status_code != 302 or "/accounts/login/" not in page["Location"] or fragment.status_code != 401:
             wrong.append((address.name, page.status_code, fragment.status_code))
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 API_READS = {
@@ -282,7 +282,7 @@ def test_the_api_gives_a_role_what_its_verbs_say_and_nothing_out_of_scope(role: 
         status = client.post(url, body, content_type="application/json").status_code
         if status not in {403, 404}:
             wrong.append((url, status))
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
     assert contents() == before
 
 
@@ -336,5 +336,5 @@ def test_nobody_without_the_staff_flag_enters_django_admin_and_no_account_page_b
             entered and address.name not in {"admin:login", "admin:logout"}
         ):
             wrong.append((address.route, response.status_code))
-    assert wrong == []
+    assert not wrong, "\n".join(map(str, wrong))
     assert contents() == before

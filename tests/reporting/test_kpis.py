@@ -67,7 +67,7 @@ def test_shares_are_counted_over_the_orders_placed(world: World) -> None:
     assert (measures["cancelled"].value, measures["cancelled"].n) == (0.1, 10)
     assert measures["filled"].value == 0.8
     assert measures["touchless"].value == 0.9
-    assert (measures["split"].value, measures["split"].n) == (pytest.approx(1 / 8), 8) or measures["split"].n >= 8
+    assert measures["split"].n >= 8
 
 
 def test_each_search_line_finds_exactly_the_orders_that_its_measure_blames(world: World) -> None:
@@ -91,7 +91,8 @@ def test_on_time_counts_undelivered_orders_as_late_and_never_mixes_marketplaces(
     measures = kpis()
 
     own = measures["on_time_own"]
-    assert (own.value, own.n) == (pytest.approx(2 / 9), 9)
+    assert own.value == pytest.approx(2 / 9)
+    assert own.n == 9
     assert measures["on_time_marketplace"].value is None
     late = found(own)
     assert "PLAIN-2" in late
@@ -114,7 +115,8 @@ def test_the_week_before_is_the_trend_and_fourteen_days_are_the_line(world: Worl
 
     cancelled = kpis()["cancelled"]
 
-    assert (cancelled.value, cancelled.before, cancelled.change) == (0.2, 0.0, pytest.approx(0.2))
+    assert (cancelled.value, cancelled.before) == (0.2, 0.0)
+    assert cancelled.change == pytest.approx(0.2)
     assert len(cancelled.points) == 14
     assert cancelled.points[-1] == 0.2
     assert cancelled.points[0] is None

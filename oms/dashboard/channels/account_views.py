@@ -39,15 +39,12 @@ def channel_list(request: HttpRequest) -> HttpResponse:
     """Every channel in scope: how it does now. Polled by the page itself."""
     rows = channel_rows(principal_of(request))
     version = _version(rows)
+    context: dict[str, Any] = {"rows": rows, "version": version} | rights_of(principal_of(request))
     if is_fragment(request):
         if request.headers.get("X-Fragment-Version") == version:
             return HttpResponse(status=204)
-        context = {"rows": rows, "version": version} | rights_of(principal_of(request))
         return render(request, "dashboard/channels/_rows.html", context)
-    quarantined = sum(row.health.quarantined for row in rows)
-    context: dict[str, Any] = {"rows": rows, "version": version, "quarantined": quarantined} | rights_of(
-        principal_of(request)
-    )
+    context["quarantined"] = sum(row.health.quarantined for row in rows)
     return render(request, "dashboard/channels/list.html", context)
 
 

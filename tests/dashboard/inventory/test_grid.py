@@ -64,7 +64,7 @@ def test_a_cell_shows_what_can_be_promised_and_the_row_adds_it_up(world: World) 
         ({"problems": "1"}, ["KURTA-M", "SAREE-1"]),
     ],
 )
-def test_filters_leave_the_rows_they_speak_of(world: World, params: dict[str, str], expected: list[str]) -> None:
+def test_filters_leave_the_rows_they_speak_of(world: World, params: dict[str, Any], expected: list[str]) -> None:
     Sku.objects.filter(pk=world.shoe.pk).update(category="Shoes")
     adjust(node_id=world.blr.pk, sku_id=world.kurta.pk, reason="damaged", quantity=1, op_key="a", actor="test")
     route_orders([capture(world, make_order("A", make_line(world.saree, 40)))], trigger="captured")

@@ -57,7 +57,7 @@ def test_the_sentence_adds_up_to_atp(world: World) -> None:
     assert found.sentence == "3 = 10 in the building − 1 damaged − 4 reserved − 2 safety stock"
     assert sum(part.quantity for part in found.parts) == found.level.atp == 3
     assert found.ledger_agrees
-    assert [row.reference for row in found.reservations] == ["OM-100001"] or len(found.reservations) == 1
+    assert [row.open_quantity for row in found.reservations] == [4]
 
 
 def test_every_number_of_the_drawer_leads_to_its_rows(world: World) -> None:
@@ -170,6 +170,7 @@ def test_a_count_sets_what_is_on_hand(world: World) -> None:
         ({"reason": "count", "quantity": "3", "confirmed": "1"}, "There is less stock than this would take away"),
     ],
 )
+@pytest.mark.django_db(transaction=True)
 def test_an_adjustment_that_cannot_be_is_refused_and_changes_nothing(
     world: World, fields: dict[str, str], words: str
 ) -> None:
@@ -237,6 +238,7 @@ def test_a_receipt_that_cannot_be_read_is_refused(world: World, lines: str, word
     assert level(world).on_hand == 10
 
 
+@pytest.mark.django_db(transaction=True)
 def test_goods_are_moved_once_and_never_reserved_ones(world: World) -> None:
     client = signed_in()
     data = {"op_key": str(uuid4()), "to_node": "del-01", "lines": "KURTA-M 4", "confirmed": "1"}

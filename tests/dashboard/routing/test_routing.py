@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_decisions_are_listed_newest_first_by_outcome_and_time(world: World) -> 
 
 def test_old_decisions_are_out_of_the_time_asked_for(world: World) -> None:
     decide(world, "A")
-    RoutingDecision.objects.update(decided_at=timezone.now() - timezone.timedelta(hours=30))
+    RoutingDecision.objects.update(decided_at=timezone.now() - timedelta(hours=30))
 
     assert decision_page(DecisionQuestion(hours=24), Scope())[0] == []
     assert len(decision_page(DecisionQuestion(hours=168), Scope())[0]) == 1
