@@ -22,6 +22,8 @@ START_SECONDS = 60.0
 #: A loaded machine needs its time to import everything in six processes at once.
 FIRST_PAGE_SECONDS = 180.0
 LEFTOVER_SECONDS = 90.0
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Plan:
     @property
     def address(self) -> str:
         """Where the first page is."""
-        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
+        host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
 
@@ -55,6 +57,9 @@ def up(plan: Plan, console: Console) -> None:
         refuse_taken_port(plan)
         os.chdir(CHECKOUT)
         os.environ.setdefault("OMS_PUBLIC_URL", plan.address.rstrip("/"))
+        if plan.host not in LOCAL_HOSTS:
+            # Whoever listens to other machines means to be called by names that only they know.
+            os.environ.setdefault("OMS_ALLOWED_HOSTS", "*" if plan.host in EVERY_ADDRESS else f"{plan.host},localhost")
         with Supervisor(console, inherited=lock.inherited) as supervisor:
             try:
                 start(plan, state, supervisor, console)
@@ -134,12 +139,12 @@ def prepare(state: StateDirectory, supervisor: Supervisor) -> str:
 
 
 def page_answers(plan: Plan) -> bool:
-    """True once /healthz answers 200."""
-    host = "127.0.0.1" if plan.host == "0.0.0.0" else plan.host  # noqa: S104 - compared, not bound
+    """True once /healthz is answered; by 400 where OMS_ALLOWED_HOSTS leaves out the address that is asked here."""
+    host = "127.0.0.1" if plan.host in EVERY_ADDRESS else plan.host
     connection = http.client.HTTPConnection(host, plan.port, timeout=0.5)
     try:
         connection.request("GET", "/healthz")
-        return connection.getresponse().status == http.HTTPStatus.OK
+        return connection.getresponse().status < http.HTTPStatus.INTERNAL_SERVER_ERROR
     except (OSError, http.client.HTTPException):
         return False
     finally:
