@@ -25,6 +25,7 @@ from carriers.models import CarrierAccount
 from carriers.registry import adapter_for
 from carriers.selectors import account_of_webhook, has_unsettled
 from carriers.services import account_config, record_scans
+from oms.accounts.access import public
 from oms.core.errors import DomainError, PermanentError
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 MAX_BODY_BYTES = 512 * 1024
 
 
+@public
 @csrf_exempt
 @require_POST
 def receive_tracking(request: HttpRequest, account_key: str) -> JsonResponse:

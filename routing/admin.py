@@ -86,9 +86,7 @@ class RoutingPolicyAdmin(admin.ModelAdmin[RoutingPolicy]):
     def save_model(self, request: HttpRequest, obj: RoutingPolicy, form: Any, change: bool) -> None:
         """Publish: the next number, active in place of the present one."""
         with transaction.atomic():
-            rows = RoutingPolicy.objects.select_for_update().order_by("pk")
-            list(rows.values_list("pk", flat=True))
-            rows.filter(is_active=True).update(is_active=False)
+            RoutingPolicy.objects.filter(is_active=True).update(is_active=False)
             obj.version = (RoutingPolicy.objects.aggregate(newest=Max("version"))["newest"] or 0) + 1
             obj.is_active = True
             obj.published_at, obj.published_by = now(), str(request.user)[:120]

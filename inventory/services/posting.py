@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from inventory.errors import BadQuantity, NotEnoughStock
 from inventory.models import Bucket, StockMovementReason
@@ -67,7 +67,9 @@ def post(postings: Sequence[Posting]) -> set[tuple[str, int]]:
             [p.quantity for p in postings], [p.reason for p in postings], [p.reference for p in postings],
             [p.note for p in postings], [p.actor for p in postings], [p.occurred_at for p in postings],
         )  # fmt: skip
-        return {(row[0], row[1]) for row in fetch_all(_POST, columns)}
+        # A savepoint of its own: what the balances refuse leaves the caller's transaction whole.
+        with transaction.atomic():
+            return {(row[0], row[1]) for row in fetch_all(_POST, columns)}
 
     try:
         return run_atomic(work)

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from oms.accounts.access import public
+
 TONES = (
     ("neutral", "New"),
     ("info", "Routed"),
@@ -177,6 +179,7 @@ PAGES = {
 
 
 @login_required
+@public
 def styleguide(request: HttpRequest, page: str = "ops") -> HttpResponse:
     """Show the components: `ops`, `table`, `store` or `portal`; anything else is the first."""
     context = sample_context()

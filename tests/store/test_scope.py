@@ -1,4 +1,4 @@
-"""An associate sees their own store only: other stores' work, parcels and manifests do not exist, at any address."""
+"""An associate sees their own store only: what belongs to another one does not exist, at any address."""
 
 from __future__ import annotations
 

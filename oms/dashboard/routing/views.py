@@ -87,7 +87,7 @@ def _tabs(question: DecisionQuestion, counts: dict[str, Any]) -> list[dict[str, 
 def versions(request: HttpRequest) -> HttpResponse:
     """Every published version: who, when, why, and what changed in words."""
     found = policy_versions()
-    older = [*found[1:], None]
+    older = [*found[1:], None][: len(found)]
     rows = [(version, changed_weights(version, before)) for version, before in zip(found, older, strict=True)]
     may_edit = request.user.is_staff and principal_of(request).may("routing.edit")
     add_url = reverse("admin:routing_routingpolicy_add") if may_edit else ""
