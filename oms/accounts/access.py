@@ -82,6 +82,8 @@ class Principal:
     all_channels: bool
     channel_codes: frozenset[str]
     user: User | None = None
+    #: Who it is among all people and machines; names are not unique.
+    key: str = ""
 
     def may(self, verb: str) -> bool:
         """True when the role or token includes the verb."""
@@ -100,6 +102,26 @@ class Principal:
         if not self.may(verb):
             raise Forbidden(f"{self.name} may not do this ({verb}). An admin can grant it.", verb=verb)
 
+    @property
+    def sees_labels(self) -> bool:
+        """True for who may see papers with a customer's name and address: by right, or because they stick them on."""
+        return self.may("pii.view") or self.may("fulfillment.work")
+
+    def require_labels(self) -> None:
+        """Raises Forbidden unless the principal may see labels and manifests on paper."""
+        if not self.sees_labels:
+            self.require("pii.view")
+
+    @property
+    def sees_everything(self) -> bool:
+        """True without any limit of nodes and channels."""
+        return self.all_nodes and self.all_channels
+
+    def require_everywhere(self) -> None:
+        """Raises Forbidden for who sees some nodes or channels only: what follows cannot be told apart by them."""
+        if not self.sees_everything:
+            raise Forbidden(f"{self.name} sees a part of the business only; this is about all of it.")
+
 
 def principal_of_user(user: User) -> Principal:
     """A signed-in person as a principal."""
@@ -112,6 +134,7 @@ def principal_of_user(user: User) -> Principal:
         all_channels=user.all_channels or user.is_superuser,
         channel_codes=frozenset(user.channel_codes),
         user=user,
+        key=f"user:{user.pk}",
     )
 
 
@@ -124,6 +147,7 @@ def principal_of_token(token: ApiToken) -> Principal:
         node_codes=frozenset(token.node_codes),
         all_channels=token.all_channels,
         channel_codes=frozenset(token.channel_codes),
+        key=f"token:{token.pk}",
     )
 
 
@@ -177,6 +201,11 @@ def in_channel_scope(queryset: QuerySet[M], principal: Principal, path: str = "c
     if principal.all_channels:
         return queryset
     return queryset.filter(**{f"{path}__in": sorted(principal.channel_codes)})
+
+
+def in_work_scope(queryset: QuerySet[M], principal: Principal) -> QuerySet[M]:
+    """Only rows of what one node does for an order (work, parcels, returns): its node and the order's channel."""
+    return in_channel_scope(in_node_scope(queryset, principal), principal, "order__channel__code")
 
 
 def in_order_scope(queryset: QuerySet[M], principal: Principal, order_path: str = "") -> QuerySet[M]:

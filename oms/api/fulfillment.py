@@ -12,7 +12,7 @@ from carriers.models import Label
 from fulfillment import services
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, Shipment
 from fulfillment.services import ParcelPlan
-from oms.accounts.access import Principal, in_node_scope
+from oms.accounts.access import Principal, in_work_scope
 from oms.api.gate import ErrorOut, idempotent, need
 from oms.core.errors import NotFound
 
@@ -67,7 +67,7 @@ class HandOverIn(Schema):
 
 def _scoped(principal: Principal) -> QuerySet[FulfillmentOrder]:
     return (
-        in_node_scope(FulfillmentOrder.objects.all(), principal)
+        in_work_scope(FulfillmentOrder.objects.all(), principal)
         .select_related("node", "order")
         .prefetch_related(
             Prefetch("lines", FulfillmentLine.objects.select_related("sku").order_by("pk")),
@@ -189,7 +189,7 @@ def pack(request: HttpRequest, work_id: int, body: PackIn) -> tuple[int, Any]:
 def hand_over(request: HttpRequest, body: HandOverIn) -> tuple[int, Any]:
     """Parcels left with the carrier. Those that left before are passed over."""
     principal = need(request, "fulfillment.work")
-    known = in_node_scope(Shipment.objects.filter(pk__in=body.shipment_ids), principal)
+    known = in_work_scope(Shipment.objects.filter(pk__in=body.shipment_ids), principal)
     if known.count() != len(set(body.shipment_ids)):
         raise NotFound("Some of these shipments do not exist.", field="shipment_ids")
     left = services.hand_over(shipment_ids=body.shipment_ids, actor=principal.name)
@@ -198,9 +198,13 @@ def hand_over(request: HttpRequest, body: HandOverIn) -> tuple[int, Any]:
 
 @router.get("/shipments/{shipment_id}/label", summary="The label, PDF or ZPL", response={200: None, 404: ErrorOut})
 def label(request: HttpRequest, shipment_id: int, format: str = "pdf") -> HttpResponse:
-    """The label of a booked parcel: `?format=pdf` (100 x 150 mm) or `?format=zpl`."""
+    """The label of a booked parcel: `?format=pdf` (100 x 150 mm) or `?format=zpl`.
+
+    It shows name and address: for callers with `pii.view` or `fulfillment.work`.
+    """
     principal = need(request, "fulfillment.view")
-    shipment = in_node_scope(Shipment.objects.filter(pk=shipment_id), principal).first()
+    principal.require_labels()
+    shipment = in_work_scope(Shipment.objects.filter(pk=shipment_id), principal).first()
     found = Label.objects.filter(booking_id=shipment.booking_id).first() if shipment and shipment.booking_id else None
     if shipment is None or found is None:
         raise NotFound(f"Shipment {shipment_id} has no label.")

@@ -1,4 +1,4 @@
-"""Who calls the API, and how errors are told: one shape for all of them."""
+"""Who calls the API, what they may name, and how errors are told: one shape for all of them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Schema
 from ninja.security import HttpBearer
 
-from oms.accounts.access import Principal, principal_of, principal_of_token
+from inventory.models import Node
+from oms.accounts.access import Principal, in_node_scope, principal_of, principal_of_token
 from oms.accounts.services import token_of_text
-from oms.core.errors import DomainError
+from oms.core.errors import DomainError, NotFound
 from oms.core.idempotency import once
 
 #: Largest request body, in bytes.
@@ -53,6 +54,14 @@ def need(request: HttpRequest, verb: str) -> Principal:
     principal = principal_of(request)
     principal.require(verb)
     return principal
+
+
+def node_named(principal: Principal, code: str) -> Node:
+    """The node that a body or address names. Raises NotFound for one that does not exist or is out of scope."""
+    node = in_node_scope(Node.objects.filter(code=code), principal, "code").first()
+    if node is None:
+        raise NotFound(f"There is no node {code}.", field="node")
+    return node
 
 
 def error_response(error: DomainError) -> JsonResponse:
@@ -96,7 +105,8 @@ def idempotent(operation: Operation) -> Callable[..., HttpResponse]:
             status, reply = operation(request, *args, **kwargs)
             return JsonResponse(reply, status=status, safe=False)
         status, reply, replayed = once(
-            principal=principal_of(request).name, key=key, body=[request.method, request.path, request.body.hex()],
+            principal=principal_of(request).key, key=key,
+            body=[request.method, request.get_full_path(), request.body.hex()],
             work=lambda: operation(request, *args, **kwargs),
         )  # fmt: skip
         response = JsonResponse(reply, status=status, safe=False)

@@ -10,9 +10,9 @@ from ninja import Router, Schema
 from inventory import services
 from inventory.models import Node, Sku, StockLevel
 from inventory.services import StockLine
-from oms.accounts.access import Principal, in_node_scope
-from oms.api.gate import ErrorOut, idempotent, need
-from oms.core.errors import DomainError, NotFound
+from oms.accounts.access import in_node_scope
+from oms.api.gate import ErrorOut, idempotent, need, node_named
+from oms.core.errors import DomainError
 
 router = Router(tags=["inventory"])
 REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
@@ -54,13 +54,6 @@ class CountIn(Schema):
     note: str = ""
 
 
-def _node(principal: Principal, code: str) -> Node:
-    node = Node.objects.filter(code=code).first() if principal.sees_node(code) else None
-    if node is None:
-        raise NotFound(f"There is no node {code}.", field="node")
-    return node
-
-
 def _skus(codes: list[str]) -> dict[str, int]:
     found = dict(Sku.objects.filter(code__in=codes).values_list("code", "pk"))
     missing = sorted(set(codes) - set(found))
@@ -94,7 +87,7 @@ def levels(request: HttpRequest, sku: str = "", node: str = "", after: int = 0, 
 def receive(request: HttpRequest, body: ReceiptIn) -> tuple[int, Any]:
     """Goods from a supplier come on hand."""
     principal = need(request, "inventory.receive")
-    node = _node(principal, body.node)
+    node = node_named(principal, body.node)
     skus = _skus([line.sku for line in body.lines])
     units = services.receive(
         node_id=node.pk, lines=[StockLine(skus[line.sku], line.quantity) for line in body.lines],
@@ -108,7 +101,7 @@ def receive(request: HttpRequest, body: ReceiptIn) -> tuple[int, Any]:
 def adjust(request: HttpRequest, body: AdjustmentIn) -> tuple[int, Any]:
     """Move units as the reason says."""
     principal = need(request, "inventory.adjust")
-    node = _node(principal, body.node)
+    node = node_named(principal, body.node)
     sku_id = _skus([body.sku])[body.sku]
     changed = services.adjust(
         node_id=node.pk, sku_id=sku_id, reason=body.reason, quantity=body.quantity, note=body.note,
@@ -122,7 +115,7 @@ def adjust(request: HttpRequest, body: AdjustmentIn) -> tuple[int, Any]:
 def count(request: HttpRequest, body: CountIn) -> tuple[int, Any]:
     """Set on hand to what was counted."""
     principal = need(request, "inventory.adjust")
-    node = _node(principal, body.node)
+    node = node_named(principal, body.node)
     sku_id = _skus([body.sku])[body.sku]
     change = services.count(
         node_id=node.pk, sku_id=sku_id, counted=body.counted, note=body.note,

@@ -13,9 +13,8 @@ from channels.models import ChannelAccount
 from channels.services import Submitted, submit_orders
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import cancel_order, reroute_order
-from inventory.models import Node
 from oms.accounts.access import Principal, in_order_scope
-from oms.api.gate import ErrorOut, idempotent, json_body, need
+from oms.api.gate import ErrorOut, idempotent, json_body, need, node_named
 from oms.core.errors import DomainError, NotFound
 from orders.models import Order
 from orders.services import place_hold, release_orders
@@ -220,14 +219,9 @@ def cancel(request: HttpRequest, number: str, body: CancelIn) -> tuple[int, Any]
 @router.post("/{number}/reroute", summary="Decide again", response={200: dict[str, Any], **REFUSALS})
 @idempotent
 def reroute(request: HttpRequest, number: str, body: RerouteIn) -> tuple[int, Any]:
-    """Take unstarted work back and route again, to a node or wherever it is best now."""
+    """Take unstarted work back and route again, to a node in scope or wherever it is best now."""
     principal = need(request, "orders.reroute")
     order = _order(principal, number)
-    node_id: int | None = None
-    if body.node:
-        node = Node.objects.filter(code=body.node).first()
-        if node is None:
-            raise DomainError(f"There is no node {body.node}.", field="node")
-        node_id = node.pk
-    reroute_order(order_id=order.pk, to_node_id=node_id, actor=principal.name)
+    node = node_named(principal, body.node) if body.node else None
+    reroute_order(order_id=order.pk, to_node_id=node.pk if node else None, actor=principal.name)
     return 200, order_out(_order(principal, number), principal)

@@ -21,7 +21,7 @@ from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.selectors import StageCount, count_by_stage, with_contents, with_lines
 from inventory.models import Node
 from oms.accounts.access import in_node_scope, principal_of, requires
-from oms.core.errors import NotFound
+from oms.core.errors import Forbidden, NotFound
 
 P = ParamSpec("P")
 StoreView = Callable[Concatenate[HttpRequest, Node, P], HttpResponseBase]
@@ -30,8 +30,11 @@ NODE_KEY = "store_node"
 
 
 def nodes_of(request: HttpRequest) -> QuerySet[Node]:
-    """The nodes in which this person may work."""
-    return in_node_scope(Node.objects.all(), principal_of(request), "code").order_by("name")
+    """The nodes in which this person may work. Raises Forbidden for who sees some channels only: a shelf has all."""
+    principal = principal_of(request)
+    if not principal.all_channels:
+        raise Forbidden(f"A store works for every channel, and {principal.name} sees some only. An admin can grant it.")
+    return in_node_scope(Node.objects.all(), principal, "code").order_by("name")
 
 
 def chosen_node(request: HttpRequest) -> Node | None:

@@ -13,8 +13,9 @@ from fulfillment.models import FulfillmentOrder
 from inventory.models import StockLevel
 from oms.accounts.services import create_token, revoke_token
 from orders.models import Order
-from tests.factories import World, make_world
+from tests.factories import World, make_line, make_world
 from tests.flow.driver import drain
+from tests.fulfillment.floor import labelled, make_carrier, make_work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -140,3 +141,79 @@ def test_the_description_of_the_api_is_served(client: Client) -> None:
     description = json.loads(client.get("/api/v1/openapi.json").content)
     assert "/api/v1/orders" in description["paths"]
     assert client.get("/api/v1/docs").status_code == 200
+
+
+def reroutable(client: Client, **headers: str) -> str:
+    call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **headers)
+    drain()
+    return Order.objects.get().number
+
+
+def test_a_token_of_one_node_sends_no_work_to_a_node_that_it_cannot_see(client: Client, world: World) -> None:
+    number = reroutable(client, **bearer("orders.ingest"))
+    of_blr = bearer("orders.reroute", node_codes=["blr-01"])
+
+    hidden = call(client, "POST", f"/orders/{number}/reroute", {"node": "del-01"}, **of_blr)
+    unknown = call(client, "POST", f"/orders/{number}/reroute", {"node": "mars-01"}, **of_blr)
+
+    assert (hidden[0], hidden[1]["code"], hidden[1]["field"]) == (404, "not_found", "node")
+    assert hidden[1]["message"] == "There is no node del-01."
+    assert unknown == (404, hidden[1] | {"message": "There is no node mars-01."})
+    assert [work.node.code for work in FulfillmentOrder.objects.all()] == ["blr-01"]
+
+
+def test_an_order_is_rerouted_to_a_node_in_scope(client: Client, world: World) -> None:
+    number = reroutable(client, **bearer("orders.ingest"))
+    of_both = bearer("orders.reroute", node_codes=["blr-01", "del-01"])
+
+    status, answer = call(client, "POST", f"/orders/{number}/reroute", {"node": "del-01"}, **of_both)
+
+    assert status == 200
+    live = [work["node"] for work in answer["fulfillment_orders"] if work["state"] in FulfillmentOrder.LIVE]
+    assert live == ["del-01"]
+
+
+def test_a_token_of_one_channel_neither_sees_nor_works_on_orders_of_another(client: Client, world: World) -> None:
+    number = reroutable(client, **bearer("orders.ingest"))
+    work = FulfillmentOrder.objects.get()
+    headers = bearer("orders.ingest", "orders.view", "fulfillment.view", "fulfillment.work", channel_codes=["bazaar"])
+
+    assert call(client, "GET", f"/orders/{number}", **headers)[0] == 404
+    assert call(client, "GET", "/orders", **headers)[1]["orders"] == []
+    assert call(client, "GET", "/fulfillment-orders", **headers)[1]["fulfillment_orders"] == []
+    assert call(client, "GET", f"/fulfillment-orders/{work.pk}", **headers)[0] == 404
+    assert call(client, "POST", f"/fulfillment-orders/{work.pk}/reject", {"reason": "No"}, **headers)[0] == 404
+    assert call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-2")]}, **headers)[0] == 404
+
+
+def test_an_idempotency_key_belongs_to_one_token_even_where_two_have_one_name(client: Client, world: World) -> None:
+    key = {"Idempotency-Key": "receipt-7"}
+    body = {"node": "blr-01", "reference": "PO-7", "lines": [{"sku": "KURTA-M", "quantity": 5}]}
+    assert call(client, "POST", "/inventory/receipts", body, **(bearer("inventory.receive") | key))[0] == 200
+
+    blind = call(client, "POST", "/inventory/receipts", body,
+                 **(bearer("inventory.receive", node_codes=["del-01"]) | key))  # fmt: skip
+    powerless = call(client, "POST", "/inventory/receipts", body, **(bearer("inventory.view") | key))
+
+    assert (blind[0], powerless[0]) == (404, 403)
+
+
+def test_an_idempotency_key_belongs_to_the_whole_address(client: Client, world: World) -> None:
+    headers = bearer("orders.ingest") | {"Idempotency-Key": "k-1"}
+    call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **headers)
+
+    status, _ = call(client, "POST", "/orders?channel=bazaar", {"orders": [order_body("A-1")]}, **headers)
+
+    assert status == 409
+
+
+def test_a_label_is_for_callers_who_may_see_who_gets_the_parcel(client: Client, world: World) -> None:
+    make_carrier()
+    shipment = labelled(make_work(world, "1", make_line(world.kurta)))
+
+    def status(*verbs: str) -> int:
+        return client.get(f"/api/v1/shipments/{shipment.pk}/label", headers=bearer(*verbs)).status_code
+
+    assert status("fulfillment.view") == 403
+    assert status("fulfillment.view", "fulfillment.work") == 200
+    assert status("fulfillment.view", "pii.view") == 200

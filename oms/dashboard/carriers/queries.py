@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from carriers.models import Booking, BookingState, CarrierAccount, RateCard
 from carriers.registry import ADAPTERS
 from carriers.selectors import CarrierHealth, carrier_health
 from carriers.services.cards import RateCardUnreadable, card_of
+from fulfillment.models import Shipment
+from oms.accounts.access import Principal, in_work_scope
 from oms.core.clock import now
 from oms.core.errors import NotFound
 from oms.core.templatetags.oms_format import span
@@ -82,16 +84,24 @@ def _reason(health: CarrierHealth) -> str:
     return ""
 
 
-def unsettled_bookings(account: CarrierAccount) -> list[Booking]:
-    """Bookings of which nobody knows yet what the carrier made of them, oldest first."""
+def _bookings(account: CarrierAccount, principal: Principal) -> QuerySet[Booking]:
+    """Bookings of an account for parcels in scope. A booking that failed is named by its parcel's uid alone."""
     rows = Booking.objects.filter(account=account).defer("request")
+    if principal.sees_everything:
+        return rows
+    return rows.filter(parcel_uid__in=in_work_scope(Shipment.objects.order_by(), principal).values("uid"))
+
+
+def unsettled_bookings(account: CarrierAccount, principal: Principal) -> list[Booking]:
+    """Bookings in scope of which nobody knows yet what the carrier made of them, oldest first."""
+    rows = _bookings(account, principal)
     abandoned = Q(state=BookingState.REQUESTED, next_poll_at__lte=now())
     return list(rows.filter(Q(state__in=UNSETTLED) | abandoned).order_by("pk")[:BOOKINGS])
 
 
-def refused_bookings(account: CarrierAccount) -> list[Booking]:
-    """The latest bookings that the carrier refused."""
-    rows = Booking.objects.filter(account=account, state=BookingState.FAILED).defer("request")
+def refused_bookings(account: CarrierAccount, principal: Principal) -> list[Booking]:
+    """The latest bookings in scope that the carrier refused."""
+    rows = _bookings(account, principal).filter(state=BookingState.FAILED)
     return list(rows.order_by("-pk")[:BOOKINGS])
 
 

@@ -61,18 +61,20 @@ def carrier_list(request: HttpRequest) -> HttpResponse:
 @requires("carriers.view")
 def carrier(request: HttpRequest, code: str) -> HttpResponse:
     """One account: health, what needs somebody, and what it would charge beside the others."""
+    principal = principal_of(request)
     row = carrier_row(code)
     account = row.account
     asked = "to" in request.GET
-    nodes = in_node_scope(Node.objects.filter(is_active=True), principal_of(request), "code")
+    nodes = in_node_scope(Node.objects.filter(is_active=True), principal, "code")
     first = nodes.order_by("priority", "code").values_list("postcode", flat=True).first()
     form = QuoteForm(request.GET) if asked else QuoteForm(initial={"origin": first or ""})
     quotes = quotes_for_screen(form.request()) if asked and form.is_valid() else None
     context = {
-        "row": row, "account": account, "form": form, "quotes": quotes, "unsettled": unsettled_bookings(account),
-        "refused": refused_bookings(account), "postcodes": Serviceability.objects.filter(account=account).count(),
+        "row": row, "account": account, "form": form, "quotes": quotes,
+        "unsettled": unsettled_bookings(account, principal), "refused": refused_bookings(account, principal),
+        "postcodes": Serviceability.objects.filter(account=account).count(),
         "table": card_table(account.rate_card) if account.rate_card is not None else None,
-        "may_settle": principal_of(request).may("carriers.edit"),
+        "may_settle": principal.may("carriers.edit"),
     }  # fmt: skip
     status = 422 if asked and form.errors else 200
     return render(request, "dashboard/carriers/detail.html", context, status=status)
@@ -82,8 +84,9 @@ def carrier(request: HttpRequest, code: str) -> HttpResponse:
 @requires("carriers.edit")
 def settle(request: HttpRequest, code: str) -> HttpResponse:
     """Ask the carrier now what became of the bookings that are not certain."""
+    principal = principal_of(request)
     account = get_object_or_404(CarrierAccount, code=code)
-    ids = [booking.pk for booking in unsettled_bookings(account)][:SETTLED_AT_ONCE]
+    ids = [booking.pk for booking in unsettled_bookings(account, principal)][:SETTLED_AT_ONCE]
     settled = settle_unknown(ids) if ids else []
     left = len(ids) - len(settled)
     if not ids:

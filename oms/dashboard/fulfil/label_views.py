@@ -35,6 +35,7 @@ def label_queue(request: HttpRequest) -> HttpResponse:
     rows = list(with_contents(label_problems(scoped_shipments(principal)))[:_SHOWN])
     coming = without_label(scoped_shipments(principal)).filter(problem="").count()
     context = {"tabs": sections(principal, "labels"), "rows": rows, "coming": coming, "groups": _groups(rows),
+               "may_retry": principal.may("fulfillment.work"),
                "may_fix": principal.may("fulfillment.manifest")}  # fmt: skip
     return render(request, "dashboard/fulfil/labels.html", context)
 
@@ -75,9 +76,10 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         quotes = quotes_for_screen(rate_request(booking_request(shipment)), promised.date() if promised else None)
     context = {
         "shipment": shipment, "quotes": quotes, "may_fix": may_fix, "open_label": open_label,
+        "may_retry": principal.may("fulfillment.work"),
         "accounts": CarrierAccount.objects.filter(is_active=True) if open_label else [],
         "scans": scans_of_booking(shipment.booking_id) if shipment.booking_id else [],
-        "has_label": Label.objects.filter(booking__shipment=shipment).exists(),
+        "has_label": principal.sees_labels and Label.objects.filter(booking__shipment=shipment).exists(),
         "tabs": sections(principal, "labels" if open_label else ""),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
@@ -87,7 +89,9 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("fulfillment.view")
 def label_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     """The label, 100 x 150 mm."""
-    shipment = _parcel(principal_of(request), pk)
+    principal = principal_of(request)
+    shipment = _parcel(principal, pk)
+    principal.require_labels()
     found = Label.objects.filter(booking__shipment=shipment).first()
     if found is None:
         raise NotFound(f"Parcel {pk} has no label.")

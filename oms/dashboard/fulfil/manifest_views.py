@@ -21,14 +21,14 @@ from fulfillment.services import add_all, add_to_manifest, close_manifest, open_
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
-from oms.dashboard.fulfil.work_views import scoped_shipments, sections
+from oms.dashboard.fulfil.work_views import scoped_manifests, scoped_shipments, sections
 from oms.dashboard.orders.posting import is_fragment, once_per_form
 
 PAGE_ROWS = 50
 
 
 def _manifests(principal: Principal) -> QuerySet[Manifest]:
-    return in_node_scope(Manifest.objects.select_related("node", "carrier_account"), principal)
+    return scoped_manifests(principal).select_related("node", "carrier_account")
 
 
 def _manifest(principal: Principal, pk: int) -> Manifest:
@@ -88,7 +88,7 @@ def manifest_open(request: HttpRequest) -> HttpResponse:
         raise NotFound("There is no such carrier or node.")
     node = in_node_scope(Node.objects.filter(pk=int(node_text)), principal, "code").first()
     waiting = Shipment.objects.filter(node=node, carrier_account=int(account_text), state=ShipmentState.LABELLED)
-    if node is None or not waiting.exists():
+    if node is None or not principal.all_channels or not waiting.exists():
         raise NotFound("No parcels of this carrier wait there.")
     made = open_manifest(node_id=node.pk, carrier_account_id=int(account_text), actor=principal.name)
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[made.pk]))
@@ -178,7 +178,9 @@ def manifest_close(request: HttpRequest, pk: int) -> HttpResponse:
 @requires("fulfillment.view")
 def manifest_paper(request: HttpRequest, pk: int) -> HttpResponse:
     """The manifest as A4 PDF, for both signatures."""
-    manifest = _manifest(principal_of(request), pk)
+    principal = principal_of(request)
+    manifest = _manifest(principal, pk)
+    principal.require_labels()
     sheet = manifest_sheet(manifest)
     node = manifest.node
     data = ManifestData(

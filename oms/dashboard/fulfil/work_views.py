@@ -25,7 +25,7 @@ from fulfillment.models import (
     Shipment,
 )
 from fulfillment.selectors import AT_NODE, NodeLoad, by_urgency, label_problems, load_by_node
-from oms.accounts.access import Principal, in_node_scope, principal_of, requires
+from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.clock import now
 
 PAGE_ROWS = 50
@@ -96,19 +96,24 @@ def _due(key: str, moment: datetime) -> Q:
 
 
 def scoped_work(principal: Principal) -> QuerySet[FulfillmentOrder]:
-    """Work of the nodes in scope."""
-    return in_node_scope(FulfillmentOrder.objects.all(), principal)
+    """Work of the nodes in scope, for orders of the channels in scope."""
+    return in_work_scope(FulfillmentOrder.objects.all(), principal)
 
 
 def scoped_shipments(principal: Principal) -> QuerySet[Shipment]:
-    """Parcels of the nodes in scope."""
-    return in_node_scope(Shipment.objects.all(), principal)
+    """Parcels of the nodes in scope, for orders of the channels in scope."""
+    return in_work_scope(Shipment.objects.all(), principal)
+
+
+def scoped_manifests(principal: Principal) -> QuerySet[Manifest]:
+    """Manifests of the nodes in scope. A driver takes the parcels of every channel: who sees some has no manifests."""
+    return in_node_scope(Manifest.objects.all(), principal) if principal.all_channels else Manifest.objects.none()
 
 
 def sections(principal: Principal, active: str) -> list[dict[str, Any]]:
     """The tabs over the fulfil screens, with what waits behind each."""
     problems = label_problems(scoped_shipments(principal)).count()
-    manifests = in_node_scope(Manifest.objects.filter(state=ManifestState.OPEN), principal).count()
+    manifests = scoped_manifests(principal).filter(state=ManifestState.OPEN).count()
     return [
         {"label": _("Work"), "url": reverse("dashboard:fulfil"), "active": active == "work", "count": None},
         {"label": _("Label problems"), "url": reverse("dashboard:fulfil_labels"), "active": active == "labels",

@@ -135,10 +135,11 @@ def result(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires("orders.view")
 def failures(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The refused and skipped rows as CSV."""
-    job = job_for(principal_of(request), uid)
+    principal = principal_of(request)
+    job = job_for(principal, uid)
     reasons = {"refused": job.result.get("refused", {}), "skipped": job.result.get("skipped", {})}
     ids = [int(key) for rows in reasons.values() for key in rows]
-    numbers = dict(Order.objects.filter(pk__in=ids).values_list("pk", "number"))
+    numbers = dict(orders_in_scope(principal).filter(pk__in=ids).values_list("pk", "number"))
     rows = [["Order", "Result", "Reason"]]
     for word, found in reasons.items():
         rows += [[numbers.get(int(key), key), word, safe_text(reason)] for key, reason in found.items()]

@@ -100,7 +100,7 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "lines": _line_rows(lines, work_rows),
         "work": [row for row in work_rows if row.work.is_live or row.work.state == "completed"],
         "past_work": [row for row in work_rows if not row.work.is_live and row.work.state != "completed"],
-        "shipments": _shipment_rows(shipments),
+        "shipments": _shipment_rows(shipments, principal),
         "returns": [(item, RETURN_TONES[item.state]) for item in order.returns.select_related("node").order_by("pk")],
         "attempts": attempts,
         "factor_words": FACTOR_WORDS,
@@ -165,14 +165,14 @@ def _work_rows(work: list[FulfillmentOrder], lines: list[OrderLine]) -> list[Wor
     return list(rows.values())
 
 
-def _shipment_rows(shipments: list[Shipment]) -> list[ShipmentRow]:
+def _shipment_rows(shipments: list[Shipment], principal: Principal) -> list[ShipmentRow]:
     rows = [ShipmentRow(item, SHIPMENT_TONES[item.state]) for item in shipments]
     by_booking = {row.shipment.booking_id: row for row in rows if row.shipment.booking_id}
     for scan in TrackingEvent.objects.filter(booking__in=by_booking).order_by("-occurred_at", "-pk").defer("raw"):
         by_booking[scan.booking_id].scans.append(scan)
     for booking_id in Label.objects.filter(booking__in=by_booking).values_list("booking_id", flat=True):
         row = by_booking[booking_id]
-        row.has_label = row.shipment.state != ShipmentState.CANCELLED
+        row.has_label = principal.sees_labels and row.shipment.state != ShipmentState.CANCELLED
     return rows
 
 

@@ -89,6 +89,7 @@ def label(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     """The label of one parcel as PDF."""
     principal = principal_of(request)
     order = order_or_404(principal, number)
+    principal.require_labels()
     shipment = order.shipments.filter(pk=pk).first()
     found = Label.objects.filter(booking=shipment.booking_id).first() if shipment and shipment.booking_id else None
     if shipment is None or found is None:

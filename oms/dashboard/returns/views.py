@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import Shipment
 from inventory.models import Node, Sku
-from oms.accounts.access import Principal, in_node_scope, principal_of, requires
+from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
 from oms.dashboard.orders.posting import is_fragment, once_per_form
 from returns.models import Return, ReturnLine, ReturnLineDisposition, ReturnState
@@ -45,7 +45,7 @@ _BUCKETS = {"restock": "on hand", "damaged": "damaged", "quarantine": "quarantin
 
 
 def _returns(principal: Principal) -> QuerySet[Return]:
-    return in_node_scope(Return.objects.all(), principal)
+    return in_work_scope(Return.objects.all(), principal)
 
 
 @require_safe
@@ -107,7 +107,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     found = find_return(with_lines(_returns(principal)), code)
     if found is not None:
         return _desk(request, code=code, item=found)
-    parcels = in_node_scope(Shipment.objects.all(), principal)
+    parcels = in_work_scope(Shipment.objects.all(), principal)
     parcel = unannounced_parcel(parcels, code)
     return _desk(request, code=code, parcel=parcel, unknown=bool(code) and parcel is None)
 
@@ -215,7 +215,7 @@ def receive_return(request: HttpRequest, pk: int) -> HttpResponse:
 def expect(request: HttpRequest) -> HttpResponse:
     """A parcel stands here that the carrier has not announced: expect it now and look at it."""
     code = request.POST.get("code", "").strip()[:80]
-    parcel = unannounced_parcel(in_node_scope(Shipment.objects.all(), principal_of(request)), code)
+    parcel = unannounced_parcel(in_work_scope(Shipment.objects.all(), principal_of(request)), code)
     if parcel is None:
         raise NotFound(f"No parcel {code} is on the road.")
     made = expect_rto(shipment_id=parcel.pk)

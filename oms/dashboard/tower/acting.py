@@ -178,6 +178,7 @@ def _run_messages(principal: Principal, ids: Sequence[int]) -> Done:
 
 
 def _preview_deliveries(principal: Principal, kind: str, cause: str) -> Preview:
+    principal.require_everywhere()
     rows = Delivery.objects.filter(state=DeliveryState.DEAD, step=cause)
     ids = tuple(rows.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
     return Preview(

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from oms.accounts.access import requires
+from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
 from oms.core.models import Delivery, DeliveryState
 from oms.dashboard.orders.posting import once_per_form
@@ -36,7 +36,8 @@ def _shown(row: Delivery) -> dict[str, Any]:
 @require_GET
 @requires("deliveries.replay")
 def deliveries(request: HttpRequest) -> HttpResponse:
-    """Deliveries that gave up, newest first, with what they were to do."""
+    """Deliveries that gave up, newest first, with what they were to do. For people who see everything."""
+    principal_of(request).require_everywhere()
     step, before = request.GET.get("step", ""), request.GET.get("before", "")
     rows = _dead().select_related("event")
     if step:
@@ -63,6 +64,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
 @requires("deliveries.replay")
 def replay(request: HttpRequest) -> HttpResponse:
     """Try given-up deliveries again: those ticked, or all of a step. Raises DomainError when none is left."""
+    principal_of(request).require_everywhere()
     step = request.POST.get("step", "")
     if request.POST.get("all") == "1" or request.POST.get("select_all") == "1":
         rows = _dead().filter(step=step) if step else _dead()

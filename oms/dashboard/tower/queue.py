@@ -84,7 +84,7 @@ def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: d
     rows = [*_order_rows(groups, principal), *_node_rows(nodes, principal)]
     if principal.may("channels.view"):
         rows += _channel_rows(scope, principal, at)
-    if principal.may("deliveries.replay") and principal.all_nodes:
+    if principal.may("deliveries.replay") and principal.sees_everything:
         rows += _dead_rows(principal)
     if principal.may("inventory.view") and principal.all_nodes:
         rows += _stock_rows()

@@ -98,6 +98,7 @@ def _capacity_context(request: HttpRequest) -> dict[str, Any]:
 
 def _system_context(request: HttpRequest) -> dict[str, Any]:
     health = system_health()
+    principal = principal_of(request)
     at = now()
     oldest = min(filter(None, (health.outbox_oldest_at, health.steps_oldest_at)), default=None)
     waited = (at - oldest).total_seconds() if oldest else 0.0
@@ -111,7 +112,7 @@ def _system_context(request: HttpRequest) -> dict[str, Any]:
             ("Routing p95", health.routing_p95, ROUTING_TARGET, "Time to decide one order"),
         ],
         "outbox_tone": "bad" if waited > OUTBOX_TARGET else "good",
-        "may_replay": principal_of(request).may("deliveries.replay"),
+        "may_replay": principal.may("deliveries.replay") and principal.sees_everything,
     }
 
 
