@@ -1,0 +1,156 @@
+"""What each driver takes: scanned, closed and printed, once."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from fulfillment.models import Manifest, Shipment
+from oms.accounts.models import Role
+from oms.dashboard.fulfil.manifest_views import PAGE_ROWS
+from tests.dashboard.fulfil.conftest import Show, SignIn
+from tests.factories import World, make_line
+from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, stock_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HX = {"HX-Request": "true"}
+
+
+def test_a_manifest_is_opened_scanned_closed_and_printed(client: Client, world: World, show: Show) -> None:
+    account = make_carrier(name="City riders")
+    first, second = (labelled(make_work(world, name, make_line(world.kurta))) for name in ("1", "2"))
+    assert "City riders" in show("/fulfil/manifests/")
+    opened = client.post("/fulfil/manifests/open/", {"node": world.blr.pk, "account": account.pk})
+    address = opened["Location"]
+
+    answer = client.post(f"{address}scan/", {"code": first.awb, "idempotency_key": str(uuid4())}, headers=HX)
+    assert f'"{first.order.number} is on the list."' in answer["HX-Trigger"]
+    assert '"unknown"' in client.post(f"{address}scan/", {"code": "zz"}, headers=HX)["HX-Trigger"]
+    text = show(address)
+    assert second.awb in text.partition("Not scanned")[2]
+
+    assert client.post(f"{address}close/", {"driver_name": ""}).status_code == 422
+    for _ in range(2):
+        assert client.post(f"{address}close/", {"driver_name": "Suresh"}).status_code == 302
+    assert client.get(f"{address}manifest.pdf").content.startswith(b"%PDF")
+    assert stock_of(world.kurta, world.blr) == {"on_hand": 8, "packed": 1}
+    assert Manifest.objects.get().driver_name == "Suresh"
+    assert "Suresh" in show("/fulfil/manifests/")
+
+
+def test_everything_waiting_is_added_at_once(client: Client, world: World) -> None:
+    account = make_carrier()
+    for name in ("1", "2"):
+        labelled(make_work(world, name, make_line(world.kurta)))
+    address = client.post("/fulfil/manifests/open/", {"node": world.blr.pk, "account": account.pk})["Location"]
+
+    text = client.post(f"{address}all/", follow=True).content.decode()
+
+    assert "2 parcels added without a scan." in text
+    assert set(Shipment.objects.values_list("state", flat=True)) == {"manifested"}
+
+
+def test_no_manifest_is_opened_where_nothing_waits(client: Client, world: World) -> None:
+    account = make_carrier()
+    packed(make_work(world, "1", make_line(world.kurta)))
+
+    form = {"node": world.blr.pk, "account": account.pk}
+    assert client.post("/fulfil/manifests/open/", form).status_code == 404
+    assert Manifest.objects.count() == 0
+
+
+@pytest.fixture
+def opened(client: Client, world: World) -> str:
+    """The address of an open manifest with one parcel that waits for it."""
+    account = make_carrier(name="City riders")
+    labelled(make_work(world, "1", make_line(world.kurta)))
+    return client.post("/fulfil/manifests/open/", {"node": world.blr.pk, "account": account.pk})["Location"]
+
+
+def test_no_parcels_and_no_manifests_is_said(world: World, show: Show) -> None:
+    assert "No parcel waits for a driver" in show("/fulfil/manifests/")
+
+
+def test_opening_twice_goes_on_with_the_open_one(client: Client, world: World, opened: str) -> None:
+    manifest = Manifest.objects.get()
+    form = {"node": world.blr.pk, "account": manifest.carrier_account_id}
+
+    assert client.post("/fulfil/manifests/open/", form)["Location"] == opened
+    assert Manifest.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "form", [{}, {"node": "x", "account": "1"}, {"node": "1"}, {"node": "9999", "account": "9999"}]
+)
+def test_a_manifest_of_nothing_is_not_opened(client: Client, world: World, form: dict[str, str]) -> None:
+    assert client.post("/fulfil/manifests/open/", form).status_code == 404
+    assert Manifest.objects.count() == 0
+
+
+def test_without_scripts_a_typed_awb_is_added_and_answered(client: Client, opened: str) -> None:
+    parcel = Shipment.objects.get()
+
+    wrong = client.post(f"{opened}scan/", {"code": "nonsense"}, follow=True).content.decode()
+    right = client.post(f"{opened}scan/", {"code": parcel.awb}, follow=True).content.decode()
+
+    assert "No parcel nonsense waits at this node." in wrong
+    assert f"{parcel.order.number} is on the list." in right
+    assert Shipment.objects.get().state == "manifested"
+
+
+def test_a_closed_manifest_takes_no_more(client: Client, world: World, opened: str, show: Show) -> None:
+    client.post(f"{opened}all/")
+    client.post(f"{opened}close/", {"driver_name": "Suresh", "vehicle": "KA 01 AB 1234"})
+    late = labelled(make_work(world, "2", make_line(world.kurta)))
+
+    answer = client.post(f"{opened}scan/", {"code": late.awb}, headers=HX)
+
+    assert '"ok"' not in answer["HX-Trigger"]
+    late.refresh_from_db()
+    assert late.state == "labelled"
+    text = show(opened)
+    assert "KA 01 AB 1234" in text
+    assert "Close and hand over" not in text
+
+
+@pytest.mark.parametrize("role", [Role.PACKER, Role.READ_ONLY])
+def test_manifests_are_changed_by_those_with_the_verb(
+    client: Client, opened: str, show: Show, sign_in: SignIn, role: str
+) -> None:
+    sign_in(role)
+    manifest = Manifest.objects.get()
+
+    assert "Close and hand over" not in show(opened)
+    for action in ("scan", "all", "close"):
+        assert client.post(f"{opened}{action}/", {"driver_name": "X", "code": "Y"}).status_code == 403
+    form = {"node": manifest.node_id, "account": manifest.carrier_account_id}
+    assert client.post("/fulfil/manifests/open/", form).status_code == 403
+    manifest.refresh_from_db()
+    assert (manifest.state, Shipment.objects.get().state) == ("open", "labelled")
+
+
+def test_a_manifest_of_another_node_does_not_exist(client: Client, opened: str, sign_in: SignIn) -> None:
+    sign_in(Role.WAREHOUSE_LEAD, "del-01")
+
+    for path in ("", "manifest.pdf"):
+        assert client.get(opened + path).status_code == 404
+    for action in ("scan", "all", "close"):
+        assert client.post(f"{opened}{action}/", {"driver_name": "X", "code": "Y"}).status_code == 404
+    assert "City riders" not in client.get("/fulfil/manifests/").content.decode()
+
+
+def test_older_manifests_are_on_the_next_page(client: Client, world: World, show: Show) -> None:
+    account = make_carrier()
+    closed = [Manifest(number=f"M-{n:03d}", node=world.blr, carrier_account=account, state="closed")
+              for n in range(PAGE_ROWS + 2)]  # fmt: skip
+    Manifest.objects.bulk_create(closed)
+
+    first = show("/fulfil/manifests/")
+    second = show(
+        first.partition('rel="next"')[0].rpartition('href="')[2].partition('"')[0].join(["/fulfil/manifests/", ""])
+    )
+
+    assert ("M-051" in first, "M-001" in first) == (True, False)
+    assert ("M-051" in second, "M-001" in second, "M-000" in second) == (False, True, True)
