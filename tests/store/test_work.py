@@ -288,6 +288,17 @@ def test_a_scan_at_the_counter_opens_the_pickup(client: Client, pickup: Shipment
 # -- looking around ----------------------------------------------------------------------------------------------------
 
 
+def test_looking_an_item_up_shows_stock_here_nearby_and_who_needs_it(
+    client: Client, world: World, work: FulfillmentOrder
+) -> None:
+    page = text_of(client.get("/s/look-up/", {"code": world.kurta.barcodes.get().code}))
+
+    assert work.order.number in page
+    assert "Delhi, 1736 km" in page
+    assert "Nothing here has the code nonsense" in text_of(client.get("/s/look-up/", {"code": "nonsense"}))
+    assert client.get("/s/look-up/", {"code": work.order.number})["Location"] == f"/s/work/{work.pk}/"
+
+
 @pytest.mark.parametrize(
     ("stage", "target"),
     [("open", "/s/accept/#work-{pk}"), ("accepted", "/s/pick/?work={pk}"), ("picked", "/s/work/{pk}/pack/"),

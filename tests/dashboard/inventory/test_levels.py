@@ -183,6 +183,14 @@ def test_an_adjustment_that_cannot_be_is_refused_and_changes_nothing(
     assert (level(world).on_hand, level(world).reserved) == (10, 4)
 
 
+def test_the_preview_warns_of_units_that_orders_hold(world: World) -> None:
+    route_orders([capture(world, make_order("A", make_line(world.kurta, 9)))], trigger="captured")
+
+    body = signed_in().post(page(world, "adjust/"), form(quantity="5")).content.decode()
+
+    assert "9 units are reserved for orders, 4 too many" in body
+
+
 def test_roles_without_the_verb_cannot_adjust_receive_or_move(world: World) -> None:
     viewer = signed_in("read_only")
     for url in (page(world, "adjust/"), "/inventory/nodes/blr-01/receive/", "/inventory/nodes/blr-01/move/",

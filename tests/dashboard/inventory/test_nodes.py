@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from fulfillment.models import FulfillmentOrder
 from fulfillment.services import open_fulfillment_orders
 from inventory.models import Node, NodeHoliday, StockAudit
 from oms.accounts.models import User
@@ -19,10 +20,14 @@ from oms.core.models import OutboxEvent
 from oms.dashboard.inventory.outage import preview_outage
 from oms.reporting.node_load import next_cutoff, nodes_now
 from oms.reporting.scope import Scope
+from orders.models import Order
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_node, make_order, make_world, stock
+from tests.flow.driver import drain
 
 pytestmark = pytest.mark.django_db
+#: The steps look for what is due by the clock of their own transaction: there must be one after the page committed.
+runs_the_flow = pytest.mark.django_db(transaction=True)
 KOLKATA = ZoneInfo("Asia/Kolkata")
 
 
@@ -88,6 +93,24 @@ def test_the_preview_of_switching_off_plans_the_orders_without_the_node(world: W
     assert OutboxEvent.objects.count() == before
 
 
+@runs_the_flow
+def test_switching_off_needs_a_reason_and_moves_the_orders(world: World) -> None:
+    order_id = open_orders(world, 2)[0]
+    client = signed_in()
+
+    refused = client.post("/inventory/nodes/blr-01/switch/", {"active": "0", "reason": ""})
+    assert refused.status_code == 422
+    assert Node.objects.get(code="blr-01").is_active
+
+    assert client.post("/inventory/nodes/blr-01/switch/", {"active": "0", "reason": "Flood"}).status_code == 302
+    drain()
+
+    node = Node.objects.get(code="blr-01")
+    assert (node.is_active, node.offline_reason) == (False, "Flood (ops_manager@example.com)")
+    live = FulfillmentOrder.objects.filter(order_id=order_id, state__in=FulfillmentOrder.LIVE)
+    assert [work.node.code for work in live] == ["del-01"]
+
+
 def test_a_second_click_does_not_turn_it_back(world: World) -> None:
     client = signed_in()
     for _ in range(2):
@@ -95,6 +118,21 @@ def test_a_second_click_does_not_turn_it_back(world: World) -> None:
 
     assert not Node.objects.get(code="blr-01").is_active
     assert OutboxEvent.objects.filter(kind="inventory.NodeSwitched").count() == 1
+
+
+@runs_the_flow
+def test_switching_on_says_how_many_orders_wait(world: World) -> None:
+    Node.objects.update(is_active=False)
+    route_orders([capture(world, make_order("A", make_line(world.kurta)))], trigger="captured")
+    client = signed_in()
+
+    body = client.get("/inventory/nodes/blr-01/switch/", HTTP_HX_REQUEST="true").content.decode()
+    assert "1 orders wait for a node" in body
+    answer = client.post("/inventory/nodes/blr-01/switch/", {"active": "1", "back": "tower"}, HTTP_HX_REQUEST="true")
+    drain()
+
+    assert answer["HX-Redirect"] == "/"
+    assert Order.objects.get().stage == "released"
 
 
 def test_the_node_page_shows_holidays_by_name_in_its_calendar(world: World) -> None:
