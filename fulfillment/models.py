@@ -49,10 +49,9 @@ class FulfillmentOrder(models.Model):
     Kind = FulfillmentOrderKind
 
     id = models.BigAutoField(primary_key=True)
-    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    number = models.CharField(max_length=40, unique=True)
+    number = models.CharField(max_length=40)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fulfillment_orders")
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="fulfillment_orders")
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="fulfillment_orders", db_constraint=False)
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.SHIP)
     state = models.CharField(max_length=16, choices=State, default=State.SCHEDULED)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -67,7 +66,10 @@ class FulfillmentOrder(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [one_of("state", FulfillmentOrderState, prefix="fulfillment_order")]
+        constraints = [
+            models.UniqueConstraint(fields=["number"], name="fulfillment_order_number_unique"),
+            one_of("state", FulfillmentOrderState, prefix="fulfillment_order"),
+        ]
         indexes = [
             models.Index(fields=["node", "due_at", "id"], name="fulfillment_live", condition=Q(
                 state__in=["open", "accepted", "picking", "picked", "waiting_transfer", "packed", "ready"])),
@@ -89,9 +91,13 @@ class FulfillmentLine(models.Model):
     """What one fulfillment order takes of one order line."""
 
     id = models.BigAutoField(primary_key=True)
-    fulfillment_order = models.ForeignKey(FulfillmentOrder, on_delete=models.CASCADE, related_name="lines")
+    fulfillment_order = models.ForeignKey(
+        FulfillmentOrder, on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
     order_line = models.ForeignKey(OrderLine, on_delete=models.PROTECT, related_name="fulfillment_lines")
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="fulfillment_lines")
+    sku = models.ForeignKey(
+        Sku, on_delete=models.PROTECT, related_name="fulfillment_lines", db_index=False, db_constraint=False
+    )
     quantity = models.IntegerField()
     picked = models.IntegerField(default=0)
     short = models.IntegerField(default=0)

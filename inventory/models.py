@@ -177,8 +177,8 @@ class StockLevel(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="levels")
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="levels")
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="levels", db_index=False)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="levels", db_index=False)
     on_hand = models.IntegerField(default=0, db_default=0)
     reserved = models.IntegerField(default=0, db_default=0)
     packed = models.IntegerField(default=0, db_default=0)
@@ -259,8 +259,12 @@ class StockMovement(models.Model):
     id = models.BigAutoField(primary_key=True)
     op_key = models.CharField(max_length=100)
     leg = models.PositiveSmallIntegerField(default=1)
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="movements")
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="movements")
+    sku = models.ForeignKey(
+        Sku, on_delete=models.PROTECT, related_name="movements", db_index=False, db_constraint=False
+    )
+    node = models.ForeignKey(
+        Node, on_delete=models.PROTECT, related_name="movements", db_index=False, db_constraint=False
+    )
     from_bucket = models.CharField(max_length=12, choices=Bucket)
     to_bucket = models.CharField(max_length=12, choices=Bucket)
     quantity = models.IntegerField()
@@ -310,8 +314,12 @@ class Reservation(models.Model):
     line_uid = models.UUIDField()
     order_id = models.BigIntegerField()
     reference = models.CharField(max_length=80, help_text="Order number, for people.")
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="reservations")
-    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="reservations")
+    sku = models.ForeignKey(
+        Sku, on_delete=models.PROTECT, related_name="reservations", db_index=False, db_constraint=False
+    )
+    node = models.ForeignKey(
+        Node, on_delete=models.PROTECT, related_name="reservations", db_index=False, db_constraint=False
+    )
     state = models.CharField(max_length=10, choices=State, default=State.HARD)
     quantity = models.IntegerField()
     open_quantity = models.IntegerField()

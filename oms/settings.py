@@ -194,7 +194,11 @@ def database() -> dict[str, Any]:
         "lock_timeout": env_str("OMS_LOCK_TIMEOUT", "3s" if PROCESS == "web" else "20s"),
         "idle_in_transaction_session_timeout": "60s",
         "timezone": "UTC",
+        "jit": "off",
+        "random_page_cost": "1.1",
     }
+    # A statement is planned once per connection; 0 for a pooler that cannot keep prepared statements.
+    options["prepare_threshold"] = env_int("OMS_PREPARE_AFTER", 3) or None
     options["options"] = " ".join(f"-c {key}={value}" for key, value in timeouts.items())
     if PROCESS == "web":
         options["pool"] = {"min_size": 2, "max_size": env_int("OMS_WEB_THREADS", 8) + 2, "timeout": 5}

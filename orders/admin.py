@@ -93,7 +93,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     list_display = ("number", "channel", "external_number", "stage", "open_holds", "placed_at")
     list_filter = ("stage", "channel")
     list_select_related = ("channel",)
-    search_fields = ("=number", "search_text__contains")
+    search_fields = ("=number", "search__text__contains")
     ordering = ("-placed_at", "-pk")
     inlines = (LineInline, HoldInline, PaymentInline)
 

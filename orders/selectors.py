@@ -170,7 +170,7 @@ def orders_matching(
         wanted = _CONDITIONS[condition.key](condition, at)
         found = found.exclude(wanted) if condition.negated else found.filter(wanted)
     for word in question.filters.words:
-        found = found.filter(search_text__contains=_search_word(word))
+        found = found.filter(search__text__contains=_search_word(word))
     return found
 
 
@@ -212,7 +212,7 @@ def _searched(path: str, values: Sequence[str]) -> Q:
     """A column that is part of the search text: the trigram index finds the rows, the column decides."""
     wanted = Q()
     for value in values:
-        wanted |= Q(**{f"{path}__iexact": value, "search_text__contains": value.lower()})
+        wanted |= Q(**{f"{path}__iexact": value, "search__text__contains": value.lower()})
     return wanted
 
 

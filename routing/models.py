@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -95,7 +98,9 @@ class RoutingDecision(models.Model):
     Outcome = RoutingDecisionOutcome
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="routing_decisions")
+    order = models.ForeignKey(
+        Order, on_delete=models.CASCADE, related_name="routing_decisions", db_index=False, db_constraint=False
+    )
     attempt = models.PositiveIntegerField()
     trigger = models.CharField(max_length=40)
     actor = models.CharField(max_length=120, blank=True)
@@ -108,7 +113,9 @@ class RoutingDecision(models.Model):
     nodes_examined = models.PositiveIntegerField()
     duration_us = models.PositiveIntegerField()
     assignments = models.JSONField(default=list)
-    candidates = models.JSONField(default=list)
+    trace = models.TextField(
+        default="", help_text="JSON that `routing.engine.expand_candidates` reads. Text, because no query looks inside."
+    )
     decided_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -124,3 +131,8 @@ class RoutingDecision(models.Model):
 
     def __str__(self) -> str:
         return f"Attempt {self.attempt} for {self.order_id}: {self.outcome}"
+
+    @property
+    def candidates(self) -> dict[str, Any]:
+        """What every node was weighed with, as `routing.engine.expand_candidates` takes it; empty where not kept."""
+        return json.loads(self.trace) if self.trace else {}

@@ -55,13 +55,13 @@ ORDER BY c.order_id, c.node_id, ol.id
 _OPEN = """
 WITH wanted AS MATERIALIZED (
     SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, w.*
-    FROM json_to_recordset(%s::json) AS w(uid uuid, number text, order_id bigint, node_id bigint, kind text,
+    FROM json_to_recordset(%s::json) AS w(number text, order_id bigint, node_id bigint, kind text,
         state text, due_at timestamptz, lines json)
 ),
 opened AS (
-    INSERT INTO fulfillment_fulfillmentorder (id, uid, number, order_id, node_id, kind, state, due_at, version,
+    INSERT INTO fulfillment_fulfillmentorder (id, number, order_id, node_id, kind, state, due_at, version,
         assigned_to, end_reason, released_at, accepted_at)
-    SELECT id, coalesce(uid, gen_random_uuid()), number, order_id, node_id, kind, state, due_at, 1, '', '',
+    SELECT id, number, order_id, node_id, kind, state, due_at, 1, '', '',
         CASE WHEN state <> 'scheduled' THEN now() END, CASE WHEN state = 'accepted' THEN now() END
     FROM wanted ORDER BY id
 ),

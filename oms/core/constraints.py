@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import models
+from django.db import migrations, models
 from django.db.models import Q
 
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
@@ -28,3 +28,19 @@ def _bounds(fields: tuple[str, ...], low: int, high: int, name: str) -> models.C
 def one_of(field: str, choices: type[models.TextChoices], *, prefix: str) -> models.CheckConstraint:
     """The field holds one of the choices: a state machine's last wall."""
     return models.CheckConstraint(condition=Q(**{f"{field}__in": choices.values}), name=f"{prefix}_{field}_known")
+
+
+def keep_parents(parent: str, *children: str) -> migrations.RunSQL:
+    """Refuse, at commit, to delete a row of the table `parent` that a "table.column" of `children` still names.
+
+    For keys of hot tables, which carry no foreign key constraint of their own: such a constraint looks up, and locks, a
+    row of the parent for each row written, which for an order costs as much as writing it. The rows are written by
+    statements that read the parent first, and parents are hardly ever deleted, so the check is made there.
+    """
+    name = f"kept_for_{children[0].partition('_')[0]}"
+    arguments = ", ".join(f"'{part}'" for child in children for part in child.split("."))
+    return migrations.RunSQL(
+        f"""CREATE CONSTRAINT TRIGGER {name} AFTER DELETE ON {parent} DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION core_refuse_orphans({arguments})""",
+        f"DROP TRIGGER {name} ON {parent}",
+    )

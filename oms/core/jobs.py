@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F
+from django.conf import settings
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce
 
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.events import Event
+from oms.core.ids import uuid7
 from oms.core.models import Job, JobState
 from oms.core.outbox import publish
 
-#: Seconds of work in one slice; a job that is not finished then is queued again and goes on where it was.
-SLICE_SECONDS = 100.0
+#: Seconds of work in one slice; a job that is not finished then is queued again and goes on where it was. Less than a
+#: lease, so that a slice with its last chunk ends well within the lease of its step.
+SLICE_SECONDS = min(100.0, settings.LEASE_SECONDS / 1.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,7 @@ JobRunner = Callable[[Job], bool]
 
 
 class JobCancelled(Exception):
-    """Raised by `progress` in the middle of a slice: a person cancelled the job."""
+    """Raised by `progress` in the middle of a slice: the job has ended, or another worker has taken it over."""
 
 
 def start_job(*, kind: str, title: str, args: dict[str, Any], user_id: int | None = None) -> Job:
@@ -48,25 +52,30 @@ def start_job(*, kind: str, title: str, args: dict[str, Any], user_id: int | Non
 def progress(
     job: Job, *, total: int | None = None, done: int = 0, succeeded: int = 0, failed: int = 0, skipped: int = 0
 ) -> None:
-    """Add to the counters of a running job. Raises JobCancelled when a person cancelled it meanwhile."""
+    """Add to the counters of a running job. Raises JobCancelled when it ended or was taken over meanwhile.
+
+    Called in the transaction of the chunk that it counts, it takes the chunk back too: of two workers on one job, after
+    one was given up for dead too early, only the later one can write.
+    """
     changes: dict[str, Any] = {
         "done": F("done") + done, "succeeded": F("succeeded") + succeeded,
         "failed": F("failed") + failed, "skipped": F("skipped") + skipped,
     }  # fmt: skip
     if total is not None:
         changes["total"] = total
-    if not Job.objects.filter(pk=job.pk, state=JobState.RUNNING).update(**changes):
-        raise JobCancelled(f"{job} was cancelled.")
+    if not _mine(job).update(**changes):
+        raise JobCancelled(f"{job} has ended or was taken over.")
 
 
-def run_slice(job_id: int, runners: dict[str, JobRunner]) -> None:
-    """Run one slice of a job and queue the next, or finish it. A job that ended already is left alone."""
-    job = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING]).first()
+def run_slice(job_id: int, runners: dict[str, JobRunner], *, number: int | None = None) -> None:
+    """Run one slice of a job and queue the next, or finish it. A job that ended already is left alone.
+
+    `number` is the slice that an event asks for: one that came to its end before, although its worker died before it
+    could say so, is not run again beside the next.
+    """
+    job = _take(job_id, number)
     if job is None:
         return
-    if job.state == JobState.QUEUED:
-        Job.objects.filter(pk=job_id, state=JobState.QUEUED).update(state=JobState.RUNNING, started_at=now())
-        job.refresh_from_db()
     runner = runners.get(job.kind)
     if runner is None:
         _finish(job_id, JobState.FAILED, f"Nothing here runs jobs of the kind {job.kind}.")
@@ -80,10 +89,28 @@ def run_slice(job_id: int, runners: dict[str, JobRunner]) -> None:
         return
 
     def again() -> None:
-        Job.objects.filter(pk=job_id).update(attempts=F("attempts") + 1)
-        publish([JobQueued(job_id=job_id, slice=job.attempts + 1)])
+        if _mine(job).update(attempts=F("attempts") + 1):
+            publish([JobQueued(job_id=job_id, slice=job.attempts + 1)])
 
     run_atomic(again)
+
+
+def _take(job_id: int, number: int | None) -> Job | None:
+    """The open job, from now on in the hands of this slice alone; None where there is nothing to run."""
+    jobs = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.RUNNING])
+    if number is not None:
+        jobs = jobs.filter(attempts=number)
+    token = uuid7()
+    if not jobs.update(state=JobState.RUNNING, lease_token=token, started_at=Coalesce("started_at", now())):
+        return None
+    job = Job.objects.get(pk=job_id)
+    job.lease_token = token  # another slice may have taken it over again already
+    return job
+
+
+def _mine(job: Job) -> QuerySet[Job]:
+    """The running job, unless another slice has taken it over since `job` was read."""
+    return Job.objects.filter(pk=job.pk, state=JobState.RUNNING, lease_token=job.lease_token)
 
 
 def fail_job(job_id: int, message: str) -> None:

@@ -83,7 +83,7 @@ def _quantities(lines: Iterable[OrderLine]) -> Iterator[LineQuantities]:
 
 def with_relations(orders: QuerySet[Order]) -> QuerySet[Order]:
     """The joins that rows need; the large columns that no row shows stay behind."""
-    return orders.select_related("channel", "payment").defer("search_text", "extra", "bill_to")
+    return orders.select_related("channel", "payment").defer("extra", "bill_to")
 
 
 def read_rows(orders: Sequence[Order], *, masked: bool) -> list[OrderRow]:

@@ -62,7 +62,14 @@ def _capture(
 ) -> list[Captured]:
     rows = [_order_row(channel, order, extra_holds.get(order.external_id, ()), actor) for order in unique.values()]
     stored = fetch_dicts(
-        CAPTURE, {"channel": channel.pk, "channel_code": channel.code, "orders": json.dumps(rows), "actor": actor}
+        CAPTURE,
+        {
+            "channel": channel.pk,
+            "channel_code": channel.code,
+            "actor": actor,
+            "external_ids": list(unique),
+            "orders": json.dumps(rows),
+        },
     )
     by_external = {row["external_id"]: row for row in stored}
     if len(by_external) < len(unique):

@@ -1,4 +1,4 @@
-"""The statement that captures orders: rows of five tables and their events from one JSON
+"""The statement that captures orders: rows of six tables and their events from one JSON
 array, in one round trip.
 
 Orders that the channel had before are left alone and returned with created = false. New ids come from the sequence
@@ -29,8 +29,8 @@ WITH incoming AS MATERIALIZED (
     )
 ),
 known AS (
-    SELECT o.id, o.external_id, o.number FROM orders_order o JOIN incoming i USING (external_id)
-    WHERE o.channel_id = %(channel)s
+    SELECT id, external_id, number FROM orders_order
+    WHERE channel_id = %(channel)s AND external_id = ANY(%(external_ids)s)
 ),
 fresh AS MATERIALIZED (
     SELECT nextval('orders_order_id_seq') AS id, i.* FROM (
@@ -38,10 +38,8 @@ fresh AS MATERIALIZED (
     ) i
 ),
 placed AS (
-    INSERT INTO orders_order (id, number, channel_id, {_ORDER_COLUMNS}, first_promised_by, search_text, version,
-        timeline_seq)
-    SELECT id, 'OM-' || (100000 + id), %(channel)s, {_ORDER_COLUMNS}, promised_by,
-        'om-' || (100000 + id) || ' ' || search_text, 1, 1
+    INSERT INTO orders_order (id, number, channel_id, {_ORDER_COLUMNS}, first_promised_by, version, timeline_seq)
+    SELECT id, 'OM-' || (100000 + id), %(channel)s, {_ORDER_COLUMNS}, promised_by, 1, 1
     FROM fresh
     ON CONFLICT (channel_id, external_id) DO NOTHING
     RETURNING id, external_id, number
@@ -56,6 +54,10 @@ new_lines AS (
         uid uuid, external_id text, position int, sku_code text, sku_id bigint, name text, options jsonb,
         unit_price_minor bigint, discount_minor bigint, tax_minor bigint, tax_included bool, quantity int,
         {_BUCKET_TYPES})
+),
+searchable AS (
+    INSERT INTO orders_ordersearch (order_id, text)
+    SELECT f.id, lower(p.number) || ' ' || f.search_text FROM fresh f JOIN placed p ON p.id = f.id
 ),
 new_holds AS (
     INSERT INTO orders_hold (order_id, reason, source, handle, note, released_by)

@@ -36,10 +36,14 @@ def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ())
     deltas = _deltas(moves)
     if not deltas and not entries:
         return {}
-    rows_in = json.dumps([{"line_id": line_id, **delta} for line_id, delta in deltas.items()])
+    params = {
+        "deltas": json.dumps([{"line_id": line_id, **delta} for line_id, delta in deltas.items()]),
+        "lines": list(deltas),
+        **dict(zip(("orders", "kinds", "actors", "messages", "data"), entry_columns(entries), strict=True)),
+    }
 
     def work() -> dict[int, str]:
-        rows = fetch_all(MOVE, [rows_in, *entry_columns(entries)])
+        rows = fetch_all(MOVE, params)
         if sum(row[2] for row in rows) != len(deltas):
             raise UnitsNotThere("The units are no longer where they were to leave from. Reload and try again.")
         return {row[0]: row[1] for row in rows}

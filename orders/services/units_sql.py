@@ -18,15 +18,15 @@ STAGE = """CASE
     WHEN delivered + returned >= shipped THEN 'delivered' ELSE 'shipped' END"""
 
 MOVE = f"""
-WITH delta AS MATERIALIZED (SELECT * FROM json_to_recordset(%s::json) AS d(line_id bigint, {_TYPES})),
+WITH delta AS MATERIALIZED (SELECT * FROM json_to_recordset(%(deltas)s::json) AS d(line_id bigint, {_TYPES})),
 entry AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY order_id ORDER BY ord) AS nth
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+    FROM unnest(%(orders)s::bigint[], %(kinds)s::text[], %(actors)s::text[], %(messages)s::text[], %(data)s::text[])
         WITH ORDINALITY AS e(order_id, kind, actor, message, data, ord)
 ),
 locked AS MATERIALIZED (
     SELECT id, timeline_seq FROM orders_order
-    WHERE id IN (SELECT order_id FROM orders_orderline WHERE id IN (SELECT line_id FROM delta)
+    WHERE id IN (SELECT order_id FROM orders_orderline WHERE id = ANY(%(lines)s)
                  UNION SELECT order_id FROM entry)
     ORDER BY id FOR NO KEY UPDATE
 ),

@@ -175,10 +175,10 @@ _WRITE = f"""
 WITH announced AS ({INSERT_EVENTS}),
 decided AS (
     INSERT INTO routing_routingdecision (order_id, attempt, trigger, actor, policy_version, outcome, sentence,
-        cost_minor, lower_bound_minor, optimal, nodes_examined, duration_us, assignments, candidates)
+        cost_minor, lower_bound_minor, optimal, nodes_examined, duration_us, assignments, trace)
     SELECT * FROM json_to_recordset(%s::json) AS d(order_id bigint, attempt int, trigger text, actor text,
         policy_version int, outcome text, sentence text, cost_minor bigint, lower_bound_minor bigint, optimal bool,
-        nodes_examined int, duration_us int, assignments jsonb, candidates jsonb)
+        nodes_examined int, duration_us int, assignments jsonb, trace text)
 )
 INSERT INTO routing_nodeload (node_id, day, orders)
 SELECT n.id, (now() AT TIME ZONE n.time_zone)::date, t.orders
@@ -237,7 +237,8 @@ def _decision_row(item: _Decided, policy: Policy, trigger: str, actor: str) -> d
         "actor": actor[:120], "policy_version": policy.version, "outcome": plan.outcome,
         "sentence": plan.sentence[:500], "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor,
         "optimal": plan.optimal, "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,
-        "assignments": [list(part) for part in plan.assignments], "candidates": plan.compact(),
+        "assignments": [list(part) for part in plan.assignments],
+        "trace": json.dumps(plan.compact(), separators=(",", ":")),
     }  # fmt: skip
 
 

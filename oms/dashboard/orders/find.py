@@ -60,14 +60,14 @@ def _channel_number(word: str, principal: Principal) -> Found:
     channels = SalesChannel.objects.values("pk")
     by_id = orders.filter(channel__in=channels, external_id=word).values_list("number", flat=True)[:2]
     plain = word.lstrip("#")
-    by_number = orders.filter(search_text__contains=word.lower(), external_number__in=[word, plain, f"#{plain}"])
+    by_number = orders.filter(search__text__contains=word.lower(), external_number__in=[word, plain, f"#{plain}"])
     return _one(list(by_id)) or _one(list(by_number.values_list("number", flat=True)[:2]))
 
 
 def _email(word: str, principal: Principal) -> Found:
     if "@" not in word:
         return None
-    rows = orders_in_scope(principal).filter(search_text__contains=word.lower(), customer_email__iexact=word)
+    rows = orders_in_scope(principal).filter(search__text__contains=word.lower(), customer_email__iexact=word)
     return _one(list(rows.values_list("number", flat=True)[:2]))
 
 
@@ -78,7 +78,7 @@ def _is_phone(word: str) -> bool:
 def _phone(word: str, principal: Principal) -> Found:
     if not _is_phone(word):
         return None
-    rows = orders_in_scope(principal).filter(search_text__contains=digits(word))
+    rows = orders_in_scope(principal).filter(search__text__contains=digits(word))
     matches = [
         number for number, phone in rows.values_list("number", "customer_phone")[:3] if digits(phone) == digits(word)
     ]
