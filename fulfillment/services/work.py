@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from fulfillment.events import FulfillmentReleased, WorkWithdrawn
 from fulfillment.locks import lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
@@ -12,12 +10,12 @@ from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrd
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.services import Release, announce, release_reservations
 from oms.core.clock import now
-from oms.core.db import fetch_all, fetch_dicts, run_atomic
+from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 from oms.core.states import advance_many
 from orders.locks import lock_orders
-from orders.services import TimelineEntry, UnitMove, move_units
+from orders.services import BUCKETS_MOVED, MOVE_UNITS, TimelineEntry, UnitMove, move_units, require_moved
 from routing.services import exclude_node
 
 State = FulfillmentOrderState
@@ -27,36 +25,51 @@ BEFORE_PICKING = (State.SCHEDULED, State.OPEN, State.ACCEPTED)
 #: States from which a node can still give the work back.
 WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
 
-# Units reserved for an order that no live work covers yet, per node.
-_UNOPENED = """
+_STARTED = ", ".join(
+    {"allocated": "-sum(u.quantity)::int AS allocated", "released": "sum(u.quantity)::int AS released"}.get(
+        bucket, f"NULL::int AS {bucket}"
+    )
+    for bucket in BUCKETS_MOVED
+)
+_LOCK = "SELECT id FROM orders_order WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+
+# Work for the units that are reserved at a node and that no live work there covers: a fulfillment order per order and
+# node. What starts at once leaves "allocated" for "released".
+_OPEN = f"""
 WITH claimed AS (
     SELECT r.order_id, r.node_id, r.line_uid, r.sku_id, sum(r.open_quantity) AS quantity
-    FROM inventory_reservation r WHERE r.order_id = ANY(%(orders)s) AND r.open_quantity > 0 AND r.state = 'hard'
+    FROM inventory_reservation r
+    WHERE r.order_id = ANY(%(orders)s::bigint[]) AND r.open_quantity > 0 AND r.state = 'hard'
     GROUP BY 1, 2, 3, 4
 ),
 working AS (
     SELECT f.node_id, l.order_line_id, sum(l.quantity - l.short - l.packed) AS quantity
     FROM fulfillment_fulfillmentorder f JOIN fulfillment_fulfillmentline l ON l.fulfillment_order_id = f.id
-    WHERE f.order_id = ANY(%(orders)s)
+    WHERE f.order_id = ANY(%(orders)s::bigint[])
       AND f.state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready')
     GROUP BY 1, 2
-)
-SELECT c.order_id, c.node_id, ol.id AS line_id, c.sku_id, (c.quantity - coalesce(w.quantity, 0))::int AS quantity,
-    n.auto_accept, n.is_active,
-    (SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = c.order_id) AS opened_before
-FROM claimed c
-JOIN orders_orderline ol ON ol.uid = c.line_uid
-JOIN inventory_node n ON n.id = c.node_id
-LEFT JOIN working w ON w.node_id = c.node_id AND w.order_line_id = ol.id
-WHERE c.quantity > coalesce(w.quantity, 0)
-ORDER BY c.order_id, c.node_id, ol.id
-"""
-
-_OPEN = """
-WITH wanted AS MATERIALIZED (
-    SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, w.*
-    FROM json_to_recordset(%s::json) AS w(number text, order_id bigint, node_id bigint, kind text,
-        state text, due_at timestamptz, lines json)
+),
+uncovered AS MATERIALIZED (
+    SELECT c.order_id, c.node_id, ol.id AS line_id, c.sku_id, (c.quantity - coalesce(w.quantity, 0))::int AS quantity
+    FROM claimed c
+    JOIN orders_orderline ol ON ol.uid = c.line_uid
+    LEFT JOIN working w ON w.node_id = c.node_id AND w.order_line_id = ol.id
+    WHERE c.quantity > coalesce(w.quantity, 0)
+),
+wanted AS MATERIALIZED (
+    SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, u.order_id, u.node_id,
+        o.number || '-' || u.nth + (
+            SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = u.order_id
+        ) AS number,
+        CASE WHEN o.service_level = 'pickup' THEN 'pickup' ELSE 'ship' END AS kind,
+        CASE WHEN o.open_holds > 0 THEN 'scheduled' WHEN n.auto_accept THEN 'accepted' ELSE 'open' END AS state,
+        o.ship_by AS due_at, n.is_active
+    FROM (
+        SELECT order_id, node_id, row_number() OVER (PARTITION BY order_id ORDER BY node_id) AS nth
+        FROM uncovered GROUP BY order_id, node_id
+    ) u
+    JOIN orders_order o ON o.id = u.order_id
+    JOIN inventory_node n ON n.id = u.node_id
 ),
 opened AS (
     INSERT INTO fulfillment_fulfillmentorder (id, number, order_id, node_id, kind, state, due_at, version,
@@ -68,17 +81,26 @@ opened AS (
 lined AS (
     INSERT INTO fulfillment_fulfillmentline (fulfillment_order_id, order_line_id, sku_id, quantity, picked, short,
         packed)
-    SELECT w.id, l.line_id, l.sku_id, l.quantity, 0, 0, 0
-    FROM wanted w CROSS JOIN LATERAL json_to_recordset(w.lines) AS l(line_id bigint, sku_id bigint, quantity int)
+    SELECT w.id, u.line_id, u.sku_id, u.quantity, 0, 0, 0
+    FROM wanted w JOIN uncovered u USING (order_id, node_id) ORDER BY w.id, u.line_id
 ),
 announced AS (
     INSERT INTO core_outboxevent (kind, aggregate, payload)
     SELECT 'fulfillment.FulfillmentReleased', 'fulfillment_order:' || id,
         jsonb_build_object('fulfillment_order_id', id, 'order_id', order_id, 'node_id', node_id)
     FROM wanted WHERE state <> 'scheduled' ORDER BY id
-)
-SELECT id, order_id, node_id, state FROM wanted
-"""
+),
+delta AS MATERIALIZED (
+    SELECT u.line_id, {_STARTED}
+    FROM wanted w JOIN uncovered u USING (order_id, node_id) WHERE w.state <> 'scheduled' GROUP BY u.line_id
+),
+touched AS (SELECT order_id FROM wanted WHERE state <> 'scheduled'),
+entry AS (
+    SELECT NULL::bigint AS order_id, '' AS kind, '' AS actor, '' AS message, '' AS data, 0 AS nth WHERE false
+),
+{MOVE_UNITS}
+SELECT id, node_id, is_active, (SELECT count(*) FROM moved), (SELECT count(*) FROM delta) FROM wanted ORDER BY id
+"""  # noqa: S608 - only statements and column names of this project are put in
 
 
 def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
@@ -93,34 +115,16 @@ def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") ->
 
 
 def _open(order_ids: list[int], actor: str) -> list[int]:
-    orders = lock_orders(order_ids, "number", "open_holds", "service_level", "ship_by")
-    rows = fetch_dicts(_UNOPENED, {"orders": list(orders)})
+    # Locked in a statement of its own, so that the next one sees what others did until the lock was free.
+    execute(_LOCK, [order_ids])
+    rows = fetch_all(_OPEN, {"orders": order_ids})
     if not rows:
         return []
-    groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["order_id"], row["node_id"]), []).append(row)
-    numbers: dict[int, int] = {row["order_id"]: row["opened_before"] for row in rows}
-    wanted, moves = [], []
-    for (order_id, node_id), lines in groups.items():
-        order = orders[order_id]
-        numbers[order_id] += 1
-        state = State.SCHEDULED if order.is_held else State.ACCEPTED if lines[0]["auto_accept"] else State.OPEN
-        wanted.append({
-            "number": f"{order.number}-{numbers[order_id]}", "order_id": order_id, "node_id": node_id, "state": state,
-            "kind": "pickup" if order.service_level == "pickup" else "ship",
-            "due_at": order.ship_by.isoformat() if order.ship_by else None,
-            "lines": [{key: line[key] for key in ("line_id", "sku_id", "quantity")} for line in lines],
-        })  # fmt: skip
-        if state != State.SCHEDULED:
-            moves += [UnitMove(line["line_id"], "allocated", "released", line["quantity"]) for line in lines]
-    opened = fetch_all(_OPEN, [json.dumps(wanted)])
-    move_units(moves)
-    asleep = {row["node_id"] for row in rows if not row["is_active"]}
-    gone = [row[0] for row in opened if row[2] in asleep]
+    require_moved(rows[0][3], rows[0][4])
+    gone = [row[0] for row in rows if not row[2]]
     if gone:
         withdraw(fulfillment_order_ids=gone, reason="The node was switched off", actor=actor)
-    return [row[0] for row in opened]
+    return [row[0] for row in rows]
 
 
 def release_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:

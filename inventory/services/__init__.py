@@ -4,9 +4,12 @@ from inventory.services.audit import Difference, audit_stock
 from inventory.services.nodes import switch_node
 from inventory.services.posting import Posting, post
 from inventory.services.reservations import (
+    CLAIMS,
+    RESERVE_CLAIMS,
     Claim,
     Consume,
     Release,
+    claims_json,
     consume_reservations,
     release_reservations,
     reserve,
@@ -27,6 +30,8 @@ from inventory.services.stock import (
 
 __all__ = [
     "ADJUSTMENTS",
+    "CLAIMS",
+    "RESERVE_CLAIMS",
     "AdjustmentEffect",
     "Claim",
     "Consume",
@@ -38,6 +43,7 @@ __all__ = [
     "adjust",
     "announce",
     "audit_stock",
+    "claims_json",
     "consume_reservations",
     "count",
     "move",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -45,22 +46,20 @@ class Consume:
     op_key: str
 
 
-# One round trip: lock the levels in key order, add up the claims per level in the order they came, refuse whole orders
-# that do not fit, write the rest. The ledger's trigger then raises `reserved`, and its CHECK is the backstop.
-_RESERVE = """
-WITH claim AS MATERIALIZED (
-    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::int[])
-        WITH ORDINALITY AS c(uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord)
-),
-locked AS MATERIALIZED (
+#: Common table expressions that reserve. They stand after the caller's `claim` (uid, line_uid, order_id, reference,
+#: sku_id, node_id, quantity, ord) and take the parameter `actor`: lock the levels in key order, add up the claims per
+#: level in the order they came, refuse whole orders that do not fit (`refused`: order_id), write the rest (`granted`,
+#: as `claim`). The ledger's trigger then raises `reserved`, and its CHECK is the backstop.
+RESERVE_CLAIMS = """
+locked_level AS MATERIALIZED (
     SELECT sku_id, node_id, on_hand - reserved - safety_stock AS atp FROM inventory_stocklevel
     WHERE (sku_id, node_id) IN (SELECT sku_id, node_id FROM claim)
     ORDER BY sku_id, node_id FOR NO KEY UPDATE
 ),
 running AS (
-    SELECT claim.order_id, locked.atp,
+    SELECT claim.order_id, locked_level.atp,
         sum(claim.quantity) OVER (PARTITION BY claim.sku_id, claim.node_id ORDER BY claim.ord) AS total
-    FROM claim LEFT JOIN locked USING (sku_id, node_id)
+    FROM claim LEFT JOIN locked_level USING (sku_id, node_id)
 ),
 refused AS MATERIALIZED (SELECT DISTINCT order_id FROM running WHERE atp IS NULL OR total > atp),
 granted AS MATERIALIZED (SELECT * FROM claim WHERE order_id NOT IN (SELECT order_id FROM refused)),
@@ -72,11 +71,29 @@ reserved AS (
 posted AS (
     INSERT INTO inventory_stockmovement
         (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, actor)
-    SELECT 'reserve/' || uid, 1, sku_id, node_id, 'demand', 'reserved', quantity, 'reserve', reference, %s
+    SELECT 'reserve/' || uid, 1, sku_id, node_id, 'demand', 'reserved', quantity, 'reserve', reference,
+        %(actor)s::text
     FROM granted ORDER BY sku_id, node_id
 )
-SELECT order_id FROM refused
 """
+
+#: `claim` from the JSON of `claims_json`, the parameter `claims`.
+CLAIMS = """claim AS MATERIALIZED (
+    SELECT * FROM ROWS FROM (json_to_recordset(%(claims)s::json) AS (uid uuid, line_uid uuid, order_id bigint,
+        reference text, sku_id bigint, node_id bigint, quantity int)
+    ) WITH ORDINALITY AS c(uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord)
+)"""
+
+_RESERVE = f"WITH {CLAIMS}, {RESERVE_CLAIMS} SELECT order_id FROM refused"  # noqa: S608 - only statements of this module are put in
+
+
+def claims_json(claims: Sequence[Claim]) -> str:
+    """The claims as the JSON that `CLAIMS` reads; they compete in this order."""
+    return json.dumps([
+        {"uid": str(c.uid), "line_uid": str(c.line_uid), "order_id": c.order_id, "reference": c.reference,
+         "sku_id": c.sku_id, "node_id": c.node_id, "quantity": c.quantity}
+        for c in claims
+    ])  # fmt: skip
 
 
 def reserve(claims: Sequence[Claim], *, actor: str) -> set[int]:
@@ -86,12 +103,7 @@ def reserve(claims: Sequence[Claim], *, actor: str) -> set[int]:
     """
     if not claims:
         return set()
-    columns = (
-        [c.uid for c in claims], [c.line_uid for c in claims], [c.order_id for c in claims],
-        [c.reference for c in claims], [c.sku_id for c in claims], [c.node_id for c in claims],
-        [c.quantity for c in claims], actor,
-    )  # fmt: skip
-    return {row[0] for row in fetch_all(_RESERVE, columns)}
+    return {row[0] for row in fetch_all(_RESERVE, {"claims": claims_json(claims), "actor": actor})}
 
 
 _TAKE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -57,7 +57,8 @@ def _cursor() -> CursorWrapper:
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     cursor = Cursor(connection.connection)
-    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    return make(cast("CursorWrapper", cursor))
 
 
 def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:

@@ -11,15 +11,20 @@ from orders.services.holds import (
     release_orders,
 )
 from orders.services.timeline import TimelineEntry, record
-from orders.services.units import UnitMove, move_units
+from orders.services.units import UnitMove, deltas_of, move_units, require_moved
+from orders.services.units_sql import BUCKETS_MOVED, DELTA_COLUMNS, MOVE_UNITS
 
 __all__ = [
+    "BUCKETS_MOVED",
+    "DELTA_COLUMNS",
+    "MOVE_UNITS",
     "BulkResult",
     "Captured",
     "TimelineEntry",
     "UnitMove",
     "add_note",
     "capture_orders",
+    "deltas_of",
     "edit_address",
     "hold_orders",
     "mark_seen",
@@ -30,5 +35,6 @@ __all__ = [
     "release_expired_holds",
     "release_hold",
     "release_orders",
+    "require_moved",
     "set_tags",
 ]

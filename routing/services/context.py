@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
@@ -21,32 +21,101 @@ from routing.models import RoutingPolicy
 _NODES = """
 SELECT n.id, n.code, n.name, n.kind, n.latitude, n.longitude, n.postcode, n.country, n.region, n.ships, n.is_active,
     n.priority, n.daily_capacity, n.time_zone, n.working_days, n.cutoff_at, n.processing_minutes,
-    coalesce(l.orders, 0) AS used,
     EXISTS (SELECT 1 FROM inventory_nodeholiday h
             WHERE h.node_id = n.id AND h.day = (now() AT TIME ZONE n.time_zone)::date) AS holiday,
     ARRAY(SELECT g.code FROM inventory_node_groups ng JOIN inventory_nodegroup g ON g.id = ng.nodegroup_id
           WHERE ng.node_id = n.id) AS groups
 FROM inventory_node n
-LEFT JOIN routing_nodeload l ON l.node_id = n.id AND l.day = (now() AT TIME ZONE n.time_zone)::date
 ORDER BY n.id
 """
 
+# What decisions are made from, in one round trip: each arm of the union is one kind of row. The first says, by the
+# versions of their rows, whether nodes, groups or holidays changed since they were read.
+_SURROUNDINGS = """
+SELECT 'version', coalesce(bit_xor(hashtextextended(v.row, 0)), 0), 0::bigint, 0::bigint, '' FROM (
+    SELECT 'n' || xmin::text || ctid::text FROM inventory_node
+    UNION ALL SELECT 'g' || xmin::text || ctid::text FROM inventory_node_groups
+    UNION ALL SELECT 'c' || xmin::text || ctid::text FROM inventory_nodegroup
+    UNION ALL SELECT 'h' || xmin::text || ctid::text FROM inventory_nodeholiday
+) AS v(row)
+UNION ALL
+SELECT 'load', l.node_id, l.orders, 0, '' FROM routing_nodeload l JOIN inventory_node n ON n.id = l.node_id
+WHERE l.day = (now() AT TIME ZONE n.time_zone)::date
+UNION ALL
+SELECT 'stock', sku_id, node_id, on_hand - reserved - safety_stock, '' FROM inventory_stocklevel
+WHERE sku_id = ANY(%(skus)s::bigint[]) AND on_hand - reserved - safety_stock > 0
+UNION ALL
+(SELECT DISTINCT ON (order_id) 'decided', order_id, attempt, 0, outcome FROM routing_routingdecision
+ WHERE order_id = ANY(%(orders)s::bigint[]) ORDER BY order_id, attempt DESC)
+UNION ALL
+SELECT 'excluded', order_id, node_id, 0, '' FROM routing_routingexclusion WHERE order_id = ANY(%(orders)s::bigint[])
+"""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What the orders of one call are decided from.
+
+    `stock` is ATP by SKU and node id where there is any, `decided` the last attempt and its outcome by order id,
+    `excluded` the nodes that may not be given an order, by its id.
+    """
+
+    nodes: list[NodeInput] = field(default_factory=list)
+    stock: dict[tuple[int, int], int] = field(default_factory=dict)
+    decided: dict[int, tuple[int, str]] = field(default_factory=dict)
+    excluded: dict[int, set[int]] = field(default_factory=dict)
+
+
+def read_surroundings(order_ids: Iterable[int], sku_ids: Iterable[int]) -> Surroundings:
+    """Nodes, stock, earlier decisions and exclusions as of this moment. One statement while no node is changed."""
+    found = Surroundings()
+    used: dict[int, int] = {}
+    version = 0
+    for what, a, b, c, text in fetch_all(_SURROUNDINGS, {"orders": list(order_ids), "skus": sorted(set(sku_ids))}):
+        if what == "stock":
+            found.stock[a, b] = c
+        elif what == "load":
+            used[a] = b
+        elif what == "decided":
+            found.decided[a] = (b, text)
+        elif what == "excluded":
+            found.excluded.setdefault(a, set()).add(b)
+        else:
+            version = a
+    found.nodes = [_loaded(node, used.get(node.node_id, 0)) for node in _nodes_of(version)]
+    return found
+
 
 def read_nodes() -> list[NodeInput]:
-    """Every node with its calendar, capacity and switch as of this moment. One statement."""
+    """Every node with its calendar, capacity and switch as of this moment."""
+    return read_surroundings((), ()).nodes
+
+
+def _nodes_of(version: int) -> list[NodeInput]:
+    """The nodes without what they did today, read afresh when one of them changed or another minute began."""
     moment = now()
-    return [
-        NodeInput(
-            node_id=row["id"], code=row["code"], name=row["name"], lat=row["latitude"], lon=row["longitude"],
-            postcode=row["postcode"], region=row["region"], kind=row["kind"], ships=row["ships"],
-            active=row["is_active"], priority=-(row["priority"] // 10),
-            capacity_left=max(0, row["daily_capacity"] - row["used"]),
-            load=min(1.0, row["used"] / row["daily_capacity"]) if row["daily_capacity"] else 1.0,
-            minutes_to_cutoff=minutes_to_cutoff(moment, row), processing_minutes=row["processing_minutes"],
-            groups=frozenset(row["groups"]),
-        )
-        for row in fetch_dicts(_NODES)
-    ]  # fmt: skip
+    key = (version, int(moment.timestamp()) // 60)
+    if _remembered.nodes_key != key:
+        _remembered.nodes = [_node(moment, row) for row in fetch_dicts(_NODES)]
+        _remembered.nodes_key = key
+    return _remembered.nodes
+
+
+def _node(moment: datetime, row: dict[str, Any]) -> NodeInput:
+    return NodeInput(
+        node_id=row["id"], code=row["code"], name=row["name"], lat=row["latitude"], lon=row["longitude"],
+        postcode=row["postcode"], region=row["region"], kind=row["kind"], ships=row["ships"],
+        active=row["is_active"], priority=-(row["priority"] // 10), capacity_left=row["daily_capacity"],
+        load=0.0 if row["daily_capacity"] else 1.0, minutes_to_cutoff=minutes_to_cutoff(moment, row),
+        processing_minutes=row["processing_minutes"], groups=frozenset(row["groups"]),
+    )  # fmt: skip
+
+
+def _loaded(node: NodeInput, used: int) -> NodeInput:
+    capacity = node.capacity_left
+    if not used or not capacity:
+        return node
+    return replace(node, capacity_left=max(0, capacity - used), load=min(1.0, used / capacity))
 
 
 def minutes_to_cutoff(moment: datetime, row: dict[str, Any]) -> int:
@@ -80,6 +149,8 @@ class _Remembered:
     policy_until: float = 0.0
     groups: dict[int, frozenset[str]] = field(default_factory=dict)
     groups_until: float = 0.0
+    nodes: list[NodeInput] = field(default_factory=list)
+    nodes_key: tuple[int, int] | None = None
 
 
 _remembered = _Remembered()

@@ -12,17 +12,26 @@ from typing import Any
 from uuid import UUID
 
 from inventory.events import StockChanged
-from inventory.services import Claim, reserve
+from inventory.services import Claim, claims_json
 from oms.core.clock import now
-from oms.core.db import execute, fetch_all, run_atomic
+from oms.core.db import fetch_all, run_atomic
 from oms.core.events import Event
 from oms.core.ids import uuid7
-from oms.core.outbox import INSERT_EVENTS, event_columns
-from orders.services import TimelineEntry, UnitMove, move_units
+from orders.services import UnitMove, deltas_of, require_moved
 from routing.engine import LineInput, NodeInput, OrderInput, Plan, Policy, plan_orders
 from routing.events import OrderRouted, OrderUnroutable
 from routing.locks import lock_unrouted_lines
-from routing.services.context import active_policy, lane, place_of, rate_table, read_groups, read_nodes, read_stock
+from routing.services.context import (
+    Surroundings,
+    active_policy,
+    lane,
+    place_of,
+    rate_table,
+    read_groups,
+    read_stock,
+    read_surroundings,
+)
+from routing.services.route_sql import WRITE
 
 #: What a person's choice of a node overrides.
 _UNBOUND: dict[str, Any] = {"excluded_node_ids": frozenset(), "allowed_groups": frozenset()}
@@ -68,11 +77,11 @@ def route_orders(
 
 
 def _route(order_ids: list[int], trigger: str, actor: str, only_node_id: int | None) -> list[Routed]:
-    demands = read_demands(order_ids)
+    demands = lock_demands(order_ids)
     if not demands:
         return []
-    nodes = read_nodes()
-    policy = active_policy()
+    around = _look_around(demands)
+    nodes, stock, policy = around.nodes, around.stock, active_policy()
     inputs = order_inputs(demands, nodes)
     if only_node_id is not None:
         nodes = [node for node in nodes if node.node_id == only_node_id]
@@ -80,13 +89,13 @@ def _route(order_ids: list[int], trigger: str, actor: str, only_node_id: int | N
     done: list[_Decided] = []
     waiting = demands
     for _ in range(MAX_ROUNDS):
-        decided = _plan(waiting, inputs, nodes, policy)
-        refused = reserve(list(_claims(decided)), actor=actor)
+        decided = _plan(waiting, inputs, nodes, stock, policy)
+        refused = _write(decided, policy, trigger, actor)
         done += [item for item in decided if item.demand.order_id not in refused]
         waiting = [item.demand for item in decided if item.demand.order_id in refused]
         if not waiting:
             break
-    _write(done, policy, trigger, actor)
+        stock = read_stock(line.sku_id for demand in waiting for line in inputs[demand.order_id].lines)
     return [Routed(item.demand.order_id, item.plan.outcome) for item in done]
 
 
@@ -97,28 +106,36 @@ class _Decided:
     duration_us: int
 
 
-_HISTORY = """
-SELECT o.id, coalesce(max(d.attempt), 0),
-    coalesce((array_agg(d.outcome ORDER BY d.attempt DESC) FILTER (WHERE d.id IS NOT NULL))[1], ''),
-    ARRAY(SELECT x.node_id FROM routing_routingexclusion x WHERE x.order_id = o.id)
-FROM unnest(%s::bigint[]) AS o(id) LEFT JOIN routing_routingdecision d ON d.order_id = o.id
-GROUP BY o.id
-"""
-
-
 def read_demands(order_ids: Sequence[int]) -> list[Demand]:
     """The orders with unrouted lines, locked, in the sequence asked for, with their earlier attempts."""
+    demands = lock_demands(order_ids)
+    if demands:
+        _look_around(demands)
+    return demands
+
+
+def lock_demands(order_ids: Sequence[int]) -> list[Demand]:
+    """The orders with unrouted lines, locked, in the sequence asked for."""
     found: dict[int, Demand] = {}
     for row in lock_unrouted_lines(order_ids):
         demand = found.get(row["order_id"])
         if demand is None:
             demand = found[row["order_id"]] = Demand(row["order_id"], row["number"], row["channel_id"], row)
         demand.lines.append(row)
-    if found:
-        for order_id, attempts, outcome, excluded in fetch_all(_HISTORY, [list(found)]):
-            demand = found[order_id]
-            demand.attempt, demand.last_outcome, demand.excluded = attempts + 1, outcome, frozenset(excluded)
     return [found[order_id] for order_id in order_ids if order_id in found]
+
+
+def _look_around(demands: Sequence[Demand]) -> Surroundings:
+    """What is decided from; read after the orders were locked. Completes the demands with what was decided before."""
+    around = read_surroundings(
+        [demand.order_id for demand in demands],
+        [line["sku_id"] for demand in demands for line in demand.lines if line["sku_id"] is not None],
+    )
+    for demand in demands:
+        attempts, demand.last_outcome = around.decided.get(demand.order_id, (0, ""))
+        demand.attempt = attempts + 1
+        demand.excluded = frozenset(around.excluded.get(demand.order_id, ()))
+    return around
 
 
 def order_inputs(demands: Sequence[Demand], nodes: Sequence[NodeInput]) -> dict[int, OrderInput]:
@@ -153,10 +170,13 @@ def _order_input(
 
 
 def _plan(
-    demands: Sequence[Demand], inputs: dict[int, OrderInput], nodes: Sequence[NodeInput], policy: Policy
+    demands: Sequence[Demand],
+    inputs: dict[int, OrderInput],
+    nodes: Sequence[NodeInput],
+    stock: dict[tuple[int, int], int],
+    policy: Policy,
 ) -> list[_Decided]:
     orders = [inputs[demand.order_id] for demand in demands]
-    stock = read_stock(line.sku_id for order in orders for line in order.lines)
     started = perf_counter_ns()
     plans = plan_orders(orders, nodes, stock, lane, rate_table(), policy)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(plans))
@@ -171,35 +191,27 @@ def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
                         part.node_id, part.quantity)  # fmt: skip
 
 
-_WRITE = f"""
-WITH announced AS ({INSERT_EVENTS}),
-decided AS (
-    INSERT INTO routing_routingdecision (order_id, attempt, trigger, actor, policy_version, outcome, sentence,
-        cost_minor, lower_bound_minor, optimal, nodes_examined, duration_us, assignments, trace)
-    SELECT * FROM json_to_recordset(%s::json) AS d(order_id bigint, attempt int, trigger text, actor text,
-        policy_version int, outcome text, sentence text, cost_minor bigint, lower_bound_minor bigint, optimal bool,
-        nodes_examined int, duration_us int, assignments jsonb, trace text)
-)
-INSERT INTO routing_nodeload (node_id, day, orders)
-SELECT n.id, (now() AT TIME ZONE n.time_zone)::date, t.orders
-FROM unnest(%s::bigint[], %s::int[]) AS t(node_id, orders) JOIN inventory_node n ON n.id = t.node_id
-ORDER BY n.id
-ON CONFLICT (node_id, day) DO UPDATE SET orders = routing_nodeload.orders + excluded.orders
-"""  # noqa: S608 - only the kernel's own statement is put in
+def _write(decided: Sequence[_Decided], policy: Policy, trigger: str, actor: str) -> set[int]:
+    """Reserve and record what was decided, in one statement; the ids of the orders that lost a race for stock.
 
-
-def _write(done: Sequence[_Decided], policy: Policy, trigger: str, actor: str) -> None:
-    told = [item for item in done if not _says_nothing_new(item)]
-    moves = [move for item in done for move in _moves(item)]
-    entries = [_entry(item, actor) for item in told]
-    if moves or entries:
-        move_units(moves, entries)
-    loads = Counter(node_id for item in done for node_id in item.plan.node_ids)
-    rows = [_decision_row(item, policy, trigger, actor) for item in told]
-    events = _events(done, told)
-    if rows or loads or events:
-        nodes = sorted(loads)
-        execute(_WRITE, [*event_columns(events), json.dumps(rows), nodes, [loads[key] for key in nodes]])
+    Nothing is written for those.
+    """
+    claims = list(_claims(decided))
+    rows = [_row(item, policy, trigger, actor) for item in decided if not _says_nothing_new(item)]
+    deltas = [
+        {"order_id": item.demand.order_id, "line_id": line_id, **delta}
+        for item in decided
+        for line_id, delta in deltas_of(_moves(item)).items()
+    ]
+    if not rows and not deltas:
+        return set()
+    changed = StockChanged(sku_ids=sorted({claim.sku_id for claim in claims}), reason="reserved")
+    *refused, (_, moved, wanted) = fetch_all(WRITE, {
+        "claims": claims_json(claims), "deltas": json.dumps(deltas), "decisions": json.dumps(rows), "actor": actor,
+        "stock_kind": changed.kind, "stock_aggregate": changed.aggregate, "stock_event": json.dumps(changed.payload()),
+    })  # fmt: skip
+    require_moved(moved, wanted)
+    return {row[0] for row in refused}
 
 
 def _says_nothing_new(item: _Decided) -> bool:
@@ -221,37 +233,22 @@ def _moves(item: _Decided) -> Iterable[UnitMove]:
         yield UnitMove(line["line_id"], "unallocated", "backordered", line["unallocated"] - fresh)
 
 
-def _entry(item: _Decided, actor: str) -> TimelineEntry:
-    plan = item.plan
-    kind = "unroutable" if plan.outcome == "unroutable" else "routed"
-    return TimelineEntry(
-        order_id=item.demand.order_id, kind=kind, message=plan.sentence, actor=actor,
-        data={"attempt": item.demand.attempt, "outcome": plan.outcome},
-    )  # fmt: skip
-
-
-def _decision_row(item: _Decided, policy: Policy, trigger: str, actor: str) -> dict[str, Any]:
-    plan = item.plan
+def _row(item: _Decided, policy: Policy, trigger: str, actor: str) -> dict[str, Any]:
+    """The decision, its entry in the timeline and its event, as the statement reads them."""
+    plan, demand = item.plan, item.demand
+    event: Event
+    if plan.assignments:
+        event = OrderRouted(order_id=demand.order_id, number=demand.number, node_ids=list(plan.node_ids),
+                            complete=plan.outcome == "routed")  # fmt: skip
+    else:
+        event = OrderUnroutable(order_id=demand.order_id, number=demand.number, sentence=plan.sentence)
     return {
-        "order_id": item.demand.order_id, "attempt": item.demand.attempt, "trigger": trigger[:40],
-        "actor": actor[:120], "policy_version": policy.version, "outcome": plan.outcome,
-        "sentence": plan.sentence[:500], "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor,
-        "optimal": plan.optimal, "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,
-        "assignments": [list(part) for part in plan.assignments],
+        "order_id": demand.order_id, "attempt": demand.attempt, "trigger": trigger[:40], "actor": actor[:120],
+        "policy_version": policy.version, "outcome": plan.outcome, "sentence": plan.sentence[:500],
+        "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor, "optimal": plan.optimal,
+        "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us, "assignments": plan.assignments,
         "trace": json.dumps(plan.compact(), separators=(",", ":")),
+        "entry_kind": "unroutable" if plan.outcome == "unroutable" else "routed",
+        "entry_data": {"attempt": demand.attempt, "outcome": plan.outcome},
+        "event_kind": event.kind, "event": event.payload(),
     }  # fmt: skip
-
-
-def _events(done: Sequence[_Decided], told: Sequence[_Decided]) -> list[Event]:
-    events: list[Event] = []
-    for item in done:
-        plan, demand = item.plan, item.demand
-        if plan.assignments:
-            events.append(OrderRouted(order_id=demand.order_id, number=demand.number, node_ids=list(plan.node_ids),
-                                      complete=plan.outcome == "routed"))  # fmt: skip
-        elif item in told:
-            events.append(OrderUnroutable(order_id=demand.order_id, number=demand.number, sentence=plan.sentence))
-    skus = sorted({part.sku_id for item in done for part in item.plan.assignments})
-    if skus:
-        events.append(StockChanged(sku_ids=skus, reason="reserved"))
-    return events
