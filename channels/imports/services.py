@@ -110,6 +110,8 @@ def run_import_job(job: Job, progress: Progress | None = None) -> bool:
     May be called again after a crash at any point. The outcome is in `job.result["import"]` (the fields of Result),
     the rejected rows in `job.result_file`. A file that is refused as a whole fails the job with the reason.
     """
+    if "import" in job.result:
+        return True  # its worker died between the last word of the import and the end of the job
     report = progress if progress is not None else _JobProgress(job)
     try:
         return run_import(job, report, slice_seconds=jobs.SLICE_SECONDS) is not None

@@ -105,14 +105,14 @@ _CLAIM = """
 UPDATE core_delivery d SET state = 'running', attempts = d.attempts + 1, lease_token = %(token)s,
     lease_until = now() + make_interval(secs => %(lease)s)
 FROM (
-    SELECT id FROM core_delivery
+    SELECT id, state AS found FROM core_delivery
     WHERE step = %(step)s AND (
         (state = 'pending' AND next_try_at <= now()) OR (state = 'running' AND lease_until < now()))
       AND (attempts = 0) = %(fresh)s
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) picked, core_outboxevent e
 WHERE d.id = picked.id AND e.id = d.event_id
-RETURNING d.id, d.attempts, e.kind, e.payload
+RETURNING d.id, d.attempts, e.kind, e.payload, picked.found = 'running', d.last_error
 """
 
 
@@ -135,7 +135,13 @@ def _claim(step: Step, token: UUID, *, fresh: bool, limit: int) -> list[_Claimed
     lease = step.leases * settings.LEASE_SECONDS
     rows = fetch_all(_CLAIM, {"token": token, "lease": lease, "step": step.name, "fresh": fresh, "limit": limit})
     found: list[_Claimed] = []
-    for delivery_id, attempts, kind, payload in sorted(rows):
+    for delivery_id, attempts, kind, payload, was_left, last_error in sorted(rows):
+        if was_left and attempts > (MAX_TRANSIENT_ATTEMPTS if last_error else MAX_ATTEMPTS):
+            # Its attempts were counted before the work began, so what kills its workers does not do so for ever.
+            message = f"No worker lived to finish it, or in time, at {attempts - 1} attempts. {last_error}".rstrip()
+            logger.error("%s: delivery %s: %s", step.name, delivery_id, message)
+            _give_back(delivery_id, token, message, wait=0.0, dead=True)
+            continue
         known = event_class(kind)
         if known is None:
             _give_back(delivery_id, token, f"This version does not know {kind}.", wait=60.0, dead=False)

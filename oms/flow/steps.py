@@ -243,4 +243,4 @@ def run_jobs(events: Sequence[Event]) -> None:
     """Run the next slice of jobs that people started."""
     for event in events:
         if isinstance(event, JobQueued):
-            run_slice(event.job_id, RUNNERS)
+            run_slice(event.job_id, RUNNERS, number=event.slice)
