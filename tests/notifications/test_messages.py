@@ -215,6 +215,21 @@ def test_after_the_last_try_a_message_has_failed_and_waits_for_a_person(
     assert (message.state, message.attempts) == ("sent", 1)
 
 
+def test_a_letter_that_leaves_twice_bears_one_name_and_one_sent_again_another(message: Message) -> None:
+    send_messages([message.pk])
+    # The process died after the mail server's answer: what it wrote about it is not there.
+    Message.objects.filter(pk=message.pk).update(state="pending", sent_at=None)
+    send_messages([message.pk])
+    resend(message_id=message.pk)
+    send_messages([message.pk])
+
+    first, repeated, again = (letter.message()["Message-ID"] for letter in mail.outbox)
+    assert first == repeated
+    assert first != again
+    assert first.startswith(f"<{message.pk}.")
+    assert first.endswith("@example.com>")
+
+
 def test_an_address_that_the_server_refuses_fails_at_once(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
     break_mail(monkeypatch, smtplib.SMTPRecipientsRefused({"asha@example.com": (550, b"No such user")}))
 
