@@ -7,23 +7,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import connection
 
+from oms.embedded.guard import descendants
+from oms.embedded.processes import spawn
+from oms.embedded.state import CHECKOUT
 from oms.flow.tasks import scheduled
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
-RELAY = (sys.executable, "manage.py", "relay")
-WORKER = (sys.executable, "-m", "celery", "-A", "oms", "worker", "-c", "1", "-P", "solo", "--without-heartbeat",
-          "--without-gossip", "--without-mingle", "-l", "WARNING")  # fmt: skip
+RELAY = (sys.executable, str(CHECKOUT / "manage.py"), "relay")
+WORKER = (sys.executable, "-m", "celery", "-A", "oms", "worker", "--without-heartbeat", "--without-gossip",
+          "--without-mingle", "-l", "WARNING")  # fmt: skip
+#: One process that runs one step at a time.
+ALONE = ("-c", "1", "-P", "solo")
 
 
 @dataclass(slots=True)
@@ -31,6 +34,10 @@ class Pipeline:
     """The processes of one test; `kill` takes one away as a power cut would, `start` brings it back."""
 
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    #: How the worker divides its work, in words of Celery.
+    worker_options: tuple[str, ...] = ALONE
+    #: What the environment says beside what the settings of the test say.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, name: str) -> None:
         """Start "relay" or "worker"."""
@@ -39,15 +46,27 @@ class Pipeline:
         environment = os.environ | {
             "DATABASE_URL": database, "OMS_SECRET_KEY": settings.SECRET_KEY, "OMS_PROCESS": name,
             "OMS_PUBLIC_URL": settings.PUBLIC_URL, "OMS_EMAIL_FILE_PATH": str(settings.EMAIL_FILE_PATH),
+            "PYTHONPATH": str(CHECKOUT), **self.environment,
         }  # fmt: skip
-        command = RELAY if name == "relay" else WORKER
-        self.running[name] = subprocess.Popen(command, cwd=ROOT, env=environment)
+        command = RELAY if name == "relay" else (*WORKER, *self.worker_options)
+        self.running[name] = spawn(command, environment=environment, grace_seconds=30)
 
     def kill(self, name: str) -> None:
-        """SIGKILL: nothing is finished, nothing is tidied up."""
-        process = self.running.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        """SIGKILL of the process and of its children: nothing is finished, nothing is tidied up."""
+        guard = self.running.pop(name)
+        for process in list(descendants(guard.pid)):
+            os.kill(process, signal.SIGKILL)
+        guard.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal everything: SIGSTOP lets no process begin anything until SIGCONT."""
+        for guard in self.running.values():
+            for process in list(descendants(guard.pid)):
+                os.kill(process, number)
+
+    def is_alive(self, name: str) -> bool:
+        """True while the process that was started last still runs."""
+        return self.running[name].poll() is None
 
     def tick(self, entry: str) -> None:
         """What the clock would do: ask for one entry of the schedule."""
@@ -55,19 +74,18 @@ class Pipeline:
 
     def stop(self) -> None:
         """End what still runs."""
-        for process in self.running.values():
-            process.terminate()
-        for process in self.running.values():
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        for guard in self.running.values():
+            guard.terminate()
+        for guard in self.running.values():
+            guard.wait()
 
 
 @contextmanager
-def pipeline() -> Iterator[Pipeline]:
-    """A relay and a worker for the time of a test."""
-    processes = Pipeline()
+def pipeline(
+    worker_options: tuple[str, ...] = ALONE, environment: Mapping[str, str] | None = None
+) -> Iterator[Pipeline]:
+    """A relay and a worker for the time of a test, under guards as `manage.py up` runs them."""
+    processes = Pipeline(worker_options=worker_options, environment=environment or {})
     processes.start("relay")
     processes.start("worker")
     try:
