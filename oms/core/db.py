@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor
+from psycopg import RawCursor
 
 T = TypeVar("T")
 
@@ -28,19 +37,33 @@ def is_retryable(error: BaseException) -> bool:
     return sqlstate is None or sqlstate in RETRYABLE_SQLSTATES or sqlstate.startswith(("08", "57P"))
 
 
+def run_statement(work: Callable[[], T]) -> T:
+    """As `run_atomic`, for work that is a single statement: the server makes it a transaction by itself."""
+    return _again(work, work)
+
+
 def run_atomic(work: Callable[[], T]) -> T:
     """Run `work` in one transaction, again from the start (at most five times) after a retryable error.
 
     Inside an open transaction it just joins it: the outermost caller retries. `work` must be idempotent.
     """
-    if connection.in_atomic_block:
+    return _again(work, lambda: _in_transaction(work))
+
+
+def _in_transaction(work: Callable[[], T]) -> T:
+    with transaction.atomic():
         return work()
+
+
+def _again(inside: Callable[[], T], alone: Callable[[], T]) -> T:
+    """`inside` where a transaction is open, else `alone`, repeated after retryable errors."""
+    if connection.in_atomic_block:
+        return inside()
     attempt = 0
     while True:
         attempt += 1
         try:
-            with transaction.atomic():
-                return work()
+            return alone()
         except (OperationalError, InterfaceError) as error:
             if attempt >= MAX_ATTEMPTS or not is_retryable(error):
                 raise
@@ -48,36 +71,56 @@ def run_atomic(work: Callable[[], T]) -> T:
             time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
 
 
-def _cursor() -> CursorWrapper:
-    """A cursor that binds its parameters in the server, so that a statement seen before is not planned again.
+_PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
+
+
+@lru_cache(maxsize=1000)
+def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with $1, $2 ... for its placeholders, and the names they had; no names for plain %s."""
+    names: dict[str, int] = {}
+    count = 0
+
+    def number(found: re.Match[str]) -> str:
+        nonlocal count
+        name, plain, _ = found.groups()
+        if plain:
+            count += 1
+            return f"${count}"
+        return f"${names.setdefault(name, len(names) + 1)}" if name else "%"
+
+    return _PLACEHOLDER.sub(number, sql), tuple(names)
+
+
+def _run(sql: str, params: Sequence[Any] | dict[str, Any]) -> CursorWrapper:
+    """Run a statement with its parameters bound in the server, so that one seen before is not planned again.
 
     Planning the large statements of the hot path costs more than running them for one order. Django's own cursor puts
     the parameters into the text, which makes every text new.
     """
-    connection.close_if_health_check_failed()
-    connection.ensure_connection()
-    cursor = Cursor(connection.connection)
-    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    return make(cast("CursorWrapper", cursor))
+    database = connections[DEFAULT_DB_ALIAS]
+    database.close_if_health_check_failed()
+    database.ensure_connection()
+    make = database.make_debug_cursor if database.queries_logged else database.make_cursor
+    cursor = make(cast("CursorWrapper", RawCursor(database.connection)))
+    text, names = _numbered(sql)
+    cursor.execute(text, [params[name] for name in names] if isinstance(params, dict) else params or None)
+    return cursor
 
 
 def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
     """Rows of one statement."""
-    with _cursor() as cursor:
-        cursor.execute(sql, params)
+    with _run(sql, params) as cursor:
         return list(cursor.fetchall())
 
 
 def fetch_dicts(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
     """Rows of one statement, by column name."""
-    with _cursor() as cursor:
-        cursor.execute(sql, params)
+    with _run(sql, params) as cursor:
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def execute(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> int:
     """Run one statement; the number of rows it touched."""
-    with _cursor() as cursor:
-        cursor.execute(sql, params)
+    with _run(sql, params) as cursor:
         return int(cursor.rowcount)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from oms.core.db import fetch_dicts, run_atomic
+from oms.core.db import fetch_dicts, run_statement
 from oms.core.errors import DomainError
 from oms.core.ids import uuid7
 from oms.core.places import normalise_postcode
@@ -50,7 +50,7 @@ def capture_orders(
         _refuse_impossible(order)
     if not unique:
         return []
-    return run_atomic(lambda: _capture(channel, unique, [o.external_id for o in orders], actor, extra_holds or {}))
+    return run_statement(lambda: _capture(channel, unique, [o.external_id for o in orders], actor, extra_holds or {}))
 
 
 def _capture(

@@ -41,14 +41,27 @@ def plan_orders(
     lane: LaneOf,
     rates: RateTable,
     policy: Policy,
+    used: Mapping[int, int] = _NONE,
 ) -> list[Plan]:
     """Plans in the sequence of the orders; each sees the stock, capacity and load that those before it left.
 
-    Nothing given is changed. The order of `nodes` does not matter. Together the plans never take more than `stock`
+    `used` is how many orders each node (by id) was given that its `capacity_left` and `load` do not count yet. Nothing
+    given is changed. The order of `nodes` does not matter. Together the plans never take more than `stock`
     holds nor more orders than a node has capacity for.
     """
-    desk = _Desk(orders, nodes, stock, lane, rates, policy)
+    desk = _Desk(orders, nodes, stock, lane, rates, policy, used)
     return [desk.plan(order) for order in orders]
+
+
+def _room(node: NodeInput, used: int) -> int:
+    return _NO_LIMIT if node.capacity_left is None else max(0, node.capacity_left - used)
+
+
+def _load(node: NodeInput, used: int) -> float:
+    """The share of the day's capacity that is taken: each order takes its part of what was left."""
+    if not used or not node.capacity_left:
+        return node.load
+    return min(1.0, node.load + (1.0 - node.load) * used / node.capacity_left)
 
 
 class _Desk:
@@ -63,15 +76,16 @@ class _Desk:
         lane: LaneOf,
         rates: RateTable,
         policy: Policy,
+        used: Mapping[int, int],
     ) -> None:
         self.policy = policy
         self.nodes = sorted(nodes, key=lambda node: (-node.priority, node.node_id))
         self.terms = Terms(self.nodes, lane, rates, policy.weights)
         self.ids = self.terms.ids
         self.rows = _rows(orders, self.ids, stock)
-        self.room = [_NO_LIMIT if node.capacity_left is None else node.capacity_left for node in self.nodes]
+        self.room = [_room(node, used.get(node.node_id, 0)) for node in self.nodes]
         self.full = frozenset(index for index, left in enumerate(self.room) if left <= 0)
-        self.load = [node.load for node in self.nodes]
+        self.load = [_load(node, used.get(node.node_id, 0)) for node in self.nodes]
         self.load_minor = [self.terms.load_minor(load) for load in self.load]
         self.gates: dict[GateKey, Gate] = {}
         self.destinations: dict[DestinationKey, Destination] = {}

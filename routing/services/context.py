@@ -56,11 +56,13 @@ SELECT 'excluded', order_id, node_id, 0, '' FROM routing_routingexclusion WHERE 
 class Surroundings:
     """What the orders of one call are decided from.
 
-    `stock` is ATP by SKU and node id where there is any, `decided` the last attempt and its outcome by order id,
-    `excluded` the nodes that may not be given an order, by its id.
+    `nodes` stand at the beginning of their day, `used` counts the orders they were given since, by id. `stock` is ATP
+    by SKU and node id where there is any, `decided` the last attempt and its outcome by order id, `excluded` the nodes
+    that may not be given an order, by its id.
     """
 
     nodes: list[NodeInput] = field(default_factory=list)
+    used: dict[int, int] = field(default_factory=dict)
     stock: dict[tuple[int, int], int] = field(default_factory=dict)
     decided: dict[int, tuple[int, str]] = field(default_factory=dict)
     excluded: dict[int, set[int]] = field(default_factory=dict)
@@ -69,26 +71,26 @@ class Surroundings:
 def read_surroundings(order_ids: Iterable[int], sku_ids: Iterable[int]) -> Surroundings:
     """Nodes, stock, earlier decisions and exclusions as of this moment. One statement while no node is changed."""
     found = Surroundings()
-    used: dict[int, int] = {}
     version = 0
     for what, a, b, c, text in fetch_all(_SURROUNDINGS, {"orders": list(order_ids), "skus": sorted(set(sku_ids))}):
         if what == "stock":
             found.stock[a, b] = c
         elif what == "load":
-            used[a] = b
+            found.used[a] = b
         elif what == "decided":
             found.decided[a] = (b, text)
         elif what == "excluded":
             found.excluded.setdefault(a, set()).add(b)
         else:
             version = a
-    found.nodes = [_loaded(node, used.get(node.node_id, 0)) for node in _nodes_of(version)]
+    found.nodes = _nodes_of(version)
     return found
 
 
 def read_nodes() -> list[NodeInput]:
     """Every node with its calendar, capacity and switch as of this moment."""
-    return read_surroundings((), ()).nodes
+    around = read_surroundings((), ())
+    return [_loaded(node, around.used.get(node.node_id, 0)) for node in around.nodes]
 
 
 def _nodes_of(version: int) -> list[NodeInput]:

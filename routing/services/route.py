@@ -28,7 +28,6 @@ from routing.services.context import (
     place_of,
     rate_table,
     read_groups,
-    read_stock,
     read_surroundings,
 )
 from routing.services.route_sql import WRITE
@@ -81,7 +80,7 @@ def _route(order_ids: list[int], trigger: str, actor: str, only_node_id: int | N
     if not demands:
         return []
     around = _look_around(demands)
-    nodes, stock, policy = around.nodes, around.stock, active_policy()
+    nodes, policy = around.nodes, active_policy()
     inputs = order_inputs(demands, nodes)
     if only_node_id is not None:
         nodes = [node for node in nodes if node.node_id == only_node_id]
@@ -89,13 +88,13 @@ def _route(order_ids: list[int], trigger: str, actor: str, only_node_id: int | N
     done: list[_Decided] = []
     waiting = demands
     for _ in range(MAX_ROUNDS):
-        decided = _plan(waiting, inputs, nodes, stock, policy)
+        decided = _plan(waiting, inputs, nodes, around, policy)
         refused = _write(decided, policy, trigger, actor)
         done += [item for item in decided if item.demand.order_id not in refused]
         waiting = [item.demand for item in decided if item.demand.order_id in refused]
         if not waiting:
             break
-        stock = read_stock(line.sku_id for demand in waiting for line in inputs[demand.order_id].lines)
+        around = _look_around(waiting)
     return [Routed(item.demand.order_id, item.plan.outcome) for item in done]
 
 
@@ -173,12 +172,12 @@ def _plan(
     demands: Sequence[Demand],
     inputs: dict[int, OrderInput],
     nodes: Sequence[NodeInput],
-    stock: dict[tuple[int, int], int],
+    around: Surroundings,
     policy: Policy,
 ) -> list[_Decided]:
     orders = [inputs[demand.order_id] for demand in demands]
     started = perf_counter_ns()
-    plans = plan_orders(orders, nodes, stock, lane, rate_table(), policy)
+    plans = plan_orders(orders, nodes, around.stock, lane, rate_table(), policy, around.used)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(plans))
     return [_Decided(demand, plan, duration) for demand, plan in zip(demands, plans, strict=True)]
 

@@ -129,7 +129,7 @@ def waterfall_bars(rows: Iterable[Mapping[str, Any]] | None) -> list[WaterfallBa
 def _waterfall_bar(row: Mapping[str, Any], begin: int, end: int, low: int, scale: float) -> WaterfallBar:
     kind, qty = str(row.get("kind", "change")), int(row["qty"])
     if kind == "change":
-        tone, text = ("warn", f"−{-qty}") if qty < 0 else ("good", f"+{qty}")
+        tone, text = ("warn", f"−{-qty}") if qty < 0 else ("good", f"+{qty}") if qty else ("neutral", "0")
     else:
         tone = "bad" if end < 0 else ("info" if kind == "total" else "neutral")
         text = f"−{-qty}" if qty < 0 else str(qty)
