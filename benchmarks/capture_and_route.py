@@ -6,7 +6,7 @@ World: 25 nodes x 10,000 SKUs, every SKU at a third of the nodes, nine in ten or
 `capture_orders`, `route_orders` and `open_fulfillment_orders`, each in its own transaction, in batches and one by one,
 in one and in two processes. The floors write the same rows of the same tables, with the same indexes, triggers and
 constraints, by plain SQL: one statement per table for 100 orders, and one transaction an order. They decide nothing,
-check nothing and derive nothing, so the ratio says what the product's own work costs.
+check nothing, derive nothing and change nothing afterwards, so the ratio says what the product's own work costs.
 """
 
 from __future__ import annotations
@@ -49,9 +49,11 @@ from routing.models import ChannelSourcing  # noqa: E402
 from routing.services import route_orders  # noqa: E402
 
 CITY_PINS = (110001, 400001, 560001, 600001, 411001, 700001, 500001, 302001, 226001, 380001)
+#: Orders that are there before anything is measured.
+HISTORY = 5_000
 TABLES = (
-    "orders_order", "orders_orderline", "orders_payment", "orders_orderevent", "routing_routingdecision",
-    "inventory_reservation", "inventory_stockmovement", "fulfillment_fulfillmentorder",
+    "orders_order", "orders_ordersearch", "orders_orderline", "orders_payment", "orders_orderevent",
+    "routing_routingdecision", "inventory_reservation", "inventory_stockmovement", "fulfillment_fulfillmentorder",
     "fulfillment_fulfillmentline", "core_outboxevent",
 )  # fmt: skip
 
@@ -79,7 +81,7 @@ def postcodes() -> list[str]:
 
 
 def build_world(nodes: int, skus: int) -> None:
-    """Nodes around the country, SKUs, stock at a third of the nodes each, one channel."""
+    """Nodes around the country, SKUs, stock at a third of the nodes each, one channel, some orders of yesterday."""
     pins = postcodes()
     group = NodeGroup.objects.create(code="all", name="All")
     for number in range(nodes):
@@ -99,6 +101,10 @@ def build_world(nodes: int, skus: int) -> None:
     )
     channel = SalesChannel.objects.create(code="web", name="Web", kind="website")
     ChannelSourcing.objects.create(channel=channel).groups.add(group)
+    # A shop that has been open for a while: empty tables would be read from end to end, by plans that stay.
+    history = make_orders(HISTORY, "history")
+    for start in range(0, HISTORY, 100):
+        product(channel, history[start : start + 100])
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
@@ -186,18 +192,20 @@ def run_product(name: str, size: int, seconds: float, prefix: str) -> Measured:
     return timed(name, batches, lambda batch: product(channel, batch), size, seconds)
 
 
-def _child(size: int, seconds: float, prefix: str, results: Any) -> None:
+def _child(number: int, floor: bool, size: int, seconds: float, prefix: str, results: Any) -> None:
     connections.close_all()
-    results.put(run_product("", size, seconds, prefix))
+    if floor:
+        _Shift.by *= 1_000 * (number + 1)
+    results.put((run_floor if floor else run_product)("", size, seconds, f"{prefix}-{number}"))
     connections.close_all()
 
 
-def run_two(name: str, size: int, seconds: float, prefix: str) -> Measured:
-    """The product in two processes at once; rates add up."""
+def run_two(name: str, size: int, seconds: float, prefix: str, *, floor: bool = False) -> Measured:
+    """The product, or its floor, in two processes at once; rates add up."""
     results: Any = multiprocessing.Queue()
     connections.close_all()
     children = [
-        multiprocessing.Process(target=_child, args=(size, seconds, f"{prefix}-{number}", results))
+        multiprocessing.Process(target=_child, args=(number, floor, size, seconds, prefix, results))
         for number in range(2)
     ]
     for child in children:
@@ -214,8 +222,9 @@ def run_two(name: str, size: int, seconds: float, prefix: str) -> Measured:
 # -- floors -----------------------------------------------------------------------------------------------------------
 
 _OWN = {
-    "orders_order": "id", "orders_orderline": "order_id", "orders_payment": "order_id",
-    "orders_orderevent": "order_id", "routing_routingdecision": "order_id", "inventory_reservation": "order_id",
+    "orders_order": "id", "orders_ordersearch": "order_id", "orders_orderline": "order_id",
+    "orders_payment": "order_id", "orders_orderevent": "order_id", "routing_routingdecision": "order_id",
+    "inventory_reservation": "order_id",
     "fulfillment_fulfillmentorder": "order_id",
 }  # fmt: skip
 
@@ -229,7 +238,7 @@ def sample_rows(order_ids: Sequence[int]) -> dict[int, dict[str, list[dict[str, 
             found[order_id][table].append(json.loads(row) if isinstance(row, str) else row)
 
     for table, column in _OWN.items():
-        take(table, f"SELECT t.{column}, to_jsonb(t) FROM {table} t WHERE t.{column} = ANY(%s) ORDER BY t.id")
+        take(table, f"SELECT t.{column}, to_jsonb(t) FROM {table} t WHERE t.{column} = ANY(%s) ORDER BY 1")
     take("inventory_stockmovement", """SELECT r.order_id, to_jsonb(m) FROM inventory_stockmovement m
         JOIN inventory_reservation r ON m.op_key = 'reserve/' || r.uid WHERE r.order_id = ANY(%s)""")  # fmt: skip
     take("fulfillment_fulfillmentline", """SELECT f.order_id, to_jsonb(l) FROM fulfillment_fulfillmentline l
@@ -289,7 +298,7 @@ class _Shift:
     by = 1_000_000_000
 
 
-def run_floor(name: str, size: int, seconds: float) -> Measured:
+def run_floor(name: str, size: int, seconds: float, _prefix: str = "") -> Measured:
     """The same rows by plain SQL."""
     batches = floor_batches(size, int(seconds * 12_000) // size if size > 1 else int(seconds * 1_800))
     for batch in batches[:2]:
@@ -316,27 +325,34 @@ def main() -> None:
     seconds = options.seconds
     results = [
         run_product("product, batches of 100", 100, seconds, "b100"),
-        run_product("product, one by one", 1, seconds, "b1"),
-        run_floor("floor, the same rows in batches of 100", 100, seconds),
-        run_floor("floor, one transaction an order", 1, seconds),
+        run_floor("floor, batches of 100", 100, seconds),
         run_product("product, batches of 1000", 1000, seconds, "b1000"),
+        run_product("product, one by one", 1, seconds, "b1"),
+        run_floor("floor, one by one", 1, seconds),
         run_two("product, batches of 100, two processes", 100, seconds, "t100"),
+        run_two("product, batches of 1000, two processes", 1000, seconds, "t1000"),
+        run_two("floor, batches of 100, two processes", 100, seconds, "", floor=True),
         run_two("product, one by one, two processes", 1, seconds, "t1"),
+        run_two("floor, one by one, two processes", 1, seconds, "", floor=True),
     ]
     report(results, options)
 
 
+def kind(name: str) -> tuple[bool, bool]:
+    """What a way is compared within: one by one or in batches, in one process or in two."""
+    return "one by one" in name, "two processes" in name
+
+
 def report(results: Sequence[Measured], options: argparse.Namespace) -> None:
     """Print the table with the ratio of each way to its floor."""
-    floors = {"one": results[3].rate, "batch": results[2].rate}
+    floors = {kind(result.name): result.rate for result in results if result.name.startswith("floor")}
     load = os.getloadavg()[0]
     print(f"{options.nodes} nodes x {options.skus} SKUs, {os.cpu_count()} cores, load average {load:.1f} at the end")
     print(f"{'way':<42}{'orders/s':>10}{'statements/order':>18}{'p50 ms':>9}{'p99 ms':>9}{'of its floor':>14}")
     for result in results:
-        floor = floors["one" if "one" in result.name else "batch"]
         print(
             f"{result.name:<42}{result.rate:>10,.0f}{result.statements / max(1, result.orders):>18.2f}"
-            f"{result.p50_ms:>9.1f}{result.p99_ms:>9.1f}{result.rate / floor:>13.0%}"
+            f"{result.p50_ms:>9.1f}{result.p99_ms:>9.1f}{result.rate / floors[kind(result.name)]:>13.0%}"
         )
 
 
