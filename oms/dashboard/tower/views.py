@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from oms.accounts.access import principal_of, requires
+from oms.accounts.access import View, principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import NotFound
 from oms.dashboard.orders.posting import is_fragment, once_per_form, with_toast
@@ -130,6 +133,21 @@ def _panels() -> dict[str, Panel]:
     }
 
 
+def _store_people_to_their_tasks(view: Callable[[HttpRequest], HttpResponseBase]) -> View:
+    """The tower is the first page of the site: people of the shop floor, who may not see it, mean their tasks."""
+
+    @wraps(view)
+    def sent(request: HttpRequest) -> HttpResponseBase:
+        if request.user.is_authenticated:
+            principal = principal_of(request)
+            if principal.may("store.use") and not principal.may("tower.view"):
+                return HttpResponseRedirect(reverse("store:tasks"))
+        return view(request)
+
+    return sent
+
+
+@_store_people_to_their_tasks
 @require_GET
 @requires("tower.view")
 def tower(request: HttpRequest) -> HttpResponse:

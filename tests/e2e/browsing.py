@@ -1,0 +1,69 @@
+"""A person at a real browser: signs in, and every page they look at is sound in light and dark."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.e2e.axe import axe_violations, overflow_px
+
+PASSWORD = "a long pass phrase"
+#: Puts what the content security policy refused where script errors are, whatever the page does about it.
+REPORT_REFUSALS = """document.addEventListener("securitypolicyviolation", event =>
+  console.error(`refused by ${event.violatedDirective}: ${event.blockedURI}`));"""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One browser window of one person; `problems` is what the console and the security policy complained about."""
+
+    browser: Browser
+    base_url: str
+    width: int = 1440
+    height: int = 900
+    scripts: bool = True
+    problems: list[str] = field(default_factory=list)
+    context: BrowserContext = field(init=False)
+    page: Page = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = self.browser.new_context(
+            viewport={"width": self.width, "height": self.height}, java_script_enabled=self.scripts,
+            has_touch=self.width < 600, timezone_id="Asia/Kolkata", locale="en-IN", accept_downloads=True,
+        )  # fmt: skip
+        self.context.add_init_script(REPORT_REFUSALS)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda line: self.problems.append(line.text) if line.type == "error" else None)
+
+    def open(self, path: str) -> Page:
+        """Go to an address of the system under test."""
+        self.page.goto(f"{self.base_url}{path}")
+        return self.page
+
+    def sign_in(self, email: str) -> Page:
+        """Ask for the first page, be sent to the gate, pass it."""
+        page = self.open("/")
+        if self.scripts:
+            self.look()
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+        expect(page).not_to_have_url(f"{self.base_url}/accounts/login/?next=/")
+        return page
+
+    def look(self) -> None:
+        """The page as it stands has no accessibility fault and does not scroll sideways, in light and in dark."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)
+            expect(self.page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+            faults, overflow = axe_violations(self.page), overflow_px(self.page)
+            assert (faults, overflow) == ([], 0), f"{self.page.url} in {scheme}: {faults}, {overflow} px too wide"
+        self.page.emulate_media(color_scheme="light")
+
+    def leave(self) -> None:
+        """Close the window; nothing was complained about."""
+        self.context.close()
+        assert self.problems == [], self.problems
