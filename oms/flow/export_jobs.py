@@ -142,3 +142,19 @@ def _finish_file(job: Job, columns: Sequence[Column]) -> None:
         job.result_file.save(f"{name}{path.suffix}", File(file), save=False)
     Job.objects.filter(pk=job.pk).update(result_file=job.result_file.name)
     path.unlink()
+
+
+def drop_old_files() -> int:
+    """Delete the files of exports that may not be fetched any more, and parts that nobody will complete; how many."""
+    before = now() - FILE_LIFE
+    old = Job.objects.filter(kind=EXPORT, finished_at__lt=before).exclude(result_file="")
+    dropped = 0
+    for job in old.order_by("pk")[:1000]:
+        job.result_file.delete(save=False)
+        Job.objects.filter(pk=job.pk).update(result_file="")
+        dropped += 1
+    for job in Job.objects.filter(kind=EXPORT, state__in=(JobState.FAILED, JobState.CANCELLED), finished_at__lt=before):
+        for path in (part_path(job), part_path(job).with_suffix(".xlsx")):
+            dropped += path.is_file()
+            path.unlink(missing_ok=True)
+    return dropped

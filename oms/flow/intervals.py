@@ -11,4 +11,5 @@ EVERY_SECONDS: dict[str, float] = {
     "reconcile listings": 1800,
     "audit stock": 3600,
     "prune the outbox": 3600,
+    "drop old export files": 3600,
 }

@@ -9,6 +9,7 @@ from channels.models import ChannelAccount
 from channels.services import poll_due_accounts, process_inbox, push_order_updates, reconcile_listings
 from inventory.services import audit_stock
 from oms.flow.deliveries import prune
+from oms.flow.export_jobs import drop_old_files
 from orders.services import release_expired_holds
 from routing.services import route_orders, waiting_order_ids
 
@@ -36,4 +37,5 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "reconcile listings": reconcile,
     "audit stock": audit_stock,
     "prune the outbox": prune,
+    "drop old export files": drop_old_files,
 }

@@ -191,7 +191,7 @@ def job_cancel(request: HttpRequest, uid: UUID) -> HttpResponse:
 def job_file(request: HttpRequest, uid: UUID) -> HttpResponseBase:
     """The file of an export, for a day."""
     job = job_for(principal_of(request), uid)
-    if not job.result_file:
+    if not job.result_file and not (job.state == "done" and job.result.get("complete")):
         raise NotFound("This job has no file.")
     if not _has_file(job):
         raise FileGone("The file is gone: exports are kept for 24 hours. Export again.")

@@ -361,6 +361,14 @@ def test_a_large_export_is_a_job_with_a_file_for_a_day(
             User.objects.get(pk=job.created_by_id or 0), backend="django.contrib.auth.backends.ModelBackend"
         )
         assert client.get(f"/jobs/{job.uid}/file/").status_code == 410
+        path = Path(job.result_file.path)
+        assert path.is_file()
+
+        assert export_jobs.drop_old_files() == 1
+
+        assert not path.exists()
+        assert client.get(f"/jobs/{job.uid}/file/").status_code == 410
+        assert export_jobs.drop_old_files() == 0
 
 
 def test_an_export_that_was_broken_off_goes_on_without_a_row_twice(
