@@ -76,9 +76,9 @@ def _message(template: str, order: Order, part: str, shipment: Shipment | None) 
 def send_messages(message_ids: Sequence[int]) -> int:
     """Send pending messages, each at most once per call; how many went out.
 
-    The row is locked while it is sent, so two workers never send the same message. A message that the mail server
-    refuses, or cannot take `GIVE_UP_ATTEMPTS` times, is FAILED with the server's words and waits for a person. Raises
-    TransientError when the server could not be reached: the flow tries again.
+    The row is locked while it is sent, so two workers never send the same message, and none takes it for sent before
+    it is. A message that the mail server refuses, or cannot take `GIVE_UP_ATTEMPTS` times, is FAILED with the server's
+    words and waits for a person. Raises TransientError when the server could not be reached: the flow tries again.
     """
     return sum(_send(message_id) for message_id in message_ids)
 
@@ -86,11 +86,8 @@ def send_messages(message_ids: Sequence[int]) -> int:
 def _send(message_id: int) -> int:
     failure: Exception | None = None
     with transaction.atomic():
-        row = (
-            Message.objects.select_for_update(skip_locked=True)
-            .filter(pk=message_id, state=MessageState.PENDING)
-            .first()
-        )
+        # Waits for another worker that is sending it: should that one die, this one sends, and says so only then.
+        row = Message.objects.select_for_update().filter(pk=message_id, state=MessageState.PENDING).first()
         if row is None:
             return 0
         tries = row.attempts + 1

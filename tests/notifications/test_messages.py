@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import smtplib
 from datetime import datetime, timedelta
+from threading import Event, Thread, Timer
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
 
 from fulfillment.models import Shipment
 from oms.core.errors import TransientError
@@ -228,6 +230,29 @@ def test_a_letter_that_leaves_twice_bears_one_name_and_one_sent_again_another(me
     assert first != again
     assert first.startswith(f"<{message.pk}.")
     assert first.endswith("@example.com>")
+
+
+def test_a_message_whose_sender_dies_is_sent_by_the_worker_that_waits_for_it(message: Message) -> None:
+    holds, waits = Event(), Event()
+
+    def dies_while_sending() -> None:
+        with transaction.atomic():
+            Message.objects.select_for_update().get(pk=message.pk)
+            holds.set()
+            waits.wait(timeout=10)
+            transaction.set_rollback(True)
+        connection.close()
+
+    other = Thread(target=dies_while_sending)
+    other.start()
+    assert holds.wait(timeout=10)
+    Timer(0.3, waits.set).start()
+
+    assert send_messages([message.pk]) == 1
+
+    other.join()
+    assert waits.is_set()
+    assert len(mail.outbox) == 1
 
 
 def test_an_address_that_the_server_refuses_fails_at_once(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
