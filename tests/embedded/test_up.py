@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from oms.embedded.guard import descendants, parent_and_state
 from oms.embedded.state import CHECKOUT
 from tests.embedded.living import living, wait_until
 
@@ -63,6 +65,14 @@ def status_of(port: int, path: str) -> int:
         connection.close()
 
 
+def answers(port: int) -> bool:
+    """True once the pages are there and reach the database."""
+    try:
+        return status_of(port, "/readyz") == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def test_one_command_runs_everything_and_leaves_nothing(root: Path, port: int) -> None:
     first = begin(root, port)
     assert status_of(port, "/healthz") == 200
@@ -82,6 +92,66 @@ def test_one_command_runs_everything_and_leaves_nothing(root: Path, port: int) -
     again = begin(root, port)
     again.send_signal(signal.SIGINT)
     assert again.wait(60) == 0
+    assert living(str(root)) == {}
+
+
+#: A job of no known kind: it comes to its end only where relay, broker and worker work together.
+RUN_A_JOB = """
+import time
+from oms.core.jobs import start_job
+from oms.core.models import Job
+job = start_job(kind="none", title="Nothing", args={})
+until = time.monotonic() + 60
+while Job.objects.get(pk=job.pk).state != "failed" and time.monotonic() < until:
+    time.sleep(0.1)
+print(Job.objects.get(pk=job.pk).error)
+"""
+#: How long a process may take to be there again on a busy machine: six of them import everything at once.
+AGAIN_SECONDS = 90
+
+
+def starts_of(root: Path, name: str) -> list[int]:
+    """The guards under which a child was started, oldest first."""
+    lines = re.findall(rf"^\S+ {name} +\| started, process (\d+)$", (root / "log").read_text(), re.MULTILINE)
+    return [int(process) for process in lines]
+
+
+def programs_of(guard: int) -> list[int]:
+    """The process that a guard runs; none before it has started it."""
+    return [process for process in descendants(guard) if parent_and_state(Path(f"/proc/{process}"))[0] == guard]
+
+
+def kill_program(guard: int) -> None:
+    """SIGKILL the program under a guard, as the kernel does when memory runs out."""
+    wait_until(lambda: len(programs_of(guard)) == 1, "the program of a guard")
+    os.kill(programs_of(guard)[0], signal.SIGKILL)
+
+
+def assert_work_is_done(root: Path) -> None:
+    """A job that is started now goes through relay, broker and worker."""
+    shell = [sys.executable, str(CHECKOUT / "manage.py"), "shell", "--verbosity", "0", "--command", RUN_A_JOB]
+    ended = subprocess.run(shell, env=environment(root), capture_output=True, text=True, check=False)
+    said = f"{ended.stderr}\n{(root / 'log').read_text()}"
+    assert ended.stdout.strip() == "Nothing here runs jobs of the kind none.", said
+
+
+def test_each_process_that_is_killed_is_started_again_and_the_others_are_left_alone(root: Path, port: int) -> None:
+    system = begin(root, port)
+    children = ("beat", "broker", "relay", "worker", "web", "database")
+    assert {name: len(starts_of(root, name)) for name in children} == dict.fromkeys(children, 1)
+
+    for name in children:
+        kill_program(starts_of(root, name)[0])
+        wait_until(lambda: len(starts_of(root, name)) == 2, f"the second start of {name}")  # noqa: B023 - at once
+        if name in ("web", "database"):
+            wait_until(lambda: answers(port), f"an answer after the end of {name}", seconds=AGAIN_SECONDS)
+            assert_work_is_done(root)
+
+    log = (root / "log").read_text()
+    assert {name: len(starts_of(root, name)) for name in children} == dict.fromkeys(children, 2), log
+    assert log.count("ended with code 137; starting again in 0.5 s") == len(children), log
+    system.send_signal(signal.SIGINT)
+    assert system.wait(60) == 0
     assert living(str(root)) == {}
 
 
