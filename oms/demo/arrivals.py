@@ -10,7 +10,7 @@ from channels.base import RawMessage
 from channels.canonical_json import canonical_to_json
 from channels.models import ChannelAccount, InboundMessage, InboundMessageSource
 from channels.services import process_messages, receive_messages
-from fulfillment.services import cancel_order, open_fulfillment_orders, release_fulfillment_orders
+from fulfillment.services import cancel_order, hold_back, open_fulfillment_orders, release_fulfillment_orders
 from oms.demo import brand, past
 from oms.demo.buyers import INDIA, Drawn
 from oms.demo.tickets import Stage, Ticket
@@ -178,4 +178,6 @@ def hold_the_rest(stage: Stage, tickets: Sequence[Ticket]) -> None:
         place_hold(order_id=order_id, reason=reason, source=_OPS, handle=f"manual:{reason}", actor=_OPS,
                    note="Looked at by a person.")  # fmt: skip
         times[order_id] = min(stage.tickets[order_id].later(1, 9), stage.began)
+    # No relay runs while the past is told: what follows a hold is done here, or the crew would pick these orders.
+    hold_back(list(times), actor=_OPS)
     stage.past.stamp(times, past.ORDER, past.TIMELINE, past.HOLD)

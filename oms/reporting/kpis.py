@@ -134,10 +134,10 @@ SELECT day, count(*) FILTER (WHERE first <> last), count(*) FROM (
 """
 
 _RETURNS = """
-SELECT (r.closed_at AT TIME ZONE %(zone)s)::date,
-    sum(extract(epoch FROM r.closed_at - r.received_at))::float / 86400, count(*)
+SELECT (r.received_at AT TIME ZONE %(zone)s)::date,
+    sum(extract(epoch FROM r.received_at - r.created_at))::float / 86400, count(*)
 FROM returns_return r JOIN orders_order o ON o.id = r.order_id
-WHERE r.closed_at >= %(since)s AND r.received_at IS NOT NULL AND {orders}
+WHERE r.received_at >= %(since)s AND r.state IN ('disposed', 'closed') AND {orders}
 GROUP BY 1
 """
 
@@ -250,9 +250,9 @@ def _split(window: _Window) -> Kpi:
 
 
 def _returns(window: _Window) -> Kpi:
-    """Days from the arrival of a return until it is closed."""
+    """Days from the word that goods come back until they are put away."""
     days = {day: (spent, closed) for day, spent, closed in window.rows(_RETURNS)}
     return _made(
         window, days, key="returns", name="Return time", unit="days", target=5.0, higher_is_better=False,  # type: ignore[arg-type]
-        url="/returns/?state=closed",
+        url="/returns/?show=done",
     )  # fmt: skip

@@ -18,6 +18,7 @@ from oms.reporting.scope import Scope
 from orders.models import Order
 from orders.selectors import OrderQuestion, orders_matching
 from orders.services import place_hold
+from returns.models import Return
 from routing.models import RoutingDecision
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock
@@ -108,6 +109,21 @@ def test_cost_is_the_mean_of_what_was_decided_against_the_weeks_before(world: Wo
 
     assert cost.value == pytest.approx(total / orders)
     assert (cost.target, cost.tone) == (None, "")
+
+
+def test_return_time_runs_from_the_word_of_the_carrier_until_the_goods_are_put_away(world: World) -> None:
+    order, moment = Order.objects.get(external_id="PLAIN-0"), now()
+    for days, state in ((2, "disposed"), (4, "disposed"), (30, "in_transit")):
+        made = Return.objects.create(
+            number=f"R-{days}", order=order, node=world.blr, kind="rto", state=state,
+            received_at=moment if state == "disposed" else None,
+        )  # fmt: skip
+        Return.objects.filter(pk=made.pk).update(created_at=moment - timedelta(days=days))
+
+    measure = kpis()["returns"]
+
+    assert (measure.value, measure.n) == (3.0, 2)
+    assert measure.url == "/returns/?show=done"
 
 
 def test_the_week_before_is_the_trend_and_fourteen_days_are_the_line(world: World) -> None:

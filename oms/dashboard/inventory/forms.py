@@ -112,7 +112,9 @@ class ReceiveForm(LinesForm):
 class MoveForm(LinesForm):
     """Goods carried from one node to another."""
 
-    to_node = forms.ModelChoiceField(label="To", queryset=Node.objects.none(), to_field_name="code")
+    to_node = forms.ModelChoiceField(
+        label="To", queryset=Node.objects.none(), to_field_name="code", empty_label="Choose a node"
+    )
 
     def __init__(self, *args: Any, nodes: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

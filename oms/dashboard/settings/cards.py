@@ -59,7 +59,7 @@ def _imports() -> Card:
 
 def _admin_lock(principal: Principal) -> str:
     staff = principal.user is not None and principal.user.is_staff
-    return "" if staff else _("Needs access to the administration. An admin can grant it.")
+    return "" if staff else _("Edited under /admin/, by users made with manage.py createsuperuser.")
 
 
 def _nodes(principal: Principal) -> Card:

@@ -13,7 +13,7 @@ from oms.core.templatetags.oms_format import count, money, percent
 from oms.reporting.kpis import FEW, PERIOD_DAYS, Kpi
 
 #: What an empty tile says, where it is not about orders.
-_EMPTY = {"returns": "No return was closed yet", "on_time_own": "No promise was due yet"}
+_EMPTY = {"returns": "Nothing has come back yet", "on_time_own": "No promise was due yet"}
 #: Smaller changes than this are called steady: points of 100 for shares, of 100 % for amounts.
 _STEADY = 0.0005
 

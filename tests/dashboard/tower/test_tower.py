@@ -126,9 +126,11 @@ def test_every_measure_links_to_the_orders_behind_it(world: World) -> None:
         assert "There is no filter" not in page.content.decode()
 
 
-def test_visitors_are_sent_to_sign_in_and_floor_staff_is_refused(world: World) -> None:
-    assert Client().get("/").status_code == 302
-    assert signed_in("packer").get("/").status_code == 403
+def test_visitors_are_sent_to_sign_in_and_floor_staff_to_their_tasks(world: World) -> None:
+    assert Client().get("/")["Location"] == "/accounts/login/?next=/"
+    packer = signed_in("packer")
+    assert packer.get("/")["Location"] == "/s/"
+    assert packer.get("/tower/parts/queue/").status_code == 403
     for part in PARTS:
         assert Client().get(f"/tower/parts/{part}/").status_code == 302
     assert signed_in("admin").get("/tower/parts/nonsense/").status_code == 404
