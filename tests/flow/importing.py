@@ -37,6 +37,8 @@ PLENTY, NONE, SCARCE, HELD = 380, 40, 40, 20
 ORDERS = PLENTY + NONE + SCARCE + HELD
 #: Units of the scarce SKU: ten at each of two warehouses.
 SCARCE_UNITS = 20
+#: Orders whose customers are written to; see `writes_to`.
+TOLD = (PLENTY + NONE + HELD) // 4
 #: Orders that nobody can read.
 UNREADABLE = 12
 SEED = 20_261_120
@@ -96,8 +98,8 @@ def _rows(
 
 
 def writes_to(order_id: str) -> bool:
-    """Every fourth customer left an address."""
-    return int(order_id[-7:]) % 4 == 0
+    """Every fourth customer left an address; of those who compete for the scarce SKU none did."""
+    return int(order_id[-7:]) % 4 == 0 and not order_id.startswith("407-")
 
 
 def start_import(path: Path) -> Job:

@@ -49,7 +49,7 @@ class Pipeline:
             "PYTHONPATH": str(CHECKOUT), **self.environment,
         }  # fmt: skip
         command = RELAY if name == "relay" else (*WORKER, *self.worker_options)
-        self.running[name] = spawn(command, environment=environment, grace_seconds=30)
+        self.running[name] = spawn(command, environment=environment, grace_seconds=10)
 
     def kill(self, name: str) -> None:
         """SIGKILL of the process and of its children: nothing is finished, nothing is tidied up."""

@@ -25,6 +25,7 @@ from tests.flow.importing import (
     PLENTY,
     SCARCE,
     SCARCE_UNITS,
+    TOLD,
     UNREADABLE,
     End,
     Progress,
@@ -138,7 +139,7 @@ def test_an_import_where_nothing_dies_ends_as_the_file_says(undisturbed: End) ->
     states = Counter(state for state, *_ in undisturbed.inbox.values())
     assert states == {"captured": ORDERS, "quarantined": UNREADABLE}
     assert undisturbed.events["orders.OrderCaptured"] == ORDERS
-    assert undisturbed.events["notifications.MessageQueued"] == ORDERS // 4
+    assert undisturbed.events["notifications.MessageQueued"] == TOLD
 
 
 def test_the_worker_is_killed(undisturbed: End, running: Running, tmp_path: Path) -> None:
