@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from oms.accounts.access import public
+from oms.accounts.access import requires
 
 TONES = (
     ("neutral", "New"),
@@ -178,10 +177,12 @@ PAGES = {
 }
 
 
-@login_required
-@public
+@requires("settings.edit")
 def styleguide(request: HttpRequest, page: str = "ops") -> HttpResponse:
-    """Show the components: `ops`, `table`, `store` or `portal`; anything else is the first."""
+    """Show the components: `ops`, `table`, `store` or `portal`; anything else is the first.
+
+    For those who set the system up: it holds nothing private, and nobody else has use for it.
+    """
     context = sample_context()
     if page == "store":
         context |= {"tabs": context["store_tabs"], "tab": "pick", "store": {"name": "MUM-03 Bandra", "outbox": 2}}

@@ -34,8 +34,11 @@ def test_every_page_of_the_style_guide_renders(signed_in: Any, name: Any) -> Non
     assert "<c-" not in html
 
 
-def test_the_style_guide_is_for_people_who_are_signed_in(client: Any) -> None:
-    assert client.get("/_styleguide/").status_code == 302
+def test_the_style_guide_is_for_those_who_set_the_system_up(client: Any, db: Any) -> None:
+    assert client.get("/_styleguide/")["Location"].startswith("/accounts/login/")
+
+    client.force_login(User.objects.create_user("ravi@example.com", "a long pass phrase", role=Role.OPS_MANAGER))
+    assert client.get("/_styleguide/").status_code == 403
 
 
 def test_no_template_holds_inline_script_style_or_handlers() -> None:

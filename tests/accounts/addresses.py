@@ -1,0 +1,176 @@
+"""Which object each address names, on the side of the person who asks and on the other one.
+
+An address with arguments that stands in no row fails the test: whoever adds one says here what it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from oms.core.models import Job
+from oms.notifications.links import tracking_token
+from tests.accounts.estate import Estate, Side
+
+NODES, CHANNELS, OWNER = "nodes", "channels", "owner"
+#: Rooms with a gate of their own, which have tests of their own.
+OWN_GATE = ("admin/", "accounts/", "api/")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One pattern of the URLconf: its name with namespace, its route, how many arguments it takes, its view."""
+
+    name: str
+    route: str
+    takes: int
+    view: Callable[..., Any]
+
+    @property
+    def verb(self) -> str:
+        """What it needs: a verb, or "public"."""
+        return str(getattr(self.view, "required_verb", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An object that an address names, and the limits of a person that hide it."""
+
+    arguments: tuple[object, ...]
+    hidden_by: frozenset[str]
+    query: str = ""
+
+    def url(self, name: str) -> str:
+        """The address of this object."""
+        path = reverse(name, args=self.arguments)
+        return f"{path}?{self.query}" if self.query else path
+
+
+Rows = dict[str, Row]
+
+
+def all_addresses() -> list[Address]:
+    """Every pattern of the project, outermost first."""
+
+    def walk(patterns: Sequence[URLPattern | URLResolver], route: str, space: str, takes: int) -> Iterator[Address]:
+        for pattern in patterns:
+            path, count = route + str(pattern.pattern), takes + pattern.pattern.regex.groups
+            if isinstance(pattern, URLResolver):
+                inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
+                yield from walk(pattern.url_patterns, path, inner, count)
+            else:
+                yield Address(f"{space}{pattern.name or ''}", path, count, pattern.callback)
+
+    return list(walk(get_resolver().url_patterns, "", "", 0))
+
+
+def addresses() -> list[Address]:
+    """Those that the gate of the project guards."""
+    return [address for address in all_addresses() if not address.route.startswith(OWN_GATE)]
+
+
+def urls_of(rows: Rows) -> Iterator[tuple[Address, str]]:
+    """Each address with the URL of its row; those that need none have one in any case."""
+    for address in addresses():
+        if address.name in rows:
+            yield address, rows[address.name].url(address.name)
+        elif address.takes == 0:
+            yield address, reverse(address.name) if address.name else f"/{address.route}"
+
+
+def rows_of(side: Side) -> Rows:
+    """Name of an address -> the object of this side."""
+    return _orders(side) | _nodes(side) | _channels(side) | _store(side)
+
+
+def _table(space: str, *groups: tuple[str, set[str], tuple[object, ...]], **query: object) -> Rows:
+    """One row for every name in the words of a group."""
+    return {
+        f"{space}:{name}": Row(arguments, frozenset(limits), urlencode(query))
+        for names, limits, arguments in groups for name in names.split()
+    }  # fmt: skip
+
+
+def _orders(side: Side) -> Rows:
+    number, order = side.order.number, {NODES, CHANNELS}
+    return _table(
+        "dashboard",
+        ("order order_peek order_timeline order_cancel order_reroute order_address order_hold order_release_all "
+         "order_note order_tags", order, (number,)),
+        ("order_release", order, (number, side.hold.pk)), ("order_resend", order, (number, side.letter.pk)),
+        ("order_label", order, (side.packed.order.number, side.shipment.pk)),
+        ("return return_preview return_receive", order, (side.coming_back.pk,)),
+        ("fulfil_parcel fulfil_label fulfil_retry fulfil_book", order, (side.shipment.pk,)),
+        ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
+         (side.manifest.pk,)),
+    )  # fmt: skip
+
+
+def _nodes(side: Side) -> Rows:
+    code = side.node.code
+    return _table(
+        "dashboard",
+        ("node node_switch receive move", {NODES}, (code,)), ("sku", set(), (side.sku.pk,)),
+        ("level ledger ledger_export adjust safety_stock", {NODES}, (side.sku.pk, code)),
+    )  # fmt: skip
+
+
+def _channels(side: Side) -> Rows:
+    code, limits = side.channel.code, {CHANNELS}
+    cause = _table("dashboard", ("quarantine_group", limits, ()), channel=code, cause=side.message.cause)
+    return cause | _table(
+        "dashboard",
+        ("message message_try message_replay message_ignore message_skus message_map", limits, (side.message.pk,)),
+        ("channel channel_sync channel_test channel_pause channel_push listings listings_map updates updates_retry",
+         limits, (code,)),
+        ("listing_unmap", limits, (code, side.listing.pk)), ("update_skip", limits, (code, side.update.pk)),
+    )  # fmt: skip
+
+
+def _store(side: Side) -> Rows:
+    limits = {NODES, CHANNELS}
+    walk = _table("store", ("pick short", limits, ()), work=side.work.pk, sku=side.sku.code)
+    return walk | _table(
+        "store",
+        ("work reject reject_work put_back_done", limits, (side.work.pk,)),
+        ("pack pack_work", limits, (side.picked.pk,)), ("packed", limits, (side.packed.pk,)),
+        ("label", limits, (side.shipment.pk,)),
+        ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
+        ("collect collect_done", limits, (side.pickup.pk,)),
+    )  # fmt: skip
+
+
+def rows_of_owner(jobs: dict[str, Job], draft: object, view_id: int, token_id: int) -> Rows:
+    """Addresses that name something of one person: jobs, drafts of imports, saved views, tokens."""
+    only = {OWNER}
+    return _table(
+        "dashboard",
+        ("job job_cancel job_file", only, (jobs["orders.export"].uid,)),
+        ("orders_bulk_result orders_bulk_failures orders_bulk_retry orders_bulk_undo", only,
+         (jobs["orders.bulk"].uid,)),
+        ("import_job import_job_rejected", only, (jobs["import"].uid,)),
+        ("import_columns import_check import_check_rejected import_start", only, (draft,)),
+        ("orders_view_save orders_view_share orders_view_delete", only, (view_id,)),
+        ("token_revoke", only, (token_id,)),
+    )  # fmt: skip
+
+
+def rows_of_all(estate: Estate) -> Rows:
+    """Addresses that name something which belongs to nobody in particular."""
+    token, nobody = tracking_token(estate.mine.order), frozenset[str]()
+    named = {
+        "dashboard:orders_export": ("csv",), "dashboard:orders_bulk": ("hold",),
+        "dashboard:rate_card": (estate.rate_card.code,), "dashboard:carrier": (estate.carrier.code,),
+        "dashboard:carrier_settle": (estate.carrier.code,), "dashboard:import_sample": ("orders",),
+        "dashboard:tower_panel": ("queue",), "dashboard:tower_kind": ("late",), "dashboard:styleguide_page": ("table",),
+        "portal:order": (token,), "portal:cancel": (token,), "portal:missing": ("nowhere",),
+        "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),
+    }  # fmt: skip
+    group = Row(("hold",), nobody, urlencode({"cause": estate.mine.hold.reason}))
+    return {name: Row(arguments, nobody) for name, arguments in named.items()} | {
+        "dashboard:tower_trouble": group, "dashboard:tower_act": group,
+    }  # fmt: skip

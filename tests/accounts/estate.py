@@ -1,0 +1,191 @@
+"""A merchant of two stores and two channels that have nothing in common, with one of everything on each side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from carriers.models import CarrierAccount, RateCard
+from channels.base import RawMessage
+from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
+from channels.services import receive_messages
+from fulfillment.models import FulfillmentOrder, Manifest, Shipment
+from fulfillment.services import (
+    accept,
+    add_to_manifest,
+    book_shipment,
+    hand_over,
+    open_fulfillment_orders,
+    open_manifest,
+    pack,
+    pick,
+)
+from inventory.models import Node, NodeKind, Sku
+from oms.accounts.models import ApiToken, Role, User
+from oms.accounts.services import create_token
+from oms.core.clock import now
+from oms.core.models import Job, JobState
+from oms.core.values import Address
+from oms.dashboard.models import SavedView
+from oms.notifications.models import Message
+from oms.notifications.services import queue_messages
+from orders.models import Hold, Order, SalesChannel
+from orders.services import place_hold
+from returns.models import Return
+from returns.services import expect_rto
+from routing.models import ChannelSourcing
+from routing.services import route_orders
+from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
+
+#: The result of every job, a few bytes among the media of the tests.
+FILE = "results/file.csv"
+
+
+@dataclass(slots=True)
+class Side:
+    """One store and one channel, and what belongs to them."""
+
+    node: Node
+    channel: SalesChannel
+    account: ChannelAccount
+    sku: Sku
+    #: Held, at work in the store, nothing picked.
+    order: Order
+    work: FulfillmentOrder
+    hold: Hold
+    letter: Message
+    #: Picked, to be packed.
+    picked: FulfillmentOrder
+    #: Packed, labelled, on a manifest, coming back.
+    packed: FulfillmentOrder
+    shipment: Shipment
+    manifest: Manifest
+    coming_back: Return
+    #: Labelled, waits for its driver.
+    waiting: Shipment
+    #: On the road, and nobody expects it back.
+    travelling: Shipment
+    #: Waits at the counter.
+    pickup: Shipment
+    message: InboundMessage
+    listing: Listing
+    update: OutboundUpdate
+
+    @property
+    def secrets(self) -> list[str]:
+        """Words that stand on no page of somebody who does not see this side."""
+        buyer = self.order.customer_name
+        parcels = (self.shipment, self.waiting, self.travelling)
+        orders = [self.order, self.picked.order, self.pickup.order, *(parcel.order for parcel in parcels)]
+        awbs = [parcel.awb for parcel in parcels]
+        return [buyer, self.order.customer_email, self.coming_back.number, *awbs, *(order.number for order in orders)]
+
+
+@dataclass(slots=True)
+class Estate:
+    """Both sides, and what belongs to neither."""
+
+    mine: Side
+    theirs: Side
+    carrier: CarrierAccount
+    rate_card: RateCard
+    owner: User
+    view: SavedView
+    token: ApiToken
+    jobs: dict[str, Job]
+
+
+def make_estate() -> Estate:
+    """The two sides; everything of `theirs` carries a name of its own, so that it is recognised on a page."""
+    default_storage.save(FILE, ContentFile(b"a,b\r\n"))
+    zones = {zone: {"first_grams": 500, "first_minor": 5000, "additional_grams": 500, "additional_minor": 4000,
+                    "days": 4} for zone in "ABCDEF"}  # fmt: skip
+    card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
+    carrier = CarrierAccount.objects.create(code="riders", name="Riders", adapter="manual", rate_card=card)
+    mine = make_side("blr-s1", "web", "Bengaluru", "560001", ASHA)
+    far = replace(ASHA, name="Zubeida Quraishi", email="zubeida@example.com", city="Delhi", region="Delhi",
+                  postcode="110001", phone="+919811100000")  # fmt: skip
+    theirs = make_side("del-s1", "bazaar", "Delhi", "110037", far)
+    owner = User.objects.create_user("owner@example.com", name="The Owner", role=Role.ADMIN, all_nodes=True)
+    view = SavedView.objects.create(name="Mine alone", owner=owner)
+    token, _ = create_token(name="ERP", verbs=["orders.view"], created_by_id=owner.pk)
+    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order))
+
+
+def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Address) -> Side:
+    """One store with a SKU that only it has, and a channel that only it serves."""
+    node = make_node(code, city=city, postcode=postcode, kind=NodeKind.STORE, offers_pickup=True,
+                     latitude=12.97 if city == "Bengaluru" else 28.55, longitude=77.6)  # fmt: skip
+    channel = SalesChannel.objects.create(code=channel_code, name=f"{city} shop", kind="website")
+    ChannelSourcing.objects.create(channel=channel)
+    account = ChannelAccount.objects.create(channel=channel, connector="api")
+    sku = make_sku(f"{code}-ONLY".upper())
+    stock(sku, node, 20)
+    world = World(channel, node, node, node, sku, sku, sku)
+    held, picked, packed, travelling, waiting, pickup = (
+        _work(world, f"{channel_code}-{name}", buyer, **fields)
+        for name, fields in {
+            "held": {}, "picked": {}, "packed": {}, "travelling": {}, "waiting": {},
+            "pickup": {"service_level": "pickup", "pickup_node_code": code},
+        }.items()
+    )  # fmt: skip
+    for item in (picked, packed, travelling, waiting, pickup):
+        pick(fulfillment_order_id=item.pk, code=sku.code, quantity=2, actor="Ravi")
+    shipment, on_road, labelled = (_labelled(item, f"AWB-{code}-{item.pk}") for item in (packed, travelling, waiting))
+    hand_over(shipment_ids=[on_road.pk], actor="Ravi")
+    manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
+    add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
+    [ready] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
+    place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
+    queue_messages([("confirmation", held.order_id, "")])
+    receive_messages(
+        account, [RawMessage(event_id=f"{code}-1", kind="order", external_id="X-1", payload={"no": "order"})], "api"
+    )
+    InboundMessage.objects.filter(account=account).update(state="quarantined", cause="Unreadable")
+    return Side(
+        node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
+        hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
+        packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
+        waiting=labelled, travelling=on_road, pickup=ready, message=InboundMessage.objects.get(account=account),
+        listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
+        update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
+    )  # fmt: skip
+
+
+def _labelled(item: FulfillmentOrder, awb: str) -> Shipment:
+    [shipment] = pack(fulfillment_order_id=item.pk, actor="Ravi")
+    shipment = book_shipment(shipment.pk, awb=awb)
+    assert shipment.awb, shipment.problem
+    return shipment
+
+
+def _work(world: World, external_id: str, buyer: Address, **fields: object) -> FulfillmentOrder:
+    who = {"ship_to": buyer, "customer_name": buyer.name, "customer_email": buyer.email, "customer_phone": buyer.phone}
+    order_id = capture(world, make_order(external_id, make_line(world.kurta, 2), **(who | fields)))
+    route_orders([order_id], trigger="captured")
+    open_fulfillment_orders([order_id])
+    work = FulfillmentOrder.objects.select_related("order").get(order_id=order_id)
+    if work.state == "open":
+        accept(fulfillment_order_ids=[work.pk], actor="Ravi")
+    return work
+
+
+def make_jobs(owner: User, order: Order) -> dict[str, Job]:
+    """A finished job of each kind that has a page of its own."""
+    result = {"import": {"kind": "skus", "rows": 1, "objects": 1, "created": 1, "updated": 0, "skipped": 0,
+                         "failed": 0, "seconds": 0.1, "captured": 0, "quarantined": 0, "waiting": 0, "errors": [],
+                         "warnings": [], "rejected_file": "", "job_id": 0, "already_imported": False}}  # fmt: skip
+    bulk = {"action": "hold", "order_ids": [order.pk], "back": "", "args": {}}
+    extra: dict[str, dict[str, Any]] = {
+        "orders.export": {}, "orders.bulk": {"args": bulk}, "import": {"args": {"kind": "skus"}, "result": result},
+    }  # fmt: skip
+    return {
+        kind: Job.objects.create(
+            kind=kind, title=kind, state=JobState.DONE, created_by_id=owner.pk, total=1, done=1, succeeded=1,
+            finished_at=now(), result_file=FILE, **values,
+        )
+        for kind, values in extra.items()
+    }  # fmt: skip
