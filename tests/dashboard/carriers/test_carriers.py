@@ -16,6 +16,8 @@ from carriers.services.quotes import forget_rates
 from oms.accounts.models import Role, User
 from oms.core.ids import uuid7
 from tests.carriers.services.world import ScriptedCarrier, manual_account
+from tests.factories import make_line, make_world
+from tests.fulfillment.floor import make_work, packed
 
 pytestmark = pytest.mark.django_db
 
@@ -25,9 +27,10 @@ def _no_remembered_rates() -> None:
     forget_rates()
 
 
-def sign_in(role: str = Role.OPS_MANAGER) -> Client:
+def sign_in(role: str = Role.OPS_MANAGER, **fields: Any) -> Client:
     """A browser in which somebody of a role is signed in."""
-    person = User.objects.create(email=f"{role}{User.objects.count()}@example.com", role=role, all_nodes=True)
+    seen = {"all_nodes": True} | fields
+    person = User.objects.create(email=f"{role}{User.objects.count()}@example.com", role=role, **seen)
     browser = Client()
     browser.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
     return browser
@@ -111,6 +114,27 @@ def test_uncertain_bookings_are_settled_now(monkeypatch: pytest.MonkeyPatch) -> 
     assert row.state != "unknown"
     assert "1 booking is certain now." in text(answer)
     assert "Nothing is uncertain." in text(browser.post("/carriers/scripted/settle/", follow=True))
+
+
+def test_bookings_of_other_nodes_and_channels_are_neither_shown_nor_settled() -> None:
+    account = manual_account()
+    world = make_world()
+    parcel = packed(make_work(world, "1", make_line(world.kurta)))
+    refused = booking(account, "failed", "No such PIN code", parcel.order.number)
+    uncertain = booking(account, "unknown", "Timeout", parcel.order.number)
+    Booking.objects.filter(pk__in=[refused.pk, uncertain.pk]).update(parcel_uid=parcel.uid)
+
+    for there, fields in (
+        (True, {"node_codes": ["blr-01"]}), (False, {"node_codes": ["del-01"]}),
+        (False, {"all_nodes": True, "all_channels": False, "channel_codes": ["bazaar"]}),
+    ):  # fmt: skip
+        browser = sign_in(**{"all_nodes": False} | fields)
+        assert (parcel.order.number in text(browser.get("/carriers/riders/"))) is there
+        if not there:
+            answer = browser.post("/carriers/riders/settle/", follow=True)
+            assert "Nothing is uncertain." in text(answer)
+    uncertain.refresh_from_db()
+    assert uncertain.state == "unknown"
 
 
 @pytest.mark.parametrize(

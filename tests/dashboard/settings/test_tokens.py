@@ -60,6 +60,7 @@ def test_nobody_gives_a_machine_more_than_they_may_themselves(sign_in: SignIn) -
     browser = sign_in(Role.INTEGRATOR, all_nodes=False, node_codes=["blr-01"])
     cases: list[dict[str, list[str]]] = [
         {"verbs": ["orders.cancel"]}, {"verbs": ["tokens.edit"]}, {"node_codes": ["del-01"]}, {"verbs": []},
+        {"name": [" "]}, {"name": ["x" * 121]}, {"days": ["7"]},
     ]  # fmt: skip
     for wrong in cases:
         answer = browser.post("/settings/tokens/new/", FORM | wrong)
