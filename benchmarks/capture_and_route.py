@@ -20,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,33 +187,27 @@ def run_product(name: str, size: int, seconds: float, prefix: str) -> Measured:
     warm = make_orders(size * 3, f"{prefix}-warm")
     for start in range(0, len(warm), size):
         product(channel, warm[start : start + size])
-    most = int(seconds * 6000) if size > 1 else int(seconds * 1500)
+    most = int(seconds * 3500) if size > 1 else int(seconds * 800)
     orders = make_orders(most // size * size, prefix)
     batches = [orders[start : start + size] for start in range(0, len(orders), size)]
     return timed(name, batches, lambda batch: product(channel, batch), size, seconds)
 
 
-def _child(number: int, floor: bool, size: int, seconds: float, prefix: str, results: Any) -> None:
+def _child(number: int, floor: bool, size: int, seconds: float, prefix: str) -> Measured:
     connections.close_all()
     if floor:
-        _Shift.by *= 1_000 * (number + 1)
-    results.put((run_floor if floor else run_product)("", size, seconds, f"{prefix}-{number}"))
+        _Shift.by = os.getpid() * 1_000_000_000_000
+    measured = (run_floor if floor else run_product)("", size, seconds, f"{prefix}-{number}")
     connections.close_all()
+    return measured
 
 
 def run_two(name: str, size: int, seconds: float, prefix: str, *, floor: bool = False) -> Measured:
     """The product, or its floor, in two processes at once; rates add up."""
-    results: Any = multiprocessing.Queue()
     connections.close_all()
-    children = [
-        multiprocessing.Process(target=_child, args=(number, floor, size, seconds, prefix, results))
-        for number in range(2)
-    ]
-    for child in children:
-        child.start()
-    parts: list[Measured] = [results.get() for _ in children]
-    for child in children:
-        child.join()
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        children = [pool.submit(_child, number, floor, size, seconds, prefix) for number in range(2)]
+        parts = [child.result() for child in children]
     spent = max(part.seconds for part in parts)
     rate = sum(part.rate for part in parts)
     return Measured(name, int(rate * spent), spent, sum(part.statements for part in parts),
@@ -264,7 +259,7 @@ def shifted(rows: dict[str, list[dict[str, Any]]], by: int) -> dict[str, list[di
                 copy["uid"] = head + copy["uid"][8:]
             for key in ("number", "external_id", "op_key"):
                 if key in copy:
-                    copy[key] = f"{copy[key]}{mark}"
+                    copy[key] = copy[key].partition("~")[0] + mark
             out[table].append(copy)
     return out
 
@@ -300,7 +295,7 @@ class _Shift:
 
 def run_floor(name: str, size: int, seconds: float, _prefix: str = "") -> Measured:
     """The same rows by plain SQL."""
-    batches = floor_batches(size, int(seconds * 12_000) // size if size > 1 else int(seconds * 1_800))
+    batches = floor_batches(size, int(seconds * 6_000) // size if size > 1 else int(seconds * 1_200))
     for batch in batches[:2]:
         write_rows(batch)
     return timed(name, batches[2:], write_rows, size, seconds)

@@ -12,10 +12,9 @@ from orders.services.holds import (
 )
 from orders.services.timeline import TimelineEntry, record
 from orders.services.units import UnitMove, deltas_of, move_units, require_moved
-from orders.services.units_sql import BUCKETS_MOVED, DELTA_COLUMNS, MOVE_UNITS
+from orders.services.units_sql import DELTA_COLUMNS, MOVE_UNITS
 
 __all__ = [
-    "BUCKETS_MOVED",
     "DELTA_COLUMNS",
     "MOVE_UNITS",
     "BulkResult",

@@ -2,7 +2,7 @@
 
 from orders.status import BUCKETS
 
-_ALL = BUCKETS_MOVED = (*BUCKETS, "delivered", "returned")
+_ALL = (*BUCKETS, "delivered", "returned")
 
 _TYPES = ", ".join(f"{name} int" for name in _ALL)
 _AFTER = ", ".join(f"l.{name} + coalesce(d.{name}, 0) AS {name}" for name in _ALL)
@@ -27,14 +27,14 @@ locked_order AS MATERIALIZED (
     ORDER BY id FOR NO KEY UPDATE
 ),
 line AS MATERIALIZED (
-    SELECT l.id, l.order_id, {_AFTER}
+    SELECT l.id, l.order_id, d.line_id IS NOT NULL AS changes, {_AFTER}
     FROM locked_order JOIN orders_orderline l ON l.order_id = locked_order.id LEFT JOIN delta d ON d.line_id = l.id
     FOR NO KEY UPDATE OF l
 ),
 moved AS (
     UPDATE orders_orderline o SET {_SETS}
-    FROM line JOIN delta ON delta.line_id = line.id
-    WHERE o.id = line.id AND {_LEGAL}
+    FROM line
+    WHERE o.id = line.id AND line.changes AND {_LEGAL}
     RETURNING o.order_id
 ),
 staged AS MATERIALIZED (

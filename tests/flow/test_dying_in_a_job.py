@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -268,14 +269,18 @@ def test_the_event_of_a_slice_says_which_it_is() -> None:
 def test_what_failed_before_is_tried_also_while_fresh_events_keep_coming(monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world()
     ran: list[int] = []
-    step = replace(table.route, run=lambda events: ran.extend(event.payload()["order_id"] for event in events), batch=1)
-    orders = [capture(world, make_order(f"W-{number}", lines=[make_line("KURTA-M")])) for number in range(3)]
+
+    def run(events: Sequence[Event]) -> None:
+        ran.extend(event.payload()["order_id"] for event in events)
+
+    step = replace(table.route, run=run, batch=1)
+    orders = [capture(world, make_order(f"W-{number}", make_line(world.kurta))) for number in range(3)]
     fan_out(EVENT_STEPS)
     old = Delivery.objects.filter(step=step.name).order_by("-pk")[:1]
     Delivery.objects.filter(pk__in=[row.pk for row in old]).update(attempts=1)
 
     for turn in (1, 8, 1):
-        monkeypatch.setattr(deliveries, "uuid4", lambda turn=turn: UUID(int=turn))
+        monkeypatch.setattr(deliveries, "uuid4", partial(UUID, int=turn))
         run_batch(step)
 
     assert ran == [orders[0], orders[2], orders[1]]
