@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add, attrgetter
 
 #: Live buckets from least to most advanced. An order is as far as its least advanced unit.
 BUCKETS = ("unallocated", "backordered", "allocated", "released", "picked", "packed", "shipped", "cancelled")
@@ -40,7 +42,11 @@ class LineQuantities:
 
     def plus(self, other: LineQuantities) -> LineQuantities:
         """Field by field."""
-        return LineQuantities(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+        return LineQuantities(*map(add, quantities(self), quantities(other)))
+
+
+#: The counters of a line as a tuple, in the order of the fields.
+quantities = attrgetter(*LineQuantities.__slots__)
 
 
 _STAGE_OF_BUCKET = (
@@ -55,9 +61,7 @@ _STAGE_OF_BUCKET = (
 
 def derive_stage(lines: Iterable[LineQuantities]) -> str:
     """The stage of an order: that of its least advanced live unit (a key of STAGES)."""
-    total = LineQuantities()
-    for line in lines:
-        total = total.plus(line)
+    total = reduce(LineQuantities.plus, lines, LineQuantities())
     for bucket, stage in _STAGE_OF_BUCKET:
         if getattr(total, bucket):
             return stage
@@ -70,8 +74,6 @@ def derive_stage(lines: Iterable[LineQuantities]) -> str:
 
 def is_partial(lines: Iterable[LineQuantities]) -> bool:
     """True where live units stand in more than one bucket, so that a label says "partially"."""
-    total = LineQuantities()
-    for line in lines:
-        total = total.plus(line)
+    total = reduce(LineQuantities.plus, lines, LineQuantities())
     live = [name for name in BUCKETS if name != "cancelled" and getattr(total, name)]
     return len(live) > 1

@@ -128,7 +128,7 @@ def _refusals(accounts: Sequence[CarrierAccount], request: RateRequest, grams: i
 
 def _refusal(account: CarrierAccount, row: Serviceability | None, request: RateRequest, grams: int) -> str:
     if grams > account.max_weight_grams:
-        return f"Carries up to {account.max_weight_grams} g; this parcel counts as {grams} g."
+        return f"Carries up to {account.max_weight_grams / 1000:g} kg; this parcel counts as {grams / 1000:g} kg."
     if request.cod_minor and not account.supports_cod:
         return "Takes no cash on delivery."
     if getattr(account, "has_list", False):

@@ -22,7 +22,7 @@ from oms.core.states import advance, advance_many
 from orders.events import OrderCancelled
 from orders.locks import lock_lines, lock_order
 from orders.models import Order, OrderLine, Payment
-from orders.services import TimelineEntry, UnitMove, move_units
+from orders.services import TimelineEntry, UnitMove, end_holds, move_units
 
 State = FulfillmentOrderState
 _BEFORE_ROAD = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
@@ -236,6 +236,8 @@ def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, act
                       data={"units": preview.units, "refund_minor": preview.refund_minor})
     ])  # fmt: skip
     gone = stages.get(order.pk) == "cancelled"
+    if gone:
+        end_holds(order_id=order.pk, actor=actor)
     lines = list(order.lines.all())
     announce([line.sku_id for line in lines if line.sku_id is not None], reason="cancelled")
     publish([

@@ -4,6 +4,7 @@ from orders.services.capture import Captured, capture_orders
 from orders.services.edits import add_note, edit_address, mark_seen, record_payment, set_tags
 from orders.services.holds import (
     BulkResult,
+    end_holds,
     hold_orders,
     place_hold,
     release_expired_holds,
@@ -25,6 +26,7 @@ __all__ = [
     "capture_orders",
     "deltas_of",
     "edit_address",
+    "end_holds",
     "hold_orders",
     "mark_seen",
     "move_units",

@@ -16,7 +16,7 @@ from oms.core.values import MAX_MINOR, MAX_QUANTITY
 from orders.canonical import CanonicalLine, CanonicalOrder
 from orders.models import SalesChannel
 from orders.services.capture_sql import ALREADY, CAPTURE
-from orders.status import LineQuantities, derive_stage
+from orders.status import LineQuantities, derive_stage, quantities
 from orders.validation import WantedHold, digits, wanted_holds
 
 MAX_LINES = 500
@@ -104,7 +104,11 @@ def _order_row(
     channel: SalesChannel, order: CanonicalOrder, more_holds: Sequence[WantedHold], actor: str
 ) -> dict[str, Any]:
     """One order as the JSON object that the capture statement reads."""
-    lines = [_line_row(order, line, position) for position, line in enumerate(order.lines, start=1)]
+    counters = [_counters(order, line) for line in order.lines]
+    lines = [
+        _line_row(line, position, counts)
+        for position, (line, counts) in enumerate(zip(order.lines, counters, strict=True), start=1)
+    ]
     ship_to, bill_to = order.ship_to, order.bill_to
     total = order.total_minor if order.total_minor is not None else order.computed_total_minor()
     postcode = normalise_postcode(ship_to.country, ship_to.postcode) or ship_to.postcode
@@ -122,7 +126,7 @@ def _order_row(
         "external_number": order.external_number or order.external_id,
         "external_updated_at": _iso(order.external_updated_at),
         "placed_at": order.placed_at.isoformat(),
-        "stage": derive_stage(LineQuantities(**{k: line[k] for k in LineQuantities.__slots__}) for line in lines),
+        "stage": derive_stage(counters),
         "open_holds": len(holds),
         "customer_name": name[:200],
         "customer_email": email[:254],
@@ -169,12 +173,16 @@ def _order_row(
     }  # fmt: skip
 
 
-def _line_row(order: CanonicalOrder, line: CanonicalLine, position: int) -> dict[str, Any]:
+def _counters(order: CanonicalOrder, line: CanonicalLine) -> LineQuantities:
+    """Where the units of a line are when it is captured: to be routed, or gone before."""
     gone = line.quantity if order.cancelled else min(line.cancelled_quantity, line.quantity)
     rest = line.quantity - gone
-    counters = LineQuantities(
+    return LineQuantities(
         unallocated=0 if order.shipped else rest, shipped=rest if order.shipped else 0, cancelled=gone
     )
+
+
+def _line_row(line: CanonicalLine, position: int, counters: LineQuantities) -> dict[str, Any]:
     return {
         "uid": str(uuid7()),
         "external_id": line.external_id,
@@ -188,7 +196,7 @@ def _line_row(order: CanonicalOrder, line: CanonicalLine, position: int) -> dict
         "tax_minor": line.tax_minor,
         "tax_included": line.tax_included,
         "quantity": line.quantity,
-        **{name: getattr(counters, name) for name in LineQuantities.__slots__},
+        **dict(zip(LineQuantities.__slots__, quantities(counters), strict=True)),
     }
 
 

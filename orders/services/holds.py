@@ -83,6 +83,12 @@ def release_hold(*, hold_id: int, actor: str, note: str = "") -> None:
     run_atomic(work)
 
 
+def end_holds(*, order_id: int, actor: str) -> None:
+    """A cancelled order has nothing left to hold back: its holds end, and no work is released. Lock the order first."""
+    if Hold.objects.filter(order=order_id, released_at__isnull=True).update(released_at=now(), released_by=actor):
+        Order.objects.filter(pk=order_id).update(open_holds=0)
+
+
 def _release(order: Order, holds: Sequence[Hold], actor: str, note: str) -> None:
     cleared = Hold.objects.filter(pk__in=[hold.pk for hold in holds], released_at__isnull=True).update(
         released_at=now(), released_by=actor

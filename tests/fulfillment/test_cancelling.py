@@ -10,7 +10,7 @@ from fulfillment.selectors import put_backs
 from fulfillment.services import cancel_order, hand_over, open_fulfillment_orders, pick, preview_cancel
 from oms.core.errors import DomainError
 from oms.core.models import OutboxEvent
-from orders.models import Order, OrderLine, Payment
+from orders.models import Hold, Order, OrderLine, Payment
 from orders.services import place_hold
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world
@@ -145,6 +145,20 @@ def test_an_impossible_number_of_units_is_refused(world: World, quantity: int) -
         cancel_order(order_id=order_id, lines={line.pk: quantity}, reason="Why not", actor="care")
 
     assert units_of(order_id) == {"released": 3}
+
+
+def test_the_holds_of_a_cancelled_order_end_and_release_nothing(world: World) -> None:
+    order_id = order_at(world, "scheduled")
+
+    cancel_order(order_id=order_id, lines={OrderLine.objects.get(order=order_id, sku_code="KURTA-M").pk: 1},
+                 reason="Too many", actor="care")  # fmt: skip
+    assert Order.objects.get(pk=order_id).open_holds == 1
+    cancel_order(order_id=order_id, reason="Changed my mind", actor="care")
+
+    hold = Hold.objects.get(order=order_id)
+    assert (hold.released_by, hold.released_at is None) == ("care", False)
+    assert Order.objects.get(pk=order_id).open_holds == 0
+    assert not OutboxEvent.objects.filter(kind="orders.OrderReleased").exists()
 
 
 def test_a_cancellation_needs_a_reason(world: World) -> None:

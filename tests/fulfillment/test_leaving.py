@@ -50,7 +50,7 @@ def test_a_parcel_that_nobody_carries_is_a_problem_in_words(world: World) -> Non
     shipment = labelled(make_work(world, "1", make_line(world.kurta)))
 
     assert (shipment.state, shipment.awb) == ("created", "")
-    assert "Carries up to 10 g" in shipment.problem
+    assert "Carries up to 0.01 kg" in shipment.problem
     assert list(label_problems(Shipment.objects.all())) == [shipment]
 
     make_carrier("strong")

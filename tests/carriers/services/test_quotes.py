@@ -84,7 +84,7 @@ def test_every_account_that_cannot_carry_it_says_why() -> None:
     quotes = quotes_for_screen(rate_request(cod_minor=50_000))
 
     assert {quote.account_code: quote.reason for quote in quotes} == {
-        "light": "Carries up to 1000 g; this parcel counts as 1250 g.",
+        "light": "Carries up to 1 kg; this parcel counts as 1.25 kg.",
         "prepaid": "Takes no cash on delivery.",
         "elsewhere": "Does not deliver to 421204.",
         "nocod": "Takes no cash on delivery at 421204.",
@@ -98,7 +98,7 @@ def test_volume_counts_as_weight() -> None:
 
     (quote,) = choose(request=rate_request(length_mm=400, width_mm=400, height_mm=400))
 
-    assert quote.reason == "Carries up to 5000 g; this parcel counts as 12800 g."
+    assert quote.reason == "Carries up to 5 kg; this parcel counts as 12.8 kg."
 
 
 def test_an_account_without_a_list_delivers_everywhere_and_one_with_a_list_only_there() -> None:
