@@ -34,6 +34,9 @@ class ChannelAccount(models.Model):
     last_error_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
     stock_dirty_since = models.DateTimeField(null=True, blank=True)
+    stock_retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="When to send stock again that the channel did not take."
+    )
 
     def __str__(self) -> str:
         return str(self.channel)

@@ -7,7 +7,7 @@ from channels.services.listings import map_listing, suggest_skus, unmap_listing
 from channels.services.outbound import push_order_updates, queue_order_update, retry_order_updates, skip_order_update
 from channels.services.polling import PollResult, due_account_ids, poll_account, poll_due_accounts
 from channels.services.process import ProcessResult, process_inbox, process_messages
-from channels.services.publish import push_stock, reconcile_listings
+from channels.services.publish import push_stock, push_waiting_stock, reconcile_listings
 from channels.services.sellable import refresh_account, refresh_node, refresh_sellable
 from channels.services.steering import request_poll, request_push, set_flow
 from channels.services.submit import Submitted, submit_orders
@@ -28,6 +28,7 @@ __all__ = [
     "process_messages",
     "push_order_updates",
     "push_stock",
+    "push_waiting_stock",
     "queue_order_update",
     "receive_messages",
     "reconcile_listings",

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from channels.base import ListsProducts, PushesStock, StockResult, StockUpdate
 from channels.models import ChannelAccount, Listing
-from channels.registry import adapter_for
+from channels.registry import INBOUND_ONLY, adapter_for
 from channels.services.accounts import account_config, get_account, record_failure, record_success
 from channels.services.listings import store_listings
 from channels.services.sellable import mark_dirty, refresh_account
@@ -30,6 +31,9 @@ CHUNK = 100
 IN_FLIGHT = timedelta(minutes=2)
 #: By then the orders behind a lower quantity have been captured.
 SALES_ARRIVE_WITHIN = timedelta(minutes=15)
+#: A push that failed is tried again after as long as the channel has been behind, within these bounds.
+SHORTEST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -77,7 +81,8 @@ def push_stock(account_id: int) -> StockPush:
     """Send every listing whose wanted version the channel has not been told, a hundred at a time.
 
     What the channel refuses is stored with the reason and left till its quantity changes or `reconcile_listings` runs.
-    A channel that does not answer keeps its listings dirty: the next call sends what is wanted then.
+    A channel that does not answer keeps its listings dirty and is marked for `push_waiting_stock`: the next call sends
+    what is wanted then.
     """
     account = get_account(account_id)
     adapter = adapter_for(account.connector)
@@ -92,6 +97,7 @@ def push_stock(account_id: int) -> StockPush:
             result.error = str(error)
             record_failure(account_id, result.error)
             _give_back([listing_id for listing_id, _ in chunk])
+            _retry_later(account, error)
             return result
         _store_answers(chunk, answers)
         result.sent += sum(answer.accepted for answer in answers)
@@ -100,6 +106,35 @@ def push_stock(account_id: int) -> StockPush:
         record_success(account_id)
     _clear_dirty(account_id)
     return result
+
+
+def push_waiting_stock() -> list[StockPush]:
+    """Send again what channels have not taken, to each account whose time has come, the longest behind first.
+
+    Also finds what a worker that died had in its hands. A minute is left to the event that marked the account.
+    """
+    accounts = ChannelAccount.objects.filter(
+        Q(stock_retry_at__lte=Now()) | Q(stock_retry_at__isnull=True, stock_dirty_since__lt=now() - SHORTEST_WAIT),
+        stock_dirty_since__isnull=False, pushes_stock=True, channel__is_active=True,
+    ).exclude(connector__in=INBOUND_ONLY)  # fmt: skip
+    due = list(accounts.order_by("stock_dirty_since").values_list("pk", flat=True))
+    return [push_stock(account_id) for account_id in due]
+
+
+def _retry_later(account: ChannelAccount, error: TransientError | PermanentError) -> None:
+    """Note when to try again: as late as the channel asked for, or after as long as it has been behind."""
+    moment = now()
+    wait = min(max(moment - _behind_since(account.pk, moment), SHORTEST_WAIT), LONGEST_WAIT)
+    asked = error.retry_after_seconds if isinstance(error, TransientError) else None
+    wait = max(wait, timedelta(seconds=min(asked or 0.0, 86_400)))
+    ChannelAccount.objects.filter(pk=account.pk).update(stock_retry_at=moment + wait)
+
+
+def _behind_since(account_id: int, otherwise: datetime) -> datetime:
+    """Since when the account is dirty. One that nobody marked, or that was cleared too early, is marked now."""
+    accounts = ChannelAccount.objects.filter(pk=account_id)
+    accounts.filter(stock_dirty_since__isnull=True).update(stock_dirty_since=otherwise)
+    return accounts.values_list("stock_dirty_since", flat=True).get() or otherwise
 
 
 def _claim(account_id: int) -> list[tuple[int, StockUpdate]]:
@@ -143,7 +178,7 @@ def _give_back(listing_ids: Sequence[int]) -> None:
 def _clear_dirty(account_id: int) -> None:
     dirty = Listing.objects.filter(account_id=account_id, sku__isnull=False, wanted_version__gt=F("sent_version"))
     if not dirty.exists():
-        ChannelAccount.objects.filter(pk=account_id).update(stock_dirty_since=None)
+        ChannelAccount.objects.filter(pk=account_id).update(stock_dirty_since=None, stock_retry_at=None)
 
 
 @dataclass(frozen=True, slots=True)

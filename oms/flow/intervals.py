@@ -6,6 +6,7 @@ EVERY_SECONDS: dict[str, float] = {
     "settle unknown bookings": 15,
     "sweep the inbox": 60,
     "retry channel updates": 60,
+    "retry channel stock": 30,
     "release expired holds": 60,
     "retry waiting orders": 120,
     "reconcile listings": 1800,

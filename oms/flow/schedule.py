@@ -6,7 +6,13 @@ from collections.abc import Callable
 
 from carriers.services import poll_tracking, settle_unknown
 from channels.models import ChannelAccount
-from channels.services import poll_due_accounts, process_inbox, push_order_updates, reconcile_listings
+from channels.services import (
+    poll_due_accounts,
+    process_inbox,
+    push_order_updates,
+    push_waiting_stock,
+    reconcile_listings,
+)
 from inventory.services import audit_stock
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
@@ -32,6 +38,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "settle unknown bookings": settle_unknown,
     "sweep the inbox": process_inbox,
     "retry channel updates": push_order_updates,
+    "retry channel stock": push_waiting_stock,
     "release expired holds": release_expired_holds,
     "retry waiting orders": retry_waiting,
     "reconcile listings": reconcile,

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 
 from carriers.events import BookingSettled, TrackingRecorded
+from carriers.models import Booking, BookingState
+from carriers.selectors import booking_of_parcel
 from carriers.services import cancel_booking
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
 from channels.services import process_inbox, push_order_updates, queue_order_update, refresh_node, refresh_sellable
@@ -21,7 +23,7 @@ from fulfillment.events import (
     ShipmentMoved,
     ShipmentVoided,
 )
-from fulfillment.models import Shipment
+from fulfillment.models import Shipment, ShipmentState
 from fulfillment.services import (
     apply_tracking,
     book_shipment,
@@ -120,21 +122,44 @@ def book_parcels(events: Sequence[Event]) -> None:
     """Buy a label for every packed parcel that travels."""
     for event in events:
         if isinstance(event, ParcelPacked) and not event.pickup:
-            book_shipment(event.shipment_id)
+            _book(event.shipment_id)
 
 
 def book_settled(events: Sequence[Event]) -> None:
-    """A carrier's answer is certain at last: adopt the booking, or ask again."""
+    """A carrier's answer is certain at last: adopt the booking, ask again, or give back what nobody needs now."""
     uids = [event.parcel_uid for event in events if isinstance(event, BookingSettled)]
-    for shipment_id in Shipment.objects.filter(uid__in=uids, state="created").values_list("pk", flat=True):
-        book_shipment(shipment_id)
+    wanted = Shipment.objects.filter(uid__in=uids, state__in=[ShipmentState.CREATED, ShipmentState.CANCELLED])
+    for shipment_id in wanted.order_by("pk").values_list("pk", flat=True):
+        _book(shipment_id)
+
+
+def _book(shipment_id: int) -> None:
+    """Book one parcel. One that was opened while its carrier was asked gives back whatever was bought for it."""
+    shipment = book_shipment(shipment_id)
+    if shipment.state == ShipmentState.CANCELLED:
+        booking = booking_of_parcel(shipment.uid)
+        if booking is not None and booking.state in Booking.LIVE:
+            _give_back(booking.pk)
 
 
 def void_labels(events: Sequence[Event]) -> None:
-    """Give bookings back that are not needed any more."""
+    """Give bookings back that are not needed any more.
+
+    A booking that is still being asked for is given back by `book_settled` or `book_parcels` once it is certain.
+    """
     for event in events:
-        if isinstance(event, ShipmentVoided) and event.booking_id is not None:
-            cancel_booking(event.booking_id, actor="flow", reason="The parcel was opened before hand-over")
+        if not isinstance(event, ShipmentVoided):
+            continue
+        if event.booking_id is not None:
+            _give_back(event.booking_id)
+            continue
+        booking = booking_of_parcel(Shipment.objects.get(pk=event.shipment_id).uid)
+        if booking is not None and booking.state == BookingState.BOOKED:
+            _give_back(booking.pk)
+
+
+def _give_back(booking_id: int) -> None:
+    cancel_booking(booking_id, actor="flow", reason="The parcel was opened before hand-over")
 
 
 def apply_scans(events: Sequence[Event]) -> None:
@@ -170,7 +195,7 @@ def count_sellable(events: Sequence[Event]) -> None:
 
 
 def push_stock(events: Sequence[Event]) -> None:
-    """Tell channels what they may sell."""
+    """Tell channels what they may sell. One that fails is tried again by the clock, not once for each event."""
     for account_id in sorted({event.account_id for event in events if isinstance(event, ListingsDirty)}):
         push_stock_of(account_id)
 

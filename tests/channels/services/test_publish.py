@@ -11,7 +11,7 @@ from channels import registry
 from channels.adapters.woocommerce.adapter import WooCommerceAdapter
 from channels.base import AccountConfig, StockResult, StockUpdate
 from channels.models import ChannelAccount, Listing
-from channels.services import push_stock, reconcile_listings, refresh_sellable
+from channels.services import push_stock, push_waiting_stock, reconcile_listings, refresh_sellable
 from channels.simulators.woocommerce.server import SimulatedStore
 from oms.core.clock import now
 from tests.channels.services.doors import connect
@@ -93,6 +93,50 @@ def test_a_store_that_does_not_answer_is_told_the_latest_when_it_does(
     assert shown(store, "KURTA-M") == 13
     account.refresh_from_db()
     assert account.last_error == ""
+
+
+def test_a_quiet_store_that_was_away_is_told_by_the_clock_ever_more_seldom(
+    world: World, account: ChannelAccount, store: SimulatedStore
+) -> None:
+    # Given a store that does not take its stock, and no change of stock afterwards
+    make_dirty(account, world)
+    control(store, "POST", "/faults", {"kind": "500", "count": 100})
+    push_stock(account.pk)
+    account.refresh_from_db()
+    assert account.stock_retry_at is not None and account.last_error_at is not None
+    assert timedelta(seconds=50) < account.stock_retry_at - account.last_error_at <= timedelta(seconds=61)
+    assert push_waiting_stock() == []
+
+    # When it is still away ten minutes after that, it is left alone for ten minutes, and an hour after for fifteen
+    for behind, wait in ((10, 10), (60, 15)):
+        moment = now()
+        since = moment - timedelta(minutes=behind)
+        ChannelAccount.objects.update(stock_retry_at=moment, stock_dirty_since=since)
+        assert [push.sent for push in push_waiting_stock()] == [0]
+        account.refresh_from_db()
+        assert abs(account.stock_retry_at - moment - timedelta(minutes=wait)) < timedelta(seconds=30)
+        assert "500" in account.last_error
+
+    # Then it is told when it is back
+    control(store, "DELETE", "/faults")
+    ChannelAccount.objects.update(stock_retry_at=now())
+    assert [push.sent for push in push_waiting_stock()] == [2]
+    assert shown(store, "KURTA-M") == 20
+    account.refresh_from_db()
+    assert (account.stock_dirty_since, account.stock_retry_at, account.last_error) == (None, None, "")
+    assert push_waiting_stock() == []
+
+
+def test_stock_in_the_hands_of_a_worker_that_died_is_sent_by_the_clock(
+    world: World, account: ChannelAccount, store: SimulatedStore
+) -> None:
+    make_dirty(account, world)
+    assert push_waiting_stock() == []
+    long_ago = now() - timedelta(minutes=5)
+    Listing.objects.update(sent_at=long_ago)
+    ChannelAccount.objects.update(stock_dirty_since=long_ago)
+
+    assert [push.sent for push in push_waiting_stock()] == [2]
 
 
 def _nothing() -> None:
