@@ -33,6 +33,8 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
     """Scan a parcel onto a manifest. Raises WrongItem for another carrier's parcel, NotFound for an unknown AWB."""
 
     def work() -> Shipment:
+        # Closing takes the same lock first: a parcel is either handed over with the manifest or refused.
+        lock_manifest(manifest_id)
         manifest = _open(manifest_id)
         found = Shipment.objects.filter(awb=awb.strip(), node_id=manifest.node_id).exclude(awb="").first()
         if found is None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection, transaction
 
 from carriers.models import Booking, Label
 from fulfillment.errors import WrongItem
@@ -120,6 +124,30 @@ def test_a_closed_manifest_takes_nothing_more(world: World) -> None:
 
     next_one = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
     assert next_one.pk != manifest.pk
+
+
+def test_a_parcel_scanned_while_its_manifest_closes_is_refused(world: World) -> None:
+    account = make_carrier()
+    first, late = (labelled(make_work(world, name, make_line(world.kurta))) for name in ("1", "2"))
+    manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
+    add_to_manifest(manifest_id=manifest.pk, awb=first.awb, actor="Asha")
+
+    def scan() -> None:
+        try:
+            add_to_manifest(manifest_id=manifest.pk, awb=late.awb, actor="Ravi")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            close_manifest(manifest_id=manifest.pk, actor="Asha")
+            scanned = pool.submit(scan)
+            time.sleep(0.5)
+        with pytest.raises(Conflict, match="is closed"):
+            scanned.result(timeout=20)
+
+    late.refresh_from_db()
+    assert (late.state, late.manifest_id) == ("labelled", None)
 
 
 def test_carriers_that_wait_are_counted_by_what_is_scanned(world: World) -> None:
