@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import F
 
@@ -11,6 +11,7 @@ from fulfillment.errors import CannotCancel
 from fulfillment.events import ShipmentVoided
 from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import release_lines
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, Reservation, StockMovementReason
@@ -143,15 +144,14 @@ def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: 
 
 def _release_unworked(order: Order, wanted: Sequence[tuple[OrderLine, int]], actor: str, reason: str) -> None:
     """Give back reservations that no work at a node covers, line by line."""
-    for line, units in wanted:
-        left = units
-        rows = Reservation.objects.filter(line_uid=line.uid, open_quantity__gt=0).order_by("pk")
-        for row in rows:
-            share = min(left, row.open_quantity)
-            if share:
-                release_reservations(requests=[Release(line.uid, row.node_id, share)], actor=actor, reason=reason)
-                announce([row.sku_id], reason="cancelled", grew_at=row.node_id)
-                left -= share
+    left = {line.pk: units for line, units in wanted}
+    given: list[Unworked] = []
+    for item in unworked(order.pk):
+        share = min(left.get(item.line.pk, 0), item.units)
+        if share:
+            given.append(replace(item, units=share))
+            left[item.line.pk] -= share
+    release_unworked(given, actor=actor, reason=reason, why="cancelled")
 
 
 def _unpack(work: Sequence[FulfillmentOrder], actor: str) -> None:

@@ -7,13 +7,13 @@ import pytest
 from fulfillment.errors import CannotCancel
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.selectors import put_backs
-from fulfillment.services import cancel_order, hand_over, open_fulfillment_orders, pick, preview_cancel
+from fulfillment.services import cancel_order, hand_over, open_fulfillment_orders, pack, pick, preview_cancel
 from oms.core.errors import DomainError
 from oms.core.models import OutboxEvent
 from orders.models import Hold, Order, OrderLine, Payment
 from orders.services import place_hold
 from routing.services import route_orders
-from tests.factories import World, capture, make_line, make_order, make_world
+from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, picked, stock_of, units_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -134,6 +134,22 @@ def test_cancelling_the_last_open_line_ends_the_picking(world: World) -> None:
     work.refresh_from_db()
     assert work.state == "picked"
     assert stock_of(world.saree, world.blr) == {"on_hand": 10}
+
+
+def test_units_without_work_are_released_where_they_are_and_not_where_others_are_picked(world: World) -> None:
+    stock(world.kurta, world.delhi, 0)
+    work = picked(make_work(world, "1", make_line(world.kurta, 12)))
+    stock(world.kurta, world.delhi, 5)
+    route_orders([work.order_id], trigger="stock arrived")
+    assert stock_of(world.kurta, world.delhi) == {"on_hand": 5, "reserved": 2}
+    line = OrderLine.objects.get()
+
+    cancel_order(order_id=work.order_id, lines={line.pk: 2}, reason="Ten are enough", actor="care")
+
+    assert stock_of(world.kurta, world.blr) == {"on_hand": 10, "reserved": 10}
+    assert stock_of(world.kurta, world.delhi) == {"on_hand": 5}
+    assert units_of(work.order_id) == {"picked": 10, "cancelled": 2}
+    pack(fulfillment_order_id=work.pk, actor="Asha")
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 3])
