@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from fulfillment.locks import lock_work_of_orders
 from fulfillment.models import FulfillmentOrder
+from fulfillment.services.unworked import release_unworked, unworked
 from fulfillment.services.work import BEFORE_PICKING, open_fulfillment_orders, withdraw
-from inventory.models import Reservation
+from inventory.models import Node, Reservation, ReservationState
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from orders.locks import lock_order
@@ -16,6 +17,8 @@ from orders.services import UnitMove, move_units
 from routing.engine import LineInput, OrderInput, Plan
 from routing.models import RoutingExclusion
 from routing.services import place_of, plan_for, route_orders
+
+_HARD = (ReservationState.HARD,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,10 @@ def preview_reroute(*, order_id: int, to_node_id: int | None = None) -> RerouteP
     """The plan that would replace the present one, counting the stock that the order would give back."""
     order = Order.objects.get(pk=order_id)
     work = list(FulfillmentOrder.objects.select_related("node").filter(order=order, state__in=BEFORE_PICKING))
-    codes = sorted({item.node.code for item in work})
-    refused = _refusal(order, bool(work))
+    idle = unworked(order_id, states=_HARD)
+    idle_codes = Node.objects.filter(pk__in={item.node_id for item in idle}).values_list("code", flat=True)
+    codes = sorted({item.node.code for item in work} | set(idle_codes))
+    refused = _refusal(order, bool(work or idle))
     if refused:
         return ReroutePreview(order.number, codes, None, refused)
     freed: dict[tuple[int, int], int] = {}
@@ -76,11 +81,15 @@ def reroute_order(*, order_id: int, actor: str, to_node_id: int | None = None, r
     def work() -> list[int]:
         order = lock_order(order_id)
         items = [item for item in lock_work_of_orders([order_id]) if item.state in BEFORE_PICKING]
-        refused = _refusal(order, bool(items))
+        idle = unworked(order_id, states=_HARD)
+        refused = _refusal(order, bool(items or idle))
         if refused:
             raise Conflict(refused)
         why = reason or f"Rerouted by {actor}"
         withdraw(fulfillment_order_ids=[item.pk for item in items], reason=why, actor=actor, announce_it=False)
+        # What a node was chosen for, but has no work for yet, would else stay where it is.
+        release_unworked(idle, actor=actor, reason=why, why="released")
+        move_units([UnitMove(item.line.pk, "allocated", "unallocated", item.units) for item in idle])
         _back_to_backorder(order_id)
         route_orders([order_id], trigger="reroute", actor=actor, only_node_id=to_node_id)
         return open_fulfillment_orders([order_id], actor=actor)

@@ -4,8 +4,18 @@ import pytest
 from django.db import IntegrityError, InternalError, transaction
 
 from fulfillment.models import FulfillmentOrder
-from fulfillment.services import cancel_order, open_fulfillment_orders, pack, pick, report_short, reroute_order
+from fulfillment.services import (
+    cancel_order,
+    open_fulfillment_orders,
+    pack,
+    pick,
+    preview_reroute,
+    report_short,
+    reroute_order,
+)
 from inventory.models import Node, Reservation, Sku, StockLevel, StockMovement
+from oms.flow.steps import reroute_moved
+from orders.events import AddressChanged
 from orders.models import Order, OrderEvent
 from routing.models import RoutingDecision
 from routing.services import route_orders
@@ -106,6 +116,34 @@ def test_a_reroute_moves_the_reservation_and_nothing_is_reserved_twice() -> None
     assert FulfillmentOrder.objects.get(pk=work_id).node == world.delhi
     assert levels(world.kurta, world.blr) == (10, 0, 0)
     assert levels(world.kurta, world.delhi) == (10, 2, 0)
+
+
+def test_a_reroute_before_the_work_is_opened_moves_the_reservation_too() -> None:
+    world = make_world()
+    order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
+    route_orders([order_id], trigger="captured")
+    assert preview_reroute(order_id=order_id).from_nodes == ["blr-01"]
+
+    [work_id] = reroute_order(order_id=order_id, actor="Ops", to_node_id=world.delhi.pk)
+
+    assert FulfillmentOrder.objects.get(pk=work_id).node == world.delhi
+    assert levels(world.kurta, world.blr) == (10, 0, 0)
+    assert levels(world.kurta, world.delhi) == (10, 2, 0)
+    line = Order.objects.get().lines.get()
+    assert (line.allocated, line.released, line.unallocated) == (0, 2, 0)
+    assert open_fulfillment_orders([order_id]) == []
+
+
+def test_a_moved_order_is_decided_again_before_its_work_is_opened() -> None:
+    world = make_world()
+    order_id = capture(world, make_order("1", make_line(world.kurta, 2)))
+    route_orders([order_id], trigger="captured")
+    Order.objects.filter(pk=order_id).update(ship_postcode="110001", ship_region="Delhi", ship_city="Delhi")
+
+    reroute_moved([AddressChanged(order_id=order_id, postcode_changed=True)])
+
+    assert FulfillmentOrder.objects.get().node == world.delhi
+    assert levels(world.kurta, world.blr) == (10, 0, 0)
 
 
 def test_what_no_node_has_waits_as_backordered_and_is_routed_when_stock_comes() -> None:
