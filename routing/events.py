@@ -24,3 +24,20 @@ class OrderUnroutable(Event):
     order_id: int
     number: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingOrdersTried(Event):
+    """A page of waiting orders was tried again, up to this one; those behind it are next.
+
+    `sku_ids` limits them to orders that wait for one of these; None means any.
+    """
+
+    until_order_id: int
+    trigger: str
+    sku_ids: list[int] | None = None
+
+    @property
+    def aggregate(self) -> str:
+        """The last order of the page."""
+        return f"order:{self.until_order_id}"

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('channels', '0001_initial'),
+        ("channels", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='channelaccount',
-            name='stock_retry_at',
-            field=models.DateTimeField(blank=True, help_text='When to send stock again that the channel did not take.', null=True),
+            model_name="channelaccount",
+            name="stock_retry_at",
+            field=models.DateTimeField(
+                blank=True, help_text="When to send stock again that the channel did not take.", null=True
+            ),
         ),
     ]

@@ -14,15 +14,16 @@ from channels.services import (
     reconcile_listings,
 )
 from inventory.services import audit_stock
+from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
+from oms.flow.waiting import try_waiting
 from orders.services import release_expired_holds
-from routing.services import route_orders, waiting_order_ids
 
 
 def retry_waiting() -> object:
     """Try orders that wait for stock again, in case an event that should have done so was missed."""
-    return route_orders(waiting_order_ids(limit=300), trigger="swept")
+    return run_atomic(lambda: try_waiting(trigger="swept"))
 
 
 def reconcile() -> object:

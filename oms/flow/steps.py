@@ -40,15 +40,15 @@ from oms.core.events import Event
 from oms.core.jobs import JobQueued, run_slice
 from oms.core.outbox import publish
 from oms.flow.jobs import RUNNERS
+from oms.flow.waiting import try_waiting
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
 from oms.notifications.services import queue_messages, send_messages
 from orders.events import AddressChanged, OrderCancelled, OrderCaptured
 from returns.services import expect_rto
-from routing.services import route_orders, waiting_order_ids
+from routing.events import WaitingOrdersTried
+from routing.services import route_orders
 
-#: Waiting orders that are tried again in one go when stock arrives.
-RETRY_AT_ONCE = 300
 INBOX_SECONDS = 60.0
 
 #: The step named in a decision's trigger, by what happened.
@@ -101,9 +101,16 @@ def reroute_moved(events: Sequence[Event]) -> None:
 
 
 def retry_waiting(events: Sequence[Event]) -> None:
-    """Stock came: the oldest orders that wait for it are tried again."""
+    """Stock came: the orders that wait for it are tried again, oldest first."""
     skus = sorted({sku for event in events if isinstance(event, StockArrived) for sku in event.sku_ids})
-    route_orders(waiting_order_ids(sku_ids=skus, limit=RETRY_AT_ONCE), trigger="stock arrived")
+    try_waiting(trigger="stock arrived", sku_ids=skus)
+
+
+def retry_next_page(events: Sequence[Event]) -> None:
+    """More orders wait than were tried at once: the next ones."""
+    for event in events:
+        if isinstance(event, WaitingOrdersTried):
+            try_waiting(trigger=event.trigger, sku_ids=event.sku_ids, after=event.until_order_id)
 
 
 def node_switched(events: Sequence[Event]) -> None:
@@ -113,7 +120,7 @@ def node_switched(events: Sequence[Event]) -> None:
             continue
         refresh_node(event.node_id)
         if event.active:
-            route_orders(waiting_order_ids(limit=RETRY_AT_ONCE), trigger="node on")
+            try_waiting(trigger="node on")
         elif not Node.objects.filter(pk=event.node_id, is_active=True).exists():
             withdraw_from_node(node_id=event.node_id, reason="The node was switched off")
 

@@ -24,7 +24,7 @@ from oms.flow.deliveries import Step
 from oms.notifications.events import MessageQueued
 from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
 from returns.events import ReturnReceived
-from routing.events import OrderRouted, OrderUnroutable
+from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
 
 route = Step("route", do.route)
 open_work = Step("open_work", do.open_work)
@@ -32,6 +32,7 @@ release_work = Step("release_work", do.release_work)
 hold_work = Step("hold_work", do.hold_work)
 reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
 retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
+retry_next_page = Step("retry_next_page", do.retry_next_page, batch=1)
 node_switched = Step("node_switched", do.node_switched, batch=1)
 book_parcel = Step("book_parcel", do.book_parcels, batch=5, network=True)
 book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
@@ -72,6 +73,7 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     ReturnReceived: (),
     StockChanged: (count_sellable,),
     StockArrived: (retry_waiting,),
+    WaitingOrdersTried: (retry_next_page,),
     NodeSwitched: (node_switched,),
     ListingsDirty: (push_stock,),
     OrderUpdateQueued: (push_updates,),

@@ -148,7 +148,7 @@ def switch(request: HttpRequest, code: str) -> HttpResponse:
 def _on_effects() -> list[dict[str, Any]]:
     waiting = waiting_for_a_node()
     return [
-        {"icon": "route", "text": f"{waiting} orders wait for a node; they are tried again." if waiting
+        {"icon": "route", "text": f"{waiting} orders wait for a node; those it can supply are tried again." if waiting
          else "No order waits for a node now."},
         {"kind": "message", "text": "Channels are told that its stock is for sale again."},
     ]  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from fulfillment.models import FulfillmentLine, FulfillmentOrder
 from inventory.models import Node
-from orders.models import Order
+from orders.models import Order, OrderLine
 from routing.engine import LineInput, OrderInput, plan_orders
 from routing.models import RoutingExclusion
-from routing.services import active_policy, lane, place_of, rate_table, read_nodes, read_stock, waiting_order_ids
+from routing.services import active_policy, lane, place_of, rate_table, read_nodes, read_stock
 
 #: Work that is taken back: everything that is not in a box yet.
 _TAKEN_BACK = ("scheduled", "open", "accepted", "picking")
@@ -83,6 +85,7 @@ def _input(order: Order, lines: tuple[LineInput, ...], excluded: frozenset[int])
     )  # fmt: skip
 
 
-def waiting_for_a_node(limit: int = 300) -> int:
-    """Orders that are tried again when a node comes on."""
-    return len(waiting_order_ids(limit=limit))
+def waiting_for_a_node() -> int:
+    """Orders that wait for a node; those that the node can supply are tried again when it comes on."""
+    lines = OrderLine.objects.filter(Q(unallocated__gt=0) | Q(backordered__gt=0), sku_id__isnull=False)
+    return lines.values("order_id").distinct().count()
