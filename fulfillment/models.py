@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from carriers.models import Booking, CarrierAccount
 from inventory.models import Node, Sku
-from oms.core.constraints import one_of, quantity_bounds
+from oms.core.constraints import money_bounds, one_of, quantity_bounds
 from oms.core.ids import uuid7
 from orders.models import Order, OrderLine
 
@@ -163,6 +163,9 @@ class Shipment(models.Model):
     width_mm = models.PositiveIntegerField(default=0)
     height_mm = models.PositiveIntegerField(default=0)
     expected_delivery = models.DateField(null=True, blank=True)
+    cod_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="Cash to collect at the door in minor units; empty until it is fixed."
+    )
     created_at = models.DateTimeField(db_default=Now())
     labelled_at = models.DateTimeField(null=True, blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
@@ -170,7 +173,7 @@ class Shipment(models.Model):
     manifest = models.ForeignKey("Manifest", null=True, blank=True, on_delete=models.SET_NULL, related_name="shipments")
 
     class Meta:
-        constraints = [one_of("state", ShipmentState, prefix="shipment")]
+        constraints = [one_of("state", ShipmentState, prefix="shipment"), money_bounds("cod_minor", prefix="shipment")]
         indexes = [
             models.Index(fields=["awb"], name="shipment_by_awb"),
             models.Index(fields=["state", "node", "id"], name="shipment_by_state"),

@@ -2,6 +2,7 @@
 
 from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, preview_cancel
+from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
 from fulfillment.services.packing import ParcelPlan, pack
@@ -32,6 +33,8 @@ __all__ = [
     "book_shipment",
     "booking_request",
     "cancel_order",
+    "cash_of_parcel",
+    "cash_of_work",
     "close_manifest",
     "collect",
     "hand_over",

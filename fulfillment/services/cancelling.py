@@ -11,6 +11,7 @@ from fulfillment.errors import CannotCancel
 from fulfillment.events import ShipmentVoided
 from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.services.cash import cash_collected
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import release_lines
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -115,7 +116,9 @@ def _refund(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int])
     if payment is None or payment.captured_minor == 0:
         return 0
     whole = all(wanted.get(line.pk, 0) + line.cancelled == line.quantity for line in lines)
-    left = payment.captured_minor - payment.refunded_minor - payment.refund_due_minor
+    # Cash taken at the door was taken for parcels that arrived, never for the units that are cancelled now.
+    at_the_door = cash_collected([order.pk]).get(order.pk, 0) if order.is_cod else 0
+    left = payment.captured_minor - at_the_door - payment.refunded_minor - payment.refund_due_minor
     if whole:
         return max(0, left)
     value = sum(line.total_minor * wanted.get(line.pk, 0) // line.quantity for line in lines)

@@ -18,6 +18,7 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
+from fulfillment.services.cash import cash_of_parcel, fix_cash
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, post
@@ -30,10 +31,9 @@ from orders.services import TimelineEntry, UnitMove, move_units, record
 
 
 def booking_request(shipment: Shipment) -> BookingRequest:
-    """What the carrier must know of a parcel. COD is the order's total, collected with its first parcel."""
+    """What the carrier must know of a parcel."""
     order, node = shipment.order, shipment.node
     items = shipment.items.select_related("line__sku", "line__order_line").order_by("pk")
-    first = not order.shipments.filter(pk__lt=shipment.pk).exclude(state=ShipmentState.CANCELLED).exists()
     goods = tuple(
         ParcelItem(
             sku_code=item.line.sku.code, name=item.line.order_line.name or item.line.sku.name, quantity=item.quantity,
@@ -47,7 +47,7 @@ def booking_request(shipment: Shipment) -> BookingRequest:
         ship_from_code=node.code, ship_to=order.shipping_address, items=goods, weight_grams=shipment.weight_grams,
         length_mm=shipment.length_mm, width_mm=shipment.width_mm, height_mm=shipment.height_mm,
         declared_value_minor=sum(item.unit_price_minor * item.quantity for item in goods), currency=order.currency,
-        cod_minor=order.total_minor if order.is_cod and first else 0, service_level=order.service_level,
+        cod_minor=cash_of_parcel(shipment), service_level=order.service_level,
     )  # fmt: skip
 
 
@@ -60,6 +60,8 @@ def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str =
     shipment = Shipment.objects.select_related("order", "node", "fulfillment_order").get(pk=shipment_id)
     if shipment.state != ShipmentState.CREATED or shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
         return shipment
+    if shipment.order.is_cod:
+        shipment.cod_minor = fix_cash(shipment_id)
     promised = shipment.order.promised_by
     try:
         booking = book(
@@ -88,6 +90,8 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
         shipment, ShipmentState.LABELLED, using=SHIPMENT, actor="carriers", booking=booking, awb=booking.awb,
         carrier_account_id=booking.account_id, courier_name=booking.courier_name, problem="", labelled_at=now(),
         expected_delivery=booking.expected_delivery,
+        # What the carrier was asked for: an adopted booking may be older than the amount that was fixed last.
+        cod_minor=int(booking.request.get("cod_minor", shipment.cod_minor or 0)),
     )  # fmt: skip
     work = shipment.fulfillment_order
     waiting = work.shipments.filter(state=ShipmentState.CREATED).exists()

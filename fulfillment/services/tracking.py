@@ -11,6 +11,7 @@ from carriers.models import TrackingEvent
 from fulfillment.events import ReturningToOrigin, ShipmentDelivered, ShipmentMoved
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
+from fulfillment.services.cash import UNPAID_ENDS, fix_late, record_cash
 from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT, shipment_state_after
 from oms.core.clock import now
@@ -18,8 +19,7 @@ from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from oms.core.outbox import publish
 from oms.core.states import advance, advance_many
-from orders.models import Payment
-from orders.services import TimelineEntry, UnitMove, move_units, record_payment
+from orders.services import TimelineEntry, UnitMove, move_units
 
 _RTO = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
 _WITH_US = (ShipmentState.LABELLED, ShipmentState.MANIFESTED)
@@ -45,6 +45,8 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
             if _apply(shipment, scans[shipment.booking_id or 0], actor, arrived):
                 moved.append(shipment.pk)
         _deliver(arrived, actor)
+        # The last parcel that was waited for may also be one that nobody pays for.
+        record_cash([item for item in shipments if item.pk in moved and item.state in UNPAID_ENDS], actor)
         return moved
 
     return run_atomic(work)
@@ -103,17 +105,10 @@ def _deliver(arrived: Sequence[_Arrival], actor: str) -> None:
         for item in arrived
     ]  # fmt: skip
     moves = [UnitMove(row.line.order_line_id, "shipped", "delivered", row.quantity) for row in contents]
-    stages = move_units(moves, entries)
-    _collect_cash([item.shipment for item in arrived if stages.get(item.shipment.order_id) == "delivered"], actor)
+    move_units(moves, entries)
+    fix_late([item.shipment for item in arrived])
+    record_cash([item.shipment for item in arrived], actor)
     publish([ShipmentDelivered(shipment_id=item.shipment.pk, order_id=item.shipment.order_id) for item in arrived])
-
-
-def _collect_cash(shipments: Sequence[Shipment], actor: str) -> None:
-    """The last parcel of a COD order arrived: the whole amount was paid at the door."""
-    awbs = {shipment.order_id: shipment.awb for shipment in shipments if shipment.order.is_cod}
-    for payment in Payment.objects.filter(order__in=awbs).order_by("order_id"):
-        record_payment(order_id=payment.order_id, state="paid", captured_minor=payment.amount_minor, gateway="cod",
-                       reference=awbs[payment.order_id], actor=actor)  # fmt: skip
 
 
 def collect(*, shipment_id: int, actor: str, collected_by: str = "") -> Shipment:

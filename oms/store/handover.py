@@ -22,7 +22,7 @@ from fulfillment.selectors import (
     with_contents,
     without_label,
 )
-from fulfillment.services import add_to_manifest, close_manifest, collect, open_manifest
+from fulfillment.services import add_to_manifest, cash_of_parcel, close_manifest, collect, open_manifest
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
@@ -135,10 +135,9 @@ def collect_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
 def _collect_page(
     request: HttpRequest, node: Node, shipment: Shipment, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    order = shipment.order
     return show(
         request, node, "collect", status=status, shipment=shipment, problem=problem,
-        cod_minor=order.total_minor if order.is_cod else 0,
+        cod_minor=cash_of_parcel(shipment),
         proven=request.GET.get("proof") == _proof(shipment),
         gone=shipment.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED),
     )  # fmt: skip

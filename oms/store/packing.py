@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from carriers.models import Label
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, ShipmentState
 from fulfillment.selectors import put_backs, with_contents, work_at
-from fulfillment.services import ParcelPlan, pack
+from fulfillment.services import ParcelPlan, cash_of_work, pack
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
@@ -50,7 +50,7 @@ def _pack_form(
     return show(
         request, node, "pack", status=status, work=work, lines=lines, boxes=BOXES, box=box,
         weight=request.POST.get("weight") or grams + box.empty_grams, queue_left=len(queue), problem=problem,
-        pickup=work.kind == FulfillmentOrderKind.PICKUP, cod_minor=work.order.total_minor if work.order.is_cod else 0,
+        pickup=work.kind == FulfillmentOrderKind.PICKUP, cod_minor=cash_of_work(work),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from carriers.labels import ManifestData, ManifestRow, manifest_pdf
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
 from fulfillment.selectors import manifest_sheet
-from fulfillment.services import add_all, add_to_manifest, close_manifest, open_manifest
+from fulfillment.services import add_all, add_to_manifest, cash_of_parcel, close_manifest, open_manifest
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
@@ -200,5 +200,5 @@ def _row(shipment: Shipment) -> ManifestRow:
     return ManifestRow(
         awb=shipment.awb, order_number=order.number, ship_to_name=order.shipping_address.name,
         ship_to_city=order.ship_city, ship_to_postcode=order.ship_postcode, weight_grams=shipment.weight_grams,
-        cod_minor=order.total_minor if order.is_cod else 0,
+        cod_minor=cash_of_parcel(shipment),
     )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Cash on delivery, parcel by parcel: what is collected with each, and what was collected for an order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from django.db.models import Sum
+
+from fulfillment.locks import lock_shipments
+from fulfillment.models import FulfillmentOrder, Shipment, ShipmentItem, ShipmentState
+from oms.core.db import run_atomic
+from orders.models import Order, Payment, PaymentState
+from orders.services import record_payment
+
+#: States in which the recipient pays nothing for the parcel any more.
+UNPAID_ENDS = (
+    ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED, ShipmentState.LOST,
+    ShipmentState.DAMAGED, ShipmentState.CANCELLED,
+)  # fmt: skip
+_ON_THE_ROAD = (
+    ShipmentState.HANDED_OVER, ShipmentState.IN_TRANSIT, ShipmentState.OUT_FOR_DELIVERY, ShipmentState.NDR_OPEN,
+)  # fmt: skip
+_TO_BE_PAID = (PaymentState.PENDING, PaymentState.AUTHORIZED, PaymentState.FAILED)
+
+
+def cash_of_parcel(shipment: Shipment) -> int:
+    """What is to be collected with this parcel, in minor units; 0 where the order is not paid on delivery.
+
+    The amount that was fixed with its label, else what would be fixed now.
+    """
+    if shipment.cod_minor is not None:
+        return shipment.cod_minor
+    return _cash_now(shipment) if shipment.order.is_cod else 0
+
+
+def cash_of_work(work: FulfillmentOrder) -> int:
+    """What will be collected with the picked goods of this work once they are packed, in minor units."""
+    if not work.order.is_cod:
+        return 0
+    units = {line.order_line_id: line.picked - line.packed for line in work.lines.all()}
+    return _due(work.order, units, but=0)
+
+
+def fix_cash(shipment_id: int) -> int:
+    """Fix what is collected with a parcel that has no label yet; the amount in minor units."""
+
+    def work() -> int:
+        shipment = lock_shipments([shipment_id])[0]
+        if shipment.state == ShipmentState.CREATED and shipment.order.is_cod:
+            shipment.cod_minor = _cash_now(shipment)
+            shipment.save(update_fields=["cod_minor"])
+        return shipment.cod_minor or 0
+
+    return run_atomic(work)
+
+
+def _cash_now(shipment: Shipment) -> int:
+    contents = shipment.items.values_list("line__order_line_id").annotate(units=Sum("quantity"))
+    return _due(shipment.order, dict(contents), but=shipment.pk)
+
+
+def _due(order: Order, units: Mapping[int, int], *, but: int) -> int:
+    """Cash for units by order line, beyond what the order's other live parcels collect (parcel `but` aside).
+
+    All parcels together are worth their share of each line, rounded down, and the charges and discounts of the order
+    once. A parcel collects what the others do not: so the first one bears the charges, whatever was fixed with a parcel
+    that is not paid any more falls to the next one, and the parcels of a whole order add up to its total exactly.
+    """
+    others = Shipment.objects.filter(order=order, cod_minor__isnull=False).exclude(pk=but)
+    others = others.exclude(state__in=UNPAID_ENDS)
+    together = Counter(units)
+    contents = ShipmentItem.objects.filter(shipment__in=others).values_list("line__order_line_id")
+    for line_id, quantity in contents.annotate(units=Sum("quantity")):
+        together[line_id] += quantity
+    lines = list(order.lines.all())
+    charges = order.total_minor - sum(line.total_minor for line in lines)
+    goods = sum(line.total_minor * min(together[line.pk], line.quantity) // line.quantity for line in lines)
+    fixed = sum(amount or 0 for amount in others.values_list("cod_minor", flat=True))
+    return max(0, charges + goods - fixed)
+
+
+def cash_collected(order_ids: Sequence[int]) -> dict[int, int]:
+    """Order id -> what the recipients of its delivered parcels paid at the door, in minor units."""
+    rows = Shipment.objects.filter(order__in=order_ids, state=ShipmentState.DELIVERED, cod_minor__isnull=False)
+    return dict(rows.values_list("order_id").annotate(paid=Sum("cod_minor")).order_by("order_id"))
+
+
+def fix_late(shipments: Sequence[Shipment]) -> None:
+    """Fix the cash of parcels without an amount: pickups, which have no label, and those booked before amounts were."""
+    for shipment in shipments:
+        if shipment.order.is_cod and shipment.cod_minor is None:
+            asked = shipment.booking.request.get("cod_minor") if shipment.booking is not None else None
+            shipment.cod_minor = _cash_now(shipment) if asked is None else int(asked)
+            shipment.save(update_fields=["cod_minor"])
+
+
+def record_cash(shipments: Sequence[Shipment], actor: str) -> None:
+    """Book the cash of COD orders some of whose parcels reached an end: paid once nothing more is on its way."""
+    awbs = {shipment.order_id: shipment.awb for shipment in shipments if shipment.order.is_cod}
+    if not awbs:
+        return
+    collected = cash_collected(list(awbs))
+    awaited = Shipment.objects.filter(order__in=awbs, state__in=_ON_THE_ROAD).values_list("order_id", flat=True)
+    open_ids = set(awaited)
+    for payment in Payment.objects.select_related("order").filter(order__in=awbs).order_by("order_id"):
+        paid = collected.get(payment.order_id)
+        if paid is None:
+            continue
+        over = payment.order.stage in ("shipped", "delivered") and payment.order_id not in open_ids
+        state = PaymentState.PAID if over and payment.state in _TO_BE_PAID else payment.state
+        captured = max(payment.captured_minor, min(paid, payment.amount_minor))
+        record_payment(order_id=payment.order_id, state=state, captured_minor=captured, gateway="cod",
+                       reference=awbs[payment.order_id], actor=actor)  # fmt: skip
