@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Schema
 from ninja.security import HttpBearer
@@ -15,7 +16,8 @@ from ninja.security import HttpBearer
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, principal_of_token
 from oms.accounts.services import token_of_text
-from oms.core.errors import DomainError, NotFound
+from oms.core.db import is_lock_timeout, run_atomic
+from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.idempotency import once
 
 #: Largest request body, in bytes.
@@ -91,6 +93,21 @@ def json_body(request: HttpRequest) -> Any:
 Operation = Callable[..., tuple[int, Any]]
 
 
+def _once(request: HttpRequest, key: str, work: Callable[[], tuple[int, Any]]) -> tuple[int, Any, bool]:
+    """`work` once for the caller's key. Raises Conflict where the first call still runs after every lock timeout."""
+    body = [request.method, request.get_full_path(), request.body.hex()]
+    try:
+        return run_atomic(lambda: once(principal=principal_of(request).key, key=key, body=body, work=work))
+    except OperationalError as error:
+        if not is_lock_timeout(error):
+            raise
+        raise Conflict(
+            "This request, or another that changes the same, is still being worked on. Try again in a few seconds "
+            "with the same Idempotency-Key.",
+            field="Idempotency-Key",
+        ) from error
+
+
 def idempotent(operation: Operation) -> Callable[..., HttpResponse]:
     """Honour the Idempotency-Key header of a write: same key and body, same reply; other body, 409.
 
@@ -104,11 +121,7 @@ def idempotent(operation: Operation) -> Callable[..., HttpResponse]:
         if not key:
             status, reply = operation(request, *args, **kwargs)
             return JsonResponse(reply, status=status, safe=False)
-        status, reply, replayed = once(
-            principal=principal_of(request).key, key=key,
-            body=[request.method, request.get_full_path(), request.body.hex()],
-            work=lambda: operation(request, *args, **kwargs),
-        )  # fmt: skip
+        status, reply, replayed = _once(request, key, lambda: operation(request, *args, **kwargs))
         response = JsonResponse(reply, status=status, safe=False)
         if replayed:
             response["Idempotent-Replayed"] = "true"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from ninja import Router, Schema
+from pydantic import StringConstraints
 
 from channels.models import ChannelAccount
 from channels.services import Submitted, submit_orders
@@ -42,7 +43,7 @@ class HoldIn(Schema):
 
     reason: str = "other"
     note: str = ""
-    handle: str = "api"
+    handle: Annotated[str, StringConstraints(min_length=1, max_length=80)] = "api"
 
 
 class CancelIn(Schema):

@@ -37,6 +37,11 @@ def is_retryable(error: BaseException) -> bool:
     return sqlstate is None or sqlstate in RETRYABLE_SQLSTATES or sqlstate.startswith(("08", "57P"))
 
 
+def is_lock_timeout(error: OperationalError) -> bool:
+    """True where somebody else held a lock for longer than this process waits."""
+    return getattr(error.__cause__, "sqlstate", None) == "55P03"
+
+
 def run_statement(work: Callable[[], T]) -> T:
     """As `run_atomic`, for work that is a single statement: the server makes it a transaction by itself."""
     return _again(work, work)

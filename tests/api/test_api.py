@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from channels.models import ChannelAccount
@@ -103,6 +104,68 @@ def test_the_same_idempotency_key_gives_the_same_reply_and_another_body_is_refus
     assert first == second == (200, {"units": 5})
     assert other[0] == 409
     assert StockLevel.objects.get(sku=world.kurta, node=world.blr).on_hand == 15
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("receipts", {"lines": [{"sku": "KURTA-M", "quantity": 5}]}),
+        ("adjustments", {"sku": "KURTA-M", "reason": "found", "quantity": 5}),
+        ("counts", {"sku": "KURTA-M", "counted": 15}),
+    ],
+)
+def test_a_reference_is_kept_whole_or_refused(client: Client, world: World, path: str, body: dict[str, Any]) -> None:
+    headers = bearer("inventory.receive", "inventory.adjust")
+    too_long = body | {"node": "blr-01", "reference": "R" * 81}
+
+    status, refused = call(client, "POST", f"/inventory/{path}", too_long, **headers)
+    assert (status, refused["field"].rpartition(".")[2]) == (422, "reference")
+    assert StockLevel.objects.get(sku=world.kurta, node=world.blr).on_hand == 10
+
+    assert call(client, "POST", f"/inventory/{path}", too_long | {"reference": "R" * 80}, **headers)[0] == 200
+    assert StockLevel.objects.get(sku=world.kurta, node=world.blr).on_hand == 15
+
+
+def test_a_handle_of_a_hold_that_is_too_long_is_refused(client: Client, world: World) -> None:
+    headers = bearer("orders.ingest", "orders.view", "orders.hold")
+    _, reply = call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1")]}, **headers)
+    path = f"/orders/{reply['orders'][0]['number']}/hold"
+
+    status, refused = call(client, "POST", path, {"handle": "H" * 81}, **headers)
+
+    assert (status, refused["field"].rpartition(".")[2]) == (422, "handle")
+    assert call(client, "POST", path, {"handle": "H" * 80}, **headers)[0] == 200
+
+
+def test_a_repetition_while_the_first_call_runs_on_is_told_to_come_again(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a first call that holds its key for longer than anybody waits
+    token, text = create_token(name="wms", verbs=["inventory.receive"])
+    headers = {"Authorization": f"Bearer {text}", "Idempotency-Key": "grn-1"}
+    body = {"node": "blr-01", "reference": "GRN-1", "lines": [{"sku": "KURTA-M", "quantity": 5}]}
+    monkeypatch.setattr(connection, "close_at", None)  # or the request begins with a connection of its own
+    first = connection.copy()
+    first.set_autocommit(False)
+    try:
+        with first.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO core_idempotencykey (principal, key, body_hash) VALUES (%s, 'grn-1', 'x')",
+                [f"token:{token.pk}"],
+            )
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+
+        # When it is repeated
+        status, reply = call(client, "POST", "/inventory/receipts", body, **headers)
+    finally:
+        first.rollback()
+        first.close()
+
+    # Then the repetition is refused in words, and goes through when the first has ended
+    assert (status, reply["code"], reply["field"]) == (409, "conflict", "Idempotency-Key")
+    assert "still being worked on. Try again" in reply["message"]
+    assert call(client, "POST", "/inventory/receipts", body, **headers) == (200, {"units": 5})
 
 
 def test_a_token_of_one_node_sees_no_other_nodes_work(client: Client, world: World) -> None:
