@@ -118,6 +118,21 @@ def fail_job(job_id: int, message: str) -> None:
     _finish(job_id, JobState.FAILED, message)
 
 
+def give_up_slice(job_id: int, number: int, reason: str) -> None:
+    """Nobody will run this slice of the job any more: it ends, with the reason for the person who started it."""
+    text = f"Given up after several tries; what was done until then stays done. {reason}".strip()
+    Job.objects.filter(pk=job_id, attempts=number, state__in=[JobState.QUEUED, JobState.RUNNING]).update(
+        state=JobState.FAILED, error=text[:4000], finished_at=now()
+    )
+
+
+def reopen_slice(job_id: int, number: int) -> None:
+    """A slice that was given up is tried again: the job waits for it and goes on where it was."""
+    Job.objects.filter(pk=job_id, attempts=number, state=JobState.FAILED).update(
+        state=JobState.QUEUED, error="", finished_at=None
+    )
+
+
 def cancel_job(job_id: int) -> bool:
     """Stop a job at its next step; False where it had ended."""
     return (

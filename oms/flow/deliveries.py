@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -37,6 +37,9 @@ class Step:
     that marks the deliveries done, so its effect is applied exactly once; a `network` step runs outside of any
     transaction and must be idempotent by itself. `leases` says how long a batch may take, in units of
     OMS_LEASE_SECONDS: what is not done by then counts as left behind by a dead worker and is taken over.
+
+    `on_dead` is told, with the last line of the error, when a delivery is given up, and `on_replay` when a person has
+    it tried again; each runs in the transaction that changes the delivery.
     """
 
     name: str
@@ -44,6 +47,8 @@ class Step:
     batch: int = 100
     network: bool = False
     leases: float = 1.0
+    on_dead: Callable[[Event, str], None] | None = None
+    on_replay: Callable[[Event], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +147,11 @@ def _claim(step: Step, token: UUID, *, fresh: bool, limit: int) -> list[_Claimed
             # Its attempts were counted before the work began, so what kills its workers does not do so for ever.
             message = f"No worker lived to finish it, or in time, at {attempts - 1} attempts. {last_error}".rstrip()
             logger.error("%s: delivery %s: %s", step.name, delivery_id, message)
-            _give_back(delivery_id, token, message, wait=0.0, dead=True)
+            _bury(step, delivery_id, token, message)
             continue
         known = event_class(kind)
         if known is None:
-            _give_back(delivery_id, token, f"This version does not know {kind}.", wait=60.0, dead=False)
+            _give_back(delivery_id, token, f"This version does not know {kind}.", wait=60.0)
             continue
         found.append(_Claimed(delivery_id, attempts, known.from_payload(json.loads(payload))))
     return found
@@ -197,21 +202,46 @@ def _fail(step: Step, item: _Claimed, token: UUID, error: Exception) -> None:
     logger.log(level, "%s: %s of %s failed: %s", step.name, item.delivery_id, item.event.aggregate, error,
                exc_info=not transient)  # fmt: skip
     text = "".join(traceback.format_exception_only(error)) if transient else traceback.format_exc()
-    _give_back(item.delivery_id, token, text[-4000:], wait=wait, dead=dead)
+    if dead:
+        _bury(step, item.delivery_id, token, text[-4000:])
+    else:
+        _give_back(item.delivery_id, token, text[-4000:], wait=wait)
 
 
-def _give_back(delivery_id: int, token: UUID, message: str, *, wait: float, dead: bool) -> None:
+def _give_back(delivery_id: int, token: UUID, message: str, *, wait: float) -> None:
     Delivery.objects.filter(pk=delivery_id, lease_token=token).update(
-        state=DeliveryState.DEAD if dead else DeliveryState.PENDING,
-        next_try_at=now() + timedelta(seconds=wait), lease_until=None, lease_token=None, last_error=message,
+        state=DeliveryState.PENDING, next_try_at=now() + timedelta(seconds=wait), lease_until=None, lease_token=None,
+        last_error=message,
     )  # fmt: skip
 
 
-def replay_deliveries(ids: Sequence[int]) -> int:
-    """Try given-up deliveries again from the start; how many."""
-    return Delivery.objects.filter(pk__in=ids, state=DeliveryState.DEAD).update(
-        state=DeliveryState.PENDING, attempts=0, next_try_at=now(), last_error=""
-    )
+def _bury(step: Step, delivery_id: int, token: UUID, message: str) -> None:
+    """Give the delivery up, unless another worker has it by now, and tell the step."""
+    with transaction.atomic():
+        mine = Delivery.objects.filter(pk=delivery_id, lease_token=token)
+        if not mine.update(state=DeliveryState.DEAD, lease_until=None, lease_token=None, last_error=message):
+            return
+        event = _event_of(Delivery.objects.select_related("event").get(pk=delivery_id))
+        if step.on_dead is not None and event is not None:
+            step.on_dead(event, message.strip().rpartition("\n")[2])
+
+
+def _event_of(delivery: Delivery) -> Event | None:
+    """The event as this version knows it; None for a kind of another version."""
+    known = event_class(delivery.event.kind)
+    return None if known is None else known.from_payload(delivery.event.payload)
+
+
+def replay_deliveries(ids: Sequence[int], steps: Mapping[str, Step]) -> int:
+    """Try given-up deliveries again from the start; how many. `steps` by name: they are told (`Step.on_replay`)."""
+    with transaction.atomic():
+        dead = Delivery.objects.filter(pk__in=ids, state=DeliveryState.DEAD)
+        told = [name for name, step in steps.items() if step.on_replay is not None]
+        for delivery in dead.filter(step__in=told).select_related("event"):
+            on_replay, event = steps[delivery.step].on_replay, _event_of(delivery)
+            if on_replay is not None and event is not None:
+                on_replay(event)
+        return dead.update(state=DeliveryState.PENDING, attempts=0, next_try_at=now(), last_error="")
 
 
 _PRUNE = """

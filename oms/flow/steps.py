@@ -37,7 +37,7 @@ from inventory.events import NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node
 from oms.core.errors import Conflict
 from oms.core.events import Event
-from oms.core.jobs import JobQueued, run_slice
+from oms.core.jobs import JobQueued, give_up_slice, reopen_slice, run_slice
 from oms.core.outbox import publish
 from oms.flow.jobs import RUNNERS
 from oms.flow.waiting import try_waiting
@@ -276,3 +276,15 @@ def run_jobs(events: Sequence[Event]) -> None:
     for event in events:
         if isinstance(event, JobQueued):
             run_slice(event.job_id, RUNNERS, number=event.slice)
+
+
+def give_up_job(event: Event, reason: str) -> None:
+    """The slice failed for good: nobody waits for its job any more."""
+    if isinstance(event, JobQueued):
+        give_up_slice(event.job_id, event.slice, reason)
+
+
+def reopen_job(event: Event) -> None:
+    """The slice is tried again."""
+    if isinstance(event, JobQueued):
+        reopen_slice(event.job_id, event.slice)

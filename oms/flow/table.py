@@ -46,7 +46,9 @@ tell_channel = Step("tell_channel", do.tell_channel)
 push_updates = Step("push_updates", do.push_updates, batch=50, network=True)
 write_customer = Step("write_customer", do.write_customer)
 send_mail = Step("send_mail", do.send_mail, batch=20, network=True)
-run_job = Step("run_job", do.run_jobs, batch=1, network=True, leases=2.5)  # a slice, and its last chunk
+run_job = Step(  # its lease covers a slice and the last chunk of it
+    "run_job", do.run_jobs, batch=1, network=True, leases=2.5, on_dead=do.give_up_job, on_replay=do.reopen_job
+)
 
 #: What happened -> what follows. Steps of one event are independent of each other and may run in any order.
 PIPELINE: dict[type[Event], tuple[Step, ...]] = {

@@ -6,6 +6,7 @@ which is what SIGKILL leaves behind.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -207,7 +208,7 @@ def test_what_kills_its_worker_each_time_is_given_up_and_the_others_are_done() -
     assert (dead.event.payload["order_id"], dead.attempts) == (bad, MAX_ATTEMPTS + 1)
     assert dead.last_error == "No worker lived to finish it, or in time, at 5 attempts."
 
-    replay_deliveries([dead.pk])
+    replay_deliveries([dead.pk], table.STEPS)
     drain()
     assert Order.objects.get(pk=bad).stage == "released"
 
@@ -284,3 +285,43 @@ def test_what_failed_before_is_tried_also_while_fresh_events_keep_coming(monkeyp
         run_batch(step)
 
     assert ran == [orders[0], orders[2], orders[1]]
+
+
+def always_dies(job: Job) -> bool:
+    raise Killed
+
+
+def always_fails(job: Job) -> bool:
+    raise ValueError("The disk is full")
+
+
+@pytest.mark.parametrize(
+    ("runner", "reason"),
+    [(always_fails, "ValueError: The disk is full"), (always_dies, "No worker lived to finish it")],
+)
+def test_a_job_that_is_given_up_says_so_and_goes_on_when_its_delivery_is_replayed(
+    monkeypatch: pytest.MonkeyPatch, runner: Callable[[Job], bool], reason: str
+) -> None:
+    job = start_job(kind="count", title="Count", args={})
+    fan_out(EVENT_STEPS)
+    monkeypatch.setattr(steps, "RUNNERS", {"count": runner})
+    for _ in range(MAX_ATTEMPTS + 1):
+        with contextlib.suppress(Killed):
+            run_batch(table.run_job)
+        let_leases_end()
+        Delivery.objects.filter(state="pending").update(next_try_at=now())
+
+    dead = Delivery.objects.get(step="run_job", state="dead")
+    job.refresh_from_db()
+    assert job.state == "failed"
+    assert job.error.startswith("Given up after several tries; what was done until then stays done. ")
+    assert reason in job.error
+    assert job.finished_at is not None
+
+    monkeypatch.setattr(steps, "RUNNERS", {"count": lambda _: True})
+    assert replay_deliveries([dead.pk], table.STEPS) == 1
+    job.refresh_from_db()
+    assert (job.state, job.error, job.finished_at) == ("queued", "", None)
+    drain()
+    job.refresh_from_db()
+    assert job.state == "done"

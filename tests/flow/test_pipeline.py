@@ -111,7 +111,7 @@ def test_a_step_that_fails_is_tried_again_then_given_up_and_takes_no_other_event
     dead = Delivery.objects.get(step="route", state="dead")
     assert dead.attempts == MAX_ATTEMPTS
     assert "poison" in dead.last_error
-    assert replay_deliveries([dead.pk]) == 1
+    assert replay_deliveries([dead.pk], table.STEPS) == 1
     assert run_batch(table.route) == 1
     assert Order.objects.get(pk=bad).stage == "routed"
 

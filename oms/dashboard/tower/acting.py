@@ -21,6 +21,7 @@ from oms.dashboard.tower.queue import ACT_VERBS
 from oms.flow.bulk_jobs import INLINE_ROWS, start_bulk
 from oms.flow.deliveries import replay_deliveries
 from oms.flow.jobs import RUNNERS
+from oms.flow.table import STEPS
 from oms.reporting.scope import Scope
 from oms.reporting.troubles import Member, trouble_members
 from orders.models import OrderStage
@@ -189,7 +190,7 @@ def _preview_deliveries(principal: Principal, kind: str, cause: str) -> Preview:
 
 
 def _run_deliveries(principal: Principal, ids: Sequence[int]) -> Done:
-    count = replay_deliveries(ids)
+    count = replay_deliveries(ids, STEPS)
     return {"text": f"{count} {'delivery runs' if count == 1 else 'deliveries run'} again."}
 
 

@@ -17,6 +17,7 @@ from oms.core.errors import DomainError
 from oms.core.models import Delivery, DeliveryState
 from oms.dashboard.orders.posting import once_per_form
 from oms.flow.deliveries import replay_deliveries
+from oms.flow.table import STEPS
 
 PAGE_ROWS = 50
 MOST_REPLAYED = 1000
@@ -73,7 +74,7 @@ def replay(request: HttpRequest) -> HttpResponse:
         ids = [int(text) for text in request.POST.getlist("ids") if text.isdigit() and len(text) < 19][:MOST_REPLAYED]
     if not ids:
         raise DomainError("No delivery is selected.", field="ids")
-    count = once_per_form(request, lambda: {"count": replay_deliveries(ids)})["count"]
+    count = once_per_form(request, lambda: {"count": replay_deliveries(ids, STEPS)})["count"]
     if not count:
         messages.warning(request, "Nothing was left to replay: they run again already.")
     else:
