@@ -183,8 +183,9 @@ class Removal:
         for name, model in _MACHINES.items():
             statement = f"DELETE FROM core_transition WHERE model = %s AND object_id::text IN {_ids(model)}"
             self._count("core_transition", statement, [name])
-        principals = [*_NAMES, f"API {CREW_TOKEN}"]
-        self._count("core_idempotencykey", "DELETE FROM core_idempotencykey WHERE principal = ANY(%s)", [principals])
+        for kind, model in (("user", User), ("token", ApiToken)):  # as in Principal.key
+            owners = f"(SELECT '{kind}:' || id FROM {_gone(model)})"
+            self._count("core_idempotencykey", f"DELETE FROM core_idempotencykey WHERE principal IN {owners}")
         users = [str(pk) for (pk,) in fetch_all(f"SELECT id FROM {_gone(User)}")]
         self._count("django_session", "DELETE FROM django_session WHERE session_key = ANY(%s)", [_sessions_of(users)])
 

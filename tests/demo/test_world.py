@@ -16,8 +16,11 @@ from fulfillment.models import FulfillmentOrder, Shipment
 from inventory.models import Sku, StockMovement
 from inventory.services import audit_stock
 from oms.accounts.models import Role, User
+from oms.accounts.services import create_token
 from oms.core.db import execute, fetch_all
+from oms.core.models import IdempotencyKey
 from oms.demo.models import DemoWorld
+from oms.demo.outside import CREW_TOKEN
 from orders.models import Hold, HoldReason, Order
 from tests.factories import capture, make_line, make_order, make_world
 
@@ -129,6 +132,9 @@ def test_loading_twice_is_refused_and_a_filled_database_is_left_alone() -> None:
 
 @pytest.mark.usefixtures("db")
 def test_removal_leaves_every_table_as_it_was(before: dict[str, int]) -> None:
+    asha, (token, _) = User.objects.get(email="asha@demo.example.com"), create_token(name=CREW_TOKEN, verbs=[])
+    for owner in (f"user:{asha.pk}", f"token:{token.pk}"):
+        IdempotencyKey.objects.create(principal=owner, key="k", body_hash="0" * 64)
     call_command("remove_demo", stdout=io.StringIO())
     execute("SET CONSTRAINTS ALL IMMEDIATE")
     assert table_counts() == before
