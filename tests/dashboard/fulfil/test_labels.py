@@ -20,7 +20,7 @@ def test_a_parcel_without_a_label_is_listed_with_its_reason_and_tried_again(
 ) -> None:
     text = show("/fulfil/labels/")
     assert stuck.order.number in text
-    assert "Carries up to 10 g" in text
+    assert "Carries up to 0.01 kg" in text
 
     again = client.post(f"/fulfil/parcels/{stuck.pk}/retry/", follow=True)
     assert "still has no label" in again.content.decode()
