@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from oms.core.errors import DomainError
 _COMMON = ("date_order", "decimal", "currency", "country", "time_zone")
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(BaseCommand, ABC):
     """A command that imports one kind of file."""
 
     kind: Kind
@@ -43,13 +44,13 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--time-zone", default=settings.TIME_ZONE)
         self.add_kind_arguments(parser)  # fmt: skip
 
+    @abstractmethod
     def add_kind_arguments(self, parser: ArgumentParser) -> None:
         """Arguments of one kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kind_options(self, options: dict[str, object]) -> Options:
         """Options of one kind."""
-        raise NotImplementedError
 
     def read_options(self, options: Mapping[str, object], *, names: Sequence[str]) -> Options:
         """The common options and the named ones."""

@@ -46,11 +46,6 @@ class TokenAuth(HttpBearer):
         return principal
 
 
-def session_auth(request: HttpRequest) -> Principal | None:
-    """People who are signed in may use the API from the browser, with the CSRF token for writes."""
-    return principal_of(request) if request.user.is_authenticated else None
-
-
 def need(request: HttpRequest, verb: str) -> Principal:
     """The caller, who must have the verb."""
     principal = principal_of(request)

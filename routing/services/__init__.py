@@ -12,7 +12,7 @@ from routing.services.context import (
     read_stock,
 )
 from routing.services.preview import exclude_node, plan_for
-from routing.services.route import Demand, Routed, order_inputs, read_demands, route_orders
+from routing.services.route import Demand, Routed, order_inputs, route_orders
 
 __all__ = [
     "Demand",
@@ -26,7 +26,6 @@ __all__ = [
     "plan_for",
     "policy_of",
     "rate_table",
-    "read_demands",
     "read_nodes",
     "read_stock",
     "route_orders",

@@ -105,14 +105,6 @@ class _Decided:
     duration_us: int
 
 
-def read_demands(order_ids: Sequence[int]) -> list[Demand]:
-    """The orders with unrouted lines, locked, in the sequence asked for, with their earlier attempts."""
-    demands = lock_demands(order_ids)
-    if demands:
-        _look_around(demands)
-    return demands
-
-
 def lock_demands(order_ids: Sequence[int]) -> list[Demand]:
     """The orders with unrouted lines, locked, in the sequence asked for."""
     found: dict[int, Demand] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -122,8 +122,3 @@ def folded(params: QueryDict) -> QueryDict | None:
     for key in ("after", "before"):
         query.pop(key, None)
     return query
-
-
-def first_page(state: ListState) -> ListState:
-    """The same list from its beginning."""
-    return replace(state, after="", before="")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from orders.models import Order
-
 STAGE_TONES = {
     "captured": "neutral", "backordered": "warn", "routed": "info", "released": "progress", "picked": "progress",
     "packed": "progress", "shipped": "progress", "delivered": "good", "returned": "off", "cancelled": "off",
@@ -39,9 +37,3 @@ BUCKET_WORDS = (
     ("packed", "packed", "progress"), ("shipped", "shipped", "progress"), ("delivered", "delivered", "good"),
     ("returned", "returned", "off"), ("cancelled", "cancelled", "off"),
 )  # fmt: skip
-
-
-def stage_words(order: Order, *, partial: bool) -> str:
-    """The stage, with "partly" where other units are further."""
-    words = order.get_stage_display()
-    return f"{words}, partly further" if partial else words
