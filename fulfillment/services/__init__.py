@@ -5,6 +5,7 @@ from fulfillment.services.cancelling import CancelPreview, cancel_order, preview
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
+from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
@@ -13,7 +14,6 @@ from fulfillment.services.tracking import apply_tracking, collect
 from fulfillment.services.work import (
     accept,
     hold_back,
-    open_fulfillment_orders,
     reject,
     release_fulfillment_orders,
     withdraw,

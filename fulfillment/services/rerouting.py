@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from fulfillment.locks import lock_work_of_orders
 from fulfillment.models import FulfillmentOrder
+from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.unworked import release_unworked, unworked
-from fulfillment.services.work import BEFORE_PICKING, open_fulfillment_orders, withdraw
+from fulfillment.services.work import BEFORE_PICKING, withdraw
 from inventory.models import Node, Reservation, ReservationState
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict

@@ -1,4 +1,4 @@
-"""Opening work at nodes, releasing and holding it back, accepting and withdrawing it."""
+"""Releasing work of nodes and holding it back, accepting and withdrawing it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrd
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.services import Release, announce, release_reservations
 from oms.core.clock import now
-from oms.core.db import execute, fetch_all, run_atomic
+from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 from oms.core.states import advance_many
 from orders.locks import lock_orders
-from orders.services import DELTA_COLUMNS, MOVE_UNITS, TimelineEntry, UnitMove, move_units, require_moved
+from orders.services import TimelineEntry, UnitMove, move_units
 from routing.services import exclude_node
 
 State = FulfillmentOrderState
@@ -24,108 +24,6 @@ State = FulfillmentOrderState
 BEFORE_PICKING = (State.SCHEDULED, State.OPEN, State.ACCEPTED)
 #: States from which a node can still give the work back.
 WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
-
-_LOCK = "SELECT id FROM orders_order WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
-
-# Work for the units that are reserved at a node and that no live work there covers: a fulfillment order per order and
-# node. What starts at once leaves "allocated" for "released".
-_OPEN = f"""
-WITH claimed AS (
-    SELECT r.order_id, r.node_id, r.line_uid, r.sku_id, sum(r.open_quantity) AS quantity
-    FROM inventory_reservation r
-    WHERE r.order_id = ANY(%(orders)s::bigint[]) AND r.open_quantity > 0 AND r.state = 'hard'
-    GROUP BY 1, 2, 3, 4
-),
-working AS (
-    SELECT f.node_id, l.order_line_id, sum(l.quantity - l.short - l.packed) AS quantity
-    FROM fulfillment_fulfillmentorder f JOIN fulfillment_fulfillmentline l ON l.fulfillment_order_id = f.id
-    WHERE f.order_id = ANY(%(orders)s::bigint[])
-      AND f.state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready')
-    GROUP BY 1, 2
-),
-uncovered AS MATERIALIZED (
-    SELECT c.order_id, c.node_id, ol.id AS line_id, c.sku_id, (c.quantity - coalesce(w.quantity, 0))::int AS quantity
-    FROM claimed c
-    JOIN orders_orderline ol ON ol.uid = c.line_uid
-    LEFT JOIN working w ON w.node_id = c.node_id AND w.order_line_id = ol.id
-    WHERE c.quantity > coalesce(w.quantity, 0)
-),
-wanted AS MATERIALIZED (
-    SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, u.order_id, u.node_id,
-        o.number || '-' || u.nth + (
-            SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = u.order_id
-        ) AS number,
-        CASE WHEN o.service_level = 'pickup' THEN 'pickup' ELSE 'ship' END AS kind,
-        CASE WHEN o.open_holds > 0 THEN 'scheduled' WHEN n.auto_accept THEN 'accepted' ELSE 'open' END AS state,
-        o.ship_by AS due_at, n.is_active
-    FROM (
-        SELECT order_id, node_id, row_number() OVER (PARTITION BY order_id ORDER BY node_id) AS nth
-        FROM uncovered GROUP BY order_id, node_id
-    ) u
-    JOIN orders_order o ON o.id = u.order_id
-    JOIN inventory_node n ON n.id = u.node_id
-),
-opened AS (
-    INSERT INTO fulfillment_fulfillmentorder (id, number, order_id, node_id, kind, state, due_at, version,
-        assigned_to, end_reason, released_at, accepted_at)
-    SELECT id, number, order_id, node_id, kind, state, due_at, 1, '', '',
-        CASE WHEN state <> 'scheduled' THEN now() END, CASE WHEN state = 'accepted' THEN now() END
-    FROM wanted ORDER BY id
-),
-lined AS (
-    INSERT INTO fulfillment_fulfillmentline (fulfillment_order_id, order_line_id, sku_id, quantity, picked, short,
-        packed)
-    SELECT w.id, u.line_id, u.sku_id, u.quantity, 0, 0, 0
-    FROM wanted w JOIN uncovered u USING (order_id, node_id) ORDER BY w.id, u.line_id
-),
-announced AS (
-    INSERT INTO core_outboxevent (kind, aggregate, payload)
-    SELECT 'fulfillment.FulfillmentReleased', 'fulfillment_order:' || id,
-        jsonb_build_object('fulfillment_order_id', id, 'order_id', order_id, 'node_id', node_id)
-    FROM wanted WHERE state <> 'scheduled' ORDER BY id
-),
--- Through JSON, because the planner takes that for a hundred rows: for the one row that it expects otherwise it would
--- compare each with each.
-delta AS MATERIALIZED (
-    SELECT * FROM json_to_recordset((
-        SELECT json_agg(json_build_object('line_id', u.line_id, 'allocated', -u.quantity, 'released', u.quantity))
-        FROM (
-            SELECT u.line_id, sum(u.quantity) AS quantity
-            FROM wanted w JOIN uncovered u USING (order_id, node_id) WHERE w.state <> 'scheduled' GROUP BY u.line_id
-        ) u
-    )) AS d(line_id bigint, {DELTA_COLUMNS})
-),
-touched AS (SELECT order_id FROM wanted WHERE state <> 'scheduled'),
-entry AS (
-    SELECT NULL::bigint AS order_id, '' AS kind, '' AS actor, '' AS message, '' AS data, 0 AS nth WHERE false
-),
-{MOVE_UNITS}
-SELECT id, node_id, is_active, (SELECT count(*) FROM moved), (SELECT count(*) FROM delta) FROM wanted ORDER BY id
-"""  # noqa: S608 - only statements and column names of this project are put in
-
-
-def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
-    """Open work at every node that holds reserved units nobody works on; the ids of the new fulfillment orders.
-
-    Work of an order on hold waits as SCHEDULED, the rest is open (accepted at once where the node wants it so). A node
-    that was switched off in the meantime gives the work back. Opening twice finds nothing left to open.
-    """
-    if not order_ids:
-        return []
-    return run_atomic(lambda: _open(list(dict.fromkeys(order_ids)), actor))
-
-
-def _open(order_ids: list[int], actor: str) -> list[int]:
-    # Locked in a statement of its own, so that the next one sees what others did until the lock was free.
-    execute(_LOCK, [order_ids])
-    rows = fetch_all(_OPEN, {"orders": order_ids})
-    if not rows:
-        return []
-    require_moved(rows[0][3], rows[0][4])
-    gone = [row[0] for row in rows if not row[2]]
-    if gone:
-        withdraw(fulfillment_order_ids=gone, reason="The node was switched off", actor=actor)
-    return [row[0] for row in rows]
 
 
 def release_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:

@@ -4,7 +4,7 @@ from inventory.services.audit import Difference, audit_stock
 from inventory.services.nodes import switch_node
 from inventory.services.posting import Posting, post
 from inventory.services.reservations import (
-    CLAIMS,
+    CLAIM_ROWS,
     RESERVE_CLAIMS,
     Claim,
     Consume,
@@ -30,7 +30,7 @@ from inventory.services.stock import (
 
 __all__ = [
     "ADJUSTMENTS",
-    "CLAIMS",
+    "CLAIM_ROWS",
     "RESERVE_CLAIMS",
     "AdjustmentEffect",
     "Claim",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,6 +11,7 @@ from inventory.locks import lock_open_reservations
 from inventory.models import Bucket, Reservation, ReservationState, StockMovementReason
 from inventory.services.posting import Posting, post
 from oms.core.db import execute, fetch_all, run_atomic
+from oms.core.json_text import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +77,19 @@ posted AS (
 )
 """
 
-#: `claim` from the JSON of `claims_json`, the parameter `claims`.
-CLAIMS = """claim AS MATERIALIZED (
-    SELECT * FROM ROWS FROM (json_to_recordset(%(claims)s::json) AS (uid uuid, line_uid uuid, order_id bigint,
+#: The claims of `claims_json`, the parameter `claims`, to select `claim` from.
+CLAIM_ROWS = """ROWS FROM (json_to_recordset(%(claims)s::json) AS (uid uuid, line_uid uuid, order_id bigint,
         reference text, sku_id bigint, node_id bigint, quantity int)
-    ) WITH ORDINALITY AS c(uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord)
-)"""
+    ) WITH ORDINALITY AS c(uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord)"""
 
-_RESERVE = f"WITH {CLAIMS}, {RESERVE_CLAIMS} SELECT order_id FROM refused"  # noqa: S608 - only statements of this module are put in
+_RESERVE = f"""
+WITH claim AS MATERIALIZED (SELECT * FROM {CLAIM_ROWS}), {RESERVE_CLAIMS} SELECT order_id FROM refused
+"""  # noqa: S608 - only statements of this module are put in
 
 
 def claims_json(claims: Sequence[Claim]) -> str:
-    """The claims as the JSON that `CLAIMS` reads; they compete in this order."""
-    return json.dumps([
+    """The claims as the JSON that `CLAIM_ROWS` reads; they compete in this order."""
+    return to_json([
         {"uid": str(c.uid), "line_uid": str(c.line_uid), "order_id": c.order_id, "reference": c.reference,
          "sku_id": c.sku_id, "node_id": c.node_id, "quantity": c.quantity}
         for c in claims

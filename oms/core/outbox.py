@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from django.db import connection
 
 from oms.core.db import execute
 from oms.core.events import Event
+from oms.core.json_text import to_json
 
 
 class PublishedOutsideTransaction(RuntimeError):
@@ -28,7 +28,7 @@ def event_columns(events: Sequence[Event]) -> list[list[str]]:
     return [
         [event.kind for event in events],
         [event.aggregate for event in events],
-        [json.dumps(event.payload(), separators=(",", ":")) for event in events],
+        [to_json(event.payload()) for event in events],
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +10,7 @@ from typing import Any
 from oms.core.db import fetch_dicts, run_statement
 from oms.core.errors import DomainError
 from oms.core.ids import uuid7
+from oms.core.json_text import to_json
 from oms.core.places import normalise_postcode
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
 from orders.canonical import CanonicalLine, CanonicalOrder
@@ -68,7 +68,7 @@ def _capture(
             "channel_code": channel.code,
             "actor": actor,
             "external_ids": list(unique),
-            "orders": json.dumps(rows),
+            "orders": to_json(rows),
         },
     )
     by_external = {row["external_id"]: row for row in stored}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from oms.core.db import execute
+from oms.core.json_text import to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,5 +56,5 @@ def entry_columns(entries: Sequence[TimelineEntry]) -> list[list[Any]]:
         [entry.kind[:40] for entry in entries],
         [entry.actor[:120] for entry in entries],
         [entry.message[:500] for entry in entries],
-        [json.dumps(entry.data, separators=(",", ":")) for entry in entries],
+        [to_json(entry.data) for entry in entries],
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from oms.core.db import fetch_all, run_atomic
+from oms.core.json_text import to_json
 from orders.errors import UnitsNotThere
 from orders.services.timeline import TimelineEntry, entry_columns
 from orders.services.units_sql import MOVE
@@ -37,7 +37,7 @@ def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ())
     if not deltas and not entries:
         return {}
     params = {
-        "deltas": json.dumps([{"line_id": line_id, **delta} for line_id, delta in deltas.items()]),
+        "deltas": to_json([{"line_id": line_id, **delta} for line_id, delta in deltas.items()]),
         "lines": list(deltas),
         **dict(zip(("orders", "kinds", "actors", "messages", "data"), entry_columns(entries), strict=True)),
     }

@@ -18,14 +18,11 @@ STAGE = """CASE
     WHEN delivered + returned >= shipped THEN 'delivered' ELSE 'shipped' END"""
 
 #: Common table expressions that move units, derive stages and write timelines. They stand after three of the caller's:
-#: `touched` (order_id), `delta` (line_id and a change for each bucket, null for none) and `entry` (order_id, kind,
-#: actor, message, data as json, nth within its order). They give `staged` (order_id, stage) and `moved` (order_id, a
-#: row for each line that changed: fewer than in `delta` where a line did not hold the units).
+#: `locked_order` (id, timeline_seq: the orders touched, locked in this statement), `delta` (line_id and a change for
+#: each bucket, null for none) and `entry` (order_id, kind, actor, message, data as json, nth within its order). They
+#: give `staged` (order_id, stage) and `moved` (order_id, a row for each line that changed: fewer than in `delta` where
+#: a line did not hold the units).
 MOVE_UNITS = f"""
-locked_order AS MATERIALIZED (
-    SELECT id, timeline_seq FROM orders_order WHERE id IN (SELECT order_id FROM touched)
-    ORDER BY id FOR NO KEY UPDATE
-),
 line AS MATERIALIZED (
     SELECT l.id, l.order_id, d.line_id IS NOT NULL AS changes, {_AFTER}
     FROM locked_order JOIN orders_orderline l ON l.order_id = locked_order.id LEFT JOIN delta d ON d.line_id = l.id
@@ -68,6 +65,10 @@ entry AS MATERIALIZED (
 ),
 touched AS (
     SELECT order_id FROM orders_orderline WHERE id = ANY(%(lines)s) UNION SELECT order_id FROM entry
+),
+locked_order AS MATERIALIZED (
+    SELECT id, timeline_seq FROM orders_order WHERE id IN (SELECT order_id FROM touched)
+    ORDER BY id FOR NO KEY UPDATE
 ),
 {MOVE_UNITS}
 SELECT staged.order_id, staged.stage, (SELECT count(*) FROM moved WHERE moved.order_id = staged.order_id)

@@ -12,7 +12,8 @@ from routing.services.context import (
     read_stock,
 )
 from routing.services.preview import exclude_node, plan_for
-from routing.services.route import Demand, Routed, order_inputs, route_orders
+from routing.services.reading import Demand
+from routing.services.route import Routed, order_inputs, route_orders
 
 __all__ = [
     "Demand",

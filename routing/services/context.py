@@ -29,78 +29,30 @@ FROM inventory_node n
 ORDER BY n.id
 """
 
-# What decisions are made from, in one round trip: each arm of the union is one kind of row. The first says, by the
-# versions of their rows, whether nodes, groups or holidays changed since they were read.
-_SURROUNDINGS = """
-SELECT 'version', coalesce(bit_xor(hashtextextended(v.row, 0)), 0), 0::bigint, 0::bigint, '' FROM (
-    SELECT 'n' || xmin::text || ctid::text FROM inventory_node
-    UNION ALL SELECT 'g' || xmin::text || ctid::text FROM inventory_node_groups
-    UNION ALL SELECT 'c' || xmin::text || ctid::text FROM inventory_nodegroup
-    UNION ALL SELECT 'h' || xmin::text || ctid::text FROM inventory_nodeholiday
-) AS v(row)
-UNION ALL
-SELECT 'load', l.node_id, l.orders, 0, '' FROM routing_nodeload l JOIN inventory_node n ON n.id = l.node_id
+_DAY = """
+SELECT l.node_id, l.orders FROM routing_nodeload l JOIN inventory_node n ON n.id = l.node_id
 WHERE l.day = (now() AT TIME ZONE n.time_zone)::date
-UNION ALL
-SELECT 'stock', sku_id, node_id, on_hand - reserved - safety_stock, '' FROM inventory_stocklevel
-WHERE sku_id = ANY(%(skus)s::bigint[]) AND on_hand - reserved - safety_stock > 0
-UNION ALL
-(SELECT DISTINCT ON (order_id) 'decided', order_id, attempt, 0, outcome FROM routing_routingdecision
- WHERE order_id = ANY(%(orders)s::bigint[]) ORDER BY order_id, attempt DESC)
-UNION ALL
-SELECT 'excluded', order_id, node_id, 0, '' FROM routing_routingexclusion WHERE order_id = ANY(%(orders)s::bigint[])
 """
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What the orders of one call are decided from.
-
-    `nodes` stand at the beginning of their day, `used` counts the orders they were given since, by id. `stock` is ATP
-    by SKU and node id where there is any, `decided` the last attempt and its outcome by order id, `excluded` the nodes
-    that may not be given an order, by its id.
-    """
-
-    nodes: list[NodeInput] = field(default_factory=list)
-    used: dict[int, int] = field(default_factory=dict)
-    stock: dict[tuple[int, int], int] = field(default_factory=dict)
-    decided: dict[int, tuple[int, str]] = field(default_factory=dict)
-    excluded: dict[int, set[int]] = field(default_factory=dict)
-
-
-def read_surroundings(order_ids: Iterable[int], sku_ids: Iterable[int]) -> Surroundings:
-    """Nodes, stock, earlier decisions and exclusions as of this moment. One statement while no node is changed."""
-    found = Surroundings()
-    version = 0
-    for what, a, b, c, text in fetch_all(_SURROUNDINGS, {"orders": list(order_ids), "skus": sorted(set(sku_ids))}):
-        if what == "stock":
-            found.stock[a, b] = c
-        elif what == "load":
-            found.used[a] = b
-        elif what == "decided":
-            found.decided[a] = (b, text)
-        elif what == "excluded":
-            found.excluded.setdefault(a, set()).add(b)
-        else:
-            version = a
-    found.nodes = _nodes_of(version)
-    return found
 
 
 def read_nodes() -> list[NodeInput]:
     """Every node with its calendar, capacity and switch as of this moment."""
-    around = read_surroundings((), ())
-    return [_loaded(node, around.used.get(node.node_id, 0)) for node in around.nodes]
+    used: dict[int, int] = dict(fetch_all(_DAY))
+    return [_loaded(node, used.get(node.node_id, 0)) for node in _nodes_at(now())]
 
 
-def _nodes_of(version: int) -> list[NodeInput]:
-    """The nodes without what they did today, read afresh when one of them changed or another minute began."""
+def nodes_of(version: int) -> list[NodeInput]:
+    """The nodes without what they did today, read afresh where `version` is another one or another minute began."""
     moment = now()
     key = (version, int(moment.timestamp()) // 60)
     if _remembered.nodes_key != key:
-        _remembered.nodes = [_node(moment, row) for row in fetch_dicts(_NODES)]
+        _remembered.nodes = _nodes_at(moment)
         _remembered.nodes_key = key
     return _remembered.nodes
+
+
+def _nodes_at(moment: datetime) -> list[NodeInput]:
+    return [_node(moment, row) for row in fetch_dicts(_NODES)]
 
 
 def _node(moment: datetime, row: dict[str, Any]) -> NodeInput:

@@ -1,30 +1,35 @@
 """The statement that writes decisions: reservations, units, timelines, decisions, loads and events in one go."""
 
-from inventory.services import CLAIMS, RESERVE_CLAIMS
+from inventory.services import CLAIM_ROWS, RESERVE_CLAIMS
 from orders.services import DELTA_COLUMNS, MOVE_UNITS
 
-#: Takes the JSON arrays `claims` (see `inventory.services.claims_json`), `deltas` (order_id, line_id, changes by
-#: bucket) and `decisions` (an object per order), a text `actor`, and the event that the stock changed. An order whose
-#: claims do not fit is left as it was, whole. Gives a row for each such order, and a last one without order that counts
-#: the lines that changed and those that were to change.
+#: Takes the JSON arrays `orders` (order_id and the version that was read), `claims` (see `inventory.services`),
+#: `deltas` (order_id, line_id, changes by bucket) and `decisions` (an object per order), a text `actor`, and the event
+#: that the stock changed. An order that is no longer as it was read, or whose claims do not fit, is left as it was,
+#: whole, and its id returned: nobody locked it while it was decided, so it has to be read and decided again.
 WRITE = f"""
-WITH {CLAIMS},
+WITH wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(%(orders)s::json) AS w(order_id bigint, version int)),
+unchanged AS MATERIALIZED (
+    SELECT o.id, o.timeline_seq FROM orders_order o JOIN wanted w ON w.order_id = o.id
+    WHERE o.version = w.version ORDER BY o.id FOR NO KEY UPDATE OF o
+),
+claim AS MATERIALIZED (SELECT c.* FROM {CLAIM_ROWS} WHERE c.order_id IN (SELECT id FROM unchanged)),
 {RESERVE_CLAIMS},
+locked_order AS MATERIALIZED (SELECT * FROM unchanged WHERE id NOT IN (SELECT order_id FROM refused)),
 decided AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(decisions)s::json) AS d(order_id bigint, attempt int, trigger text, actor text,
         policy_version int, outcome text, sentence text, cost_minor bigint, lower_bound_minor bigint, optimal bool,
         nodes_examined int, duration_us int, assignments jsonb, trace text, entry_kind text, entry_data json,
         event_kind text, event jsonb)
-    WHERE order_id NOT IN (SELECT order_id FROM refused)
+    WHERE order_id IN (SELECT id FROM locked_order)
 ),
 delta AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(deltas)s::json) AS d(order_id bigint, line_id bigint, {DELTA_COLUMNS})
-    WHERE order_id NOT IN (SELECT order_id FROM refused)
+    WHERE order_id IN (SELECT id FROM locked_order)
 ),
 entry AS (
     SELECT order_id, entry_kind AS kind, actor, sentence AS message, entry_data AS data, 1 AS nth FROM decided
 ),
-touched AS (SELECT order_id FROM delta UNION SELECT order_id FROM decided),
 {MOVE_UNITS},
 kept AS (
     INSERT INTO routing_routingdecision (order_id, attempt, trigger, actor, policy_version, outcome, sentence,
@@ -48,7 +53,8 @@ loaded AS (
     ORDER BY n.id
     ON CONFLICT (node_id, day) DO UPDATE SET orders = routing_nodeload.orders + excluded.orders
 )
-SELECT order_id, 0, 0 FROM refused
+SELECT order_id FROM wanted WHERE order_id NOT IN (SELECT id FROM locked_order)
 UNION ALL
-SELECT NULL, (SELECT count(*) FROM moved), (SELECT count(*) FROM delta)
+SELECT NULL
+WHERE NOT core_require((SELECT count(*) FROM moved) = (SELECT count(*) FROM delta), 'units not where they were read')
 """  # noqa: S608 - only statements and column names of this project are put in
