@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from carriers.models import Booking, CarrierAccount
 from inventory.models import Node, Sku
-from oms.core.constraints import money_bounds, one_of, quantity_bounds
+from oms.core.constraints import money_bounds, not_negative, one_of, quantity_bounds
 from oms.core.ids import uuid7
 from orders.models import Order, OrderLine
 
@@ -55,7 +55,7 @@ class FulfillmentOrder(models.Model):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.SHIP)
     state = models.CharField(max_length=16, choices=State, default=State.SCHEDULED)
     due_at = models.DateTimeField(null=True, blank=True)
-    version = models.PositiveIntegerField(default=1)
+    version = models.IntegerField(default=1)
     assigned_to = models.CharField(max_length=120, blank=True)
     end_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -106,7 +106,7 @@ class FulfillmentLine(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["fulfillment_order", "order_line"], name="fulfillment_line_once"),
-            quantity_bounds("picked", "short", "packed", prefix="fulfillment_line"),
+            not_negative("picked", "short", "packed", prefix="fulfillment_line"),
             quantity_bounds("quantity", prefix="fulfillment_line_total", low=1),
             models.CheckConstraint(
                 condition=Q(quantity__gte=F("picked") + F("short")) & Q(picked__gte=F("packed")),

@@ -8,8 +8,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact, GreaterThan
 
-from oms.core.constraints import one_of, quantity_bounds
+from oms.core.constraints import among, not_negative, one_of, quantity_bounds
 from oms.core.ids import uuid7
 from oms.core.values import MAX_MINOR, Address
 
@@ -258,7 +259,7 @@ class StockMovement(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     op_key = models.CharField(max_length=100)
-    leg = models.PositiveSmallIntegerField(default=1)
+    leg = models.SmallIntegerField(default=1)
     sku = models.ForeignKey(
         Sku, on_delete=models.PROTECT, related_name="movements", db_index=False, db_constraint=False
     )
@@ -331,15 +332,14 @@ class Reservation(models.Model):
 
     class Meta:
         constraints = [
-            quantity_bounds("open_quantity", "consumed_quantity", "released_quantity", prefix="reservation"),
+            not_negative("open_quantity", "consumed_quantity", "released_quantity", prefix="reservation"),
             quantity_bounds("quantity", prefix="reservation_total", low=1),
             models.CheckConstraint(
                 condition=Q(quantity=F("open_quantity") + F("consumed_quantity") + F("released_quantity")),
                 name="reservation_units_conserved",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["soft", "hard"], open_quantity__gt=0)
-                | Q(state__in=["consumed", "released", "expired"], open_quantity=0),
+                condition=Exact(GreaterThan(F("open_quantity"), 0), among("state", "soft", "hard")),
                 name="reservation_open_while_units_are",
             ),
             one_of("state", ReservationState, prefix="reservation"),

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from oms.core.constraints import money_bounds, one_of, quantity_bounds
+from oms.core.constraints import money_bounds, not_negative, one_of, quantity_bounds
 from oms.core.ids import uuid7
 from oms.core.values import Address
 from orders.status import STAGES, LineQuantities
@@ -104,8 +104,8 @@ class Order(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
     stage = models.CharField(max_length=12, choices=Stage, default=Stage.CAPTURED)
     open_holds = models.PositiveSmallIntegerField(default=0)
-    version = models.PositiveIntegerField(default=1)
-    timeline_seq = models.PositiveIntegerField(default=0)
+    version = models.IntegerField(default=1)
+    timeline_seq = models.IntegerField(default=0)
 
     customer_name = models.CharField(max_length=200, blank=True)
     customer_email = models.CharField(max_length=254, blank=True)
@@ -220,7 +220,7 @@ class OrderLine(models.Model):
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     external_id = models.CharField(max_length=120)
-    position = models.PositiveSmallIntegerField(default=1)
+    position = models.SmallIntegerField(default=1)
     sku_code = models.CharField(max_length=80)
     sku_id = models.BigIntegerField(null=True, blank=True)
     name = models.CharField(max_length=300, blank=True)
@@ -246,7 +246,7 @@ class OrderLine(models.Model):
         ordering = ["order_id", "position", "id"]
         constraints = [
             models.UniqueConstraint(fields=["order", "external_id"], name="order_line_once"),
-            quantity_bounds(*_BUCKETS, "delivered", "returned", prefix="order_line"),
+            not_negative(*_BUCKETS, "delivered", "returned", prefix="order_line"),
             quantity_bounds("quantity", prefix="order_line_total", low=1),
             money_bounds("unit_price_minor", "discount_minor", "tax_minor", prefix="order_line"),
             models.CheckConstraint(
@@ -380,7 +380,7 @@ class OrderEvent(models.Model):
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, related_name="timeline", db_index=False, db_constraint=False
     )
-    seq = models.PositiveIntegerField()
+    seq = models.IntegerField()
     kind = models.CharField(max_length=40)
     actor = models.CharField(max_length=120)
     message = models.CharField(max_length=500)

@@ -101,17 +101,17 @@ class RoutingDecision(models.Model):
     order = models.ForeignKey(
         Order, on_delete=models.CASCADE, related_name="routing_decisions", db_index=False, db_constraint=False
     )
-    attempt = models.PositiveIntegerField()
+    attempt = models.IntegerField()
     trigger = models.CharField(max_length=40)
     actor = models.CharField(max_length=120, blank=True)
-    policy_version = models.PositiveIntegerField()
+    policy_version = models.IntegerField()
     outcome = models.CharField(max_length=10, choices=Outcome)
     sentence = models.CharField(max_length=500)
     cost_minor = models.BigIntegerField()
     lower_bound_minor = models.BigIntegerField()
     optimal = models.BooleanField()
-    nodes_examined = models.PositiveIntegerField()
-    duration_us = models.PositiveIntegerField()
+    nodes_examined = models.IntegerField()
+    duration_us = models.IntegerField()
     assignments = models.JSONField(default=list)
     trace = models.TextField(
         default="", help_text="JSON that `routing.engine.expand_candidates` reads. Text, because no query looks inside."

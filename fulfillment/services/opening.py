@@ -19,7 +19,7 @@ WITH seen AS MATERIALIZED (SELECT id, version FROM orders_order WHERE id = ANY(%
 unchanged AS MATERIALIZED (
     SELECT o.id, o.number, o.service_level, o.open_holds, o.ship_by, o.timeline_seq
     FROM orders_order o JOIN seen ON seen.id = o.id
-    WHERE o.version = seen.version ORDER BY o.id FOR NO KEY UPDATE OF o
+    WHERE o.version <= seen.version ORDER BY o.id FOR NO KEY UPDATE OF o
 ),
 claimed AS (
     SELECT r.order_id, r.node_id, r.line_uid, r.sku_id, sum(r.open_quantity) AS quantity

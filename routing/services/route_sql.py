@@ -11,7 +11,7 @@ WRITE = f"""
 WITH wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(%(orders)s::json) AS w(order_id bigint, version int)),
 unchanged AS MATERIALIZED (
     SELECT o.id, o.timeline_seq FROM orders_order o JOIN wanted w ON w.order_id = o.id
-    WHERE o.version = w.version ORDER BY o.id FOR NO KEY UPDATE OF o
+    WHERE o.version <= w.version ORDER BY o.id FOR NO KEY UPDATE OF o
 ),
 claim AS MATERIALIZED (SELECT c.* FROM {CLAIM_ROWS} WHERE c.order_id IN (SELECT id FROM unchanged)),
 {RESERVE_CLAIMS},
