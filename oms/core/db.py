@@ -80,8 +80,11 @@ _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|(s)|(%))")
 
 
 @lru_cache(maxsize=1000)
-def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
-    """The statement with $1, $2 ... for its placeholders, and the names they had; no names for plain %s."""
+def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """The statement with $1, $2 ... for its placeholders, and the names they had; no names for plain %s.
+
+    As bytes, whose hash Python keeps: the driver looks its prepared statements up by them.
+    """
     names: dict[str, int] = {}
     count = 0
 
@@ -93,7 +96,7 @@ def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
             return f"${count}"
         return f"${names.setdefault(name, len(names) + 1)}" if name else "%"
 
-    return _PLACEHOLDER.sub(number, sql), tuple(names)
+    return _PLACEHOLDER.sub(number, sql).encode(), tuple(names)
 
 
 def _run(sql: str, params: Sequence[Any] | dict[str, Any]) -> CursorWrapper:
@@ -105,10 +108,12 @@ def _run(sql: str, params: Sequence[Any] | dict[str, Any]) -> CursorWrapper:
     database = connections[DEFAULT_DB_ALIAS]
     database.close_if_health_check_failed()
     database.ensure_connection()
-    make = database.make_debug_cursor if database.queries_logged else database.make_cursor
+    logged = database.queries_logged
+    make = database.make_debug_cursor if logged else database.make_cursor
     cursor = make(cast("CursorWrapper", RawCursor(database.connection)))
     text, names = _numbered(sql)
-    cursor.execute(text, [params[name] for name in names] if isinstance(params, dict) else params or None)
+    values = [params[name] for name in names] if isinstance(params, dict) else params or None
+    cursor.execute(text.decode() if logged else cast("str", text), values)
     return cursor
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from routing.engine.cost import INDIA_RATES
+from routing.engine.cost import INDIA_RATES, Terms
 from routing.engine.counterfactual import WhyNot, why_not
 from routing.engine.filters import REASONS
-from routing.engine.plan import plan_order, plan_orders
+from routing.engine.plan import plan_order, plan_orders, plan_with
 from routing.engine.table import expand_candidates
 from routing.engine.types import (
     FACTORS,
@@ -44,10 +44,12 @@ __all__ = [
     "Rule",
     "SlabRate",
     "Stock",
+    "Terms",
     "Weights",
     "WhyNot",
     "expand_candidates",
     "plan_order",
     "plan_orders",
+    "plan_with",
     "why_not",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
+from routing.engine.filters import Gate, GateKey, gate, gate_key
 from routing.engine.types import Lane, LaneOf, NodeInput, OrderInput, RateTable, SlabRate, Weights
 
 #: Weight steps of an order that the customer collects: nothing is shipped, so nothing is charged.
@@ -52,13 +53,21 @@ def weighted(rate: SlabRate, factor: float) -> SlabRate:
     )
 
 
+#: Ways to destinations that are kept, counted in nodes.
+_MOST_KEPT = 200_000
+
+
 class Terms:
-    """What all orders of one call share: nodes, weighted rates by zone (`fares`), and what is known of each node."""
+    """What all orders share while nodes, rates and weights stay as they are: nodes from the most preferred to the
+    least, weighted rates by zone (`fares`), what is known of each node, and the gates and destinations worked out so
+    far. It may serve many calls of `plan_with`."""
 
     __slots__ = (
+        "_destinations",
         "cod_minor",
         "extra_days",
         "fares",
+        "gates",
         "ids",
         "lane",
         "nodes",
@@ -67,9 +76,12 @@ class Terms:
         "weights",
     )
 
-    def __init__(self, nodes: Sequence[NodeInput], lane: LaneOf, rates: RateTable, weights: Weights) -> None:
-        top = max((node.priority for node in nodes), default=0)
+    def __init__(self, given: Iterable[NodeInput], lane: LaneOf, rates: RateTable, weights: Weights) -> None:
+        nodes = sorted(given, key=lambda node: (-node.priority, node.node_id))
+        top = nodes[0].priority if nodes else 0
         self.nodes = nodes
+        self.gates: dict[GateKey, Gate] = {}
+        self._destinations: dict[DestinationKey, Destination] = {}
         self.ids = [node.node_id for node in nodes]
         self.lane = lane
         self.weights = weights
@@ -78,6 +90,24 @@ class Terms:
         self.extra_days = [int(node.minutes_to_cutoff < node.processing_minutes) for node in nodes]
         self.ready_hours = [node.processing_minutes / 60 for node in nodes]
         self.priority_minor = [(top - node.priority) * weights.priority_minor for node in nodes]
+
+    def gate(self, order: OrderInput) -> Gate:
+        """Which nodes may take the order by the fixed rules."""
+        key = gate_key(order)
+        found = self.gates.get(key)
+        if found is None:
+            found = self.gates[key] = gate(key, self.nodes)
+        return found
+
+    def destination(self, order: OrderInput) -> Destination:
+        """Ways and costs to where the order goes."""
+        key = destination_key(order)
+        found = self._destinations.get(key)
+        if found is None:
+            if len(self._destinations) * len(self.nodes) >= _MOST_KEPT:
+                self._destinations.clear()
+            found = self._destinations[key] = Destination(order, self)
+        return found
 
     def load_minor(self, load: float) -> int:
         """The charge for a node's load, growing with its square."""

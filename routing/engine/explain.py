@@ -139,7 +139,7 @@ class Trace:
                 late = self.destination.late_minor(index, hours)
             shipping = total - distance - transit - late - load[index] - priority
             row: list[Any] = [node_id, rank, 1 if node_id in chosen else 0, -minus_covers, total]
-            row += (shipping, distance, transit, late, load[index], priority, round(km, 1), days, zone)
+            row += (shipping, distance, transit, late, load[index], priority, km, days, zone)
             row += [have.get(index, 0) for have in rows]
             detailed.append(row)
         return {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from routing.engine.cost import Destination, DestinationKey, Terms, destination_key
+from routing.engine.cost import Destination, Terms
 from routing.engine.explain import Trace
-from routing.engine.filters import Gate, GateKey, gate, gate_key
+from routing.engine.filters import Gate
 from routing.engine.problem import Problem, Solution
 from routing.engine.solve import solve
 from routing.engine.types import (
@@ -49,7 +49,14 @@ def plan_orders(
     given is changed. The order of `nodes` does not matter. Together the plans never take more than `stock`
     holds nor more orders than a node has capacity for.
     """
-    desk = _Desk(orders, nodes, stock, lane, rates, policy, used)
+    return plan_with(Terms(nodes, lane, rates, policy.weights), orders, stock, policy, used)
+
+
+def plan_with(
+    terms: Terms, orders: Sequence[OrderInput], stock: Stock, policy: Policy, used: Mapping[int, int] = _NONE
+) -> list[Plan]:
+    """As `plan_orders`, with terms that were made before, from nodes, rates and the weights of the same policy."""
+    desk = _Desk(terms, orders, stock, policy, used)
     return [desk.plan(order) for order in orders]
 
 
@@ -69,37 +76,21 @@ class _Desk:
     a plan keeps those it was made from and explains itself later."""
 
     def __init__(
-        self,
-        orders: Sequence[OrderInput],
-        nodes: Iterable[NodeInput],
-        stock: Stock,
-        lane: LaneOf,
-        rates: RateTable,
-        policy: Policy,
-        used: Mapping[int, int],
+        self, terms: Terms, orders: Sequence[OrderInput], stock: Stock, policy: Policy, used: Mapping[int, int]
     ) -> None:
         self.policy = policy
-        self.nodes = sorted(nodes, key=lambda node: (-node.priority, node.node_id))
-        self.terms = Terms(self.nodes, lane, rates, policy.weights)
-        self.ids = self.terms.ids
+        self.terms = terms
+        self.nodes = terms.nodes
+        self.ids = terms.ids
         self.rows = _rows(orders, self.ids, stock)
         self.room = [_room(node, used.get(node.node_id, 0)) for node in self.nodes]
         self.full = frozenset(index for index, left in enumerate(self.room) if left <= 0)
         self.load = [_load(node, used.get(node.node_id, 0)) for node in self.nodes]
         self.load_minor = [self.terms.load_minor(load) for load in self.load]
-        self.gates: dict[GateKey, Gate] = {}
-        self.destinations: dict[DestinationKey, Destination] = {}
 
     def plan(self, order: OrderInput) -> Plan:
         """Route one order and use up what it takes."""
-        key = gate_key(order)
-        passed = self.gates.get(key)
-        if passed is None:
-            passed = self.gates[key] = gate(key, self.nodes)
-        place = destination_key(order)
-        destination = self.destinations.get(place)
-        if destination is None:
-            destination = self.destinations[place] = Destination(order, self.terms)
+        passed, destination = self.terms.gate(order), self.terms.destination(order)
         wants = _wants(order.lines)
         rows = [self.rows.get(sku, _NONE) for sku in wants]
         opening = self._openings(order, rows, passed, destination)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from routing.engine.types import Plan, Rule
@@ -122,9 +121,9 @@ def _too_many(trace: Trace) -> str:
 
 
 def _alone(trace: Trace) -> list[Offer]:
-    """The offers of nodes that can send everything in one shipment, cheapest first."""
+    """The offers of the two cheapest nodes that can send everything in one shipment, as many as there are."""
     wanted = sum(trace.problem.quantities)
-    return list(takewhile(lambda offer: offer[0] == -wanted, trace.offers()))
+    return [offer for offer in trace.offers()[:2] if offer[0] == -wanted]
 
 
 def _senders(plan: Plan, trace: Trace) -> str:

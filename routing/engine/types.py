@@ -246,7 +246,7 @@ class Plan:
     nodes_examined: int
     explanation: Explanation = field(repr=False, compare=False)
 
-    @property
+    @cached_property
     def node_ids(self) -> tuple[int, ...]:
         """The nodes that ship, each once, in the order of the assignments."""
         return tuple(dict.fromkeys(assignment.node_id for assignment in self.assignments))

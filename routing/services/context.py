@@ -15,7 +15,7 @@ from carriers.zones import Spot, Zone, zone_between
 from oms.core.clock import now
 from oms.core.db import fetch_all, fetch_dicts
 from oms.core.places import Place, find_place, great_circle_km, guess_place
-from routing.engine import Lane, NodeInput, OrderInput, Policy, RateTable, SlabRate, Weights
+from routing.engine import Lane, NodeInput, OrderInput, Policy, RateTable, SlabRate, Terms, Weights
 from routing.models import RoutingPolicy
 
 _NODES = """
@@ -49,6 +49,15 @@ def nodes_of(version: int) -> list[NodeInput]:
         _remembered.nodes = _nodes_at(moment)
         _remembered.nodes_key = key
     return _remembered.nodes
+
+
+def terms_of(nodes: list[NodeInput], policy: Policy) -> Terms:
+    """What orders share while these nodes and the policy's weights stand; the same object as last time if they do."""
+    found = _remembered.terms
+    if found is None or _remembered.terms_for is not nodes or found.weights != policy.weights:
+        found = _remembered.terms = Terms(nodes, lane, rate_table(), policy.weights)
+        _remembered.terms_for = nodes
+    return found
 
 
 def _nodes_at(moment: datetime) -> list[NodeInput]:
@@ -105,6 +114,8 @@ class _Remembered:
     groups_until: float = 0.0
     nodes: list[NodeInput] = field(default_factory=list)
     nodes_key: tuple[int, int] | None = None
+    terms: Terms | None = None
+    terms_for: list[NodeInput] | None = None
 
 
 _remembered = _Remembered()

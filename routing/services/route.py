@@ -18,9 +18,9 @@ from oms.core.events import Event
 from oms.core.ids import uuid7
 from oms.core.json_text import to_json
 from orders.services import UnitMove, deltas_of
-from routing.engine import LineInput, NodeInput, OrderInput, Plan, plan_orders
+from routing.engine import LineInput, NodeInput, OrderInput, Plan, plan_with
 from routing.events import OrderRouted, OrderUnroutable
-from routing.services.context import active_policy, lane, place_of, rate_table, read_groups
+from routing.services.context import active_policy, place_of, read_groups, terms_of
 from routing.services.reading import Demand, Surroundings, read_surroundings
 from routing.services.route_sql import WRITE
 
@@ -73,13 +73,13 @@ class _Decided:
 
 
 def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
-    demands, nodes = list(around.demands.values()), around.nodes
+    demands, nodes, policy = list(around.demands.values()), around.nodes, active_policy()
     inputs = order_inputs(demands, nodes)
     if only_node_id is not None:
         nodes = [node for node in nodes if node.node_id == only_node_id]
         inputs = {key: replace(order, **_UNBOUND) for key, order in inputs.items()}
     started = perf_counter_ns()
-    plans = plan_orders(list(inputs.values()), nodes, around.stock, lane, rate_table(), active_policy(), around.used)
+    plans = plan_with(terms_of(nodes, policy), list(inputs.values()), around.stock, policy, around.used)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(plans))
     return [_Decided(demand, plan, duration) for demand, plan in zip(demands, plans, strict=True)]
 
