@@ -1,12 +1,15 @@
 """Orders captured + routed + reserved + opened as work, per second, beside two floors measured in the same run.
 
-    python -m oms.embedded.throwaway python benchmarks/capture_and_route.py [--seconds 6] [--nodes 25] [--skus 10000]
+    python -m oms.embedded.throwaway python benchmarks/capture_and_route.py [--turns 5] [--nodes 25] [--skus 10000]
 
 World: 25 nodes x 10,000 SKUs, every SKU at a third of the nodes, nine in ten orders with one line. What is timed is
 `capture_orders`, `route_orders` and `open_fulfillment_orders`, each in its own transaction, in batches and one by one,
 in one and in two processes. The floors write the same rows of the same tables, with the same indexes, triggers and
-constraints, by plain SQL: one statement per table for 100 orders, and one transaction an order. They decide nothing,
-check nothing, derive nothing and change nothing afterwards, so the ratio says what the product's own work costs.
+constraints, by plain SQL: one statement per table for a batch, and one transaction an order. They decide nothing, check
+nothing, derive nothing and change nothing afterwards, so the ratio says what the product's own work costs.
+
+Product and floor take turns of a second, because the speed of a shared machine swings within seconds. Printed are the
+median turn, the best one, and the ratio of the sums.
 """
 
 from __future__ import annotations
@@ -20,7 +23,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,20 +62,33 @@ TABLES = (
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One line of the result."""
+class Turn:
+    """What one process did in one turn: orders, seconds, statements, and how long each batch took."""
 
-    name: str
     orders: int
     seconds: float
     statements: int
-    p50_ms: float
-    p99_ms: float
+    times: tuple[float, ...]
 
     @property
     def rate(self) -> float:
         """Orders a second."""
         return self.orders / self.seconds
+
+
+@dataclass(frozen=True)
+class Way:
+    """One line of the result: how many orders at a time, in how many processes, product or floor."""
+
+    size: int
+    processes: int
+    floor: bool
+
+    @property
+    def name(self) -> str:
+        """As it is printed."""
+        batch = "one by one" if self.size == 1 else f"batches of {self.size}"
+        return f"{'floor' if self.floor else 'product'}, {batch}{', two processes' if self.processes == 2 else ''}"
 
 
 def postcodes() -> list[str]:
@@ -164,7 +179,7 @@ def product(channel: SalesChannel, orders: Sequence[CanonicalOrder]) -> None:
     open_fulfillment_orders(ids)
 
 
-def timed(name: str, batches: Sequence[Any], work: Callable[[Any], None], size: int, seconds: float) -> Measured:
+def timed(batches: Iterator[Any], work: Callable[[Any], None], size: int, seconds: float) -> Turn:
     """Run batches until the time is over."""
     times: list[float] = []
     with counted() as statements:
@@ -176,42 +191,18 @@ def timed(name: str, batches: Sequence[Any], work: Callable[[Any], None], size: 
             if time.perf_counter() - started > seconds:
                 break
         spent = time.perf_counter() - started
-    ordered = sorted(times)
-    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
-    return Measured(name, len(times) * size, spent, statements[0], statistics.median(times) * 1e3, p99 * 1e3)
+    return Turn(len(times) * size, spent, statements[0], tuple(times))
 
 
-def run_product(name: str, size: int, seconds: float, prefix: str) -> Measured:
-    """The product in batches of `size`."""
+def product_batches(size: int, seconds: float, prefix: str) -> Iterator[list[CanonicalOrder]]:
+    """Batches of new orders, more than any machine does in that time; three have been done when it returns."""
+    most = int(seconds * (5000 if size > 1 else 1000))
+    orders = make_orders(most // size * size + 3 * size, prefix)
+    batches = iter([orders[start : start + size] for start in range(0, len(orders), size)])
     channel = SalesChannel.objects.get(code="web")
-    warm = make_orders(size * 3, f"{prefix}-warm")
-    for start in range(0, len(warm), size):
-        product(channel, warm[start : start + size])
-    most = int(seconds * 3500) if size > 1 else int(seconds * 800)
-    orders = make_orders(most // size * size, prefix)
-    batches = [orders[start : start + size] for start in range(0, len(orders), size)]
-    return timed(name, batches, lambda batch: product(channel, batch), size, seconds)
-
-
-def _child(number: int, floor: bool, size: int, seconds: float, prefix: str) -> Measured:
-    connections.close_all()
-    if floor:
-        _Shift.by = os.getpid() * 1_000_000_000_000
-    measured = (run_floor if floor else run_product)("", size, seconds, f"{prefix}-{number}")
-    connections.close_all()
-    return measured
-
-
-def run_two(name: str, size: int, seconds: float, prefix: str, *, floor: bool = False) -> Measured:
-    """The product, or its floor, in two processes at once; rates add up."""
-    connections.close_all()
-    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
-        children = [pool.submit(_child, number, floor, size, seconds, prefix) for number in range(2)]
-        parts = [child.result() for child in children]
-    spent = max(part.seconds for part in parts)
-    rate = sum(part.rate for part in parts)
-    return Measured(name, int(rate * spent), spent, sum(part.statements for part in parts),
-                    statistics.mean(part.p50_ms for part in parts), max(part.p99_ms for part in parts))  # fmt: skip
+    for _ in range(3):
+        product(channel, next(batches))
+    return batches
 
 
 # -- floors -----------------------------------------------------------------------------------------------------------
@@ -294,12 +285,57 @@ class _Shift:
     by = by_least
 
 
-def run_floor(name: str, size: int, seconds: float, _prefix: str = "") -> Measured:
-    """The same rows by plain SQL."""
-    batches = floor_batches(size, int(seconds * 6_000) // size if size > 1 else int(seconds * 1_200))
-    for batch in batches[:2]:
-        write_rows(batch)
-    return timed(name, batches[2:], write_rows, size, seconds)
+def some_floor_batches(size: int, seconds: float) -> Iterator[dict[str, str]]:
+    """Batches of rows, more than any machine writes in that time; two have been written when it returns."""
+    batches = iter(floor_batches(size, int(seconds * 8_000) // size if size > 1 else int(seconds * 1_500)))
+    for _ in range(2):
+        write_rows(next(batches))
+    return batches
+
+
+def take_turns(size: int, turns: int, seconds: float, prefix: str, start: Callable[[], Any]) -> list[tuple[Turn, Turn]]:
+    """Product and floor in turns, in this process. `start` returns when every process is ready for the next turn."""
+    channel = SalesChannel.objects.get(code="web")
+    orders = product_batches(size, seconds * turns, prefix)
+    rows = some_floor_batches(size, seconds * turns)
+    done = []
+    for _ in range(turns):
+        start()
+        ours = timed(orders, lambda batch: product(channel, batch), size, seconds)
+        start()
+        done.append((ours, timed(rows, write_rows, size, seconds)))
+    return done
+
+
+def _child(number: int, size: int, turns: int, seconds: float, start: Any, results: Any) -> None:
+    connections.close_all()
+    _Shift.by = os.getpid() * 1_000_000_000_000
+    results.put(take_turns(size, turns, seconds, f"two-{size}-{number}", start.wait))
+    connections.close_all()
+
+
+def measure(size: int, processes: int, turns: int, seconds: float) -> dict[Way, list[list[Turn]]]:
+    """The turns of product and floor, each a list of what every process did at the same time."""
+    if processes == 1:
+        parts = [take_turns(size, turns, seconds, f"one-{size}", lambda: None)]
+    else:
+        connections.close_all()
+        context = multiprocessing.get_context("fork")
+        start, results = context.Barrier(processes), context.Queue()
+        children = [
+            context.Process(target=_child, args=(number, size, turns, seconds, start, results), daemon=True)
+            for number in range(processes)
+        ]
+        for child in children:
+            child.start()
+        parts = [results.get(timeout=600) for _ in children]
+        for child in children:
+            child.join()
+    together = list(zip(*parts, strict=True))
+    return {
+        Way(size, processes, floor): [[pair[floor] for pair in at_once] for at_once in together]
+        for floor in (False, True)
+    }
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------
@@ -308,7 +344,8 @@ def run_floor(name: str, size: int, seconds: float, _prefix: str = "") -> Measur
 def main() -> None:
     """Build the world, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6.0, help="time of each measurement")
+    parser.add_argument("--turns", type=int, default=5, help="turns of each way")
+    parser.add_argument("--seconds", type=float, default=1.0, help="time of each turn")
     parser.add_argument("--nodes", type=int, default=25)
     parser.add_argument("--skus", type=int, default=10_000)
     options = parser.parse_args()
@@ -318,37 +355,26 @@ def main() -> None:
         cursor.execute("SELECT pg_reload_conf()")
     call_command("migrate", verbosity=0)
     build_world(options.nodes, options.skus)
-    seconds = options.seconds
-    results = [
-        run_product("product, batches of 100", 100, seconds, "b100"),
-        run_floor("floor, batches of 100", 100, seconds),
-        run_product("product, batches of 1000", 1000, seconds, "b1000"),
-        run_product("product, one by one", 1, seconds, "b1"),
-        run_floor("floor, one by one", 1, seconds),
-        run_two("product, batches of 100, two processes", 100, seconds, "t100"),
-        run_two("product, batches of 1000, two processes", 1000, seconds, "t1000"),
-        run_two("floor, batches of 100, two processes", 100, seconds, "", floor=True),
-        run_two("product, one by one, two processes", 1, seconds, "t1"),
-        run_two("floor, one by one, two processes", 1, seconds, "", floor=True),
-    ]
+    results: dict[Way, list[list[Turn]]] = {}
+    for size, processes in ((100, 1), (1000, 1), (1, 1), (100, 2), (1000, 2), (1, 2)):
+        results |= measure(size, processes, options.turns, options.seconds)
     report(results, options)
 
 
-def kind(name: str) -> tuple[bool, bool]:
-    """What a way is compared within: one by one or in batches, in one process or in two."""
-    return "one by one" in name, "two processes" in name
-
-
-def report(results: Sequence[Measured], options: argparse.Namespace) -> None:
+def report(results: dict[Way, list[list[Turn]]], options: argparse.Namespace) -> None:
     """Print the table with the ratio of each way to its floor."""
-    floors = {kind(result.name): result.rate for result in results if result.name.startswith("floor")}
-    load = os.getloadavg()[0]
-    print(f"{options.nodes} nodes x {options.skus} SKUs, {os.cpu_count()} cores, load average {load:.1f} at the end")
-    print(f"{'way':<42}{'orders/s':>10}{'statements/order':>18}{'p50 ms':>9}{'p99 ms':>9}{'of its floor':>14}")
-    for result in results:
+    print(f"{options.nodes} nodes x {options.skus} SKUs, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+    print(f"{'way':<42}{'orders/s':>10}{'best turn':>11}{'stmts/order':>13}{'p50 ms':>9}{'p99 ms':>9}{'of floor':>10}")
+    for way, turns in results.items():
+        rates = [sum(turn.rate for turn in at_once) for at_once in turns]
+        floors = [sum(turn.rate for turn in at_once) for at_once in results[Way(way.size, way.processes, floor=True)]]
+        everyone = [turn for at_once in turns for turn in at_once]
+        times = sorted(spent for turn in everyone for spent in turn.times)
+        statements = sum(turn.statements for turn in everyone) / sum(turn.orders for turn in everyone)
         print(
-            f"{result.name:<42}{result.rate:>10,.0f}{result.statements / max(1, result.orders):>18.2f}"
-            f"{result.p50_ms:>9.1f}{result.p99_ms:>9.1f}{result.rate / floors[kind(result.name)]:>13.0%}"
+            f"{way.name:<42}{statistics.median(rates):>10,.0f}{max(rates):>11,.0f}{statements:>13.2f}"
+            f"{statistics.median(times) * 1e3:>9.1f}{times[int(len(times) * 0.99)] * 1e3:>9.1f}"
+            f"{sum(rates) / sum(floors):>10.0%}"
         )
 
 

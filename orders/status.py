@@ -61,10 +61,11 @@ _STAGE_OF_BUCKET = (
 
 def derive_stage(lines: Iterable[LineQuantities]) -> str:
     """The stage of an order: that of its least advanced live unit (a key of STAGES)."""
-    total = reduce(LineQuantities.plus, lines, LineQuantities())
+    lines = list(lines)
     for bucket, stage in _STAGE_OF_BUCKET:
-        if getattr(total, bucket):
+        if any(getattr(line, bucket) for line in lines):
             return stage
+    total = reduce(LineQuantities.plus, lines, LineQuantities())
     if total.shipped == 0:
         return "cancelled"
     if total.returned == total.shipped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from inventory.errors import NotEnoughStock
@@ -14,8 +15,7 @@ from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.json_text import to_json
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """`quantity` units of a SKU at a node for one order line. `uid` is the reservation's own id, made beforehand."""
 
     uid: UUID
@@ -90,7 +90,7 @@ WITH claim AS MATERIALIZED (SELECT * FROM {CLAIM_ROWS}), {RESERVE_CLAIMS} SELECT
 def claims_json(claims: Sequence[Claim]) -> str:
     """The claims as the JSON that `CLAIM_ROWS` reads; they compete in this order."""
     return to_json([
-        {"uid": str(c.uid), "line_uid": str(c.line_uid), "order_id": c.order_id, "reference": c.reference,
+        {"uid": c.uid, "line_uid": c.line_uid, "order_id": c.order_id, "reference": c.reference,
          "sku_id": c.sku_id, "node_id": c.node_id, "quantity": c.quantity}
         for c in claims
     ])  # fmt: skip

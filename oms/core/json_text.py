@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -15,9 +16,15 @@ def to_json(value: Any) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
         # Integers beyond 64 bits and lone surrogates: rare, and only ever in what others sent us.
-        return json.dumps(value)
+        return json.dumps(value, default=_text_of)
 
 
 def from_json(text: str) -> Any:
     """The value of a JSON text that this system wrote."""
     return orjson.loads(text)
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON.")

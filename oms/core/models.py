@@ -24,7 +24,6 @@ class OutboxEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["id"], name="outbox_waiting", condition=Q(fanned_out_at__isnull=True)),
-            models.Index(fields=["aggregate", "id"], name="outbox_by_aggregate"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from orders.services.holds import (
     release_orders,
 )
 from orders.services.timeline import TimelineEntry, record
-from orders.services.units import UnitMove, deltas_of, move_units, require_moved
+from orders.services.units import UnitMove, move_units
 from orders.services.units_sql import DELTA_COLUMNS, MOVE_UNITS
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "UnitMove",
     "add_note",
     "capture_orders",
-    "deltas_of",
     "edit_address",
     "end_holds",
     "hold_orders",
@@ -36,6 +35,5 @@ __all__ = [
     "release_expired_holds",
     "release_hold",
     "release_orders",
-    "require_moved",
     "set_tags",
 ]

@@ -121,7 +121,7 @@ def _order_row(
     payment = order.payment
     captured = min(payment.captured_minor, total)
     return {
-        "uid": str(uuid7()),
+        "uid": uuid7(),
         "external_id": order.external_id,
         "external_number": order.external_number or order.external_id,
         "external_updated_at": _iso(order.external_updated_at),
@@ -184,7 +184,7 @@ def _counters(order: CanonicalOrder, line: CanonicalLine) -> LineQuantities:
 
 def _line_row(line: CanonicalLine, position: int, counters: LineQuantities) -> dict[str, Any]:
     return {
-        "uid": str(uuid7()),
+        "uid": uuid7(),
         "external_id": line.external_id,
         "position": position,
         "sku_code": line.sku_code[:80],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from oms.core.db import fetch_all, run_atomic
 from oms.core.json_text import to_json
@@ -13,8 +13,7 @@ from orders.services.timeline import TimelineEntry, entry_columns
 from orders.services.units_sql import MOVE
 
 
-@dataclass(frozen=True, slots=True)
-class UnitMove:
+class UnitMove(NamedTuple):
     """`quantity` units of one line leave one bucket for another.
 
     "delivered" and "returned" lie within "shipped": a move from "shipped" to "delivered" marks shipped units as
@@ -33,7 +32,7 @@ def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ())
     One statement: lines, stages, versions and timelines. Raises UnitsNotThere when a line does not hold the units in
     the bucket they were to leave. Moves of one line are added up first, so that two moves of it see each other.
     """
-    deltas = deltas_of(moves)
+    deltas = _deltas_of(moves)
     if not deltas and not entries:
         return {}
     params = {
@@ -44,19 +43,19 @@ def move_units(moves: Sequence[UnitMove], entries: Sequence[TimelineEntry] = ())
 
     def work() -> dict[int, str]:
         rows = fetch_all(MOVE, params)
-        require_moved(sum(row[2] for row in rows), len(deltas))
+        _require_moved(sum(row[2] for row in rows), len(deltas))
         return {row[0]: row[1] for row in rows}
 
     return run_atomic(work)
 
 
-def require_moved(moved: int, wanted: int) -> None:
+def _require_moved(moved: int, wanted: int) -> None:
     """Raises UnitsNotThere where fewer lines changed than were to change."""
     if moved != wanted:
         raise UnitsNotThere("The units are no longer where they were to leave from. Reload and try again.")
 
 
-def deltas_of(moves: Iterable[UnitMove]) -> dict[int, dict[str, int]]:
+def _deltas_of(moves: Iterable[UnitMove]) -> dict[int, dict[str, int]]:
     """The change of each bucket by line id, in key order; moves of one line are added up."""
     deltas: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for move in moves:

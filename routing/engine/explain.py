@@ -170,9 +170,7 @@ class Trace:
 
     def compact(self, plan: Plan) -> dict[str, Any]:
         """The decision as it is stored."""
-        stored = self.stored(plan, self.policy.max_candidates)
-        stored["say"] = plan.sentence
-        return stored
+        return self.stored(plan, self.policy.max_candidates)
 
     def candidates(self, plan: Plan) -> tuple[CandidateResult, ...]:
         """Every node with every factor."""

@@ -17,7 +17,6 @@ from oms.core.db import fetch_all, run_statement
 from oms.core.events import Event
 from oms.core.ids import uuid7
 from oms.core.json_text import to_json
-from orders.services import UnitMove, deltas_of
 from routing.engine import LineInput, NodeInput, OrderInput, Plan, plan_with
 from routing.events import OrderRouted, OrderUnroutable
 from routing.services.context import active_policy, place_of, read_groups, terms_of
@@ -131,11 +130,7 @@ def _write(decided: Sequence[_Decided], trigger: str, actor: str) -> set[int]:
     policy_version = active_policy().version
     claims = list(_claims(decided))
     rows = [_row(item, policy_version, trigger, actor) for item in decided if not _says_nothing_new(item)]
-    deltas = [
-        {"order_id": item.demand.order_id, "line_id": line_id, **delta}
-        for item in decided
-        for line_id, delta in deltas_of(_moves(item)).items()
-    ]
+    deltas = [delta for item in decided for delta in _deltas(item)]
     touched = {row["order_id"] for row in rows} | {delta["order_id"] for delta in deltas}
     if not touched:
         return set()
@@ -156,18 +151,18 @@ def _says_nothing_new(item: _Decided) -> bool:
     return item.plan.outcome == "unroutable" and item.demand.last_outcome == "unroutable"
 
 
-def _moves(item: _Decided) -> Iterable[UnitMove]:
+def _deltas(item: _Decided) -> Iterable[dict[str, int]]:
+    """What changes at each line: its fresh units are gone, some are allocated, the rest waits for stock."""
     assigned: Counter[int] = Counter()
     for part in item.plan.assignments:
         assigned[part.line_key] += part.quantity
     for line in item.demand.lines:
-        if line["sku_id"] is None:
-            continue
-        take = assigned[line["line_id"]]
-        fresh = min(take, line["unallocated"])
-        yield UnitMove(line["line_id"], "unallocated", "allocated", fresh)
-        yield UnitMove(line["line_id"], "backordered", "allocated", take - fresh)
-        yield UnitMove(line["line_id"], "unallocated", "backordered", line["unallocated"] - fresh)
+        take, fresh = assigned[line["line_id"]], line["unallocated"]
+        if line["sku_id"] is not None and (take or fresh):
+            yield {
+                "order_id": item.demand.order_id, "line_id": line["line_id"], "unallocated": -fresh,
+                "backordered": fresh - take, "allocated": take,
+            }  # fmt: skip
 
 
 def _row(item: _Decided, policy_version: int, trigger: str, actor: str) -> dict[str, Any]:
