@@ -23,7 +23,7 @@ from oms.core.jobs import SLICE_SECONDS, JobCancelled, start_job
 from oms.core.models import Job, JobState
 from oms.flow.locks import lock_job
 from orders.models import Hold, Order
-from orders.services import place_hold, release_hold, release_orders, set_tags
+from orders.services import change_tags, place_hold, release_hold, release_orders
 
 logger = logging.getLogger(__name__)
 
@@ -97,11 +97,11 @@ def _cancel(task: RowTask) -> None:
 
 
 def _tag(task: RowTask) -> None:
-    order = Order.objects.only("tags").get(pk=task.order_id)
-    wanted = (set(order.tags) | set(task.args.get("add", []))) - set(task.args.get("remove", []))
-    if wanted == set(order.tags):
+    changed = change_tags(
+        order_id=task.order_id, add=task.args.get("add", []), remove=task.args.get("remove", []), actor=task.actor
+    )
+    if not changed:
         raise Skipped("Its tags are so already.")
-    set_tags(order_id=task.order_id, tags=sorted(wanted), actor=task.actor)
 
 
 ACTIONS: dict[str, BulkAction] = {

@@ -1,11 +1,10 @@
 """Every write to orders."""
 
 from orders.services.capture import Captured, capture_orders
-from orders.services.edits import add_note, edit_address, mark_seen, record_payment, set_tags
+from orders.services.edits import add_note, change_tags, edit_address, mark_seen, record_payment, set_tags
 from orders.services.holds import (
     BulkResult,
     end_holds,
-    hold_orders,
     place_hold,
     release_expired_holds,
     release_hold,
@@ -24,9 +23,9 @@ __all__ = [
     "UnitMove",
     "add_note",
     "capture_orders",
+    "change_tags",
     "edit_address",
     "end_holds",
-    "hold_orders",
     "mark_seen",
     "move_units",
     "place_hold",

@@ -16,8 +16,9 @@ from oms.core.values import MAX_MINOR, MAX_QUANTITY
 from orders.canonical import CanonicalLine, CanonicalOrder
 from orders.models import SalesChannel
 from orders.services.capture_sql import ALREADY, CAPTURE
+from orders.services.search_text import search_text
 from orders.status import LineQuantities, derive_stage, quantities
-from orders.validation import WantedHold, digits, wanted_holds
+from orders.validation import WantedHold, wanted_holds
 
 MAX_LINES = 500
 
@@ -162,10 +163,10 @@ def _order_row(
         "customer_note": order.customer_note,
         "internal_note": order.internal_note,
         "tags": [tag[:40] for tag in order.tags],
-        "search_text": " ".join(
-            part for part in (order.external_id, order.external_number, name, email, digits(phone), postcode,
-                              ship_to.city, *(line.sku_code for line in order.lines[:20])) if part
-        ).lower(),
+        "search_text": search_text(
+            references=(order.external_id, order.external_number), name=name, email=email, phone=phone,
+            address=ship_to, postcode=postcode, sku_codes=(line.sku_code for line in order.lines),
+        ),
         "extra": order.extra,
         "lines": lines,
         "holds": [{"reason": hold.reason, "handle": hold.handle[:80], "note": hold.note[:500]} for hold in holds],

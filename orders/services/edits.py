@@ -13,7 +13,8 @@ from oms.core.values import Address
 from orders.errors import CannotEdit
 from orders.events import AddressChanged
 from orders.locks import lock_order, lock_payment
-from orders.models import Order, Payment, PaymentState
+from orders.models import Order, OrderLine, OrderSearch, Payment, PaymentState
+from orders.services.search_text import search_text
 from orders.services.timeline import TimelineEntry, record
 
 #: Stages in which the parcel has no label yet, so that the address may still change.
@@ -42,9 +43,10 @@ def edit_address(*, order_id: int, address: Address, actor: str, version: int | 
         if before == address:
             return
         Order.objects.filter(pk=order.pk).update(
-            ship_to=address.as_json(), ship_postcode=postcode, ship_city=address.city,
-            ship_region=address.region, ship_country=address.country,
+            ship_to=address.as_json(), ship_postcode=postcode, ship_city=address.city[:120],
+            ship_region=address.region[:120], ship_country=address.country,
         )  # fmt: skip
+        _renew_search(order, address, postcode)
         data = {"before": before.as_json(), "after": address.as_json()}
         record([TimelineEntry(order_id=order.pk, kind="address_changed", actor=actor, data=data,
                               message=f"Address changed from {before.city} {before.postcode} to "
@@ -52,6 +54,15 @@ def edit_address(*, order_id: int, address: Address, actor: str, version: int | 
         publish([AddressChanged(order_id=order.pk, postcode_changed=postcode != order.ship_postcode)])
 
     run_atomic(work)
+
+
+def _renew_search(order: Order, address: Address, postcode: str) -> None:
+    codes = OrderLine.objects.filter(order=order).order_by("position", "pk").values_list("sku_code", flat=True)
+    text = search_text(
+        references=(order.number, order.external_id, order.external_number), name=order.customer_name,
+        email=order.customer_email, phone=order.customer_phone, address=address, postcode=postcode, sku_codes=codes,
+    )  # fmt: skip
+    OrderSearch.objects.filter(order=order).update(text=text)
 
 
 def add_note(*, order_id: int, text: str, actor: str) -> None:
@@ -64,17 +75,34 @@ def add_note(*, order_id: int, text: str, actor: str) -> None:
 
 def set_tags(*, order_id: int, tags: Sequence[str], actor: str) -> None:
     """Replace the tags of an order."""
-    clean = sorted({tag.strip().lower()[:40] for tag in tags if tag.strip()})
+    clean = _clean_tags(tags)
+    run_atomic(lambda: _put_tags(lock_order(order_id), clean, actor))
 
-    def work() -> None:
+
+def change_tags(*, order_id: int, add: Sequence[str] = (), remove: Sequence[str] = (), actor: str) -> bool:
+    """Add and remove tags and leave the others, also those that somebody else sets meanwhile; False: they are so."""
+    added, removed = _clean_tags(add), _clean_tags(remove)
+
+    def work() -> bool:
         order = lock_order(order_id)
-        if order.tags == clean:
-            return
-        Order.objects.filter(pk=order.pk).update(tags=clean)
-        message = f"Tags: {', '.join(clean)}." if clean else "Tags removed."
-        record([TimelineEntry(order_id=order.pk, kind="tagged", message=message, actor=actor)])
+        return _put_tags(order, (set(order.tags) | added) - removed, actor)
 
-    run_atomic(work)
+    return run_atomic(work)
+
+
+def _clean_tags(tags: Sequence[str]) -> set[str]:
+    return {tag.strip().lower()[:40] for tag in tags if tag.strip()}
+
+
+def _put_tags(order: Order, wanted: set[str], actor: str) -> bool:
+    """The tags of a locked order. False where they are these already."""
+    tags = sorted(wanted)
+    if sorted(order.tags) == tags:
+        return False
+    Order.objects.filter(pk=order.pk).update(tags=tags)
+    message = f"Tags: {', '.join(tags)}." if tags else "Tags removed."
+    record([TimelineEntry(order_id=order.pk, kind="tagged", message=message, actor=actor)])
+    return True
 
 
 def record_payment(

@@ -104,21 +104,6 @@ def _release(order: Order, holds: Sequence[Hold], actor: str, note: str) -> None
         publish([OrderReleased(order_id=order.pk)])
 
 
-def hold_orders(*, order_ids: Sequence[int], reason: str, actor: str, note: str = "") -> BulkResult:
-    """Hold many orders, each on its own: those that cannot be held are listed with the reason."""
-    result = BulkResult()
-    for order_id in order_ids:
-        try:
-            place_hold(
-                order_id=order_id, reason=reason, source=actor, handle=f"manual:{reason}", actor=actor, note=note
-            )
-        except DomainError as error:
-            result.refused[order_id] = error.message
-        else:
-            result.done.append(order_id)
-    return result
-
-
 def release_orders(*, order_ids: Sequence[int], actor: str, note: str = "") -> BulkResult:
     """Clear every open hold of many orders. Orders without one are refused with the reason."""
     result = BulkResult()

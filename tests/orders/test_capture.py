@@ -16,7 +16,6 @@ from orders.models import Hold, Order, OrderLine, Payment
 from orders.services import (
     capture_orders,
     edit_address,
-    hold_orders,
     place_hold,
     record_payment,
     release_hold,
@@ -129,16 +128,6 @@ def test_holding_twice_with_one_handle_is_one_hold_and_all_must_be_cleared(world
 
     assert release_orders(order_ids=[order_id], actor="Asha").done == [order_id]
     assert OutboxEvent.objects.filter(kind="orders.OrderReleased").count() == 1
-
-
-def test_a_bulk_hold_says_row_by_row_what_was_refused(world: World) -> None:
-    good = capture(world, make_order("A-1", make_line(world.kurta)))
-    gone = capture(world, make_order("A-2", make_line(world.kurta), cancelled=True))
-
-    result = hold_orders(order_ids=[good, gone, 999_999], reason="other", actor="Asha")
-
-    assert result.done == [good]
-    assert set(result.refused) == {gone, 999_999}
 
 
 def test_an_address_changed_by_someone_else_meanwhile_is_a_conflict(world: World) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from python_calamine import CalamineWorkbook
@@ -17,13 +20,14 @@ from python_calamine import CalamineWorkbook
 from fulfillment.services import pack, pick
 from oms.accounts.access import principal_of_user
 from oms.accounts.models import User
+from oms.core.db import fetch_all
 from oms.core.errors import DomainError
 from oms.core.jobs import cancel_job, run_slice
-from oms.core.models import Job, OutboxEvent
+from oms.core.models import Job, JobState, OutboxEvent
 from oms.flow import bulk_jobs, export_jobs
 from oms.flow.jobs import RUNNERS
 from orders.models import Hold, Order, OrderEvent
-from orders.services import place_hold
+from orders.services import place_hold, set_tags
 from tests.dashboard.orders.conftest import SignIn, routed
 from tests.factories import World, capture, make_line, make_order
 
@@ -135,6 +139,36 @@ def test_tags_are_added_and_removed(ops: Client, three: list[Order]) -> None:
     ops.post("/orders/bulk/tag/", LIST | {"ids": ids(three), "add": "VIP, gift", "remove": "old"})
 
     assert list(Order.objects.order_by("pk").values_list("tags", flat=True)) == [["gift", "vip"]] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bulk_action_keeps_the_tags_that_somebody_sets_meanwhile(world: World) -> None:
+    order_id = capture(world, make_order("1", make_line(world.kurta)))
+    job = Job.objects.create(kind=bulk_jobs.BULK, title="Tag 1 order", state=JobState.RUNNING, args={
+        "action": "tag", "order_ids": [order_id], "actor": "Asha", "add": ["VIP"], "remove": [],
+    })  # fmt: skip
+
+    def tag_many() -> None:
+        bulk_jobs.run_bulk(job)
+        connection.close()
+
+    other = threading.Thread(target=tag_many)
+    with transaction.atomic():
+        set_tags(order_id=order_id, tags=["gift"], actor="Ravi")
+        other.start()
+        wait_until_somebody_waits()
+    other.join()
+
+    assert Order.objects.get().tags == ["gift", "vip"]
+
+
+def wait_until_somebody_waits() -> None:
+    """Until another session waits for what this one has locked, at most ten seconds."""
+    for _ in range(500):
+        if fetch_all("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"):
+            return
+        time.sleep(0.02)
+    raise AssertionError("Nobody waits for this session.")
 
 
 def test_cancelling_many_shows_what_it_does_first(ops: Client, three: list[Order]) -> None:
