@@ -27,6 +27,13 @@ class WorkWithdrawn(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWorkLeft(Event):
+    """Some of a node's work was taken back, as much as goes into one transaction; there may be more."""
+
+    node_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShortPicked(Event):
     """A node did not find, or could not use, units it had promised; they need another node."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fulfillment.events import FulfillmentReleased, WorkWithdrawn
+from fulfillment.events import FulfillmentReleased, NodeWorkLeft, WorkWithdrawn
 from fulfillment.locks import lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.states import FULFILLMENT_ORDER
@@ -24,6 +24,8 @@ State = FulfillmentOrderState
 BEFORE_PICKING = (State.SCHEDULED, State.OPEN, State.ACCEPTED)
 #: States from which a node can still give the work back.
 WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
+#: Work of a node that goes off which is taken back in one transaction.
+WITHDRAWN_AT_ONCE = 100
 
 
 def release_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
@@ -145,16 +147,19 @@ def release_lines(
         announce(skus, reason="released", grew_at=node_id)
 
 
-def withdraw_from_node(*, node_id: int, reason: str, actor: str = "flow", limit: int = 200) -> int:
-    """Take back all work of a node that is not packed yet, some at a time; how many were taken back."""
-    done = 0
-    while True:
-        ids = list(
-            FulfillmentOrder.objects.filter(node_id=node_id, state__in=(*BEFORE_PICKING, State.PICKING))
-            .order_by("pk")
-            .values_list("pk", flat=True)[:limit]
-        )
+def withdraw_from_node(*, node_id: int, reason: str, actor: str = "flow", limit: int = WITHDRAWN_AT_ONCE) -> int:
+    """Take back the oldest work of a node that is not picked yet, at most `limit` of it; how many were taken back.
+
+    One transaction, short enough that other orders do not wait for it. Where there may be more, it publishes
+    NodeWorkLeft, whose step takes the next ones: what a crash undoes is one such part, and no part is skipped.
+    """
+
+    def work() -> int:
+        found = FulfillmentOrder.objects.filter(node_id=node_id, state__in=(*BEFORE_PICKING, State.PICKING))
+        ids = list(found.order_by("pk").values_list("pk", flat=True)[:limit])
         taken = withdraw(fulfillment_order_ids=ids, reason=reason, actor=actor) if ids else []
-        done += len(taken)
-        if not taken:
-            return done
+        if len(ids) == limit:
+            publish([NodeWorkLeft(node_id=node_id)])
+        return len(taken)
+
+    return run_atomic(work)

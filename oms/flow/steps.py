@@ -16,6 +16,7 @@ from channels.services import process_inbox, push_order_updates, queue_order_upd
 from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
     FulfillmentReleased,
+    NodeWorkLeft,
     ParcelPacked,
     ReturningToOrigin,
     ShipmentDelivered,
@@ -121,8 +122,21 @@ def node_switched(events: Sequence[Event]) -> None:
         refresh_node(event.node_id)
         if event.active:
             try_waiting(trigger="node on")
-        elif not Node.objects.filter(pk=event.node_id, is_active=True).exists():
-            withdraw_from_node(node_id=event.node_id, reason="The node was switched off")
+        else:
+            _take_work_back(event.node_id)
+
+
+def withdraw_rest(events: Sequence[Event]) -> None:
+    """More work of a node that went off than is taken back at once: the next of it."""
+    for event in events:
+        if isinstance(event, NodeWorkLeft):
+            _take_work_back(event.node_id)
+
+
+def _take_work_back(node_id: int) -> None:
+    """The next part of a node's work, unless the node came on again: then it keeps what it still has."""
+    if not Node.objects.filter(pk=node_id, is_active=True).exists():
+        withdraw_from_node(node_id=node_id, reason="The node was switched off")
 
 
 def book_parcels(events: Sequence[Event]) -> None:

@@ -6,6 +6,7 @@ from carriers.events import BookingSettled, TrackingRecorded
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
 from fulfillment.events import (
     FulfillmentReleased,
+    NodeWorkLeft,
     ParcelPacked,
     ReturningToOrigin,
     ShipmentBooked,
@@ -34,6 +35,7 @@ reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
 retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
 retry_next_page = Step("retry_next_page", do.retry_next_page, batch=1)
 node_switched = Step("node_switched", do.node_switched, batch=1)
+withdraw_rest = Step("withdraw_rest", do.withdraw_rest, batch=1)
 book_parcel = Step("book_parcel", do.book_parcels, batch=5, network=True)
 book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
 void_label = Step("void_label", do.void_labels, batch=5, network=True)
@@ -77,6 +79,7 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     StockArrived: (retry_waiting,),
     WaitingOrdersTried: (retry_next_page,),
     NodeSwitched: (node_switched,),
+    NodeWorkLeft: (withdraw_rest,),
     ListingsDirty: (push_stock,),
     OrderUpdateQueued: (push_updates,),
     MessageQueued: (send_mail,),
