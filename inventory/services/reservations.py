@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -174,12 +175,18 @@ def consume_reservations(*, requests: Sequence[Consume], actor: str) -> None:
 def _take(
     wanted: Iterable[tuple[UUID, int, int]], state: ReservationState, *, strict: bool
 ) -> list[tuple[Reservation, int]]:
-    """Take units out of open reservations; each reservation as it was before, with the units taken."""
-    requests = [(line_uid, node_id, quantity) for line_uid, node_id, quantity in wanted if quantity > 0]
-    locked = lock_open_reservations((line_uid, node_id) for line_uid, node_id, _ in requests)
+    """Take units out of open reservations, oldest first; each reservation as it was before, with the units taken.
+
+    What is wanted of a line at a node several times (by several pieces of work) is added up first.
+    """
+    requests: Counter[tuple[UUID, int]] = Counter()
+    for line_uid, node_id, quantity in wanted:
+        if quantity > 0:
+            requests[line_uid, node_id] += quantity
+    locked = lock_open_reservations(requests)
     taken: list[tuple[Reservation, int]] = []
-    for line_uid, node_id, quantity in requests:
-        rows = locked.get((line_uid, node_id), [])
+    for key, quantity in requests.items():
+        rows = locked.get(key, [])
         there = sum(row.open_quantity for row in rows)
         if strict and there < quantity:
             raise NotEnoughStock(f"Only {there} of {quantity} units are still reserved for this line.")

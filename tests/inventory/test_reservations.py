@@ -114,6 +114,18 @@ def test_a_line_with_two_reservations_gives_back_the_older_one_first(world: Worl
     assert list(Reservation.objects.order_by("pk").values_list("open_quantity", flat=True)) == [0, 2]
 
 
+def test_two_pieces_of_work_of_one_line_give_back_what_both_of_them_held(world: World) -> None:
+    line = uuid7()
+    take([claim(1, world.kurta, world.blr, 4, line)])
+    take([claim(1, world.kurta, world.blr, 2, line)])
+    requests = [Release(line, world.blr.pk, 4), Release(line, world.blr.pk, 2)]
+
+    assert release_reservations(requests=requests, actor="test") == 6
+
+    assert list(Reservation.objects.values_list("open_quantity", flat=True)) == [0, 0]
+    assert balances(world.kurta, world.blr) == (10, 0, 0)
+
+
 def test_packing_uses_the_reservation_up(world: World) -> None:
     wanted = claim(1, world.kurta, world.blr, 4)
     take([wanted])
