@@ -51,7 +51,10 @@ class ChannelSourcing(models.Model):
 
 
 class NodeLoad(models.Model):
-    """Orders a node was given on one of its days, counted in the transaction that decided."""
+    """Orders a node was given on one of its days, less those it lost again before anything of them was packed.
+
+    Counted in the transaction that decides, given back in the one that takes the order away, whenever that is.
+    """
 
     id = models.BigAutoField(primary_key=True)
     node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="loads")

@@ -25,6 +25,7 @@ from orders.events import OrderCancelled
 from orders.locks import lock_lines, lock_order
 from orders.models import Order, OrderLine, Payment
 from orders.services import TimelineEntry, UnitMove, end_holds, move_units
+from routing.services import giving_back_load
 
 State = FulfillmentOrderState
 _BEFORE_ROAD = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
@@ -84,10 +85,11 @@ def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, 
             raise CannotCancel(preview.refused)
         order_lines = lock_lines([order_id])
         wanted = _wanted(order_lines, lines)
-        if lines is None:
-            _cancel_whole(order, order_lines, actor, reason)
-        else:
-            _cancel_some(order, order_lines, wanted, actor, reason)
+        with giving_back_load([order_id]):
+            if lines is None:
+                _cancel_whole(order, order_lines, actor, reason)
+            else:
+                _cancel_some(order, order_lines, wanted, actor, reason)
         _note(order, preview, whole=lines is None, reason=reason, actor=actor)
         return preview
 

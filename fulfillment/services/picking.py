@@ -17,7 +17,7 @@ from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 from oms.core.states import advance
 from orders.services import TimelineEntry, UnitMove, move_units
-from routing.services import exclude_node
+from routing.services import exclude_node, giving_back_load
 
 State = FulfillmentOrderState
 
@@ -138,9 +138,10 @@ def report_short(
             raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, {quantity} reported.", field="quantity")
         line.short += quantity
         line.save(update_fields=["short"])
-        release_reservations(
-            requests=[Release(line.order_line.uid, item.node_id, quantity)], actor=actor, reason=why.label
-        )
+        with giving_back_load([item.order_id]):
+            release_reservations(
+                requests=[Release(line.order_line.uid, item.node_id, quantity)], actor=actor, reason=why.label
+            )
         adjust(node_id=item.node_id, sku_id=line.sku_id, reason=why.adjustment, quantity=quantity,
                op_key=f"short/{line.pk}/{line.short}", actor=actor,
                note=f"Short pick {item.number}: {why.label}. {note}".strip())  # fmt: skip

@@ -17,7 +17,7 @@ from orders.models import Order
 from orders.services import UnitMove, move_units
 from routing.engine import LineInput, OrderInput, Plan
 from routing.models import RoutingExclusion
-from routing.services import place_of, plan_for, route_orders
+from routing.services import giving_back_load, place_of, plan_for, route_orders
 
 _HARD = (ReservationState.HARD,)
 
@@ -89,7 +89,8 @@ def reroute_order(*, order_id: int, actor: str, to_node_id: int | None = None, r
         why = reason or f"Rerouted by {actor}"
         withdraw(fulfillment_order_ids=[item.pk for item in items], reason=why, actor=actor, announce_it=False)
         # What a node was chosen for, but has no work for yet, would else stay where it is.
-        release_unworked(idle, actor=actor, reason=why, why="released")
+        with giving_back_load([order_id]):
+            release_unworked(idle, actor=actor, reason=why, why="released")
         move_units([UnitMove(item.line.pk, "allocated", "unallocated", item.units) for item in idle])
         _back_to_backorder(order_id)
         route_orders([order_id], trigger="reroute", actor=actor, only_node_id=to_node_id)

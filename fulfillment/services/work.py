@@ -16,7 +16,7 @@ from oms.core.outbox import publish
 from oms.core.states import advance_many
 from orders.locks import lock_orders
 from orders.services import TimelineEntry, UnitMove, move_units
-from routing.services import exclude_node
+from routing.services import exclude_node, giving_back_load
 
 State = FulfillmentOrderState
 
@@ -110,7 +110,8 @@ def withdraw(*, fulfillment_order_ids: Sequence[int], reason: str, actor: str, a
             return []
         lines = lock_work_lines(items)
         by_id = {item.pk: item for item in items}
-        release_lines(lines, by_id, target="unallocated", actor=actor, reason=reason)
+        with giving_back_load({item.order_id for item in items}):
+            release_lines(lines, by_id, target="unallocated", actor=actor, reason=reason)
         advance_many(FulfillmentOrder, list(by_id), State.REJECTED, using=FULFILLMENT_ORDER, actor=actor,
                      reason=reason[:200], end_reason=reason[:200])  # fmt: skip
         if announce_it:

@@ -11,6 +11,7 @@ from routing.services.context import (
     read_nodes,
     read_stock,
 )
+from routing.services.load import giving_back_load
 from routing.services.preview import exclude_node, plan_for
 from routing.services.reading import Demand
 from routing.services.route import Routed, order_inputs, route_orders
@@ -21,6 +22,7 @@ __all__ = [
     "active_policy",
     "exclude_node",
     "forget_policy",
+    "giving_back_load",
     "lane",
     "order_inputs",
     "place_of",
