@@ -5,17 +5,40 @@ from orders.services import DELTA_COLUMNS, MOVE_UNITS
 
 #: Takes the JSON arrays `orders` (order_id and the version that was read), `claims` (see `inventory.services`),
 #: `deltas` (order_id, line_id, changes by bucket) and `decisions` (an object per order), a text `actor`, and the event
-#: that the stock changed. An order that is no longer as it was read, or whose claims do not fit, is left as it was,
-#: whole, and its id returned: nobody locked it while it was decided, so it has to be read and decided again.
+#: that the stock changed. An order that is no longer as it was read, whose claims do not fit, or whose node takes no
+#: more today, is left as it was, whole, and its id returned: nobody locked it while it was decided, so it has to be
+#: read and decided again. What a node was given today is read without a lock, too: where others fill it at this very
+#: moment the statement fails as one that has to be repeated (40001), and then finds the node full.
 WRITE = f"""
 WITH wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(%(orders)s::json) AS w(order_id bigint, version int)),
 unchanged AS MATERIALIZED (
     SELECT o.id, o.timeline_seq FROM orders_order o JOIN wanted w ON w.order_id = o.id
     WHERE o.version <= w.version ORDER BY o.id FOR NO KEY UPDATE OF o
 ),
-claim AS MATERIALIZED (SELECT c.* FROM {CLAIM_ROWS} WHERE c.order_id IN (SELECT id FROM unchanged)),
+asked AS MATERIALIZED (SELECT c.* FROM {CLAIM_ROWS} WHERE c.order_id IN (SELECT id FROM unchanged)),
+today AS MATERIALIZED (
+    SELECT n.node_id, n.daily_capacity, n.day, coalesce(l.orders, 0) AS orders
+    FROM (
+        SELECT id AS node_id, daily_capacity, (now() AT TIME ZONE time_zone)::date AS day FROM inventory_node
+        WHERE id IN (SELECT node_id FROM asked)
+    ) n
+    LEFT JOIN routing_nodeload l ON l.node_id = n.node_id AND l.day = n.day
+),
+crowded AS MATERIALIZED (
+    SELECT DISTINCT v.order_id
+    FROM (
+        SELECT node_id, order_id, row_number() OVER (PARTITION BY node_id ORDER BY min(ord)) AS nth
+        FROM asked GROUP BY node_id, order_id
+    ) v
+    JOIN today t ON t.node_id = v.node_id
+    WHERE t.orders + v.nth > t.daily_capacity
+),
+claim AS MATERIALIZED (SELECT * FROM asked WHERE order_id NOT IN (SELECT order_id FROM crowded)),
 {RESERVE_CLAIMS},
-locked_order AS MATERIALIZED (SELECT * FROM unchanged WHERE id NOT IN (SELECT order_id FROM refused)),
+locked_order AS MATERIALIZED (
+    SELECT * FROM unchanged
+    WHERE id NOT IN (SELECT order_id FROM refused) AND id NOT IN (SELECT order_id FROM crowded)
+),
 decided AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(decisions)s::json) AS d(order_id bigint, attempt int, trigger text, actor text,
         policy_version int, outcome text, sentence text, cost_minor bigint, lower_bound_minor bigint, optimal bool,
@@ -47,14 +70,20 @@ announced AS (
 ),
 loaded AS (
     INSERT INTO routing_nodeload (node_id, day, orders)
-    SELECT n.id, (now() AT TIME ZONE n.time_zone)::date, t.orders
-    FROM (SELECT node_id, count(DISTINCT order_id) AS orders FROM granted GROUP BY node_id) t
-    JOIN inventory_node n ON n.id = t.node_id
-    ORDER BY n.id
+    SELECT g.node_id, t.day, g.orders
+    FROM (SELECT node_id, count(DISTINCT order_id) AS orders FROM granted GROUP BY node_id) g
+    JOIN today t ON t.node_id = g.node_id
+    ORDER BY g.node_id
     ON CONFLICT (node_id, day) DO UPDATE SET orders = routing_nodeload.orders + excluded.orders
+    RETURNING node_id, orders
 )
 SELECT order_id FROM wanted WHERE order_id NOT IN (SELECT id FROM locked_order)
 UNION ALL
 SELECT NULL
 WHERE NOT core_require((SELECT count(*) FROM moved) = (SELECT count(*) FROM delta), 'units not where they were read')
+UNION ALL
+SELECT NULL
+WHERE NOT routing_repeat_unless(
+    NOT EXISTS (SELECT 1 FROM loaded JOIN today USING (node_id) WHERE loaded.orders > today.daily_capacity),
+    'a node was filled by others in the meantime')
 """  # noqa: S608 - only statements and column names of this project are put in

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
-from typing import TypeVar
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from inventory.errors import NotEnoughStock
 from inventory.models import Node, NodeKind, Reservation, Sku, StockLevel
@@ -30,26 +27,9 @@ from inventory.services import (
 from oms.core.db import run_atomic
 from oms.core.ids import uuid7
 from tests.factories import make_node, make_sku, stock
+from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-T = TypeVar("T")
-SECONDS = 60
-
-
-def at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the tasks in as many threads, started together; their results in order. Fails where one hangs."""
-    gate = Barrier(len(tasks))
-
-    def run(task: Callable[[], T]) -> T:
-        try:
-            gate.wait(SECONDS)
-            return task()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        return [future.result(SECONDS) for future in [pool.submit(run, task) for task in tasks]]
 
 
 @pytest.fixture
