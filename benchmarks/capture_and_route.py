@@ -8,7 +8,10 @@ in one and in two processes. The floors write the same rows of the same tables, 
 constraints, by plain SQL: one statement per table for a batch, and one transaction an order. They decide nothing, check
 nothing, derive nothing and change nothing afterwards, so the ratio says what the product's own work costs.
 
-Product and floor take turns of a second, because the speed of a shared machine swings within seconds. Printed are the
+One by one there is a yardstick, too: the same rows saved as instances of their models, in one transaction an order, as
+most Django projects would write them.
+
+They take turns of a second, because the speed of a shared machine swings within seconds. Printed are the
 median turn, the best one, and the ratio of the sums.
 """
 
@@ -36,6 +39,7 @@ import django
 
 django.setup()
 
+from django.apps import apps  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, connections, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -78,17 +82,17 @@ class Turn:
 
 @dataclass(frozen=True)
 class Way:
-    """One line of the result: how many orders at a time, in how many processes, product or floor."""
+    """One line of the result: how many orders at a time, in how many processes, and who did it."""
 
     size: int
     processes: int
-    floor: bool
+    who: str
 
     @property
     def name(self) -> str:
         """As it is printed."""
         batch = "one by one" if self.size == 1 else f"batches of {self.size}"
-        return f"{'floor' if self.floor else 'product'}, {batch}{', two processes' if self.processes == 2 else ''}"
+        return f"{self.who}, {batch}{', two processes' if self.processes == 2 else ''}"
 
 
 def postcodes() -> list[str]:
@@ -293,17 +297,38 @@ def some_floor_batches(size: int, seconds: float) -> Iterator[dict[str, str]]:
     return batches
 
 
-def take_turns(size: int, turns: int, seconds: float, prefix: str, start: Callable[[], Any]) -> list[tuple[Turn, Turn]]:
-    """Product and floor in turns, in this process. `start` returns when every process is ready for the next turn."""
+MODELS = {model._meta.db_table: model for model in apps.get_models() if model._meta.db_table in TABLES}
+
+
+def save_rows(order: dict[str, list[dict[str, Any]]]) -> None:
+    """One transaction: every row of an order as an instance of its model."""
+    with transaction.atomic():
+        for table, rows in order.items():
+            for row in rows:
+                MODELS[table](**row).save(force_insert=True)
+
+
+def orm_orders(count: int) -> Iterator[dict[str, list[dict[str, Any]]]]:
+    """Rows of `count` orders, order by order."""
+    return ({table: json.loads(rows) for table, rows in batch.items()} for batch in floor_batches(1, count))
+
+
+def take_turns(size: int, turns: int, seconds: float, prefix: str, start: Callable[[], Any]) -> list[dict[str, Turn]]:
+    """Everybody in turns, in this process. `start` returns when every process is ready for the next turn."""
     channel = SalesChannel.objects.get(code="web")
-    orders = product_batches(size, seconds * turns, prefix)
-    rows = some_floor_batches(size, seconds * turns)
+    work: dict[str, tuple[Iterator[Any], Callable[[Any], None]]] = {
+        "product": (product_batches(size, seconds * turns, prefix), lambda batch: product(channel, batch)),
+        "floor": (some_floor_batches(size, seconds * turns), write_rows),
+    }
+    if size == 1:
+        work["ORM"] = (orm_orders(int(seconds * turns * 800)), save_rows)
     done = []
     for _ in range(turns):
-        start()
-        ours = timed(orders, lambda batch: product(channel, batch), size, seconds)
-        start()
-        done.append((ours, timed(rows, write_rows, size, seconds)))
+        turn = {}
+        for who, (batches, do) in work.items():
+            start()
+            turn[who] = timed(batches, do, size, seconds)
+        done.append(turn)
     return done
 
 
@@ -315,7 +340,7 @@ def _child(number: int, size: int, turns: int, seconds: float, start: Any, resul
 
 
 def measure(size: int, processes: int, turns: int, seconds: float) -> dict[Way, list[list[Turn]]]:
-    """The turns of product and floor, each a list of what every process did at the same time."""
+    """The turns of everybody, each a list of what every process did at the same time."""
     if processes == 1:
         parts = [take_turns(size, turns, seconds, f"one-{size}", lambda: None)]
     else:
@@ -332,10 +357,7 @@ def measure(size: int, processes: int, turns: int, seconds: float) -> dict[Way, 
         for child in children:
             child.join()
     together = list(zip(*parts, strict=True))
-    return {
-        Way(size, processes, floor): [[pair[floor] for pair in at_once] for at_once in together]
-        for floor in (False, True)
-    }
+    return {Way(size, processes, who): [[turn[who] for turn in at_once] for at_once in together] for who in parts[0][0]}
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------
@@ -367,7 +389,7 @@ def report(results: dict[Way, list[list[Turn]]], options: argparse.Namespace) ->
     print(f"{'way':<42}{'orders/s':>10}{'best turn':>11}{'stmts/order':>13}{'p50 ms':>9}{'p99 ms':>9}{'of floor':>10}")
     for way, turns in results.items():
         rates = [sum(turn.rate for turn in at_once) for at_once in turns]
-        floors = [sum(turn.rate for turn in at_once) for at_once in results[Way(way.size, way.processes, floor=True)]]
+        floors = [sum(turn.rate for turn in at_once) for at_once in results[Way(way.size, way.processes, "floor")]]
         everyone = [turn for at_once in turns for turn in at_once]
         times = sorted(spent for turn in everyone for spent in turn.times)
         statements = sum(turn.statements for turn in everyone) / sum(turn.orders for turn in everyone)
