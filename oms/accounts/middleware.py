@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
 
-from oms.core.errors import DomainError, Forbidden, NotFound
+from oms.core.db import is_lock_timeout
+from oms.core.errors import DomainError, Forbidden, NotFound, StillBusy
+from oms.core.posting import keep_key, sent_fields, still_busy_text
 
 
 class DomainErrorMiddleware:
-    """Turns a DomainError that a view let pass into a page, a fragment or JSON with the right status."""
+    """Turns a DomainError that a view let pass into a page, a fragment or JSON with the right status.
+
+    A lock that was waited for in vain is one of them: somebody else was at the same thing.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -22,6 +29,9 @@ class DomainErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Called by Django for exceptions that a view raised."""
+        if isinstance(exception, OperationalError) and is_lock_timeout(exception):
+            keep_key(request)
+            exception = StillBusy(still_busy_text())
         if not isinstance(exception, DomainError):
             return None
         if isinstance(exception, NotFound):
@@ -32,4 +42,9 @@ class DomainErrorMiddleware:
         template = "403.html" if isinstance(exception, Forbidden) else "refused.html"
         if request.headers.get("HX-Request"):
             template = "_refused.html"
-        return render(request, template, {"error": exception}, status=exception.http_status)
+        # A page cannot go back to its form by itself as a fragment can; what was sent is offered again.
+        again = sent_fields(request) if isinstance(exception, StillBusy) else []
+        response = render(request, template, {"error": exception, "again": again}, status=exception.http_status)
+        if again:
+            add_never_cache_headers(response)
+        return response

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Schema
 from ninja.security import HttpBearer
@@ -16,9 +15,9 @@ from ninja.security import HttpBearer
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, principal_of_token
 from oms.accounts.services import token_of_text
-from oms.core.db import is_lock_timeout, run_atomic
-from oms.core.errors import Conflict, DomainError, NotFound
-from oms.core.idempotency import once
+from oms.core.db import run_atomic
+from oms.core.errors import DomainError, NotFound
+from oms.core.idempotency import busy_after_lock_timeout, once
 
 #: Largest request body, in bytes.
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -89,18 +88,14 @@ Operation = Callable[..., tuple[int, Any]]
 
 
 def _once(request: HttpRequest, key: str, work: Callable[[], tuple[int, Any]]) -> tuple[int, Any, bool]:
-    """`work` once for the caller's key. Raises Conflict where the first call still runs after every lock timeout."""
+    """`work` once for the caller's key. Raises StillBusy where the first call still runs after every lock timeout."""
     body = [request.method, request.get_full_path(), request.body.hex()]
-    try:
+    message = (
+        "This request, or another that changes the same, is still being worked on. Try again in a few seconds "
+        "with the same Idempotency-Key."
+    )
+    with busy_after_lock_timeout(message, field="Idempotency-Key"):
         return run_atomic(lambda: once(principal=principal_of(request).key, key=key, body=body, work=work))
-    except OperationalError as error:
-        if not is_lock_timeout(error):
-            raise
-        raise Conflict(
-            "This request, or another that changes the same, is still being worked on. Try again in a few seconds "
-            "with the same Idempotency-Key.",
-            field="Idempotency-Key",
-        ) from error
 
 
 def idempotent(operation: Operation) -> Callable[..., HttpResponse]:

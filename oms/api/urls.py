@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from ninja import NinjaAPI
@@ -10,7 +11,8 @@ from ninja.security import SessionAuth
 
 from oms.api import fulfillment, inventory, orders
 from oms.api.gate import TokenAuth, error_response
-from oms.core.errors import DomainError
+from oms.core.db import is_lock_timeout
+from oms.core.errors import DomainError, StillBusy
 
 api = NinjaAPI(
     title="OMS API",
@@ -31,6 +33,14 @@ api.add_router("", inventory.router)
 @api.exception_handler(DomainError)
 def _refused(request: HttpRequest, error: DomainError) -> HttpResponse:
     return error_response(error)
+
+
+@api.exception_handler(OperationalError)
+def _busy(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    if not is_lock_timeout(error):
+        raise error
+    message = "Something else is changing the same at this moment, so nothing was done. Try again in a few seconds."
+    return error_response(StillBusy(message))
 
 
 @api.exception_handler(AuthenticationError)

@@ -36,6 +36,10 @@ class Conflict(DomainError):
     http_status = 409
 
 
+class StillBusy(Conflict):
+    """Somebody else held what this write needs for longer than a request waits: nothing was done, try it again."""
+
+
 class Forbidden(DomainError):
     """The person may not do this."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
-from oms.core.errors import Conflict
+from oms.core.db import is_lock_timeout
+from oms.core.errors import Conflict, StillBusy
 from oms.core.models import IdempotencyKey
 
 
@@ -44,3 +46,14 @@ def once(*, principal: str, key: str, body: Any, work: Callable[[], tuple[int, A
                 field="Idempotency-Key",
             ) from error
         return int(stored.status or 200), stored.response, True
+
+
+@contextmanager
+def busy_after_lock_timeout(message: str, *, field: str = "") -> Iterator[None]:
+    """Around a write with its retries: raises StillBusy with this message where the last one waited in vain."""
+    try:
+        yield
+    except OperationalError as error:
+        if not is_lock_timeout(error):
+            raise
+        raise StillBusy(message, field=field) from error

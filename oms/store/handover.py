@@ -26,9 +26,9 @@ from fulfillment.services import add_to_manifest, cash_of_parcel, close_manifest
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
+from oms.core.posting import once_per_form
 from oms.notifications.links import order_of_token
 from oms.store.gate import is_fragment, shipment_here, show, store_page, store_write
-from oms.store.once import once_per_form
 
 
 @store_page

@@ -16,9 +16,9 @@ from fulfillment.services import ParcelPlan, cash_of_work, pack
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
+from oms.core.posting import once_per_form
 from oms.store.boxes import BOXES, box_of, goods_grams, suggested
 from oms.store.gate import is_fragment, shipment_here, show, store_page, store_write, work_here
-from oms.store.once import once_per_form
 
 State = FulfillmentOrderState
 _MOST_GRAMS = 100_000

@@ -15,8 +15,8 @@ from fulfillment.services import SHORT_REASONS
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
+from oms.core.posting import once_per_form
 from oms.store.gate import is_fragment, show, store_page, store_write, work_here
-from oms.store.once import once_per_form
 from oms.store.tasks import WALK_ORDERS, ids_of, walk_url
 from oms.store.walk import Act, Outcome, Walk, read_walk, report, take, take_code
 

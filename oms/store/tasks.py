@@ -32,6 +32,7 @@ from inventory.models import Node
 from oms.accounts.access import principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
+from oms.core.posting import once_per_form
 from oms.store.gate import (
     NODE_KEY,
     chosen_node,
@@ -42,7 +43,6 @@ from oms.store.gate import (
     store_write,
     work_here,
 )
-from oms.store.once import once_per_form
 from orders.services import TimelineEntry, record
 
 State = FulfillmentOrderState

@@ -19,6 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from oms.core.posting import KEY_FIELD, kept_key
 from oms.core.templatetags.oms_format import span, when_text
 
 register = template.Library()
@@ -105,10 +106,14 @@ def sla_clock(due_at: datetime | None, state: str = "", met_at: datetime | None 
     )  # fmt: skip
 
 
-@register.simple_tag
-def idempotency_key() -> SafeString:
-    """Hidden input with a fresh UUID, so that the same form sent twice does its work once."""
-    return format_html('<input type="hidden" name="idempotency_key" value="{}">', uuid4())
+@register.simple_tag(takes_context=True)
+def idempotency_key(context: Context) -> SafeString:
+    """Hidden input with a fresh UUID, so that the same form sent twice does its work once.
+
+    The answer to a form that has to be tried again goes on with the key that came.
+    """
+    key = kept_key(context.get("request")) or uuid4()
+    return format_html('<input type="hidden" name="{}" value="{}">', KEY_FIELD, key)
 
 
 @register.filter

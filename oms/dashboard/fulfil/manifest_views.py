@@ -21,8 +21,9 @@ from fulfillment.services import add_all, add_to_manifest, cash_of_parcel, close
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
+from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.work_views import scoped_manifests, scoped_shipments, sections
-from oms.dashboard.orders.posting import is_fragment, once_per_form
+from oms.dashboard.orders.posting import is_fragment
 
 PAGE_ROWS = 50
 

@@ -9,10 +9,8 @@ from django.db.models import Q
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder
 from inventory.models import Node
-from orders.models import Order, OrderLine
-from routing.engine import LineInput, OrderInput, plan_orders
-from routing.models import RoutingExclusion
-from routing.services import active_policy, lane, place_of, rate_table, read_nodes, read_stock
+from orders.models import OrderLine
+from routing.services import Freed, plan_again
 
 #: Work that is taken back: everything that is not in a box yet.
 _TAKEN_BACK = ("scheduled", "open", "accepted", "picking")
@@ -38,51 +36,26 @@ def preview_outage(node: Node) -> OutagePreview:
     """Plan the node's open work again without it, against stock and capacity as they are. Writes nothing."""
     work = FulfillmentOrder.objects.filter(node=node)
     taken = work.filter(state__in=_TAKEN_BACK)
-    ids = list(taken.order_by("due_at", "pk").values_list("pk", flat=True))
-    planned = ids[:PLANNED]
-    orders = _inputs(node, planned)
-    nodes = [other for other in read_nodes() if other.node_id != node.pk]
-    codes = {other.node_id: other.code for other in nodes}
-    stock = read_stock(line.sku_id for order in orders for line in order.lines)
-    stock = {key: units for key, units in stock.items() if key[1] != node.pk}
-    plans = plan_orders(orders, nodes, stock, lane, rate_table(), active_policy()) if orders else []
+    rows = list(taken.order_by("due_at", "pk").values_list("pk", "order_id"))
+    freed = _given_back(node, [pk for pk, _ in rows[:PLANNED]])
+    order_ids = list(dict.fromkeys(order_id for _, order_id in rows[:PLANNED]))
+    plans = list(plan_again(order_ids, freed, without_node_id=node.pk).values())
+    codes = dict(Node.objects.values_list("pk", "code"))
     went = Counter(codes[node_id] for plan in plans for node_id in plan.node_ids)
     return OutagePreview(
-        taken_back=len(ids), picking=taken.filter(state="picking").count(), stays=work.filter(state__in=_STAYS).count(),
+        taken_back=len(rows), picking=taken.filter(state="picking").count(), stays=work.filter(state__in=_STAYS).count(),
         planned=len(plans), to_nodes=tuple(went.most_common()),
         partial=sum(plan.outcome == "partial" for plan in plans),
         stranded=sum(plan.outcome == "unroutable" for plan in plans),
     )  # fmt: skip
 
 
-def _inputs(node: Node, work_ids: list[int]) -> list[OrderInput]:
-    """The engine's view of the units that would be taken back, the most urgent first."""
-    lines: dict[int, list[LineInput]] = {}
-    for line in FulfillmentLine.objects.filter(fulfillment_order__in=work_ids).select_related(
-        "sku", "fulfillment_order"
-    ):
-        units = line.quantity - line.short - line.packed
-        if units > 0:
-            lines.setdefault(line.fulfillment_order.order_id, []).append(
-                LineInput(line.order_line_id, line.sku_id, units, line.sku.weight_grams, line.sku.code)
-            )
-    excluded: dict[int, set[int]] = {}
-    for order_id, node_id in RoutingExclusion.objects.filter(order__in=lines).values_list("order_id", "node_id"):
-        excluded.setdefault(order_id, set()).add(node_id)
-    orders = Order.objects.in_bulk(list(lines))
+def _given_back(node: Node, work_ids: list[int]) -> list[Freed]:
+    """The units of this work that are not in a box yet."""
     return [
-        _input(orders[order_id], tuple(units), frozenset(excluded.get(order_id, ())))
-        for order_id, units in lines.items()
+        Freed(line.order_line_id, node.pk, line.sku_id, line.quantity - line.short - line.packed)
+        for line in FulfillmentLine.objects.filter(fulfillment_order__in=work_ids).order_by("pk")
     ]
-
-
-def _input(order: Order, lines: tuple[LineInput, ...], excluded: frozenset[int]) -> OrderInput:
-    place = place_of(order.ship_country, order.ship_postcode)
-    return OrderInput(
-        key=order.pk, lines=lines, postcode=order.ship_postcode, lat=place.lat if place else None,
-        lon=place.lon if place else None, region=order.ship_region, cod=order.is_cod, value_minor=order.total_minor,
-        currency=order.currency, service_level=order.service_level, excluded_node_ids=excluded,
-    )  # fmt: skip
 
 
 def waiting_for_a_node() -> int:

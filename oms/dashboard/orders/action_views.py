@@ -10,10 +10,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
+from oms.core.posting import once_per_form
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.detail_views import peeked_order, rendered_order
 from oms.dashboard.orders.forms import HoldForm
-from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form, with_toast
+from oms.dashboard.orders.posting import into_modal, is_fragment, with_toast
 from oms.notifications.services import resend
 from orders.models import Order
 from orders.services import add_note, place_hold, release_hold, release_orders, set_tags

@@ -16,9 +16,10 @@ from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import DomainError, NotFound
 from oms.core.jobs import run_slice
 from oms.core.models import Job
+from oms.core.posting import once_per_form
 from oms.dashboard.jobs.access import job_for
 from oms.dashboard.orders.consequences import bulk_consequences
-from oms.dashboard.orders.posting import is_fragment, once_per_form
+from oms.dashboard.orders.posting import is_fragment
 from oms.dashboard.orders.results import result_context
 from oms.dashboard.orders.state import read_state
 from oms.flow.bulk_jobs import ACTIONS, INLINE_ROWS, MOST_ROWS, retry_refused, start_bulk, undo_hold

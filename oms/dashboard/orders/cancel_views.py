@@ -11,12 +11,13 @@ from django.views.decorators.http import require_http_methods
 from fulfillment.services import cancel_order, preview_cancel
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError
+from oms.core.posting import once_per_form
 from oms.core.templatetags.oms_format import money
 from oms.dashboard.orders.action_views import asked, done, target_of
 from oms.dashboard.orders.consequences import cancel_effects
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.forms import open_units, wanted_units
-from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form
+from oms.dashboard.orders.posting import into_modal, is_fragment
 from orders.models import Order, OrderLine
 
 

@@ -14,6 +14,7 @@ from fulfillment.services import ReroutePreview, preview_reroute, reroute_order
 from inventory.models import Node
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError
+from oms.core.posting import once_per_form
 from oms.core.templatetags.oms_format import money
 from oms.core.values import Address
 from oms.dashboard.orders.action_views import asked, done, target_of
@@ -21,7 +22,7 @@ from oms.dashboard.orders.consequences import Effects, plan_nodes
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.forms import AddressForm, address_digest
 from oms.dashboard.orders.offers import Offer
-from oms.dashboard.orders.posting import into_modal, is_fragment, once_per_form
+from oms.dashboard.orders.posting import into_modal, is_fragment
 from oms.dashboard.orders.why import FACTOR_WORDS, plan_rows, shown_factors
 from orders.models import Order, OrderEvent
 from orders.services import edit_address

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import NotFound
+from oms.core.posting import once_per_form
 from oms.dashboard.orders.bulk_views import chosen_ids
-from oms.dashboard.orders.posting import once_per_form
 from oms.dashboard.orders.state import read_state
 from oms.flow.export_jobs import FORMATS, STREAMED_ROWS, record_export, start_export
 from oms.reporting.order_export import cells, csv_parts, xlsx_from_rows

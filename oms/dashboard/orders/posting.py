@@ -1,35 +1,10 @@
-"""Answering writes: the same form sent twice does its work once; with scripts a fragment, without them a redirect."""
+"""Answering writes: with scripts a fragment, without them a redirect."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-
-from oms.core.db import run_atomic
-from oms.core.idempotency import body_hash, once
-
-#: Fields of a form that do not belong to what it asks for.
-_NOT_CONTENT = frozenset({"csrfmiddlewaretoken", "idempotency_key"})
-
-
-def once_per_form(request: HttpRequest, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Run `work` once for the form's idempotency key and content, and give that answer to every repetition.
-
-    `work` runs in a transaction with its key and returns what the answer needs. A form without a key just runs. The
-    content is part of the key: a list has one form for several actions, and each of them is a write of its own.
-    """
-    key = request.POST.get("idempotency_key", "")[:60]
-    if not key:
-        return work()
-    content = sorted((name, values) for name, values in request.POST.lists() if name not in _NOT_CONTENT)
-    body = {"path": request.path, "fields": content}
-    caller = f"user:{request.user.pk}"
-    full_key = f"{key}/{body_hash(body)}"
-    _, answer, _ = run_atomic(lambda: once(principal=caller, key=full_key, body=body, work=lambda: (200, work())))
-    return dict(answer)
 
 
 def is_fragment(request: HttpRequest) -> bool:

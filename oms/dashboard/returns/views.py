@@ -18,7 +18,8 @@ from fulfillment.models import Shipment
 from inventory.models import Node, Sku
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
-from oms.dashboard.orders.posting import is_fragment, once_per_form
+from oms.core.posting import once_per_form
+from oms.dashboard.orders.posting import is_fragment
 from returns.models import Return, ReturnLine, ReturnLineDisposition, ReturnState
 from returns.selectors import OPEN, count_by_state, find_return, listed, unannounced_parcel, with_lines
 from returns.services import expect_rto, receive

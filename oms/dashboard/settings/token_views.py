@@ -17,7 +17,7 @@ from oms.accounts.access import Principal, principal_of, requires
 from oms.accounts.models import ApiToken
 from oms.accounts.services import create_token, revoke_token
 from oms.core.clock import now
-from oms.dashboard.orders.posting import once_per_form
+from oms.core.posting import once_per_form
 from oms.dashboard.settings.token_forms import TokenForm, verb_words
 
 ROWS = 200

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
 from oms.core.models import Delivery, DeliveryState
-from oms.dashboard.orders.posting import once_per_form
+from oms.core.posting import once_per_form
 from oms.flow.deliveries import replay_deliveries
 from oms.flow.table import STEPS
 

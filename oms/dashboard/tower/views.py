@@ -17,7 +17,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from oms.accounts.access import View, principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import NotFound
-from oms.dashboard.orders.posting import is_fragment, once_per_form, with_toast
+from oms.core.posting import once_per_form
+from oms.dashboard.orders.posting import is_fragment, with_toast
 from oms.dashboard.orders.words import STAGE_TONES
 from oms.dashboard.tower.acting import MOST_AT_ONCE, act_of, still_there, tell
 from oms.dashboard.tower.kinds import KINDS

@@ -20,8 +20,9 @@ from channels.imports.types import KINDS, Check, Inspection, IssueGroup, Kind
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import NotFound
 from oms.core.models import Job
+from oms.core.posting import once_per_form
 from oms.dashboard.jobs.access import job_for, jobs_of
-from oms.dashboard.orders.posting import is_fragment, once_per_form
+from oms.dashboard.orders.posting import is_fragment
 from oms.dashboard.settings.imports.columns import (
     field_choices,
     labels_of,
