@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fulfillment.services.work import withdraw
-from oms.core.db import fetch_all, run_atomic, run_statement
+from oms.core.db import bigints, fetch_all, run_atomic, run_statement
 from orders.locks import lock_orders
 from orders.services import DELTA_COLUMNS, MOVE_UNITS
 
@@ -115,7 +115,7 @@ def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") ->
     """
     if not order_ids:
         return []
-    params = {"orders": list(dict.fromkeys(order_ids)), "at_closed": False}
+    params = {"orders": bigints(dict.fromkeys(order_ids)), "at_closed": False}
     rows = run_statement(lambda: fetch_all(_OPEN, params))
     opened = [row[1] for row in rows if row[0] == "opened"]
     again = {row[1] for row in rows if row[0] != "opened"}
@@ -127,7 +127,7 @@ def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") ->
 def _open_locked(order_ids: list[int], actor: str) -> list[int]:
     """For orders that were changed while their work was opened, and for nodes that were switched off."""
     lock_orders(order_ids, "pk")
-    rows: list[tuple[Any, ...]] = fetch_all(_OPEN, {"orders": order_ids, "at_closed": True})
+    rows: list[tuple[Any, ...]] = fetch_all(_OPEN, {"orders": bigints(order_ids), "at_closed": True})
     closed = [row[1] for row in rows if row[0] == "closed"]
     if closed:
         withdraw(fulfillment_order_ids=closed, reason="The node was switched off", actor=actor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -115,6 +115,14 @@ def _run(sql: str, params: Sequence[Any] | dict[str, Any]) -> CursorWrapper:
     values = [params[name] for name in names] if isinstance(params, dict) else params or None
     cursor.execute(text.decode() if logged else cast("str", text), values)
     return cursor
+
+
+def bigints(ids: Iterable[int]) -> str:
+    """Ids as the text of a `bigint[]` parameter, for hot statements: the driver takes several times as long for a list.
+
+    The statement must cast it (`%(ids)s::bigint[]`).
+    """
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:

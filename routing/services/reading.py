@@ -9,22 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from oms.core.db import fetch_all, run_statement
+from oms.core.db import bigints, fetch_all, run_statement
 from oms.core.json_text import from_json
 from routing.engine import NodeInput
 from routing.services.context import nodes_of
 
 # One round trip: each arm of the union is one kind of row. "version" says, by the versions of their rows, whether
 # nodes, groups or holidays changed since they were read.
-_READ = """
-WITH line AS MATERIALIZED (
+_ROWS = """
+WITH {freed}line AS MATERIALIZED (
     SELECT o.id AS order_id, o.version, o.number, o.channel_id, o.ship_postcode, o.ship_region, o.ship_country,
         o.payment_method, o.total_minor, o.currency, o.service_level, o.pickup_node_code, o.promised_by,
-        l.id AS line_id, l.uid AS line_uid, l.sku_id, l.sku_code, l.unallocated, l.backordered, s.weight_grams
+        l.id AS line_id, l.uid AS line_uid, l.sku_id, l.sku_code, {unallocated} AS unallocated, l.backordered,
+        s.weight_grams
     FROM orders_order o
     JOIN orders_orderline l ON l.order_id = o.id
-    LEFT JOIN inventory_sku s ON s.id = l.sku_id
-    WHERE o.id = ANY(%(orders)s::bigint[]) AND l.unallocated + l.backordered > 0
+    LEFT JOIN inventory_sku s ON s.id = l.sku_id{with_lines}
+    WHERE o.id = ANY(%(orders)s::bigint[]) AND {unallocated} + l.backordered > 0
 )
 SELECT 'version', coalesce(bit_xor(hashtextextended(v.row, 0)), 0), 0::bigint, 0::bigint, '' FROM (
     SELECT 'n' || xmin::text || ctid::text FROM inventory_node
@@ -35,17 +36,72 @@ SELECT 'version', coalesce(bit_xor(hashtextextended(v.row, 0)), 0), 0::bigint, 0
 UNION ALL
 SELECT 'line', order_id, line_id, 0, row_to_json(line)::text FROM line
 UNION ALL
-SELECT 'load', l.node_id, l.orders, 0, '' FROM routing_nodeload l JOIN inventory_node n ON n.id = l.node_id
+SELECT 'load', l.node_id, {orders}, 0, ''
+FROM routing_nodeload l JOIN inventory_node n ON n.id = l.node_id{with_loads}
 WHERE l.day = (now() AT TIME ZONE n.time_zone)::date
 UNION ALL
-SELECT 'stock', sku_id, node_id, on_hand - reserved - safety_stock, '' FROM inventory_stocklevel
-WHERE sku_id IN (SELECT sku_id FROM line) AND on_hand - reserved - safety_stock > 0
+SELECT 'stock', v.sku_id, v.node_id, {atp}, '' FROM inventory_stocklevel v{with_stock}
+WHERE v.sku_id IN (SELECT sku_id FROM line) AND {atp} > 0
 UNION ALL
 (SELECT DISTINCT ON (order_id) 'decided', order_id, attempt, 0, outcome FROM routing_routingdecision
  WHERE order_id = ANY(%(orders)s::bigint[]) ORDER BY order_id, attempt DESC)
 UNION ALL
 SELECT 'excluded', order_id, node_id, 0, '' FROM routing_routingexclusion WHERE order_id = ANY(%(orders)s::bigint[])
 """
+
+_ATP = "v.on_hand - v.reserved - v.safety_stock"
+_READ = _ROWS.format(
+    freed="", unallocated="l.unallocated", with_lines="", orders="l.orders", with_loads="", atp=_ATP, with_stock=""
+)
+
+# As if what is freed were given back already: the units to their lines and to ATP, and to the node its place for an
+# order that was given to it today and leaves it (see `giving_back_load`). Reservations are given back oldest first.
+_FREED = """freed AS MATERIALIZED (
+    SELECT * FROM unnest(%(lines)s::bigint[], %(nodes)s::bigint[], %(skus)s::bigint[], %(units)s::bigint[])
+        AS f(line_id, node_id, sku_id, units)
+),
+freed_line AS (SELECT line_id, sum(units)::int AS units FROM freed GROUP BY line_id),
+freed_stock AS (SELECT sku_id, node_id, sum(units)::int AS units FROM freed GROUP BY sku_id, node_id),
+held AS (
+    SELECT r.order_id, r.node_id, r.created_at, r.consumed_quantity, r.open_quantity, coalesce(f.units, 0) AS freed,
+        sum(r.open_quantity) OVER (PARTITION BY r.line_uid, r.node_id ORDER BY r.id) - r.open_quantity AS older
+    FROM inventory_reservation r
+    LEFT JOIN orders_orderline l ON l.uid = r.line_uid
+    LEFT JOIN (SELECT line_id, node_id, sum(units) AS units FROM freed GROUP BY line_id, node_id) f
+        ON f.line_id = l.id AND f.node_id = r.node_id
+    WHERE r.order_id = ANY(%(orders)s::bigint[])
+),
+left_today AS (
+    SELECT g.node_id, count(*)::int AS orders
+    FROM (
+        SELECT h.node_id, h.created_at FROM held h GROUP BY h.order_id, h.node_id, h.created_at
+        HAVING sum(h.open_quantity) > 0 AND sum(h.consumed_quantity) = 0
+            AND sum(h.open_quantity - greatest(0, least(h.open_quantity, h.freed - h.older))) = 0
+    ) g
+    JOIN inventory_node n ON n.id = g.node_id
+    WHERE (g.created_at AT TIME ZONE n.time_zone)::date = (now() AT TIME ZONE n.time_zone)::date
+    GROUP BY g.node_id
+),
+"""
+_READ_FREED = _ROWS.format(
+    freed=_FREED,
+    unallocated="(l.unallocated + coalesce(f.units, 0))",
+    with_lines=" LEFT JOIN freed_line f ON f.line_id = l.id",
+    orders="greatest(0, l.orders - coalesce(t.orders, 0))",
+    with_loads=" LEFT JOIN left_today t ON t.node_id = l.node_id",
+    atp=f"{_ATP} + coalesce(f.units, 0)",
+    with_stock=" LEFT JOIN freed_stock f ON f.sku_id = v.sku_id AND f.node_id = v.node_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Units of an order line that a node would give back, as a reroute does before it decides again."""
+
+    line_id: int
+    node_id: int
+    sku_id: int
+    units: int
 
 
 @dataclass(slots=True)
@@ -78,17 +134,18 @@ class Surroundings:
     stock: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
-def read_surroundings(order_ids: Sequence[int]) -> Surroundings:
+def read_surroundings(order_ids: Sequence[int], freed: Sequence[Freed] = ()) -> Surroundings:
     """Unrouted lines, stock, nodes, earlier decisions and exclusions as of this moment, in the sequence asked for.
 
-    One statement while no node is changed.
+    As they would be with `freed` given back. One statement while no node is changed.
     """
     found = Surroundings()
     lines: dict[int, list[dict[str, Any]]] = {}
     decided: dict[int, tuple[int, str]] = {}
     excluded: dict[int, set[int]] = {}
     version = 0
-    for what, a, b, c, text in run_statement(lambda: fetch_all(_READ, {"orders": list(order_ids)})):
+    params = {"orders": bigints(order_ids)} | (_columns(freed) if freed else {})
+    for what, a, b, c, text in run_statement(lambda: fetch_all(_READ_FREED if freed else _READ, params)):
         if what == "stock":
             found.stock[a, b] = c
         elif what == "line":
@@ -109,6 +166,13 @@ def read_surroundings(order_ids: Sequence[int]) -> Surroundings:
             )
     found.nodes = nodes_of(version)
     return found
+
+
+def _columns(freed: Sequence[Freed]) -> dict[str, Any]:
+    return {
+        "lines": bigints(item.line_id for item in freed), "nodes": bigints(item.node_id for item in freed),
+        "skus": bigints(item.sku_id for item in freed), "units": bigints(item.units for item in freed),
+    }  # fmt: skip
 
 
 def _line_id(line: dict[str, Any]) -> int:
