@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fulfillment.locks import lock_work_of_orders
-from fulfillment.models import FulfillmentOrder
+from fulfillment.models import FulfillmentLine, FulfillmentOrder
 from fulfillment.services.opening import open_fulfillment_orders
-from fulfillment.services.unworked import release_unworked, unworked
+from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import BEFORE_PICKING, withdraw
-from inventory.models import Node, Reservation, ReservationState
+from inventory.models import Node, ReservationState
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from orders.locks import lock_order
 from orders.models import Order
 from orders.services import UnitMove, move_units
-from routing.engine import LineInput, OrderInput, Plan
-from routing.models import RoutingExclusion
-from routing.services import giving_back_load, place_of, plan_for, route_orders
+from routing.engine import Plan
+from routing.services import Freed, giving_back_load, plan_again, route_orders
 
 _HARD = (ReservationState.HARD,)
 
@@ -33,7 +33,10 @@ class ReroutePreview:
 
 
 def preview_reroute(*, order_id: int, to_node_id: int | None = None) -> ReroutePreview:
-    """The plan that would replace the present one, counting the stock that the order would give back."""
+    """The plan that would replace the present one: what `reroute_order` would do now, by routing's own reading.
+
+    It counts the stock and the places that the order would give back first. Refused where nothing can be routed again.
+    """
     order = Order.objects.get(pk=order_id)
     work = list(FulfillmentOrder.objects.select_related("node").filter(order=order, state__in=BEFORE_PICKING))
     idle = unworked(order_id, states=_HARD)
@@ -42,11 +45,17 @@ def preview_reroute(*, order_id: int, to_node_id: int | None = None) -> RerouteP
     refused = _refusal(order, bool(work or idle))
     if refused:
         return ReroutePreview(order.number, codes, None, refused)
-    freed: dict[tuple[int, int], int] = {}
-    for row in Reservation.objects.filter(order_id=order_id, open_quantity__gt=0):
-        freed[row.sku_id, row.node_id] = freed.get((row.sku_id, row.node_id), 0) + row.open_quantity
-    plan = plan_for(_input(order, to_node_id), only_node_id=to_node_id, freed=freed)
-    return ReroutePreview(order.number, codes, plan)
+    plan = plan_again([order_id], _given_back(work, idle), only_node_id=to_node_id).get(order_id)
+    return ReroutePreview(order.number, codes, plan, "" if plan else f"Nothing of {order.number} needs a node.")
+
+
+def _given_back(work: Sequence[FulfillmentOrder], idle: Sequence[Unworked]) -> list[Freed]:
+    """What `reroute_order` takes back first: the units of the work, and those that no work was opened for yet."""
+    rows = FulfillmentLine.objects.select_related("fulfillment_order").filter(fulfillment_order__in=work)
+    return [
+        Freed(row.order_line_id, row.fulfillment_order.node_id, row.sku_id, row.quantity - row.short - row.packed)
+        for row in rows.order_by("pk")
+    ] + [Freed(item.line.pk, item.node_id, item.sku_id, item.units) for item in idle]
 
 
 def _refusal(order: Order, has_work: bool) -> str:
@@ -54,22 +63,6 @@ def _refusal(order: Order, has_work: bool) -> str:
     if not has_work and not unrouted:
         return f"{order.number} is {order.get_stage_display().lower()}: its work has begun and cannot be rerouted."
     return ""
-
-
-def _input(order: Order, to_node_id: int | None) -> OrderInput:
-    place = place_of(order.ship_country, order.ship_postcode)
-    excluded = RoutingExclusion.objects.filter(order=order).values_list("node_id", flat=True)
-    lines = tuple(
-        LineInput(line.pk, line.sku_id, line.unallocated + line.backordered + line.allocated + line.released, 0,
-                  line.sku_code)
-        for line in order.lines.all() if line.sku_id is not None
-    )  # fmt: skip
-    return OrderInput(
-        key=order.pk, lines=tuple(line for line in lines if line.quantity), postcode=order.ship_postcode,
-        lat=place.lat if place else None, lon=place.lon if place else None, region=order.ship_region,
-        cod=order.is_cod, value_minor=order.total_minor, currency=order.currency, service_level=order.service_level,
-        excluded_node_ids=frozenset(pk for pk in excluded if pk != to_node_id),
-    )  # fmt: skip
 
 
 def reroute_order(*, order_id: int, actor: str, to_node_id: int | None = None, reason: str = "") -> list[int]:

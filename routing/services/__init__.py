@@ -5,19 +5,17 @@ from routing.services.context import (
     active_policy,
     forget_policy,
     lane,
-    place_of,
     policy_of,
     rate_table,
-    read_nodes,
-    read_stock,
 )
 from routing.services.load import giving_back_load
-from routing.services.preview import exclude_node, plan_for
-from routing.services.reading import Demand
+from routing.services.preview import exclude_node, plan_again
+from routing.services.reading import Demand, Freed
 from routing.services.route import Routed, order_inputs, route_orders
 
 __all__ = [
     "Demand",
+    "Freed",
     "Routed",
     "active_policy",
     "exclude_node",
@@ -25,12 +23,9 @@ __all__ = [
     "giving_back_load",
     "lane",
     "order_inputs",
-    "place_of",
-    "plan_for",
+    "plan_again",
     "policy_of",
     "rate_table",
-    "read_nodes",
-    "read_stock",
     "route_orders",
     "waiting_order_ids",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
@@ -28,17 +27,6 @@ SELECT n.id, n.code, n.name, n.kind, n.latitude, n.longitude, n.postcode, n.coun
 FROM inventory_node n
 ORDER BY n.id
 """
-
-_DAY = """
-SELECT l.node_id, l.orders FROM routing_nodeload l JOIN inventory_node n ON n.id = l.node_id
-WHERE l.day = (now() AT TIME ZONE n.time_zone)::date
-"""
-
-
-def read_nodes() -> list[NodeInput]:
-    """Every node with its calendar, capacity and switch as of this moment."""
-    used: dict[int, int] = dict(fetch_all(_DAY))
-    return [_loaded(node, used.get(node.node_id, 0)) for node in _nodes_at(now())]
 
 
 def nodes_of(version: int) -> list[NodeInput]:
@@ -74,13 +62,6 @@ def _node(moment: datetime, row: dict[str, Any]) -> NodeInput:
     )  # fmt: skip
 
 
-def _loaded(node: NodeInput, used: int) -> NodeInput:
-    capacity = node.capacity_left
-    if not used or not capacity:
-        return node
-    return replace(node, capacity_left=max(0, capacity - used), load=min(1.0, used / capacity))
-
-
 def minutes_to_cutoff(moment: datetime, row: dict[str, Any]) -> int:
     """Minutes until the node's cut-off today, in its own time zone; negative when it passed or the day is off."""
     local = moment.astimezone(ZoneInfo(str(row["time_zone"])))
@@ -89,17 +70,6 @@ def minutes_to_cutoff(moment: datetime, row: dict[str, Any]) -> int:
         return -1
     cutoff = row["cutoff_at"]
     return int(cutoff.hour * 60 + cutoff.minute) - (local.hour * 60 + local.minute)
-
-
-_STOCK = """
-SELECT sku_id, node_id, on_hand - reserved - safety_stock FROM inventory_stocklevel
-WHERE sku_id = ANY(%s) AND on_hand - reserved - safety_stock > 0
-"""
-
-
-def read_stock(sku_ids: Iterable[int]) -> dict[tuple[int, int], int]:
-    """ATP of the SKUs wherever there is any. One statement."""
-    return {(row[0], row[1]): row[2] for row in fetch_all(_STOCK, [sorted(set(sku_ids))])}
 
 
 #: Rules change by hand and seldom: a worker may go on with what it read this long ago.

@@ -1,31 +1,35 @@
-"""What routing would decide now, and what a person may ask of it, without writing anything."""
+"""What routing would decide now, and what a person may ask of it, without writing a decision."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db import transaction
 
-from routing.engine import OrderInput, Plan, plan_orders
+from routing.engine import Plan, plan_with
 from routing.models import RoutingExclusion
-from routing.services.context import active_policy, lane, rate_table, read_nodes, read_stock
+from routing.services.context import active_policy, terms_of
+from routing.services.reading import Freed, read_surroundings
+from routing.services.route import question
 
 
-def plan_for(
-    order: OrderInput, *, only_node_id: int | None = None, freed: dict[tuple[int, int], int] | None = None
-) -> Plan:
-    """The plan the active policy would make for these inputs now.
+def plan_again(
+    order_ids: Sequence[int], freed: Sequence[Freed], *, only_node_id: int | None = None,
+    without_node_id: int | None = None,
+) -> dict[int, Plan]:  # fmt: skip
+    """The plans that `route_orders` would make, by order id, once `freed` was given back. Writes nothing.
 
-    `only_node_id` leaves only that node to choose from; `freed` is stock that a reroute would give back first.
+    From the same reading, by the same rules and in the same sequence. Orders without a unit to route are left out.
+    `only_node_id` is a person's choice, as there; `without_node_id` a node that is taken to be switched off.
     """
-    nodes = read_nodes()
-    if only_node_id is not None:
-        nodes = [node for node in nodes if node.node_id == only_node_id]
-        order = replace(order, excluded_node_ids=frozenset(), allowed_groups=frozenset())
-    stock = read_stock(line.sku_id for line in order.lines)
-    for key, quantity in (freed or {}).items():
-        stock[key] = stock.get(key, 0) + quantity
-    return plan_orders([order], nodes, stock, lane, rate_table(), active_policy())[0]
+    around = read_surroundings(order_ids, freed)
+    if without_node_id is not None:
+        around.nodes = [replace(n, active=False) if n.node_id == without_node_id else n for n in around.nodes]
+    nodes, inputs = question(around, only_node_id)
+    policy = active_policy()
+    plans = plan_with(terms_of(nodes, policy), inputs, around.stock, policy, around.used)
+    return dict(zip(around.demands, plans, strict=True))
 
 
 def exclude_node(*, order_id: int, node_id: int, reason: str) -> None:

@@ -72,15 +72,21 @@ class _Decided:
 
 
 def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
-    demands, nodes, policy = list(around.demands.values()), around.nodes, active_policy()
-    inputs = order_inputs(demands, nodes)
-    if only_node_id is not None:
-        nodes = [node for node in nodes if node.node_id == only_node_id]
-        inputs = {key: replace(order, **_UNBOUND) for key, order in inputs.items()}
+    nodes, inputs = question(around, only_node_id)
+    policy = active_policy()
     started = perf_counter_ns()
-    plans = plan_with(terms_of(nodes, policy), list(inputs.values()), around.stock, policy, around.used)
+    plans = plan_with(terms_of(nodes, policy), inputs, around.stock, policy, around.used)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(plans))
-    return [_Decided(demand, plan, duration) for demand, plan in zip(demands, plans, strict=True)]
+    return [_Decided(demand, plan, duration) for demand, plan in zip(around.demands.values(), plans, strict=True)]
+
+
+def question(around: Surroundings, only_node_id: int | None) -> tuple[list[NodeInput], list[OrderInput]]:
+    """What the engine is asked: the nodes to choose from and the orders, in the sequence in which they compete."""
+    inputs = list(order_inputs(list(around.demands.values()), around.nodes).values())
+    if only_node_id is None:
+        return around.nodes, inputs
+    nodes = [node for node in around.nodes if node.node_id == only_node_id]
+    return nodes, [replace(order, **_UNBOUND) for order in inputs]
 
 
 def order_inputs(demands: Sequence[Demand], nodes: Sequence[NodeInput]) -> dict[int, OrderInput]:

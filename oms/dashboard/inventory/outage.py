@@ -43,8 +43,8 @@ def preview_outage(node: Node) -> OutagePreview:
     codes = dict(Node.objects.values_list("pk", "code"))
     went = Counter(codes[node_id] for plan in plans for node_id in plan.node_ids)
     return OutagePreview(
-        taken_back=len(rows), picking=taken.filter(state="picking").count(), stays=work.filter(state__in=_STAYS).count(),
-        planned=len(plans), to_nodes=tuple(went.most_common()),
+        taken_back=len(rows), picking=taken.filter(state="picking").count(),
+        stays=work.filter(state__in=_STAYS).count(), planned=len(plans), to_nodes=tuple(went.most_common()),
         partial=sum(plan.outcome == "partial" for plan in plans),
         stranded=sum(plan.outcome == "unroutable" for plan in plans),
     )  # fmt: skip
