@@ -1,47 +1,30 @@
-"""Rows of one order -> one canonical order, or every reason why not. Pure: no clock, network or database.
-
-Amounts. `line_total` is for all units of the row; the unit price is that divided by the quantity, rounded up to a
-whole minor unit, and the excess becomes line discount, so that the line still adds up to what the file says.
-
-Quantities. Some channels set the quantity of a cancelled row to 0. Nothing says any more how many there were: the
-line is kept with one cancelled unit, the least there can have been.
-"""
+"""Rows of one order -> one canonical order, or every reason why not. Pure: no clock, network or database."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from channels.adapters.files.addresses import address_of, bill_to
 from channels.adapters.files.format import OrderFormat
-from channels.adapters.files.money import Priced, price_line, spread
-from channels.imports.catalogue_orders import ORDER_FIELDS, ORDER_LEVEL
-from channels.imports.fields import FieldSet, shown
+from channels.adapters.files.lines import LineReader
+from channels.adapters.files.money import spread
+from channels.adapters.files.rows import CHARGES, LEVELS, ORDER_LEVEL_FIELDS, ROW_LEVEL_FIELDS, SourceRow
+from channels.imports.fields import shown
 from channels.imports.parsers import Unreadable, parse_postcode
 from channels.imports.types import LineState, Options, RowIssue
 from oms.core.values import Address
 from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment, PaymentState
 
-_CHARGES = frozenset({"shipping", "shipping_tax", "shipping_discount"})
 #: Fields that cannot differ between rows of one order without one of them being wrong.
 _ONE_VALUE = frozenset({
     "currency", "ship_postcode", "ship_country", "payment_method", "cod_fee", "order_discount", "order_total",
     "order_subtotal", "order_tax", "refunded",
-}) | _CHARGES  # fmt: skip
-_ID_LENGTH = 120
+}) | CHARGES  # fmt: skip
 #: Amounts in words that are off by rounding are no news.
 _TOLERANCE_MINOR = 100
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """One row of the file: its number and its cells by our field names."""
-
-    number: int
-    cells: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +57,7 @@ class _Assembly:
         self.options = options
         self.first = rows[0].number
         self.issues: list[RowIssue] = []
-        self.order_level = _LEVELS[format.charges_per_row]
+        self.order_level = LEVELS[format.charges_per_row]
 
     def problem(self, field: str, got: str, expected: str, row: int | None = None, *, warning: bool = False) -> None:
         """Note an issue of the order or of one of its rows."""
@@ -85,11 +68,11 @@ class _Assembly:
         """Read the rows, then build the order if nothing stands against it."""
         common_cells = self._common_cells()
         options = self._with_currency(common_cells)
-        common, issues = _ORDER_LEVEL_FIELDS[self.format.charges_per_row].read(common_cells, options, self.first)
+        common, issues = ORDER_LEVEL_FIELDS[self.format.charges_per_row].read(common_cells, options, self.first)
         self.issues += [issue for issue in issues if issue.field != "ship_postcode"]
         values = [self._row_values(row, options) for row in self.rows]
         states = [self._state(row) for row in self.rows]
-        lines = self._lines(values, states)
+        lines = LineReader(self.external_id, self.rows, self.format, self.problem).read(values, states)
         cancelled = all(state == "cancelled" for state in states)
         ship_to = self._ship_to(common, required=not cancelled)
         shipped = self._is_shipped(states, common)
@@ -122,7 +105,7 @@ class _Assembly:
         return replace(self.options, currency=stated or self.options.currency, date_order=date_order)
 
     def _row_values(self, row: SourceRow, options: Options) -> dict[str, Any]:
-        values, issues = _ROW_LEVEL_FIELDS[self.format.charges_per_row].read(row.cells, options, row.number)
+        values, issues = ROW_LEVEL_FIELDS[self.format.charges_per_row].read(row.cells, options, row.number)
         self.issues += issues
         return values
 
@@ -148,74 +131,6 @@ class _Assembly:
             self.problem("status", "partly shipped", "all rows of the order shipped, or none")
         return False
 
-    # -- lines --------------------------------------------------------------------------------------------------------
-
-    def _lines(self, values: Sequence[Mapping[str, Any]], states: Sequence[LineState]) -> list[CanonicalLine]:
-        lines: list[CanonicalLine] = []
-        seen: Counter[tuple[str, str]] = Counter()
-        ids: set[str] = set()
-        for row, value, state in zip(self.rows, values, states, strict=True):
-            sku, listing = value.get("sku", ""), value.get("listing_id", "")
-            seen[sku, listing] += 1
-            line_id = value.get("line_id") or _line_id(self.external_id, sku, listing, seen[sku, listing])
-            if line_id in ids:
-                self.problem("line_id", line_id, "a line id that no other row of the order has", row.number)
-            ids.add(line_id)
-            if seen[sku, listing] > 1 and sku and "line_id" not in value and self._repeats(row):
-                self.problem("row", "repeats another row", "different rows; both are taken", row.number, warning=True)
-            quantity = self._quantity(row, value, state)
-            priced = self._price(row, value, state, quantity)
-            if not sku or quantity == 0 or priced is None:
-                continue
-            lines.append(
-                CanonicalLine(
-                    external_id=line_id,
-                    sku_code=sku,
-                    quantity=quantity,
-                    name=value.get("product_name", ""),
-                    unit_price_minor=priced.unit_minor,
-                    discount_minor=priced.discount_minor,
-                    tax_minor=value.get("line_tax", 0),
-                    tax_included=self.format.tax_included,
-                    options={name: value[name] for name in ("size", "listing_id") if name in value},
-                    cancelled_quantity=quantity if state == "cancelled" else 0,
-                )
-            )
-        return lines
-
-    def _repeats(self, row: SourceRow) -> bool:
-        return sum(1 for other in self.rows if other.cells == row.cells) > 1
-
-    def _quantity(self, row: SourceRow, value: Mapping[str, Any], state: LineState) -> int:
-        if "quantity" not in value:
-            return 0
-        quantity = int(value["quantity"])
-        if quantity == 0:
-            if state == "cancelled":
-                return 1
-            self.problem("quantity", "0", "a whole number from 1; 0 only for cancelled rows", row.number)
-        return quantity
-
-    def _price(self, row: SourceRow, value: Mapping[str, Any], state: LineState, quantity: int) -> Priced | None:
-        if quantity == 0:
-            return None
-        named = [name for name in ("line_total", "unit_price") if name in self.format.columns]
-        if not any(name in value for name in named):
-            if named and state != "cancelled":
-                if not row.cells.get(named[0]):
-                    self.problem(named[0], "", "an amount; only cancelled rows may have none", row.number)
-                return None
-            return Priced(0, 0)
-        priced = price_line(
-            quantity=quantity,
-            total_minor=value.get("line_total"),
-            unit_minor=value.get("unit_price"),
-            discount_minor=value.get("line_discount", 0),
-        )
-        if priced is None:
-            self.problem("line_discount", row.cells.get("line_discount", ""), "at most the line's amount", row.number)
-        return priced
-
     # -- the order ----------------------------------------------------------------------------------------------------
 
     def _ship_to(self, common: Mapping[str, Any], *, required: bool) -> Address:
@@ -230,7 +145,7 @@ class _Assembly:
             withheld = self.format.withholds_address
             expected = "a postcode" + ("; the report has none, so the order waits for an address" if withheld else "")
             self.problem("ship_postcode", "", expected, warning=withheld or not required)
-        return _address(common, "ship", country, postcode)
+        return address_of(common, "ship", country, postcode)
 
     def _order(
         self,
@@ -261,7 +176,7 @@ class _Assembly:
             customer_email=common.get("customer_email", ""),
             customer_phone=common.get("customer_phone", ""),
             ship_to=ship_to,
-            bill_to=_bill_to(common, ship_to),
+            bill_to=bill_to(common, ship_to),
             shipping_minor=charges["shipping"],
             shipping_tax_minor=charges["shipping_tax"],
             cod_fee_minor=charges["cod_fee"],
@@ -281,7 +196,7 @@ class _Assembly:
 
     def _charges(self, common: Mapping[str, Any], values: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         sources = values if self.format.charges_per_row else [common]
-        sums = {name: sum(source.get(name, 0) for source in sources) for name in _CHARGES}
+        sums = {name: sum(source.get(name, 0) for source in sources) for name in CHARGES}
         if sums["shipping_discount"] > sums["shipping"]:
             self.problem("shipping_discount", "", "at most the shipping charge")
         shipping = max(0, sums["shipping"] - sums["shipping_discount"])
@@ -363,49 +278,3 @@ class _Assembly:
             ],
             "extra": {"report": self.format.code},
         }
-
-
-_LEVELS = {True: ORDER_LEVEL, False: ORDER_LEVEL | _CHARGES}
-
-
-def _by_level(per_row: bool, common: bool) -> FieldSet:
-    return FieldSet(
-        field for field in ORDER_FIELDS
-        if (field.name in _LEVELS[per_row]) is common and field.name not in {"order_id", "status"}
-    )  # fmt: skip
-
-
-_ORDER_LEVEL_FIELDS = {per_row: _by_level(per_row, True) for per_row in (True, False)}
-_ROW_LEVEL_FIELDS = {per_row: _by_level(per_row, False) for per_row in (True, False)}
-
-
-def _line_id(order_id: str, sku: str, listing: str, occurrence: int) -> str:
-    text = f"{order_id}:{sku}:{listing}:{occurrence}"
-    if len(text) <= _ID_LENGTH:
-        return text
-    return f"{text[:79]}:{hashlib.sha256(text.encode()).hexdigest()[:40]}"
-
-
-def _address(common: Mapping[str, Any], prefix: str, country: str, postcode: str) -> Address:
-    def part(name: str) -> str:
-        return str(common.get(f"{prefix}_{name}", ""))
-
-    return Address(
-        name=part("name") or (str(common.get("customer_name", "")) if prefix == "ship" else ""),
-        company=part("company"),
-        line1=part("line1"),
-        line2=", ".join(text for text in (part("line2"), part("line3")) if text)[:254],
-        city=part("city"),
-        region=part("region"),
-        postcode=postcode,
-        country=country,
-        phone=str(common.get("customer_phone", "")),
-        email=str(common.get("customer_email", "")),
-    )
-
-
-def _bill_to(common: Mapping[str, Any], ship_to: Address) -> Address:
-    if not (common.get("bill_name") or common.get("bill_line1")):
-        return Address()
-    country = common.get("bill_country", ship_to.country)
-    return _address(common, "bill", country, str(common.get("bill_postcode", "")).removeprefix("'")[:16])

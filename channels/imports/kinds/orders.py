@@ -13,9 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from channels.adapters.files.assemble import Draft, SourceRow, assemble
+from channels.adapters.files.assemble import Draft, assemble
 from channels.adapters.files.format import OrderFormat
 from channels.adapters.files.registry import FORMATS, detect_format, mapped_format
+from channels.adapters.files.rows import SourceRow
 from channels.base import MappingIssue, RawMessage
 from channels.canonical_json import canonical_to_json
 from channels.imports.errors import ImportRefused

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from channels.adapters.files.assemble import Draft, SourceRow, assemble
+from channels.adapters.files.assemble import Draft, assemble
 from channels.adapters.files.money import price_line, spread
 from channels.adapters.files.registry import FORMATS, detect_format
+from channels.adapters.files.rows import SourceRow
 from channels.canonical_json import canonical_from_json, canonical_to_json
 from channels.imports.matching import apply
 from channels.imports.types import Options
