@@ -116,7 +116,12 @@ def was_imported(task: Task, *, but: int | None = None) -> bool:
 
 
 def run_import(job: Job, progress: Progress, *, slice_seconds: float, wait: bool = True) -> Result | None:
-    """Go on with a job for about `slice_seconds`; its Result once it is finished, None while there is more to do."""
+    """Go on with a job for about `slice_seconds`; its Result once it is finished, None while there is more to do.
+
+    An import that came to its end gives its Result again: its process may have died before it could end the job.
+    """
+    if "import" in job.result:
+        return Result.from_json(job.result["import"])
     task = Task.from_json(job.args)
     started = time.monotonic()
     table = read_table(stored_path(task.token), task.filename)

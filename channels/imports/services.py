@@ -17,6 +17,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db.models import QuerySet
+
 from channels.imports.catalogue import FIELDS
 from channels.imports.errors import ImportRefused
 from channels.imports.inspecting import inspect_table
@@ -110,8 +112,6 @@ def run_import_job(job: Job, progress: Progress | None = None) -> bool:
     May be called again after a crash at any point. The outcome is in `job.result["import"]` (the fields of Result),
     the rejected rows in `job.result_file`. A file that is refused as a whole fails the job with the reason.
     """
-    if "import" in job.result:
-        return True  # its worker died between the last word of the import and the end of the job
     report = progress if progress is not None else _JobProgress(job)
     try:
         return run_import(job, report, slice_seconds=jobs.SLICE_SECONDS) is not None
@@ -129,7 +129,8 @@ def commit(
     progress: Progress | None = None,
     wait: bool = True,
 ) -> Result:
-    """Import at once, in this process, as a job that others see. Raises ImportRefused.
+    """Import at once, in this process, as a job that others see. Raises ImportRefused, also where the job was stopped
+    or another command took it over meanwhile.
 
     Killed half-way and called again with the same file it goes on with the same job. With `wait`, orders are captured
     here too; otherwise they are left in the inbox for the workers.
@@ -141,12 +142,15 @@ def commit(
     try:
         result = None
         while result is None:
-            job.refresh_from_db()
+            # Not the lease: a command that was taken for dead must not go on under the name of the one that took over.
+            job.refresh_from_db(fields=["result"])
             result = run_import(job, report, slice_seconds=jobs.SLICE_SECONDS, wait=wait)
     except ImportRefused as error:
         jobs.fail_job(job.pk, error.message)
         raise
-    Job.objects.filter(pk=job.pk).update(state=JobState.DONE, finished_at=now(), lease_until=None)
+    except jobs.JobCancelled as error:
+        raise ImportRefused("The import was stopped, or another command went on with it.") from error
+    _mine(job).update(state=JobState.DONE, finished_at=now(), lease_until=None)
     return result
 
 
@@ -178,7 +182,7 @@ class _CommandProgress(_JobProgress):
         self, *, total: int | None = None, done: int = 0, succeeded: int = 0, failed: int = 0, skipped: int = 0
     ) -> None:
         super().__call__(total=total, done=done, succeeded=succeeded, failed=failed, skipped=skipped)
-        Job.objects.filter(pk=self.job.pk).update(lease_until=now() + _LEASE)
+        _mine(self.job).update(lease_until=now() + _LEASE)
         if self.listener is not None:
             self.listener(total=total, done=done, succeeded=succeeded, failed=failed, skipped=skipped)
 
@@ -189,9 +193,16 @@ def _take_up(task: Task) -> Job | None:
         kind=JOB_KIND, state=JobState.RUNNING, args__fingerprint=task.fingerprint, lease_until__lt=now()
     )
     for job in left.order_by("pk")[:1]:
-        if left.filter(pk=job.pk).update(lease_until=now() + _LEASE, lease_token=uuid7()) == 1:
+        token = uuid7()
+        if left.filter(pk=job.pk).update(lease_until=now() + _LEASE, lease_token=token) == 1:
+            job.lease_token = token
             return job
     return None
+
+
+def _mine(job: Job) -> QuerySet[Job]:
+    """The job, unless it ended or another command has taken it over."""
+    return Job.objects.filter(pk=job.pk, state=JobState.RUNNING, lease_token=job.lease_token)
 
 
 def _begin(task: Task, inspection: Inspection) -> Job:

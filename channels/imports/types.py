@@ -142,6 +142,11 @@ class IssueGroup:
     examples: tuple[str, ...]
     rows: tuple[int, ...]
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> IssueGroup:
+        """Read the fields again, with tuples as lists."""
+        return cls(**(dict(data) | {"examples": tuple(data["examples"]), "rows": tuple(data["rows"])}))
+
     @property
     def cause(self) -> str:
         """Same cause, same words."""
@@ -197,6 +202,12 @@ class Result:
     rejected_file: str = ""
     job_id: int | None = None
     already_imported: bool = False
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """Read what a finished job keeps: the fields, with tuples as lists."""
+        groups = {name: tuple(IssueGroup.from_json(group) for group in data[name]) for name in ("errors", "warnings")}
+        return cls(**(dict(data) | groups))
 
     @property
     def succeeded(self) -> int:

@@ -146,6 +146,55 @@ def test_an_import_that_is_killed_goes_on_after_its_last_chunk(
     assert result.created + result.skipped == 25
 
 
+def test_a_command_killed_after_its_last_row_counts_nothing_again(
+    write_file: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_file("sku,name,price", *ROWS, ",nameless,1")
+    original = running._finish
+
+    def die_at_the_end(*args: object) -> object:
+        original(*args)  # type: ignore[arg-type]
+        raise Killed
+
+    monkeypatch.setattr(running, "_finish", die_at_the_end)
+    with pytest.raises(Killed):
+        run(path, "skus")
+    monkeypatch.setattr(running, "_finish", original)
+    Job.objects.update(lease_until=now() - timedelta(seconds=1))
+
+    result = run(path, "skus")
+
+    job = Job.objects.get()
+    assert (job.state, job.total, job.done, job.succeeded, job.failed) == ("done", 26, 26, 25, 1)
+    assert (result.job_id, result.created, result.skipped, result.failed) == (job.pk, 25, 0, 1)
+    assert (result.errors[0].field, result.errors[0].count, result.errors[0].rows) == ("code", 1, (27,))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_that_was_taken_for_dead_stops_when_another_went_on(
+    write_file: WriteFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SkuHandler, "chunk_size", 10)
+    monkeypatch.setattr("oms.core.jobs.SLICE_SECONDS", 0.0)
+    path = write_file("sku,name,price", *ROWS)
+    original, calls = running._write_chunk, []
+
+    def taken_over_after_the_first(*args: object) -> object:
+        mark = original(*args)  # type: ignore[arg-type]
+        calls.append(1)
+        if len(calls) == 1:
+            Job.objects.update(lease_token=uuid7())
+        return mark
+
+    monkeypatch.setattr(running, "_write_chunk", taken_over_after_the_first)
+
+    with pytest.raises(ImportRefused, match="another command went on"):
+        run(path, "skus")
+
+    job = Job.objects.get()
+    assert (job.state, job.done, Sku.objects.count()) == ("running", 10, 10)
+
+
 def test_a_job_runs_in_slices_and_keeps_its_counters(
     write_file: WriteFile, monkeypatch: pytest.MonkeyPatch, nodes: list[Node]
 ) -> None:
