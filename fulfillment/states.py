@@ -62,17 +62,24 @@ STATE_OF_MILESTONE = {
 }
 
 
-def shipment_state_after(milestones: Iterable[str]) -> str | None:
-    """The state that scans, in the order in which they happened, lead to; None before the carrier has the parcel.
+def shipment_path(milestones: Iterable[str]) -> list[tuple[int, str]]:
+    """The states that scans, in the order in which they happened, lead to, each with the place of the scan that did.
 
-    A fold over all scans, so that scans which arrive late or twice lead to the same state. Steps that the machine does
+    A fold over all scans, so that scans which arrive late or twice lead to the same states. Steps that the machine does
     not have (anything after a delivery, say) are passed over.
     """
-    state: str | None = None
-    for milestone in milestones:
+    path: list[tuple[int, str]] = []
+    for place, milestone in enumerate(milestones):
         target = STATE_OF_MILESTONE.get(milestone)
         if target is None:
             continue
+        state = path[-1][1] if path else None
         if state is None or target != state and SHIPMENT.allows(state, target):
-            state = target
-    return state
+            path.append((place, target))
+    return path
+
+
+def shipment_state_after(milestones: Iterable[str]) -> str | None:
+    """The state at the end of the path; None before the carrier has the parcel."""
+    path = shipment_path(milestones)
+    return path[-1][1] if path else None

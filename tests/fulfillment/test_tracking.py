@@ -155,3 +155,15 @@ def test_failed_and_returning_parcels_are_announced(shipment: Shipment, mileston
     apply_tracking([shipment.booking_id or 0])
 
     assert OutboxEvent.objects.filter(kind=f"fulfillment.{kind}").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_delivery_counts_from_the_scan_that_says_so_whatever_is_scanned_after_it(shipment: Shipment) -> None:
+    hand_over(shipment_ids=[shipment.pk], actor="dock")
+    scan(shipment, "delivered", 3)
+    scan(shipment, "in_transit", 9)
+
+    apply_tracking([shipment.booking_id or 0])
+
+    shipment.refresh_from_db()
+    assert (shipment.state, shipment.delivered_at) == ("delivered", NOON + timedelta(hours=3))
