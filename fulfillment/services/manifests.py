@@ -10,7 +10,7 @@ from fulfillment.states import SHIPMENT
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, NotFound
-from oms.core.states import advance
+from oms.core.states import advance, advance_many
 
 
 def open_manifest(*, node_id: int, carrier_account_id: int, actor: str) -> Manifest:
@@ -53,15 +53,21 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
 
 
 def add_all(*, manifest_id: int, actor: str) -> int:
-    """Put every labelled parcel of the carrier at the node onto the manifest; how many."""
-    manifest = _open(manifest_id)
-    waiting = Shipment.objects.filter(
-        node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
-    )
-    awbs = list(waiting.values_list("awb", flat=True))
-    for awb in awbs:
-        add_to_manifest(manifest_id=manifest_id, awb=awb, actor=actor)
-    return len(awbs)
+    """Put every labelled parcel of the carrier at the node onto the manifest, at once; how many."""
+
+    def work() -> int:
+        lock_manifest(manifest_id)
+        manifest = _open(manifest_id)
+        waiting = Shipment.objects.filter(
+            node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
+        ).exclude(awb="")
+        # Cancelled or handed over before it was locked: no longer labelled, and left alone.
+        ids = [row.pk for row in lock_shipments(waiting.values_list("pk", flat=True))
+               if row.state == ShipmentState.LABELLED]  # fmt: skip
+        return len(advance_many(Shipment, ids, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor,
+                                manifest=manifest))  # fmt: skip
+
+    return run_atomic(work)
 
 
 def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehicle: str = "") -> list[int]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from carriers.models import Booking, Label
 from fulfillment.errors import WrongItem
@@ -124,6 +125,25 @@ def test_a_closed_manifest_takes_nothing_more(world: World) -> None:
 
     next_one = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
     assert next_one.pk != manifest.pk
+
+
+def test_all_parcels_go_onto_a_manifest_in_a_number_of_queries_that_does_not_grow(world: World) -> None:
+    account = make_carrier()
+    queries = []
+    for count in (2, 4):
+        parcels = [labelled(make_work(world, f"{count}/{n}", make_line(world.kurta))) for n in range(count)]
+        cancel_order(order_id=labelled(make_work(world, f"{count}/gone", make_line(world.saree))).order_id,
+                     reason="No longer wanted", actor="care")  # fmt: skip
+        manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
+
+        with CaptureQueriesContext(connection) as counted:
+            assert add_all(manifest_id=manifest.pk, actor="Asha") == count
+
+        queries.append(len(counted))
+        assert set(manifest.shipments.values_list("pk", "state")) == {(row.pk, "manifested") for row in parcels}
+        assert add_all(manifest_id=manifest.pk, actor="Asha") == 0
+        close_manifest(manifest_id=manifest.pk, actor="Asha")
+    assert queries[0] == queries[1]
 
 
 def test_a_parcel_scanned_while_its_manifest_closes_is_refused(world: World) -> None:
