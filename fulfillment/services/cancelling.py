@@ -11,7 +11,8 @@ from fulfillment.errors import CannotCancel
 from fulfillment.events import ShipmentVoided
 from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
-from fulfillment.services.cash import cash_collected
+from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
+from fulfillment.services.shipping import complete_work
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import release_lines
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -91,6 +92,10 @@ def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, 
             else:
                 _cancel_some(order, order_lines, wanted, actor, reason)
         _note(order, preview, whole=lines is None, reason=reason, actor=actor)
+        if order.is_cod:
+            # Where nothing else is to come, what arrived and was paid for before is all there will be.
+            record_cash(order.shipments.filter(state=ShipmentState.DELIVERED).select_related("order"), actor)
+            note_missing_cash([order_id], actor)
         return preview
 
     return run_atomic(work)
@@ -136,15 +141,24 @@ def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: 
                       actor=actor, reason=reason)  # fmt: skip
     if packed:
         _unpack(packed, actor)
-    if work:
-        advance_many(FulfillmentOrder, [item.pk for item in work], State.CANCELLED, using=FULFILLMENT_ORDER,
-                     actor=actor, reason=reason[:200], end_reason=reason[:200])  # fmt: skip
+    _end(work, actor, reason)
     fresh = lock_lines([order.pk])
     _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)
     move_units([
         UnitMove(line.pk, bucket, "cancelled", getattr(line, bucket))
         for line in fresh for bucket in (*_UNASSIGNED, "allocated")
     ])  # fmt: skip
+
+
+def _end(work: Sequence[FulfillmentOrder], actor: str, reason: str) -> None:
+    """Work some of whose parcels have left is complete with them; the rest of the work is cancelled."""
+    never_left = (*_BEFORE_ROAD, ShipmentState.CANCELLED)
+    gone = Shipment.objects.filter(fulfillment_order__in=work).exclude(state__in=never_left)
+    shipped = set(gone.values_list("fulfillment_order_id", flat=True))
+    complete_work(sorted(shipped), actor)
+    rest = [item.pk for item in work if item.pk not in shipped]
+    advance_many(FulfillmentOrder, rest, State.CANCELLED, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200],
+                 end_reason=reason[:200])  # fmt: skip
 
 
 def _release_unworked(order: Order, wanted: Sequence[tuple[OrderLine, int]], actor: str, reason: str) -> None:
@@ -232,14 +246,20 @@ def _shrink(item: FulfillmentOrder, row: FulfillmentLine, wanted: int, actor: st
     return share
 
 
+def _units(count: int) -> str:
+    return "1 unit" if count == 1 else f"{count} units"
+
+
 def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, actor: str) -> None:
     if preview.refund_minor:
         Payment.objects.filter(order=order).update(refund_due_minor=F("refund_due_minor") + preview.refund_minor)
-    what = "Order cancelled" if whole and not preview.shipped_units else f"{preview.units} units cancelled"
-    stages = move_units([], [
-        TimelineEntry(order_id=order.pk, kind="cancelled", actor=actor, message=f"{what}: {reason}",
-                      data={"units": preview.units, "refund_minor": preview.refund_minor})
-    ])  # fmt: skip
+    what = "Order cancelled" if whole and not preview.shipped_units else f"{_units(preview.units)} cancelled"
+    left = f" ({_units(preview.shipped_units)} left before and can only come back)" if preview.shipped_units else ""
+    data = {"units": preview.units, "shipped_units": preview.shipped_units, "refund_minor": preview.refund_minor}
+    entry = TimelineEntry(
+        order_id=order.pk, kind="cancelled", actor=actor, message=f"{what}{left}: {reason}", data=data
+    )
+    stages = move_units([], [entry])
     gone = stages.get(order.pk) == "cancelled"
     if gone:
         end_holds(order_id=order.pk, actor=actor)

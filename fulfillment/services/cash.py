@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrder, Shipment, ShipmentItem, ShipmentState
 from oms.core.db import run_atomic
 from orders.models import Order, Payment, PaymentState
-from orders.services import record_payment
+from orders.services import TimelineEntry, record, record_payment
+from routing.engine.wording import money
 
 #: States in which the recipient pays nothing for the parcel any more.
 UNPAID_ENDS = (
@@ -21,6 +22,10 @@ UNPAID_ENDS = (
 _ON_THE_ROAD = (
     ShipmentState.HANDED_OVER, ShipmentState.IN_TRANSIT, ShipmentState.OUT_FOR_DELIVERY, ShipmentState.NDR_OPEN,
 )  # fmt: skip
+#: Units that are still to go into a parcel.
+_TO_BE_PACKED = ("unallocated", "backordered", "allocated", "released", "picked")
+#: Kind of the timeline's entry.
+CASH_MISSING = "cash_missing"
 _TO_BE_PAID = (PaymentState.PENDING, PaymentState.AUTHORIZED, PaymentState.FAILED)
 
 
@@ -95,7 +100,39 @@ def fix_late(shipments: Sequence[Shipment]) -> None:
             shipment.save(update_fields=["cod_minor"])
 
 
-def record_cash(shipments: Sequence[Shipment], actor: str) -> None:
+def missing_cash(order: Order) -> int:
+    """What an order's parcels collect too little, in minor units, where no parcel is to come that could ask for it.
+
+    The charges of the order are asked for once, with its first parcel. Where that one is cancelled or comes back, the
+    next parcel to get its label asks for them. Where every parcel that is left has its label, no label is changed: so
+    much is not collected. Nothing is missing where no parcel is left at all.
+    """
+    if not order.is_cod or any(getattr(line, name) for line in order.lines.all() for name in _TO_BE_PACKED):
+        return 0
+    parcels = Shipment.objects.filter(order=order).exclude(state__in=UNPAID_ENDS)
+    not_fixed = Q(state=ShipmentState.CREATED) | Q(cod_minor__isnull=True)
+    if parcels.filter(not_fixed).exists() or not parcels.exists():
+        return 0
+    return _due(order, {}, but=0)
+
+
+def note_missing_cash(order_ids: Collection[int], actor: str) -> None:
+    """Say in the timelines of these locked orders what of their charges is not collected, each amount once."""
+    entries = []
+    for order in Order.objects.filter(pk__in=order_ids).order_by("pk"):
+        missing = missing_cash(order)
+        said = order.timeline.filter(kind=CASH_MISSING).order_by("-seq").first() if missing else None
+        if missing and (said is None or said.data.get("missing_minor") != missing):
+            message = (
+                f"{money(missing, order.currency)} of the charges is not collected: the parcel that was to bring it "
+                "did not arrive, and the labels of the others were printed before."
+            )
+            data = {"missing_minor": missing}
+            entries.append(TimelineEntry(order_id=order.pk, kind=CASH_MISSING, actor=actor, message=message, data=data))
+    record(entries)
+
+
+def record_cash(shipments: Iterable[Shipment], actor: str) -> None:
     """Book the cash of COD orders some of whose parcels reached an end: paid once nothing more is on its way."""
     awbs = {shipment.order_id: shipment.awb for shipment in shipments if shipment.order.is_cod}
     if not awbs:

@@ -18,7 +18,7 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
-from fulfillment.services.cash import cash_of_parcel, fix_cash
+from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, post
@@ -99,6 +99,9 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
         advance(work, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor="carriers")
     message = f"Label bought: {booking.courier_name} {booking.awb}."
     record([TimelineEntry(order_id=shipment.order_id, kind="labelled", message=message, actor="carriers")])
+    if shipment.order.is_cod:
+        # The carrier may have been asked before another parcel turned out not to bring its cash.
+        note_missing_cash([shipment.order_id], "carriers")
     publish([ShipmentBooked(shipment_id=shipment.pk, order_id=shipment.order_id, awb=booking.awb)])
     return shipment
 
@@ -143,12 +146,12 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str) -> None:
         for s in leaving
     ]  # fmt: skip
     move_units([UnitMove(item.line.order_line_id, "packed", "shipped", item.quantity) for item in items], entries)
-    _complete_work([s.fulfillment_order_id for s in leaving], actor)
+    complete_work([s.fulfillment_order_id for s in leaving], actor)
     publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving])
 
 
-def _complete_work(work_ids: Sequence[int], actor: str) -> None:
-    """Work is complete once its last parcel left."""
+def complete_work(work_ids: Sequence[int], actor: str) -> None:
+    """End the work that has no parcel left to hand over."""
     still = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
     open_ids = set(
         Shipment.objects.filter(fulfillment_order__in=work_ids, state__in=still).values_list(

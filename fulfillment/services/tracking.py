@@ -11,9 +11,9 @@ from carriers.models import TrackingEvent
 from fulfillment.events import ReturningToOrigin, ShipmentDelivered, ShipmentMoved
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
-from fulfillment.services.cash import UNPAID_ENDS, fix_late, record_cash
+from fulfillment.services.cash import UNPAID_ENDS, fix_late, note_missing_cash, record_cash
 from fulfillment.services.shipping import hand_over
-from fulfillment.states import SHIPMENT, shipment_state_after
+from fulfillment.states import SHIPMENT, shipment_path
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict
@@ -46,7 +46,9 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
                 moved.append(shipment.pk)
         _deliver(arrived, actor)
         # The last parcel that was waited for may also be one that nobody pays for.
-        record_cash([item for item in shipments if item.pk in moved and item.state in UNPAID_ENDS], actor)
+        unpaid = [item for item in shipments if item.pk in moved and item.state in UNPAID_ENDS]
+        record_cash(unpaid, actor)
+        note_missing_cash({item.order_id for item in unpaid if item.order.is_cod}, actor)
         return moved
 
     return run_atomic(work)
@@ -62,10 +64,15 @@ class _Arrival:
 
 
 def _apply(shipment: Shipment, scans: Sequence[TrackingEvent], actor: str, arrived: list[_Arrival]) -> bool:
-    """Move one shipment; one that arrived is only noted in `arrived`, since arrivals are counted together."""
-    target = shipment_state_after(scan.milestone for scan in scans)
-    if target is None or target == shipment.state:
+    """Move one shipment; one that arrived is only noted in `arrived`, since arrivals are counted together.
+
+    Time, place and words are those of the scan that led to the state, not of what the carrier reported after it.
+    """
+    path = shipment_path(scan.milestone for scan in scans)
+    if not path or path[-1][1] == shipment.state:
         return False
+    place, target = path[-1]
+    telling = scans[place]
     if shipment.state in _WITH_US:
         hand_over(shipment_ids=[shipment.pk], actor=actor, reason="scanned by the carrier")
         shipment.refresh_from_db()
@@ -73,14 +80,13 @@ def _apply(shipment: Shipment, scans: Sequence[TrackingEvent], actor: str, arriv
             return True
     if not SHIPMENT.allows(shipment.state, target):
         return False
-    last = scans[-1]
     if target == ShipmentState.DELIVERED:
-        arrived.append(_Arrival(shipment, last.occurred_at, last.location))
+        arrived.append(_Arrival(shipment, telling.occurred_at, telling.location))
         return True
-    advance(shipment, target, using=SHIPMENT, actor=actor, reason=last.carrier_status[:200])
+    advance(shipment, target, using=SHIPMENT, actor=actor, reason=telling.carrier_status[:200])
     message = f"{shipment.courier_name} {shipment.awb}: {shipment.get_state_display().lower()}"
-    place = f" at {last.location}" if last.location else ""
-    entry = TimelineEntry(order_id=shipment.order_id, kind=target, actor=actor, message=f"{message}{place}.")
+    where = f" at {telling.location}" if telling.location else ""
+    entry = TimelineEntry(order_id=shipment.order_id, kind=target, actor=actor, message=f"{message}{where}.")
     move_units([], [entry])
     if target in _RTO:
         publish([ReturningToOrigin(shipment_id=shipment.pk, order_id=shipment.order_id)])

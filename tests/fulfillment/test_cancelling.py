@@ -7,10 +7,19 @@ import pytest
 from fulfillment.errors import CannotCancel
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.selectors import put_backs
-from fulfillment.services import cancel_order, hand_over, open_fulfillment_orders, pack, pick, preview_cancel
+from fulfillment.services import (
+    ParcelPlan,
+    book_shipment,
+    cancel_order,
+    hand_over,
+    open_fulfillment_orders,
+    pack,
+    pick,
+    preview_cancel,
+)
 from oms.core.errors import DomainError
 from oms.core.models import OutboxEvent
-from orders.models import Hold, Order, OrderLine, Payment
+from orders.models import Hold, Order, OrderEvent, OrderLine, Payment
 from orders.services import place_hold
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock
@@ -92,6 +101,50 @@ def test_what_is_on_the_road_cannot_be_cancelled(world: World) -> None:
 
     assert units_of(shipment.order_id) == {"shipped": 1}
     assert Payment.objects.get().refund_due_minor == 0
+
+
+def two_parcels(world: World) -> tuple[Shipment, Shipment]:
+    """Three units of one work in two labelled parcels: that of two kurtas has left, that of a saree has not."""
+    work = picked(make_work(world, "1", make_line(world.kurta, 2), make_line(world.saree)))
+    lines = {line.sku_id: line.pk for line in work.lines.all()}
+    plans = [ParcelPlan(items={lines[world.kurta.pk]: 2}), ParcelPlan(items={lines[world.saree.pk]: 1})]
+    first, second = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=plans)
+    for parcel in (first, second):
+        book_shipment(parcel.pk)
+    hand_over(shipment_ids=[first.pk], actor="dock")
+    return first, second
+
+
+def test_where_one_parcel_has_left_the_rest_is_cancelled_and_the_work_ends_complete(world: World) -> None:
+    first, second = two_parcels(world)
+    order_id = first.order_id
+
+    done = cancel_order(order_id=order_id, reason="Changed their mind", actor="care")
+
+    assert (done.units, done.shipped_units, done.refund_minor) == (1, 2, 250_000)
+    assert units_of(order_id) == {"shipped": 2, "cancelled": 1}
+    assert stock_of(world.saree, world.blr) == {"on_hand": 10}
+    assert stock_of(world.kurta, world.blr) == {"on_hand": 8}
+    states = dict(Shipment.objects.values_list("pk", "state"))
+    assert states == {first.pk: "handed_over", second.pk: "cancelled"}
+    work = FulfillmentOrder.objects.get()
+    assert (work.state, work.completed_at is None, work.end_reason) == ("completed", False, "")
+    assert Order.objects.get().stage == "shipped"
+    assert Payment.objects.get().refund_due_minor == 250_000
+    entry = OrderEvent.objects.get(kind="cancelled")
+    assert entry.message == "1 unit cancelled (2 units left before and can only come back): Changed their mind"
+    [event] = OutboxEvent.objects.filter(kind="orders.OrderCancelled")
+    assert (event.payload["whole"], event.payload["units"]) == (False, 1)
+
+
+def test_what_is_left_after_a_cancellation_is_refused_by_name(world: World) -> None:
+    first, _ = two_parcels(world)
+    cancel_order(order_id=first.order_id, reason="Changed their mind", actor="care")
+
+    with pytest.raises(CannotCancel, match="come back first"):
+        cancel_order(order_id=first.order_id, reason="The rest, too", actor="care")
+
+    assert Payment.objects.get().refund_due_minor == 250_000
 
 
 @pytest.mark.parametrize("stage", ["captured", "routed", "scheduled", "released"])

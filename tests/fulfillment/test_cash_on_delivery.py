@@ -22,7 +22,7 @@ from fulfillment.services import (
     preview_cancel,
 )
 from orders.canonical import CanonicalPayment
-from orders.models import Order, OrderLine, Payment
+from orders.models import Order, OrderEvent, OrderLine, Payment
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, picked
@@ -141,6 +141,70 @@ def test_a_parcel_that_goes_back_last_leaves_what_was_paid(world: World) -> None
     report(first, "rto_initiated", hour=2)
 
     assert paid(ten.order_id) == ("paid", TWO + 1)
+
+
+def missing(order_id: int) -> list[tuple[int, str]]:
+    """What the timeline says is not collected."""
+    entries = OrderEvent.objects.filter(order=order_id, kind="cash_missing").order_by("seq")
+    return [(entry.data["missing_minor"], entry.message.partition(" of ")[0]) for entry in entries]
+
+
+def test_charges_that_no_parcel_is_left_to_ask_for_are_told_once(world: World) -> None:
+    ten, two = two_works(world)
+    first, second = labelled(ten), labelled(two)
+    hand_over(shipment_ids=[first.pk, second.pk], actor="dock")
+    report(first, "rto_initiated")
+    report(first, "rto_in_transit", hour=2)
+
+    # Rounding gave the last parcel one paisa more than its goods.
+    assert missing(ten.order_id) == [(CHARGES - 1, "₹64.99")]
+    second.refresh_from_db()
+    assert second.cod_minor == TWO + 1
+
+
+def test_charges_that_a_later_parcel_asks_for_are_not_missing(world: World) -> None:
+    ten, two = two_works(world)
+    first = labelled(ten)
+    hand_over(shipment_ids=[first.pk], actor="dock")
+    report(first, "rto_initiated")
+    assert missing(ten.order_id) == []
+
+    assert labelled(two).cod_minor == CHARGES + TWO
+    assert missing(ten.order_id) == []
+
+
+def test_charges_of_a_cancelled_parcel_are_told_where_the_other_one_is_on_its_way(world: World) -> None:
+    ten, two = two_works(world)
+    labelled(ten)
+    second = labelled(two)
+    hand_over(shipment_ids=[second.pk], actor="dock")
+
+    cancel_order(order_id=ten.order_id, reason="Two are enough", actor="care")
+
+    assert missing(ten.order_id) == [(CHARGES - 1, "₹64.99")]
+    report(second, "delivered")
+    assert paid(ten.order_id) == ("paid", TWO + 1)
+
+
+def test_nothing_is_missing_where_every_parcel_comes_back(world: World) -> None:
+    shipment = labelled(two_works(world)[0])
+    hand_over(shipment_ids=[shipment.pk], actor="dock")
+    cancel_order(order_id=shipment.order_id, reason="Ten are enough", actor="care")
+    report(shipment, "rto_initiated")
+
+    assert missing(shipment.order_id) == []
+
+
+def test_what_arrived_pays_the_order_once_the_rest_is_cancelled(world: World) -> None:
+    ten, two = two_works(world)
+    first = labelled(ten)
+    hand_over(shipment_ids=[first.pk], actor="dock")
+    report(first, "delivered")
+    assert paid(ten.order_id) == ("pending", CHARGES + TEN)
+
+    cancel_order(order_id=ten.order_id, reason="Ten are enough", actor="care")
+
+    assert paid(ten.order_id) == ("paid", CHARGES + TEN)
 
 
 def test_the_cash_of_a_parcel_that_arrived_is_not_owed_for_units_cancelled_later(world: World) -> None:

@@ -114,6 +114,10 @@ def cancel_effects(order: Order, preview: CancelPreview) -> Effects:
     """What cancelling will do to this order."""
     gone = "1 unit is cancelled." if preview.units == 1 else f"{preview.units} units are cancelled."
     effects: Effects = [{"kind": "stock", "text": gone}]
+    if preview.shipped_units:
+        left = "1 unit has" if preview.shipped_units == 1 else f"{preview.shipped_units} units have"
+        effects.append({"kind": "stock", "text": f"{left} left already and can only come back as a return.",
+                        "tone": "warn"})  # fmt: skip
     for code, units in sorted(preview.released_units.items()):
         back = min(units, preview.units)
         words = "1 reserved unit becomes" if back == 1 else f"Up to {back} reserved units become"

@@ -15,7 +15,7 @@ FILTERS: dict[str, tuple[str, frozenset[str]]] = {
     "notes": ("Notes", frozenset({"note"})),
     "routing": ("Routing", frozenset({"routed", "unroutable", "work_withdrawn", "short_pick"})),
     "holds": ("Holds", frozenset({"held", "released"})),
-    "money": ("Money", frozenset({"payment", "cancelled"})),
+    "money": ("Money", frozenset({"payment", "cash_missing", "cancelled"})),
     "parcels": ("Parcels", frozenset({"packed", "labelled", "handed_over", "delivered", "rto", "returned"})),
 }
 _SYSTEM = frozenset({"flow", "routing", "schedule", "system", "validation", "api"})
@@ -27,10 +27,12 @@ _ICONS = {
     "work_withdrawn": "arrow-back-up", "packed": "package", "labelled": "barcode", "handed_over": "truck",
     "delivered": "home", "short_pick": "package-off", "rto": "truck-return",
     "returned": "package-import", "channel_note": "plug-connected",
+    "cash_missing": "credit-card",
 }  # fmt: skip
 _TONES = {
     "held": "warn",
     "short_pick": "warn",
+    "cash_missing": "warn",
     "rto": "warn",
     "unroutable": "bad",
     "cancelled": "off",
