@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
 
@@ -24,3 +27,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             if principal.may("store.use") and not principal.may("tower.view"):
                 return "/s/"
         return "/"
+
+
+def attempted_address(request: HttpRequest, credentials: Mapping[str, Any] | None = None) -> str | None:
+    """The e-mail address somebody tries to sign in with, by which failures are counted (`AXES_USERNAME_CALLABLE`).
+
+    Without it every failure would count for whoever shares the IP address, a whole store for instance. In lower case,
+    because signing in does not tell upper from lower case either.
+    """
+    given = credentials or {}
+    address = given.get("email") or given.get("username") or request.POST.get("login") or request.POST.get("username")
+    return str(address).strip().lower() if address else None
