@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db.models import Sum
 
 from carriers.adapters.shiprocket.statuses import SHIPMENT_STATUS
 from carriers.base import BookingRequest, Milestone, ParcelItem
@@ -17,10 +19,12 @@ from carriers.simulators.shiprocket.couriers import COURIERS
 from carriers.simulators.shiprocket.movement import REASONS, Outcome, plan
 from carriers.zones import Zone
 from fulfillment.models import Shipment, ShipmentItem, ShipmentState
+from fulfillment.services import cash_of_parcel
 from fulfillment.states import SHIPMENT
 from oms.core.db import execute
 from oms.core.ids import uuid7
 from oms.core.states import advance_many
+from orders.models import OrderLine
 from routing.engine import NodeInput, OrderInput
 from routing.services import lane
 
@@ -64,10 +68,27 @@ def book_all(
     items = ShipmentItem.objects.select_related("line__sku", "line__order_line").filter(shipment__in=shipments)
     for item in items.order_by("pk"):
         contents[item.shipment_id].append(item)
+    _fix_cash(shipments, contents)
     trips = [_trip(shipment, contents[shipment.pk], aggregator, riders, luck) for shipment in shipments]
     Booking.objects.bulk_create(trip.booking for trip in trips)
     execute(_NOTE_BOOKINGS, [[trip.booking.pk for trip in trips]])
     return trips
+
+
+def _fix_cash(shipments: Sequence[Shipment], contents: Mapping[int, Sequence[ShipmentItem]]) -> None:
+    """What is collected with each parcel of orders paid on delivery, as their labels fix it, one after the other."""
+    cod = [shipment for shipment in shipments if shipment.order.is_cod]
+    lines = OrderLine.objects.filter(order__in={shipment.order_id for shipment in cod}).order_by("order")
+    ordered = dict(lines.values_list("order").annotate(units=Sum("quantity")))
+    whole: list[Shipment] = []
+    for shipment in cod:
+        if sum(item.quantity for item in contents[shipment.pk]) == ordered[shipment.order_id]:
+            shipment.cod_minor = shipment.order.total_minor
+            whole.append(shipment)
+        else:
+            shipment.cod_minor = cash_of_parcel(shipment)
+            shipment.save(update_fields=["cod_minor"])
+    Shipment.objects.bulk_update(whole, ["cod_minor"], batch_size=500)
 
 
 def note_scans(trips: Sequence[Trip]) -> None:
@@ -104,7 +125,7 @@ def _request(shipment: Shipment, contents: Sequence[ShipmentItem]) -> BookingReq
         order_date=order.placed_at, ship_from=node.address, ship_from_code=node.code, ship_to=order.shipping_address,
         items=goods, weight_grams=shipment.weight_grams, length_mm=shipment.length_mm, width_mm=shipment.width_mm,
         height_mm=shipment.height_mm, declared_value_minor=sum(g.unit_price_minor * g.quantity for g in goods),
-        currency=order.currency, cod_minor=order.total_minor if order.is_cod else 0,
+        currency=order.currency, cod_minor=shipment.cod_minor or 0,
         service_level=order.service_level,
     )  # fmt: skip
 

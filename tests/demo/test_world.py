@@ -65,6 +65,15 @@ def test_every_number_of_the_world_adds_up() -> None:
             SELECT order_id, at, lag(at) OVER (PARTITION BY order_id ORDER BY seq) AS earlier FROM orders_orderevent
         ) e WHERE at < earlier
     """) == []  # fmt: skip
+    # The parcels of an order that is paid on delivery ask for its total together, never each for all of it.
+    assert fetch_all("""
+        SELECT o.number FROM orders_order o JOIN fulfillment_shipment s ON s.order_id = o.id
+        LEFT JOIN carriers_booking b ON b.id = s.booking_id
+        WHERE o.payment_method = 'cod' AND s.state <> 'cancelled' AND s.state NOT LIKE 'rto%'
+        GROUP BY o.number, o.total_minor
+        HAVING sum(s.cod_minor) > o.total_minor
+            OR sum((b.request->>'cod_minor')::bigint) IS DISTINCT FROM sum(s.cod_minor) FILTER (WHERE b.id IS NOT NULL)
+    """) == []  # fmt: skip
     # Every parcel that left did so after it was packed.
     assert not [s for s in Shipment.objects.exclude(handed_over_at=None) if s.created_at > moment_of(s)]
 
