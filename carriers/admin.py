@@ -13,6 +13,7 @@ from carriers.registry import ADAPTERS
 from carriers.selectors import webhook_url
 from carriers.services.cards import RateCardUnreadable, card_of
 from carriers.services.quotes import forget_rates
+from oms.core.read_only import ReadOnly
 
 
 class WriteOnlyTextarea(forms.Textarea):
@@ -142,22 +143,6 @@ class ServiceabilityAdmin(admin.ModelAdmin[Serviceability]):
     list_select_related = ("account",)
 
 
-class ReadOnly:
-    """What happened is not edited."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
 class TrackingEventInline(ReadOnly, admin.TabularInline[TrackingEvent, Booking]):
     """The scans of a booking."""
 
@@ -196,4 +181,3 @@ class TrackingEventAdmin(ReadOnly, admin.ModelAdmin[TrackingEvent]):
     list_filter = ("milestone", "source")
     search_fields = ("booking__awb",)
     list_select_related = ("booking",)
-    show_full_result_count = False

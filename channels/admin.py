@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
 
 from channels.models import ChannelAccount, ImportMapping, InboundMessage, Listing, OutboundUpdate
 from channels.registry import ADAPTERS
+from oms.core.read_only import ReadOnly
 
 
 class AccountForm(forms.ModelForm[ChannelAccount]):
@@ -75,42 +73,24 @@ class ListingAdmin(admin.ModelAdmin[Listing]):
     )  # fmt: skip
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
-    """Rows that only services write."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
 @admin.register(InboundMessage)
-class InboundMessageAdmin(ReadOnlyAdmin):
+class InboundMessageAdmin(ReadOnly, admin.ModelAdmin[InboundMessage]):
     """Everything the channels said."""
 
     list_display = ("external_id", "account", "kind", "source", "state", "cause", "received_at")
     list_filter = ("state", "source", "account")
     list_select_related = ("account__channel",)
     search_fields = ("external_id", "event_id")
-    show_full_result_count = False
 
 
 @admin.register(OutboundUpdate)
-class OutboundUpdateAdmin(ReadOnlyAdmin):
+class OutboundUpdateAdmin(ReadOnly, admin.ModelAdmin[OutboundUpdate]):
     """Everything the channels were told."""
 
     list_display = ("order", "account", "kind", "state", "attempts", "error", "created_at", "sent_at")
     list_filter = ("state", "kind", "account")
     list_select_related = ("account__channel", "order")
     search_fields = ("order__number", "update_key")
-    show_full_result_count = False
 
 
 @admin.register(ImportMapping)

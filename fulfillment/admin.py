@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Shipment, ShipmentItem
-
-
-class ReadOnly:
-    """Rows that services write: states and quantities have rules that a form would go around."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody adds rows here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody changes rows here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Nobody deletes rows here."""
-        return False
+from oms.core.read_only import ReadOnly
 
 
 class FulfillmentLineInline(ReadOnly, admin.TabularInline[FulfillmentLine, FulfillmentOrder]):
@@ -50,7 +31,6 @@ class FulfillmentOrderAdmin(ReadOnly, admin.ModelAdmin[FulfillmentOrder]):
     search_fields = ("number", "order__number")
     list_select_related = ("node",)
     inlines = (FulfillmentLineInline,)
-    show_full_result_count = False
 
 
 @admin.register(Shipment)
@@ -62,7 +42,6 @@ class ShipmentAdmin(ReadOnly, admin.ModelAdmin[Shipment]):
     search_fields = ("awb", "order__number")
     list_select_related = ("order", "node")
     inlines = (ShipmentItemInline,)
-    show_full_result_count = False
 
 
 @admin.register(Manifest)

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Model
 from django.http import HttpRequest
 
 from inventory.models import (
@@ -21,22 +20,7 @@ from inventory.models import (
     StockMovement,
 )
 from inventory.services import switch_node
-
-
-class ReadOnly:
-    """Nothing can be added, changed or deleted: the services do that."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
+from oms.core.read_only import ReadOnly
 
 
 class BarcodeInline(admin.TabularInline[Barcode, Sku]):
@@ -113,7 +97,6 @@ class StockLevelAdmin(ReadOnly, admin.ModelAdmin[StockLevel]):
     list_select_related = ("sku", "node")
     list_filter = ("node",)
     search_fields = ("sku__code",)
-    show_full_result_count = False
 
 
 @admin.register(StockMovement)
@@ -124,7 +107,6 @@ class StockMovementAdmin(ReadOnly, admin.ModelAdmin[StockMovement]):
     list_select_related = ("sku", "node")
     search_fields = ("=reference", "=op_key", "=sku__code")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(Reservation)
@@ -136,7 +118,6 @@ class ReservationAdmin(ReadOnly, admin.ModelAdmin[Reservation]):
     list_filter = ("state",)
     search_fields = ("=reference", "=sku__code")
     ordering = ("-id",)
-    show_full_result_count = False
 
 
 @admin.register(StockAudit)

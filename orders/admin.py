@@ -2,71 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
 
+from oms.core.read_only import ReadOnly
 from orders.models import Hold, Order, OrderEvent, OrderLine, Payment, SalesChannel
 
-M = TypeVar("M", bound=Model)
 
-
-class ReadOnlyAdmin(admin.ModelAdmin[M]):
-    """Rows that only services write."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
-        """Never."""
-        return False
-
-
-class ReadOnlyInline(admin.TabularInline[M, Order]):
-    """Rows of an order that only services write."""
-
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-
-class LineInline(ReadOnlyInline[OrderLine]):
+class LineInline(ReadOnly, admin.TabularInline[OrderLine, Order]):
     """Lines with their counters."""
 
     model = OrderLine
+    extra = 0
     fields = (
         "position", "sku_code", "quantity", "unallocated", "backordered", "allocated", "released", "picked", "packed",
         "shipped", "delivered", "returned", "cancelled",
     )  # fmt: skip
 
 
-class HoldInline(ReadOnlyInline[Hold]):
+class HoldInline(ReadOnly, admin.TabularInline[Hold, Order]):
     """Holds, open and cleared."""
 
     model = Hold
+    extra = 0
     fields = ("reason", "source", "note", "created_at", "released_at", "released_by")
 
 
-class PaymentInline(ReadOnlyInline[Payment]):
+class PaymentInline(ReadOnly, admin.TabularInline[Payment, Order]):
     """What was agreed, taken and given back."""
 
     model = Payment
+    extra = 0
     fields = ("method", "state", "gateway", "reference", "amount_minor", "captured_minor", "refunded_minor",
               "refund_due_minor")  # fmt: skip
 
@@ -87,7 +53,7 @@ class SalesChannelAdmin(admin.ModelAdmin[SalesChannel]):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin[Order]):
+class OrderAdmin(ReadOnly, admin.ModelAdmin[Order]):
     """Orders, found by number or by anything in their search text."""
 
     list_display = ("number", "channel", "external_number", "stage", "open_holds", "placed_at")
@@ -99,7 +65,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
 
 @admin.register(OrderEvent)
-class OrderEventAdmin(ReadOnlyAdmin[OrderEvent]):
+class OrderEventAdmin(ReadOnly, admin.ModelAdmin[OrderEvent]):
     """The timeline, append-only."""
 
     list_display = ("order", "seq", "kind", "actor", "message", "at")
