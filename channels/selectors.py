@@ -15,7 +15,6 @@ from channels.services.apply import is_stale, plan_for
 from channels.services.listings import resolve_skus
 from channels.services.reading import Reading, read_message
 from channels.states import INBOUND_MESSAGE
-from oms.core.clock import now
 from oms.core.db import fetch_dicts
 from oms.core.errors import NotFound
 from oms.core.models import Transition
@@ -150,12 +149,6 @@ def quarantine_groups(codes: Sequence[str] | None = None) -> list[QuarantineGrou
     return [QuarantineGroup(**row) for row in rows]
 
 
-def quarantine_count(codes: Sequence[str] | None = None) -> int:
-    """How many messages wait in quarantine."""
-    rows = InboundMessage.objects.filter(state=InboundMessageState.QUARANTINED)
-    return rows.filter(account__channel__code__in=codes).count() if codes is not None else rows.count()
-
-
 def query_messages(
     *,
     account_id: int | None = None,
@@ -238,10 +231,3 @@ def _preview_change(account: ChannelAccount, order: Order, message: InboundMessa
     outcome = InboundMessageState.APPLIED if changes else InboundMessageState.UNCHANGED
     steps = [f"{order.number}: {change}" for change in changes] or [f"Nothing new about {order.number}."]
     return Preview(outcome=outcome, steps=steps, order=reading.order)
-
-
-def stale_accounts(older_than: datetime) -> list[ChannelAccount]:
-    """Active polled accounts that have not answered since the given time: the tower's warning."""
-    accounts = ChannelAccount.objects.select_related("channel").filter(channel__is_active=True, pulls_orders=True)
-    accounts = accounts.exclude(connector__in=INBOUND_ONLY).filter(next_poll_at__lte=now())
-    return [row for row in accounts if row.last_ok_at is None or row.last_ok_at < older_than]

@@ -98,53 +98,11 @@ def great_circle_km(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> f
     return 2 * _EARTH_KM * math.asin(math.sqrt(min(1.0, half)))
 
 
-def search_places(text: str, limit: int = 20) -> tuple[Place, ...]:
-    """Places for what somebody types: the beginning of a PIN, or of a word of a district or state.
-
-    By name each district comes once, with its first PIN; districts before states, then by name. At most `limit`.
-    """
-    wanted = " ".join(text.casefold().split())
-    if not wanted:
-        return ()
-    digits = wanted.replace(" ", "")
-    if digits.isdecimal():
-        pins = [pin for pin in _india() if pin.startswith(digits)]
-        found = (_india_place(pin) for pin in pins[:limit])
-        return tuple(place for place in found if place is not None)
-    ranked = sorted(
-        (rank, district, state, pin)
-        for (district, state), pin in _india_districts().items()
-        if (rank := _match(wanted, district, state)) is not None
-    )
-    named = (_india_place(pin) for _, _, _, pin in ranked[:limit])
-    return tuple(place for place in named if place is not None)
-
-
-def _match(wanted: str, district: str, state: str) -> int | None:
-    """0 the district begins so, 1 one of its words does, 2 the state or one of its words does."""
-    for rank, name in ((0, district.casefold()), (2, state.casefold())):
-        if name.startswith(wanted):
-            return rank
-        if f" {wanted}" in name:
-            return rank + (rank == 0)
-    return None
-
-
 @lru_cache(maxsize=1)
 def _india() -> dict[str, str]:
     """PIN -> the rest of its line. Lines are taken apart when they are asked for: most never are."""
     text = gzip.decompress(_INDIA.read_bytes()).decode()
     return {line[:6]: line[7:] for line in text.splitlines()}
-
-
-@lru_cache(maxsize=1)
-def _india_districts() -> dict[tuple[str, str], str]:
-    """(district, state) -> its first PIN."""
-    found: dict[tuple[str, str], str] = {}
-    for pin, rest in _india().items():
-        district, state, _ = rest.split(",", 2)
-        found.setdefault((district, state), pin)
-    return found
 
 
 @lru_cache(maxsize=8192)
