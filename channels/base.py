@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 from orders.canonical import CanonicalOrder
 
@@ -90,6 +90,8 @@ class StockResult:
 
 
 OrderUpdateKind = Literal["processing", "on_hold", "shipped", "delivered", "cancelled"]
+#: A kind as it stands in a row of the database -> the kind.
+ORDER_UPDATE_KINDS: Mapping[str, OrderUpdateKind] = {kind: kind for kind in get_args(OrderUpdateKind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

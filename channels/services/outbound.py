@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from channels.base import OrderUpdate, OrderUpdateKind, PushesOrderUpdates
+from channels.base import ORDER_UPDATE_KINDS, OrderUpdate, OrderUpdateKind, PushesOrderUpdates
 from channels.events import OrderUpdateQueued
 from channels.locks import claim_updates
 from channels.models import ChannelAccount, OutboundUpdate, OutboundUpdateState
@@ -194,7 +194,7 @@ def _tell(update: OutboundUpdate, result: PushResult, silent: set[int]) -> None:
     order = Order.objects.only("external_id").get(pk=update.order_id)
     news = OrderUpdate(
         external_id=order.external_id,
-        kind=update.kind,  # type: ignore[arg-type]
+        kind=ORDER_UPDATE_KINDS[update.kind],
         update_id=update.update_key,
         **update.payload,
     )

@@ -40,14 +40,14 @@ class QueueRow:
 
     key: str
     kind: Kind
-    cause: str
     sentence: str
     count: int
-    value: str
-    value_minor: int
-    oldest_at: datetime | None
-    due_at: datetime | None
     url: str
+    cause: str = ""
+    value: str = ""
+    value_minor: int = 0
+    oldest_at: datetime | None = None
+    due_at: datetime | None = None
     drawer: bool = False
     act_label: str = ""
     act_url: str = ""
@@ -148,11 +148,14 @@ def _value(amounts: dict[str, int]) -> str:
     return " + ".join(str(money_compact(minor, currency)) for currency, minor in ordered[:2] if minor)
 
 
-def _system_row(key: str, kind: str, *, sentence: str, count: int, url: str, **fields: object) -> QueueRow:
-    defaults: dict[str, object] = {"cause": "", "value": "", "value_minor": 0, "oldest_at": None, "due_at": None}
+def _system_row(
+    key: str, kind: str, *, sentence: str, count: int, url: str, cause: str = "", oldest_at: datetime | None = None,
+    act_label: str = "", act_url: str = "",
+) -> QueueRow:  # fmt: skip
+    """A row about a part of the system: no promise to a customer hangs on it, and no order's value."""
     return QueueRow(
-        key=f"{kind}:{key}", kind=KINDS[kind], sentence=sentence, count=count, url=url,
-        **(defaults | fields),  # type: ignore[arg-type]
+        key=f"{kind}:{key}", kind=KINDS[kind], cause=cause, sentence=sentence, count=count, oldest_at=oldest_at,
+        url=url, act_label=act_label, act_url=act_url,
     )  # fmt: skip
 
 
