@@ -370,7 +370,6 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env_str("OMS_LOG_LEVEL", "INFO")},
     "loggers": {"axes": {"level": "WARNING"}, "django.server": {"level": "WARNING"}},
 }
-SENTRY_DSN = env_str("SENTRY_DSN")
 PROMETHEUS_EXPORT_MIGRATIONS = False
 PGHISTORY_APPEND_ONLY = True
 SILENCED_SYSTEM_CHECKS: list[str] = []
