@@ -167,6 +167,17 @@ def test_nothing_is_sent_again_while_nothing_changes() -> None:
     assert 'id="carrier-rows"' in browser.get("/carriers/", headers=headers).content.decode()
 
 
+def test_every_column_of_the_list_has_a_heading() -> None:
+    manual_account()
+
+    page = sign_in().get("/carriers/").content.decode()
+
+    table = page[page.index('id="carrier-rows"') :]
+    assert 'data-live="10"' in table[:300]
+    headings, row = table[: table.index("</thead>")], table[table.index("<tr data-row") :].split("</tr>", 1)[0]
+    assert headings.count("<th") - headings.count("<thead") == row.count("<td") == 10
+
+
 def test_the_list_asks_the_same_number_of_questions_for_more_carriers(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:

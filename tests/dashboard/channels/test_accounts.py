@@ -65,6 +65,15 @@ def test_nothing_is_sent_again_while_nothing_changes(account: ChannelAccount, si
     assert "<html" not in fragment.content.decode()
 
 
+def test_every_column_of_the_list_has_a_heading(account: ChannelAccount, sign_in: SignIn) -> None:
+    page = sign_in().get("/channels/").content.decode()
+
+    table = page[page.index('id="channel-rows"') :]
+    assert 'data-live="10"' in table[:300]
+    headings, row = table[: table.index("</thead>")], table[table.index("<tr data-row") :].split("</tr>", 1)[0]
+    assert headings.count("<th") - headings.count("<thead") == row.count("<td") == 11
+
+
 def test_sync_now_makes_the_account_due(account: ChannelAccount, sign_in: SignIn) -> None:
     later = now() + timedelta(hours=1)
     ChannelAccount.objects.filter(pk=account.pk).update(next_poll_at=later)
