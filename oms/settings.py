@@ -91,19 +91,14 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_htmx",
     "django_cotton",
-    "django_filters",
     "allauth",
     "allauth.account",
     "allauth.mfa",
     "axes",
-    "rules",
     "csp",
     "ninja",
     "django_celery_beat",
     "django_prometheus",
-    "anymail",
-    "pgtrigger",
-    "pghistory",
     "oms.core",
     "oms.accounts",
     "orders",
@@ -371,5 +366,4 @@ LOGGING = {
     "loggers": {"axes": {"level": "WARNING"}, "django.server": {"level": "WARNING"}},
 }
 PROMETHEUS_EXPORT_MIGRATIONS = False
-PGHISTORY_APPEND_ONLY = True
 SILENCED_SYSTEM_CHECKS: list[str] = []
