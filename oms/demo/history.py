@@ -59,7 +59,7 @@ def _tell(world: DemoWorld, standing: Standing, days: Sequence[list[Drawn]], mom
             stage = Stage(standing, moment, past.Past(moment), random.Random(world.seed + number), told)
             _restock(stage, world, number, chapter[0][0].order.placed_at)
             tickets = [ticket for day in chapter for ticket in arrivals.receive_day(stage, day)]
-            _live(stage, tickets)
+            _live(stage, tickets, last=last)
             if last:
                 troubles.add(stage, tickets)
         say(f"{len(told)} of {world.orders} orders, up to {tickets[-1].drawn.order.placed_at:%d %b}")
@@ -78,10 +78,13 @@ def _chapters(days: Sequence[list[Drawn]]) -> list[list[list[Drawn]]]:
     return chapters
 
 
-def _live(stage: Stage, tickets: Sequence[Ticket]) -> None:
+def _live(stage: Stage, tickets: Sequence[Ticket], *, last: bool) -> None:
     arrivals.settle_holds(stage, tickets)
     arrivals.cancel_early(stage, tickets)
     arrivals.cancel_hopeless(stage, tickets)
+    if last:
+        # Before the floor begins: in the morning of a quiet day it has finished everything.
+        arrivals.hold_the_rest(stage, tickets)
     trips: list[Trip] = []
     for _ in range(ROUNDS):
         if not floor.work_round(stage, tickets, trips):

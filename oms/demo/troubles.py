@@ -1,4 +1,4 @@
-"""Things that need somebody, so that every screen has something to show: quarantine, label problems, holds."""
+"""Things that need somebody, so that every screen has something to show: quarantine and label problems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from channels.services import process_messages, receive_messages
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
 from oms.core.db import execute
 from oms.demo import brand
-from oms.demo.arrivals import hold_the_rest
 from oms.demo.tickets import Stage, Ticket
 
 _LABEL_PROBLEMS = (
@@ -24,7 +23,6 @@ _LABEL_PROBLEMS = (
 
 def add(stage: Stage, tickets: Sequence[Ticket]) -> None:
     """Fill in what chance may have left out of the last chapter."""
-    hold_the_rest(stage, tickets)
     _quarantine(stage, tickets)
     _label_problems()
 
