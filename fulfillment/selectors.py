@@ -338,3 +338,11 @@ def by_urgency(rows: QuerySet[FulfillmentOrder]) -> QuerySet[FulfillmentOrder]:
     """The first due first, work without a due moment last."""
     no_date = Case(When(due_at__isnull=True, then=Value(1)), default=Value(0), output_field=IntegerField())
     return rows.order_by(no_date, "due_at", "pk")
+
+
+def closed_nodes_with_work() -> list[int]:
+    """Nodes that are switched off and still have work that nobody packed."""
+    found = FulfillmentOrder.objects.filter(
+        node__is_active=False, state__in=(State.SCHEDULED, State.OPEN, State.ACCEPTED, State.PICKING)
+    )
+    return sorted(set(found.order_by().values_list("node_id", flat=True).distinct()))

@@ -76,7 +76,7 @@ announced AS (
     INSERT INTO core_outboxevent (kind, aggregate, payload)
     SELECT 'fulfillment.FulfillmentReleased', 'fulfillment_order:' || id,
         jsonb_build_object('fulfillment_order_id', id, 'order_id', order_id, 'node_id', node_id)
-    FROM wanted WHERE state <> 'scheduled' ORDER BY id
+    FROM wanted WHERE state <> 'scheduled' AND is_active ORDER BY id
 ),
 locked_order AS MATERIALIZED (
     SELECT id, timeline_seq FROM unchanged WHERE id IN (SELECT order_id FROM wanted)
@@ -108,7 +108,7 @@ WHERE NOT core_require((SELECT count(*) FROM moved) = (SELECT count(*) FROM delt
 
 
 def open_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
-    """Open work at every node that holds reserved units nobody works on; the ids of the new fulfillment orders.
+    """Open work at every node that holds reserved units nobody works on; the ids of the work that is open now.
 
     Work of an order on hold waits as SCHEDULED, the rest is open (accepted at once where the node wants it so). A node
     that was switched off in the meantime gives the work back. Opening twice finds nothing left to open.
@@ -131,4 +131,4 @@ def _open_locked(order_ids: list[int], actor: str) -> list[int]:
     closed = [row[1] for row in rows if row[0] == "closed"]
     if closed:
         withdraw(fulfillment_order_ids=closed, reason="The node was switched off", actor=actor)
-    return [row[1] for row in rows]
+    return [row[1] for row in rows if row[0] == "opened"]

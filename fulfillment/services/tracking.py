@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Max
 
 from carriers.models import TrackingEvent
 from fulfillment.events import ReturningToOrigin, ShipmentDelivered, ShipmentMoved
@@ -19,7 +21,7 @@ from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from oms.core.outbox import publish
 from oms.core.states import advance, advance_many
-from orders.services import TimelineEntry, UnitMove, move_units
+from orders.services import TimelineEntry, UnitMove, move_units, set_delivered_at
 
 _RTO = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
 _WITH_US = (ShipmentState.LABELLED, ShipmentState.MANIFESTED)
@@ -112,6 +114,7 @@ def _deliver(arrived: Sequence[_Arrival], actor: str) -> None:
     ]  # fmt: skip
     moves = [UnitMove(row.line.order_line_id, "shipped", "delivered", row.quantity) for row in contents]
     move_units(moves, entries)
+    _tell_orders_when({item.shipment.order_id for item in arrived})
     fix_late([item.shipment for item in arrived])
     record_cash([item.shipment for item in arrived], actor)
     publish([ShipmentDelivered(shipment_id=item.shipment.pk, order_id=item.shipment.order_id) for item in arrived])
@@ -135,3 +138,10 @@ def collect(*, shipment_id: int, actor: str, collected_by: str = "") -> Shipment
         return shipment
 
     return run_atomic(work)
+
+
+def _tell_orders_when(order_ids: Collection[int]) -> None:
+    """An order that is delivered was so when its last parcel arrived, not when we heard of it."""
+    arrivals = Shipment.objects.filter(order__in=order_ids, delivered_at__isnull=False)
+    last = arrivals.order_by().values("order_id").annotate(at=Max("delivered_at")).values_list("order_id", "at")
+    set_delivered_at(dict(last))

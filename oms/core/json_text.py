@@ -4,6 +4,7 @@ library, which decides on hot paths; what only the standard library can write is
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ import orjson
 
 
 def to_json(value: Any) -> str:
-    """JSON of dicts, lists, texts, numbers, UUIDs and times (ISO 8601). Keys stay in their order."""
+    """JSON of dicts, lists, texts, numbers, UUIDs and times (ISO 8601). Keys stay in their order; NaN becomes null."""
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
@@ -27,4 +28,6 @@ def from_json(text: str) -> Any:
 def _text_of(value: Any) -> str:
     if isinstance(value, UUID):
         return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON.")

@@ -116,7 +116,7 @@ def _continue_waiting(stage: Stage, moment: datetime) -> None:
     for ticket in tickets:
         ticket.at = max(ticket.at, moment)
     arrivals.route_again(stage, tickets, "stock arrived")
-    _live(stage, tickets)
+    _live(stage, tickets, last=False)
 
 
 def _hand_to_the_present(standing: Standing) -> None:

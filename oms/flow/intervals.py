@@ -9,6 +9,7 @@ EVERY_SECONDS: dict[str, float] = {
     "retry channel stock": 30,
     "release expired holds": 60,
     "retry waiting orders": 120,
+    "clear closed nodes": 120,
     "reconcile listings": 1800,
     "audit stock": 3600,
     "prune the outbox": 3600,

@@ -13,6 +13,8 @@ from channels.services import (
     push_waiting_stock,
     reconcile_listings,
 )
+from fulfillment.selectors import closed_nodes_with_work
+from fulfillment.services import withdraw_from_node
 from inventory.services import audit_stock
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
@@ -24,6 +26,11 @@ from orders.services import release_expired_holds
 def retry_waiting() -> object:
     """Try orders that wait for stock again, in case an event that should have done so was missed."""
     return run_atomic(lambda: try_waiting(trigger="swept"))
+
+
+def clear_closed_nodes() -> object:
+    """Take back work that reached a node in the moment in which it was switched off."""
+    return [withdraw_from_node(node_id=pk, reason="The node was switched off") for pk in closed_nodes_with_work()]
 
 
 def reconcile() -> object:
@@ -42,6 +49,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry channel stock": push_waiting_stock,
     "release expired holds": release_expired_holds,
     "retry waiting orders": retry_waiting,
+    "clear closed nodes": clear_closed_nodes,
     "reconcile listings": reconcile,
     "audit stock": audit_stock,
     "prune the outbox": prune,

@@ -107,6 +107,7 @@ def manifest_close(request: HttpRequest, node: Node, pk: int) -> HttpResponseBas
         left = once_per_form(
             request,
             lambda: {"left": close_manifest(manifest_id=pk, driver_name=driver, vehicle=vehicle, actor=actor)},
+            one_action=True,
         )["left"]
     except DomainError as error:
         sheet = manifest_sheet(_manifest(node, pk))
@@ -162,6 +163,7 @@ def collect_done(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
         once_per_form(
             request,
             lambda: {"id": collect(shipment_id=pk, actor=actor, collected_by=who or shipment.order.customer_name).pk},
+            one_action=True,
         )
     except DomainError as error:
         return _collect_page(request, node, _pickup(node, pk), error.message, error.http_status)

@@ -64,7 +64,9 @@ def pack_work(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     try:
         plan = _plan(request)
         once_per_form(
-            request, lambda: {"parcels": [row.pk for row in pack(fulfillment_order_id=pk, parcels=[plan], actor=actor)]}
+            request,
+            lambda: {"parcels": [row.pk for row in pack(fulfillment_order_id=pk, parcels=[plan], actor=actor)]},
+            one_action=True,
         )
     except DomainError as error:
         return _pack_form(request, node, work_here(node, pk), error.message, error.http_status)

@@ -73,7 +73,7 @@ def _number(request: HttpRequest, name: str) -> int:
 def _done(request: HttpRequest, node: Node, walk: Walk, act: Act) -> HttpResponseBase:
     """Do it once and show the walk as it is then, with the outcome for eye, ear and hand."""
     try:
-        answer = once_per_form(request, lambda: act().as_dict)
+        answer = once_per_form(request, lambda: act().as_dict, one_action=True)
         outcome = Outcome(answer["result"], answer["text"])
     except DomainError as error:
         outcome = Outcome("wrong", error.message)
@@ -117,7 +117,9 @@ def short_report(request: HttpRequest, node: Node) -> HttpResponseBase:
     actor = principal_of(request).name
     reason = request.POST.get("reason", "")
     try:
-        answer = once_per_form(request, lambda: report(walk, row, _number(request, "quantity"), reason, actor).as_dict)
+        answer = once_per_form(
+            request, lambda: report(walk, row, _number(request, "quantity"), reason, actor).as_dict, one_action=True
+        )
     except DomainError as error:
         text = error.message if reason else "Choose a reason."
         return _short_page(request, node, walk, row, text, error.http_status)

@@ -258,7 +258,7 @@ def reject_work(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
         return {"number": work.order.number}
 
     try:
-        once_per_form(request, give_back)
+        once_per_form(request, give_back, one_action=True)
     except DomainError as error:
         work = work_here(node, pk)
         return show(request, node, "reject", status=error.http_status, work=work, reasons=REJECT_REASONS,

@@ -11,7 +11,7 @@ from orders.services.holds import (
     release_orders,
 )
 from orders.services.timeline import TimelineEntry, record
-from orders.services.units import UnitMove, move_units
+from orders.services.units import UnitMove, move_units, set_delivered_at
 from orders.services.units_sql import DELTA_COLUMNS, MOVE_UNITS
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "release_expired_holds",
     "release_hold",
     "release_orders",
+    "set_delivered_at",
     "set_tags",
 ]

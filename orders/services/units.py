@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from oms.core.db import fetch_all, run_atomic
+from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.json_text import to_json
 from orders.errors import UnitsNotThere
 from orders.services.timeline import TimelineEntry, entry_columns
@@ -67,3 +68,13 @@ def _deltas_of(moves: Iterable[UnitMove]) -> dict[int, dict[str, int]]:
             delta[move.from_bucket] -= move.quantity
         delta[move.to_bucket] += move.quantity
     return {line_id: deltas[line_id] for line_id in sorted(deltas)}
+
+
+def set_delivered_at(moments: Mapping[int, datetime]) -> None:
+    """When orders were delivered, by order id; those that are not delivered as a whole are left alone."""
+    execute(
+        """UPDATE orders_order o SET delivered_at = t.at
+           FROM unnest(%s::bigint[], %s::timestamptz[]) AS t(id, at)
+           WHERE o.id = t.id AND o.stage = 'delivered'""",
+        [list(moments), list(moments.values())],
+    )

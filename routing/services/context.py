@@ -33,19 +33,23 @@ def nodes_of(version: int) -> list[NodeInput]:
     """The nodes without what they did today, read afresh where `version` is another one or another minute began."""
     moment = now()
     key = (version, int(moment.timestamp()) // 60)
-    if _remembered.nodes_key != key:
-        _remembered.nodes = _nodes_at(moment)
-        _remembered.nodes_key = key
-    return _remembered.nodes
+    # Kept as one value, because threads share it.
+    known_key, nodes = _remembered.nodes
+    if known_key != key:
+        nodes = _nodes_at(moment)
+        _remembered.nodes = (key, nodes)
+    return nodes
 
 
 def terms_of(nodes: list[NodeInput], policy: Policy) -> Terms:
-    """What orders share while these nodes and the policy's weights stand; the same object as last time if they do."""
-    found = _remembered.terms
-    if found is None or _remembered.terms_for is not nodes or found.weights != policy.weights:
-        found = _remembered.terms = Terms(nodes, lane, rate_table(), policy.weights)
-        _remembered.terms_for = nodes
-    return found
+    """What orders share while these nodes and the policy's weights stand; kept for the nodes that `nodes_of` gave."""
+    known, terms = _remembered.terms
+    if known is nodes and terms is not None and terms.weights == policy.weights:
+        return terms
+    terms = Terms(nodes, lane, rate_table(), policy.weights)
+    if nodes is _remembered.nodes[1]:
+        _remembered.terms = (nodes, terms)
+    return terms
 
 
 def _nodes_at(moment: datetime) -> list[NodeInput]:
@@ -82,10 +86,8 @@ class _Remembered:
     policy_until: float = 0.0
     groups: dict[int, frozenset[str]] = field(default_factory=dict)
     groups_until: float = 0.0
-    nodes: list[NodeInput] = field(default_factory=list)
-    nodes_key: tuple[int, int] | None = None
-    terms: Terms | None = None
-    terms_for: list[NodeInput] | None = None
+    nodes: tuple[tuple[int, int] | None, list[NodeInput]] = (None, [])
+    terms: tuple[list[NodeInput] | None, Terms | None] = (None, None)
 
 
 _remembered = _Remembered()

@@ -6,9 +6,10 @@ import pytest
 
 from fulfillment.models import FulfillmentOrder
 from fulfillment.services import work as work_of_nodes
+from inventory.models import Node
 from inventory.services import switch_node
 from oms.core.models import Delivery, OutboxEvent
-from oms.flow import steps
+from oms.flow import schedule, steps
 from oms.flow.deliveries import fan_out, run_batch
 from oms.flow.table import EVENT_STEPS, STEPS
 from tests.factories import World, make_line, make_world
@@ -90,3 +91,13 @@ def test_a_node_that_comes_on_again_keeps_what_it_still_has(world: World) -> Non
 
     assert OutboxEvent.objects.filter(kind="fulfillment.WorkWithdrawn").count() == 2
     assert at(world) == (5, 0)
+
+
+def test_work_that_reached_a_node_as_it_closed_is_taken_back_by_the_clock(world: World) -> None:
+    Node.objects.filter(pk=world.blr.pk).update(is_active=False)  # so that nothing follows from it
+
+    schedule.clear_closed_nodes()
+    drain()
+
+    assert at(world) == (0, 5)
+    assert schedule.clear_closed_nodes() == []

@@ -132,7 +132,7 @@ def test_a_delivery_on_cash_pays_the_order(world: World) -> None:
     order = Order.objects.select_related("payment").get()
     assert (order.stage, order.payment.state, order.payment.captured_minor) == ("delivered", "paid", 99_900)
     shipment.refresh_from_db()
-    assert shipment.delivered_at == NOON + timedelta(hours=5)
+    assert shipment.delivered_at == order.delivered_at == NOON + timedelta(hours=5)
 
 
 @pytest.mark.django_db(transaction=True)
