@@ -15,7 +15,7 @@ class PublishedOutsideTransaction(RuntimeError):
     """A programming error: an event published outside a transaction could speak of a row that never came to be."""
 
 
-#: Inserts the events of `event_columns`; hot statements take it in as one of their parts, to save a round trip.
+#: Inserts the events of `event_columns`.
 INSERT_EVENTS = """
 INSERT INTO core_outboxevent (kind, aggregate, payload)
 SELECT kind, aggregate, payload::jsonb
