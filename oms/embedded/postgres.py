@@ -45,6 +45,15 @@ THROWAWAY_SETTINGS = {
     "max_connections": "200",
     "log_min_messages": "panic",
 }
+#: On top of those, for benchmarks: commits wait for the disk and rows are cleaned up, as in production. They have to
+#: stand on the command line, because what is switched off there cannot be switched on by ALTER SYSTEM.
+DURABLE_SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "autovacuum_naptime": "1min",
+    "shared_buffers": SETTINGS["shared_buffers"],
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ class PostgresServer:
     state: StateDirectory
     programs: Programs
     throwaway: bool = False
+    durable: bool = False
 
     @property
     def data(self) -> Path:
@@ -68,6 +78,7 @@ class PostgresServer:
     def command(self) -> list[str]:
         """How to start the server in the foreground."""
         settings = SETTINGS | (THROWAWAY_SETTINGS if self.throwaway else {})
+        settings |= DURABLE_SETTINGS if self.durable else {}
         settings["unix_socket_directories"] = str(self.state.sockets)
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
         return [str(self.programs.postgres / "postgres"), "-D", str(self.data), *options]

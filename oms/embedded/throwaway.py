@@ -2,7 +2,8 @@
 
     python -m oms.embedded.throwaway python manage.py makemigrations --check
 
-runs a command against empty services and takes them away again.
+runs a command against empty services and takes them away again. With `--durable` before the command, commits wait for
+the disk as in production, which is what a benchmark of writes needs.
 """
 
 import contextlib
@@ -65,16 +66,19 @@ def temporary_state() -> StateDirectory:
     raise EmbeddedError(f"The account {account.name} can enter neither {tempfile.gettempdir()} nor /tmp.")
 
 
-def start_services(*, snapshot: Path | None = None, stop_signal: signal.Signals = signal.SIGQUIT) -> ThrowawayServices:
+def start_services(
+    *, snapshot: Path | None = None, stop_signal: signal.Signals = signal.SIGQUIT, durable: bool = False
+) -> ThrowawayServices:
     """Start both and wait until they answer. Raises EmbeddedError when they do not within a minute.
 
     `snapshot` is a data directory to start from instead of an empty one. PostgreSQL stops on SIGQUIT without writing
-    anything, since nothing of it is kept; SIGINT leaves a data directory that can become a snapshot.
+    anything, since nothing of it is kept; SIGINT leaves a data directory that can become a snapshot. `durable` makes
+    commits wait for the disk.
     """
     state = temporary_state()
     state.create()
     programs = find_programs(state)
-    postgres = PostgresServer(state, programs, throwaway=True)
+    postgres = PostgresServer(state, programs, throwaway=True, durable=durable)
     valkey = ValkeyServer(state, programs, throwaway=True)
     valkey.ensure_data()
     # Valkey starts first, since its guard also removes the directory: even a kill during initdb leaves nothing.
@@ -101,9 +105,9 @@ def copy_data(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def throwaway_services() -> Iterator[ThrowawayServices]:
+def throwaway_services(*, durable: bool = False) -> Iterator[ThrowawayServices]:
     """Services for the length of a `with` block."""
-    services = start_services()
+    services = start_services(durable=durable)
     try:
         yield services
     finally:
@@ -112,9 +116,11 @@ def throwaway_services() -> Iterator[ThrowawayServices]:
 
 def main(command: list[str]) -> int:
     """Run a command against services of its own; DATABASE_URL wins when it is set."""
+    durable = command[:1] == ["--durable"]
+    command = command[durable:]
     if os.environ.get("DATABASE_URL"):
         return subprocess.run(command, check=False).returncode
-    with throwaway_services() as services:
+    with throwaway_services(durable=durable) as services:
         guard = spawn(command, environment={"OMS_SECRET_KEY": "throwaway", **os.environ, **services.environment})
         return guard.wait()
 

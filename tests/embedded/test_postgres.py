@@ -57,6 +57,14 @@ def test_the_extensions_that_the_project_needs_are_there() -> None:
     assert {"pg_trgm", "btree_gist", "pg_stat_statements"} <= {name for (name,) in rows}
 
 
+def test_commits_of_a_durable_throwaway_wait_for_the_disk() -> None:
+    with throwaway_services(durable=True) as services, psycopg.connect(services.postgres.url) as connection:
+        rows = connection.execute(
+            "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')"
+        ).fetchall()
+    assert dict(rows) == {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
 def test_the_directory_of_throwaway_services_is_gone_afterwards() -> None:
     with throwaway_services() as services:
         root = services.postgres.state.root
