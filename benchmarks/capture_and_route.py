@@ -1,6 +1,6 @@
 """Orders captured + routed + reserved + opened as work, per second, beside two floors measured in the same run.
 
-    python -m oms.embedded.throwaway python benchmarks/capture_and_route.py [--turns 5] [--nodes 25] [--skus 10000]
+    python -m oms.embedded.throwaway --durable python benchmarks/capture_and_route.py [--turns 5] [--skus 10000]
 
 World: 25 nodes x 10,000 SKUs, every SKU at a third of the nodes, nine in ten orders with one line. What is timed is
 `capture_orders`, `route_orders` and `open_fulfillment_orders`, each in its own transaction, in batches and one by one,
@@ -23,37 +23,27 @@ import multiprocessing
 import os
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms.settings")
-os.environ.setdefault("OMS_SECRET_KEY", "benchmark-only-key-that-protects-nothing")
+from database import analyze, conditions, prepare
+from django.apps import apps
+from django.db import connection, connections, transaction
+from django.utils import timezone
 
-import django
-
-django.setup()
-
-from django.apps import apps  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection, connections, transaction  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
-from fulfillment.services import open_fulfillment_orders  # noqa: E402
-from inventory.models import Node, NodeGroup, Sku  # noqa: E402
-from oms.core.db import execute, fetch_all  # noqa: E402
-from oms.core.places import find_place  # noqa: E402
-from oms.core.values import Address  # noqa: E402
-from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment  # noqa: E402
-from orders.models import SalesChannel  # noqa: E402
-from orders.services import capture_orders  # noqa: E402
-from routing.models import ChannelSourcing  # noqa: E402
-from routing.services import route_orders  # noqa: E402
+from fulfillment.services import open_fulfillment_orders
+from inventory.models import Node, NodeGroup, Sku
+from oms.core.db import execute, fetch_all
+from oms.core.places import find_place
+from oms.core.values import Address
+from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment
+from orders.models import SalesChannel
+from orders.services import capture_orders
+from routing.models import ChannelSourcing
+from routing.services import route_orders
 
 CITY_PINS = (110001, 400001, 560001, 600001, 411001, 700001, 500001, 302001, 226001, 380001)
 #: Orders that are there before anything is measured.
@@ -125,8 +115,7 @@ def build_world(nodes: int, skus: int) -> None:
     history = make_orders(HISTORY, "history")
     for start in range(0, HISTORY, 100):
         product(channel, history[start : start + 100])
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+    analyze()
 
 
 def make_orders(count: int, prefix: str) -> list[CanonicalOrder]:
@@ -230,7 +219,8 @@ def sample_rows(order_ids: Sequence[int]) -> dict[int, dict[str, list[dict[str, 
     for table, column in _OWN.items():
         take(table, f"SELECT t.{column}, to_jsonb(t) FROM {table} t WHERE t.{column} = ANY(%s) ORDER BY 1")
     take("inventory_stockmovement", """SELECT r.order_id, to_jsonb(m) FROM inventory_stockmovement m
-        JOIN inventory_reservation r ON m.op_key = 'reserve/' || r.uid WHERE r.order_id = ANY(%s)""")  # fmt: skip
+        JOIN inventory_reservation r ON m.sku_id = r.sku_id AND m.node_id = r.node_id
+        AND m.op_key = 'reserve/' || r.uid WHERE r.order_id = ANY(%s)""")  # fmt: skip
     take("fulfillment_fulfillmentline", """SELECT f.order_id, to_jsonb(l) FROM fulfillment_fulfillmentline l
         JOIN fulfillment_fulfillmentorder f ON f.id = l.fulfillment_order_id WHERE f.order_id = ANY(%s)""")  # fmt: skip
     take("core_outboxevent", """SELECT (e.payload->>'order_id')::bigint, to_jsonb(e) FROM core_outboxevent e
@@ -371,11 +361,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=25)
     parser.add_argument("--skus", type=int, default=10_000)
     options = parser.parse_args()
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER SYSTEM SET synchronous_commit = on")
-        cursor.execute("ALTER SYSTEM SET fsync = on")
-        cursor.execute("SELECT pg_reload_conf()")
-    call_command("migrate", verbosity=0)
+    prepare()
     build_world(options.nodes, options.skus)
     results: dict[Way, list[list[Turn]]] = {}
     for size, processes in ((100, 1), (1000, 1), (1, 1), (100, 2), (1000, 2), (1, 2)):
@@ -385,7 +371,7 @@ def main() -> None:
 
 def report(results: dict[Way, list[list[Turn]]], options: argparse.Namespace) -> None:
     """Print the table with the ratio of each way to its floor."""
-    print(f"{options.nodes} nodes x {options.skus} SKUs, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+    print(f"{options.nodes} nodes x {options.skus} SKUs, {conditions()}")
     print(f"{'way':<42}{'orders/s':>10}{'best turn':>11}{'stmts/order':>13}{'p50 ms':>9}{'p99 ms':>9}{'of floor':>10}")
     for way, turns in results.items():
         rates = [sum(turn.rate for turn in at_once) for at_once in turns]
