@@ -8,9 +8,10 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from inventory.errors import BadQuantity, NotEnoughStock
+from inventory.errors import BadQuantity, NotEnoughStock, SerialElsewhere, TrackingNeeded
 from inventory.models import Bucket, StockMovementReason
 from oms.core.db import fetch_all, run_atomic
+from oms.core.errors import DomainError
 from oms.core.values import MAX_QUANTITY
 
 
@@ -19,6 +20,9 @@ class Posting:
     """`quantity` units of a SKU at a node leave one bucket and enter another.
 
     `op_key` names the operation for ever and `leg` its part: posting the same (op_key, leg) again changes nothing.
+    `lot_id` or `serial_id` must be there where the SKU is tracked so and units change hands (a serial number's quantity
+    is 1). `unit_cost_minor` is what one unit cost, in the currency of the business, where it is known. An `occurred_at`
+    in the future counts as now.
     """
 
     op_key: str
@@ -33,18 +37,31 @@ class Posting:
     note: str = ""
     actor: str = ""
     occurred_at: datetime | None = None
+    lot_id: int | None = None
+    serial_id: int | None = None
+    unit_cost_minor: int | None = None
 
 
+# The levels are locked before the rows get their ids: at one level, the order of ids is the order in which they count.
 _POST = """
+WITH posting AS MATERIALIZED (
+    SELECT * FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::int[],
+        %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::bigint[])
+        WITH ORDINALITY AS p(op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, note,
+            actor, occurred_at, lot_id, serial_id, unit_cost_minor, ord)
+    WHERE NOT EXISTS (SELECT FROM inventory_postedoperation done WHERE done.op_key = p.op_key AND done.leg = p.leg)
+),
+locked AS MATERIALIZED (
+    SELECT FROM inventory_stocklevel WHERE (sku_id, node_id) IN (SELECT sku_id, node_id FROM posting)
+    ORDER BY sku_id, node_id FOR NO KEY UPDATE
+)
 INSERT INTO inventory_stockmovement
-    (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, note, actor, occurred_at)
+    (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, note, actor, occurred_at,
+    lot_id, serial_id, unit_cost_minor)
 SELECT op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, note, actor,
-    coalesce(occurred_at, now())
-FROM unnest(%s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::int[], %s::text[],
-    %s::text[], %s::text[], %s::text[], %s::timestamptz[]) WITH ORDINALITY AS p(op_key, leg, sku_id, node_id,
-    from_bucket, to_bucket, quantity, reason, reference, note, actor, occurred_at, ord)
+    least(coalesce(occurred_at, statement_timestamp()), statement_timestamp()), lot_id, serial_id, unit_cost_minor
+FROM posting, (SELECT count(*) FROM locked) AS levels
 ORDER BY sku_id, node_id, ord
-ON CONFLICT (op_key, leg) DO NOTHING
 RETURNING op_key, leg
 """
 
@@ -52,33 +69,56 @@ RETURNING op_key, leg
 def post(postings: Sequence[Posting]) -> set[tuple[str, int]]:
     """Write the postings and, by the ledger's trigger, move the balances; the (op_key, leg) that were new.
 
-    Raises NotEnoughStock, with nothing written, when a balance would fall below zero or below what is reserved, and
-    BadQuantity for a posting that can never be right.
+    Raises, with nothing written: NotEnoughStock when a balance would fall below zero or below what is reserved,
+    SerialElsewhere for a serial number that is not where the posting takes it from, TrackingNeeded where a lot or
+    serial number is missing, and BadQuantity for a posting that can never be right.
     """
     if not postings:
         return set()
     for posting in postings:
         _refuse_impossible(posting)
+    columns = tuple(
+        [getattr(posting, name) for posting in postings]
+        for name in ("op_key", "leg", "sku_id", "node_id", "from_bucket", "to_bucket", "quantity", "reason",
+                     "reference", "note", "actor", "occurred_at", "lot_id", "serial_id", "unit_cost_minor")
+    )  # fmt: skip
 
-    def work() -> set[tuple[str, int]]:
-        columns = (
-            [p.op_key for p in postings], [p.leg for p in postings], [p.sku_id for p in postings],
-            [p.node_id for p in postings], [p.from_bucket for p in postings], [p.to_bucket for p in postings],
-            [p.quantity for p in postings], [p.reason for p in postings], [p.reference for p in postings],
-            [p.note for p in postings], [p.actor for p in postings], [p.occurred_at for p in postings],
-        )  # fmt: skip
-        # A savepoint of its own: what the balances refuse leaves the caller's transaction whole.
+    def insert() -> set[tuple[str, int]]:
+        # A savepoint of its own: what the ledger refuses leaves the caller's transaction whole.
         with transaction.atomic():
             return {(row[0], row[1]) for row in fetch_all(_POST, columns)}
+
+    def work() -> set[tuple[str, int]]:
+        try:
+            return insert()
+        except IntegrityError as error:
+            if "inventory_postedoperation" not in str(error):
+                raise
+            # Somebody posted one of these keys between our look and our write: now it can be seen.
+            return insert()
 
     try:
         return run_atomic(work)
     except IntegrityError as error:
-        if "stock_level" not in str(error):
-            raise
-        raise NotEnoughStock(
-            "There is less stock than this would take away. Look at what is reserved and at the ledger."
-        ) from error
+        raise _in_words(error) from error
+
+
+#: What the ledger says when it refuses, and what that means. Anything else is a mistake in a program.
+_REFUSALS: tuple[tuple[str, type[DomainError], str], ...] = (
+    ("stock_level_serial", SerialElsewhere, "A serial number is not where it would be taken from."),
+    ("stock_level_tracking", TrackingNeeded,
+     "This SKU is kept by lot or serial number: each unit that changes hands must name its own."),
+    ("lot_level", NotEnoughStock, "There are fewer units of this lot than this would take away."),
+    ("stock_level", NotEnoughStock,
+     "There is less stock than this would take away. Look at what is reserved and at the ledger."),
+)  # fmt: skip
+
+
+def _in_words(error: IntegrityError) -> Exception:
+    for sign, kind, text in _REFUSALS:
+        if sign in str(error):
+            return kind(text)
+    return error
 
 
 def _refuse_impossible(posting: Posting) -> None:
