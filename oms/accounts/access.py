@@ -32,14 +32,16 @@ VERBS: dict[str, frozenset[str]] = {
     Role.OPS_MANAGER: frozenset(
         _READ | _ORDER_CARE | _FLOOR
         | {"orders.create", "orders.export", "pii.view", "inventory.adjust", "inventory.receive", "inventory.move",
-           "inventory.export", "nodes.switch", "routing.edit", "imports.run", "channels.edit", "channels.sync",
+           "inventory.count", "inventory.approve", "inventory.buy", "inventory.rules", "inventory.export",
+           "nodes.switch", "routing.edit", "imports.run", "channels.edit", "channels.sync",
            "quarantine.fix", "carriers.edit", "deliveries.replay", "fulfillment.manifest", "returns.receive",
            "views.share"}
     ),
     Role.OPS_AGENT: frozenset(
         _READ | _ORDER_CARE
-        | {"orders.create", "orders.export", "pii.view", "inventory.adjust", "quarantine.fix", "imports.run",
-           "channels.sync", "fulfillment.manifest", "returns.receive", "fulfillment.work", "deliveries.replay"}
+        | {"orders.create", "orders.export", "pii.view", "inventory.adjust", "inventory.count", "quarantine.fix",
+           "imports.run", "channels.sync", "fulfillment.manifest", "returns.receive", "fulfillment.work",
+           "deliveries.replay"}
     ),
     Role.CUSTOMER_SERVICE: frozenset(
         {"tower.view", "orders.view", "orders.hold", "orders.release", "orders.cancel", "orders.edit", "orders.note",
@@ -47,16 +49,19 @@ VERBS: dict[str, frozenset[str]] = {
     ),
     Role.WAREHOUSE_LEAD: frozenset(
         _FLOOR
-        | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "fulfillment.manifest",
+        | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "inventory.count",
+           "inventory.approve", "fulfillment.manifest",
            "returns.receive", "returns.view", "jobs.view", "carriers.view", "pii.view", "nodes.switch"}
     ),
-    Role.PACKER: frozenset(_FLOOR),
+    Role.PACKER: frozenset(_FLOOR | {"inventory.count"}),
     Role.STORE_MANAGER: frozenset(
         _FLOOR
-        | {"tower.view", "inventory.adjust", "inventory.receive", "fulfillment.manifest", "returns.receive",
-           "returns.view", "pii.view", "nodes.switch", "jobs.view"}
+        | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "inventory.count",
+           "fulfillment.manifest", "returns.receive", "returns.view", "pii.view", "nodes.switch", "jobs.view"}
     ),
-    Role.STORE_ASSOCIATE: frozenset({"store.use", "fulfillment.work", "fulfillment.view", "inventory.view"}),
+    Role.STORE_ASSOCIATE: frozenset(
+        {"store.use", "fulfillment.work", "fulfillment.view", "inventory.view", "inventory.count"}
+    ),
     Role.FINANCE: frozenset(_READ | {"orders.export", "finance.view", "pii.view"}),
     Role.INTEGRATOR: frozenset(
         {"channels.view", "channels.edit", "channels.sync", "quarantine.fix", "deliveries.replay", "imports.run",
@@ -67,7 +72,7 @@ VERBS: dict[str, frozenset[str]] = {
 
 #: Every verb that exists, for tokens and for the test over the URLconf.
 ALL_VERBS: frozenset[str] = frozenset().union(*VERBS.values()) - {"*"} | {
-    "users.edit", "settings.edit", "orders.ingest", "stock.write", "events.read", "demo.edit"
+    "users.edit", "settings.edit", "orders.ingest", "stock.write", "stock.hold", "events.read", "demo.edit"
 }  # fmt: skip
 
 
