@@ -1,0 +1,101 @@
+"""How many may be promised, and why it is that many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inventory.models import Bucket, Node, Reservation, Sku, StockLevel
+from inventory.selectors.ledger import LedgerRow, ledger_balances, ledger_page
+from oms.core.db import fetch_all
+from oms.core.errors import NotFound
+
+#: Balances of a stock level, in the order in which people read them.
+BALANCES = ("on_hand", "reserved", "packed", "damaged", "quarantine", "inbound")
+
+
+def sellable(sku_ids: Sequence[int], node_ids: Sequence[int] | None = None) -> dict[int, int]:
+    """Units per SKU that may be promised, each node counted from zero: a deficit never hides another's surplus."""
+    rows = fetch_all(
+        """SELECT sku_id, sum(greatest(0, on_hand - reserved - safety_stock))::int FROM inventory_stocklevel
+        WHERE sku_id = ANY(%s) AND (%s::bigint[] IS NULL OR node_id = ANY(%s)) GROUP BY sku_id""",
+        [list(sku_ids), *(2 * [list(node_ids) if node_ids is not None else None])],
+    )
+    return dict(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step from what is in the building to what may be promised. `bucket` names the ledger's account, if any."""
+
+    key: str
+    label: str
+    quantity: int
+    bucket: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelExplanation:
+    """Why ATP of a SKU at a node is what it is."""
+
+    sku: Sku
+    node: Node
+    level: StockLevel
+    parts: tuple[Part, ...]
+    reservations: tuple[Reservation, ...]
+    reserved_orders: int
+    ledger: tuple[LedgerRow, ...]
+    ledger_balances: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """ "3 = 9 on hand - 4 reserved - 2 safety stock"."""
+        first, *others = self.parts
+        steps = [f"{first.quantity} {first.label.lower()}"]
+        steps += [f"{'+' if part.quantity > 0 else '−'} {abs(part.quantity)} {part.label.lower()}" for part in others]
+        return f"{self.level.atp} = {' '.join(steps)}"
+
+    @property
+    def ledger_agrees(self) -> bool:
+        """Every balance is what the ledger adds up to."""
+        return all(self.ledger_balances.get(name, 0) == getattr(self.level, name) for name in BALANCES)
+
+
+def level_of(sku_id: int, node_id: int) -> StockLevel:
+    """The stock level, or an empty one where the node never had the SKU. Raises NotFound without SKU or node."""
+    level = StockLevel.objects.select_related("sku", "node").filter(sku_id=sku_id, node_id=node_id).first()
+    if level is not None:
+        return level
+    sku, node = Sku.objects.filter(pk=sku_id).first(), Node.objects.filter(pk=node_id).first()
+    if sku is None or node is None:
+        raise NotFound("There is no such SKU or node.")
+    return StockLevel(sku=sku, node=node)
+
+
+def explain_level(sku_id: int, node_id: int, *, ledger_rows: int = 10, reservations: int = 20) -> LevelExplanation:
+    """ATP with every number behind it. Five statements at most. Raises NotFound."""
+    level = level_of(sku_id, node_id)
+    open_rows = Reservation.objects.filter(sku_id=sku_id, node_id=node_id, open_quantity__gt=0).order_by("pk")
+    return LevelExplanation(
+        sku=level.sku, node=level.node, level=level, parts=tuple(parts_of(level)),
+        reservations=tuple(open_rows[:reservations]), reserved_orders=open_rows.values("order_id").distinct().count(),
+        ledger=tuple(ledger_page(sku_id, node_id, size=ledger_rows).rows),
+        ledger_balances=ledger_balances(sku_id, node_id),
+    )  # fmt: skip
+
+
+def parts_of(level: StockLevel) -> list[Part]:
+    """The steps to ATP. Goods that are in the building but not on hand (damaged, say) are shown where there are any."""
+    apart = [
+        Part(name, label, -getattr(level, name), name)
+        for name, label in (("damaged", "Damaged"), ("quarantine", "To be checked"), ("packed", "Packed"))
+        if getattr(level, name)
+    ]
+    inside = level.on_hand - sum(part.quantity for part in apart)
+    parts = [Part("building", "In the building", inside), *apart] if apart else [
+        Part("on_hand", "On hand", level.on_hand, Bucket.ON_HAND)
+    ]  # fmt: skip
+    parts.append(Part("reserved", "Reserved", -level.reserved, Bucket.RESERVED))
+    if level.safety_stock:
+        parts.append(Part("safety_stock", "Safety stock", -level.safety_stock))
+    return parts
