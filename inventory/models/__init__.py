@@ -6,6 +6,7 @@ from inventory.models.adjusting import (
     StockAdjustmentState,
 )
 from inventory.models.audits import (
+    LevelCorrection,
     StockAudit,
     StockDifference,
     StockDifferenceState,
@@ -103,6 +104,7 @@ __all__ = [
     "KitComponent",
     "LedgerArchive",
     "LedgerClosing",
+    "LevelCorrection",
     "Lot",
     "LotLevel",
     "Node",

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from inventory.models.catalogue import Sku
 from inventory.models.places import Node
-from oms.core.constraints import one_of
+from oms.core.constraints import among, one_of
 
 
 class StockAudit(models.Model):
@@ -17,6 +17,8 @@ class StockAudit(models.Model):
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(db_default=Now())
     levels = models.PositiveIntegerField(help_text="Stock levels compared.")
+    postings = models.PositiveBigIntegerField(default=0, db_default=0, help_text="Postings added up.")
+    seconds = models.FloatField(default=0, db_default=0)
     differences = models.PositiveIntegerField(default=0)
     found = models.JSONField(
         default=list, blank=True, help_text="SKU, node, balance, stored and computed; at most 500."
@@ -69,3 +71,31 @@ class StockDifference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what} of {self.sku_id} at {self.node_id}: {self.stored} is not {self.computed}"
+
+
+class LevelCorrection(models.Model):
+    """A balance that was set to what its ledger adds up to, because a person said so. Append-only.
+
+    The database works the sum out again and refuses any other `after`: see migration 0009.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    difference = models.ForeignKey(StockDifference, on_delete=models.PROTECT, related_name="corrections")
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False)
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="+", db_index=False)
+    bucket = models.CharField(max_length=12)
+    before = models.BigIntegerField()
+    after = models.BigIntegerField()
+    actor = models.CharField(max_length=120)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=among("bucket", "on_hand", "reserved", "packed", "damaged", "quarantine", "inbound"),
+                name="level_correction_bucket_known",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bucket} of {self.sku_id} at {self.node_id}: {self.before} to {self.after}"
