@@ -79,6 +79,10 @@ class TransferLine(models.Model):
     damaged_quantity = models.IntegerField(default=0)
     missing_quantity = models.IntegerField(default=0)
     over_quantity = models.IntegerField(default=0)
+    picked_units = models.JSONField(
+        default=list, blank=True,
+        help_text="Lots and serial numbers as scanned when picked, until the goods leave: then the ledger knows them.",
+    )  # fmt: skip
 
     class Meta:
         constraints = [
