@@ -22,3 +22,48 @@ STOCK_ADJUSTMENT = machine(
     "inventory.StockAdjustment",
     {"waiting": ["posted", "rejected", "withdrawn"], "posted": [], "rejected": [], "withdrawn": []},
 )
+
+STOCK_COUNT = machine(
+    "inventory.StockCount",
+    {"open": ["review", "cancelled"], "review": ["closed", "cancelled"], "closed": [], "cancelled": []},
+)
+
+#: Counting again while a count is open does not move an item; a decision is final, and another count may follow it.
+COUNT_ITEM = machine(
+    "inventory.CountItem",
+    {
+        "to_count": ["counted", "rejected"],
+        "counted": ["accepted", "auto", "rejected"],
+        "accepted": [],
+        "auto": [],
+        "rejected": [],
+    },
+)
+
+#: What was submitted may still be thrown away, as long as nobody reviews it.
+COUNT_SESSION = machine(
+    "inventory.CountSession", {"open": ["submitted", "discarded"], "submitted": ["discarded"], "discarded": []}
+)
+
+#: A purchase order's state follows from its lines once it is placed; goods that are sent back reopen it.
+PURCHASE_ORDER = machine(
+    "inventory.PurchaseOrder",
+    {
+        "draft": ["placed", "cancelled"],
+        "placed": ["partial", "received", "closed", "cancelled"],
+        "partial": ["placed", "received", "closed"],
+        "received": ["placed", "partial"],
+        "closed": [],
+        "cancelled": [],
+    },
+)
+
+INBOUND_SHIPMENT = machine(
+    "inventory.InboundShipment",
+    {
+        "expected": ["arrived", "received", "cancelled"],
+        "arrived": ["received", "cancelled"],
+        "received": ["arrived"],
+        "cancelled": [],
+    },
+)

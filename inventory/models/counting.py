@@ -53,6 +53,7 @@ class StockCount(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=120, blank=True)
+    recount_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="recounts")
 
     class Meta:
         constraints = [
@@ -80,7 +81,8 @@ class CountItemState(models.TextChoices):
 
 
 class CountItem(models.Model):
-    """A SKU in a count. `expected_quantity` is what the ledger had at `counted_at`: variance = counted - expected.
+    """A SKU in a count. `expected_quantity` is what should have lain on the shelf at `counted_at`, by the ledger and
+    without what was picked already; variance = counted - expected.
 
     What is sold or received after that moment is no variance, so an accepted item posts the variance, not the count.
     """
@@ -95,6 +97,9 @@ class CountItem(models.Model):
     counted_quantity = models.IntegerField(null=True, blank=True)
     expected_quantity = models.IntegerField(null=True, blank=True)
     counted_at = models.DateTimeField(null=True, blank=True)
+    carried_quantity = models.IntegerField(
+        default=0, db_default=0, help_text="On hand at that moment, but picked already: in a tote, not on the shelf."
+    )
     posted_quantity = models.IntegerField(default=0, help_text="The variance that was posted.")
     decided_by = models.CharField(max_length=120, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -141,6 +146,7 @@ class CountSession(models.Model):
     lock_token = models.UUIDField(default=uuid7)
     started_at = models.DateTimeField(db_default=Now())
     last_scan_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -158,7 +164,9 @@ class CountSession(models.Model):
 class CountScan(models.Model):
     """One scan or typed quantity of a session. `uid` is made by the device, so that sending it again changes nothing.
 
-    Without `sku` the code is not known: it waits until a person matches it or sets it aside. Undone scans stay.
+    Without `sku` the code is not known: it waits until a person matches it or sets it aside. Undone scans stay. With
+    `is_total` the quantity is all there is of the SKU (of the lot, where it has lots) in the session's area: what was
+    scanned before it counts no more. `lot` and `serial` are texts as scanned, where the SKU is kept by them.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -167,6 +175,9 @@ class CountScan(models.Model):
     code = models.CharField(max_length=80)
     sku = models.ForeignKey(Sku, null=True, blank=True, on_delete=models.PROTECT, related_name="count_scans")
     quantity = models.IntegerField(default=1)
+    is_total = models.BooleanField(default=False, db_default=False)
+    lot = models.CharField(max_length=60, blank=True, default="", db_default="")
+    serial = models.CharField(max_length=60, blank=True, default="", db_default="")
     scanned_at = models.DateTimeField(help_text="By the device's clock.")
     recorded_at = models.DateTimeField(db_default=Now())
     is_undone = models.BooleanField(default=False)
@@ -174,7 +185,10 @@ class CountScan(models.Model):
 
     class Meta:
         constraints = [quantity_bounds("quantity", prefix="count_scan")]
-        indexes = [models.Index(fields=["session", "id"], name="count_scan_of_session")]
+        indexes = [
+            models.Index(fields=["session", "id"], name="count_scan_of_session"),
+            models.Index(fields=["session"], name="count_scan_unmatched", condition=Q(sku__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.code}"
