@@ -150,7 +150,10 @@ class InboundShipmentLine(models.Model):
 
 
 class Receipt(models.Model):
-    """Goods that came in one go: of a purchase order, of an ASN, or without either. Never changed afterwards."""
+    """Goods that came in one go: of a purchase order, of an ASN, or without either. Never changed afterwards.
+
+    One that was wrong is taken back by another one, which `reverses` it: the same quantities, the other way round.
+    """
 
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
@@ -160,6 +163,10 @@ class Receipt(models.Model):
     shipment = models.ForeignKey(
         InboundShipment, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
     )
+    reverses = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversed_by",
+        help_text="The receipt that this one takes back.",
+    )  # fmt: skip
     reference = models.CharField(max_length=80, blank=True)
     note = models.CharField(max_length=200, blank=True)
     actor = models.CharField(max_length=120, blank=True)
@@ -170,7 +177,11 @@ class Receipt(models.Model):
 
 
 class ReceiptLine(models.Model):
-    """Units of a SKU that came: `good` went on hand, `damaged` into the damaged bucket, `over` were not ordered."""
+    """Units of a SKU that came: `good` went on hand, `damaged` into the damaged bucket.
+
+    `over` of them were not ordered: damaged units first, then good ones. The serial numbers are kept by their text, the
+    ones of good units apart from those of damaged units.
+    """
 
     id = models.BigAutoField(primary_key=True)
     receipt = models.ForeignKey(Receipt, on_delete=models.CASCADE, related_name="lines")
@@ -182,6 +193,9 @@ class ReceiptLine(models.Model):
     good_quantity = models.IntegerField(default=0)
     damaged_quantity = models.IntegerField(default=0)
     over_quantity = models.IntegerField(default=0)
+    serials = models.JSONField(default=list, blank=True)
+    damaged_serials = models.JSONField(default=list, blank=True)
+    unit_cost_minor = models.BigIntegerField(null=True, blank=True, help_text="In the currency of the business.")
 
     class Meta:
         constraints = [quantity_bounds("good_quantity", "damaged_quantity", "over_quantity", prefix="receipt_line")]
