@@ -11,6 +11,7 @@ from uuid import UUID
 from inventory.errors import NotEnoughStock
 from inventory.locks import lock_open_reservations
 from inventory.models import Bucket, Reservation, ReservationState, StockMovementReason
+from inventory.services.claims_sql import FIT, FIT_FREEING, FREE_DUE_HOLDS, POST_FREED_AND_GRANTED, POST_GRANTED
 from inventory.services.posting import Posting, post
 from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.json_text import to_json
@@ -47,36 +48,22 @@ class Consume:
     op_key: str
 
 
-#: Common table expressions that reserve. They stand after the caller's `claim` (uid, line_uid, order_id, reference,
-#: sku_id, node_id, quantity, ord) and take the parameter `actor`: lock the levels in key order, add up the claims per
-#: level in the order they came, refuse whole orders that do not fit (`refused`: order_id), write the rest (`granted`,
-#: as `claim`). The ledger's trigger then raises `reserved`, and its CHECK is the backstop.
-RESERVE_CLAIMS = """
-locked_level AS MATERIALIZED (
-    SELECT sku_id, node_id, on_hand - reserved - safety_stock AS atp FROM inventory_stocklevel
-    WHERE (sku_id, node_id) IN (SELECT sku_id, node_id FROM claim)
-    ORDER BY sku_id, node_id FOR NO KEY UPDATE
-),
-running AS (
-    SELECT claim.order_id, locked_level.atp,
-        sum(claim.quantity) OVER (PARTITION BY claim.sku_id, claim.node_id ORDER BY claim.ord) AS total
-    FROM claim LEFT JOIN locked_level USING (sku_id, node_id)
-),
-refused AS MATERIALIZED (SELECT DISTINCT order_id FROM running WHERE atp IS NULL OR total > atp),
-granted AS MATERIALIZED (SELECT * FROM claim WHERE order_id NOT IN (SELECT order_id FROM refused)),
+_RESERVED = """
 reserved AS (
     INSERT INTO inventory_reservation
         (uid, line_uid, order_id, reference, sku_id, node_id, state, quantity, open_quantity)
     SELECT uid, line_uid, order_id, reference, sku_id, node_id, 'hard', quantity, quantity FROM granted
-),
-posted AS (
-    INSERT INTO inventory_stockmovement
-        (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, actor)
-    SELECT 'reserve/' || uid, 1, sku_id, node_id, 'demand', 'reserved', quantity, 'reserve', reference,
-        %(actor)s::text
-    FROM granted ORDER BY sku_id, node_id
 )
 """
+
+#: Common table expressions that reserve. They stand after the caller's `claim` (uid, line_uid, order_id, reference,
+#: sku_id, node_id, quantity, ord) and take the parameter `actor`: lock the levels in key order, add up the claims per
+#: level in the order they came, refuse whole orders that do not fit (`refused`: order_id), write the rest (`granted`,
+#: as `claim`). The ledger's trigger then raises `reserved`, and its CHECK is the backstop.
+RESERVE_CLAIMS = f"{FIT}, {_RESERVED}, posted AS ({POST_GRANTED})"
+
+#: The same where holds of checkouts that are over still keep units of what is claimed: they end first.
+RESERVE_CLAIMS_FREEING = f"{FREE_DUE_HOLDS} {FIT_FREEING}, {_RESERVED}, posted AS ({POST_FREED_AND_GRANTED})"
 
 #: The claims of `claims_json`, the parameter `claims`, to select `claim` from.
 CLAIM_ROWS = """ROWS FROM (json_to_recordset(%(claims)s::json) AS (uid uuid, line_uid uuid, order_id bigint,
