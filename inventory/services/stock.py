@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from inventory.errors import BadQuantity
 from inventory.events import StockArrived, StockChanged
 from inventory.locks import lock_level, lock_levels
-from inventory.models import Bucket, StockLevel, StockMovementReason
+from inventory.models import Bucket, LotLevel, StockMovementReason
 from inventory.services.posting import Posting, post
-from oms.core.db import run_atomic
+from inventory.services.units import Units
+from oms.core.db import fetch_all, run_atomic
 from oms.core.errors import DomainError
 from oms.core.outbox import publish
 from oms.core.values import MAX_QUANTITY
@@ -58,6 +60,25 @@ ADJUSTMENTS: dict[str, AdjustmentEffect] = {
                                  StockMovementReason.QUALITY, Bucket.ON_HAND, Bucket.QUARANTINE),
     "checked": AdjustmentEffect("Checked, good", "Quarantine goes down, on hand and ATP go up",
                                 StockMovementReason.QUALITY, Bucket.QUARANTINE, Bucket.ON_HAND),
+    "check_failed": AdjustmentEffect("Checked, damaged", "Quarantine goes down, damaged goes up",
+                                     StockMovementReason.DAMAGE, Bucket.QUARANTINE, Bucket.DAMAGED),
+    "display": AdjustmentEffect("On display or worn", "On hand and ATP go down, damaged goes up",
+                                StockMovementReason.DAMAGE, Bucket.ON_HAND, Bucket.DAMAGED),
+    "expired": AdjustmentEffect("Expired", "On hand and ATP go down, the units are written off",
+                                StockMovementReason.QUALITY, Bucket.ON_HAND, Bucket.ADJUSTMENT),
+    "theft": AdjustmentEffect("Stolen", "On hand and ATP go down, the units are written off",
+                              StockMovementReason.LOST, Bucket.ON_HAND, Bucket.ADJUSTMENT),
+    "given_away": AdjustmentEffect("Given away or used for marketing",
+                                   "On hand and ATP go down, the units are written off",
+                                   StockMovementReason.CORRECTION, Bucket.ON_HAND, Bucket.ADJUSTMENT),
+    "to_supplier": AdjustmentEffect("Good units back to the supplier", "On hand and ATP go down",
+                                    StockMovementReason.TO_SUPPLIER, Bucket.ON_HAND, Bucket.SUPPLIER),
+    "damaged_to_supplier": AdjustmentEffect("Damaged units back to the supplier", "Damaged goes down, ATP stays",
+                                            StockMovementReason.TO_SUPPLIER, Bucket.DAMAGED, Bucket.SUPPLIER),
+    "damaged_written_off": AdjustmentEffect("Damaged units written off", "Damaged goes down, ATP stays",
+                                            StockMovementReason.DAMAGE, Bucket.DAMAGED, Bucket.ADJUSTMENT),
+    "checked_written_off": AdjustmentEffect("Checked and written off", "Quarantine goes down, ATP stays",
+                                            StockMovementReason.QUALITY, Bucket.QUARANTINE, Bucket.ADJUSTMENT),
 }  # fmt: skip
 
 
@@ -131,20 +152,27 @@ def set_opening_stock(*, rows: Sequence[OpeningRow], op_key: str, actor: str) ->
     return run_atomic(work)
 
 
-def adjust(*, node_id: int, sku_id: int, reason: str, quantity: int, op_key: str, actor: str, note: str = "") -> bool:
+def adjust(
+    *, node_id: int, sku_id: int, reason: str, quantity: int, op_key: str, actor: str, note: str = "",
+    units: Sequence[Units] = (), reference: str = "", unit_cost_minor: int | None = None,
+) -> bool:  # fmt: skip
     """Move units as the reason says (see ADJUSTMENTS); False where `op_key` was posted before.
 
-    Raises DomainError for an unknown reason and NotEnoughStock where so many units are not there or are reserved.
+    `units` are the lots or serial numbers that make up the quantity, for a SKU that is kept by them. Raises DomainError
+    for an unknown reason and NotEnoughStock where so many units are not there or are reserved.
     """
     effect = ADJUSTMENTS.get(reason)
     if effect is None:
         raise DomainError(f"{reason!r} is not a reason for an adjustment.", field="reason")
 
     def work() -> bool:
+        _whole(quantity)
         new = post([
-            Posting(op_key=op_key, sku_id=sku_id, node_id=node_id, from_bucket=effect.from_bucket,
-                    to_bucket=effect.to_bucket, quantity=_whole(quantity), reason=effect.movement, note=note[:200],
-                    actor=actor)
+            Posting(op_key=op_key, leg=leg, sku_id=sku_id, node_id=node_id, from_bucket=effect.from_bucket,
+                    to_bucket=effect.to_bucket, quantity=part.quantity, lot_id=part.lot_id, serial_id=part.serial_id,
+                    reason=effect.movement, note=note[:200], reference=reference, actor=actor,
+                    unit_cost_minor=unit_cost_minor)
+            for leg, part in enumerate(units or [Units(quantity)], start=1)
         ])  # fmt: skip
         if new:
             announce([sku_id], reason=reason, grew_at=node_id if effect.to_bucket == Bucket.ON_HAND else None)
@@ -153,23 +181,32 @@ def adjust(*, node_id: int, sku_id: int, reason: str, quantity: int, op_key: str
     return run_atomic(work)
 
 
-def count(*, node_id: int, sku_id: int, counted: int, op_key: str, actor: str, note: str = "") -> int:
-    """Set on hand to what was counted; the difference posted (0 where nothing differs).
+def count(
+    *, node_id: int, sku_id: int, counted: int, op_key: str, actor: str, note: str = "", lot_id: int | None = None,
+    counted_at: datetime | None = None, reference: str = "",
+) -> int:  # fmt: skip
+    """Set on hand (with `lot_id` that of the lot) to what was counted; the difference posted (0 where nothing differs).
 
-    Raises NotEnoughStock where fewer were counted than are reserved: release or reroute those orders first.
+    What moved since `counted_at` moved after the count and stays. Raises NotEnoughStock where fewer were counted than
+    are reserved: release or reroute those orders first.
     """
     if not 0 <= counted <= MAX_QUANTITY:
         raise BadQuantity(f"{counted} is not a count.", field="counted")
 
     def work() -> int:
         level = lock_level(sku_id, node_id)
-        change = counted - (level.on_hand if level is not None else 0)
+        stored = level.on_hand if level is not None else 0
+        if lot_id is not None:
+            lot_levels = LotLevel.objects.filter(lot_id=lot_id, node_id=node_id)
+            stored = lot_levels.values_list("on_hand", flat=True).first() or 0
+        change = counted - (stored - _moved_since(sku_id, node_id, lot_id, counted_at))
         if change == 0:
             return 0
         source, target = (Bucket.ADJUSTMENT, Bucket.ON_HAND) if change > 0 else (Bucket.ON_HAND, Bucket.ADJUSTMENT)
         new = post([
             Posting(op_key=op_key, sku_id=sku_id, node_id=node_id, from_bucket=source, to_bucket=target,
-                    quantity=abs(change), reason=StockMovementReason.COUNT, note=note[:200], actor=actor)
+                    quantity=abs(change), lot_id=lot_id, reason=StockMovementReason.COUNT, note=note[:200],
+                    reference=reference, actor=actor)
         ])  # fmt: skip
         if not new:
             return 0
@@ -177,6 +214,21 @@ def count(*, node_id: int, sku_id: int, counted: int, op_key: str, actor: str, n
         return change
 
     return run_atomic(work)
+
+
+_MOVED = """
+SELECT coalesce(sum(quantity * ((to_bucket = 'on_hand')::int - (from_bucket = 'on_hand')::int)), 0)::int
+FROM inventory_stockmovement
+WHERE sku_id = %(sku)s AND node_id = %(node)s AND recorded_at > %(since)s
+    AND (%(lot)s::bigint IS NULL OR lot_id = %(lot)s)
+"""
+
+
+def _moved_since(sku_id: int, node_id: int, lot_id: int | None, since: datetime | None) -> int:
+    """By how much on hand grew since a moment."""
+    if since is None:
+        return 0
+    return int(fetch_all(_MOVED, {"sku": sku_id, "node": node_id, "since": since, "lot": lot_id})[0][0])
 
 
 def move(*, from_node_id: int, to_node_id: int, lines: Sequence[StockLine], op_key: str, actor: str) -> int:
@@ -207,16 +259,3 @@ def move(*, from_node_id: int, to_node_id: int, lines: Sequence[StockLine], op_k
         return sum(line.quantity for line in lines) if new else 0
 
     return run_atomic(work)
-
-
-def set_safety_stock(*, node_id: int, sku_id: int, quantity: int) -> None:
-    """Units of a SKU that a node keeps back from every promise."""
-    if not 0 <= quantity <= MAX_QUANTITY:
-        raise BadQuantity(f"{quantity} is not a safety stock.", field="quantity")
-
-    def work() -> None:
-        changed = StockLevel.objects.filter(node_id=node_id, sku_id=sku_id).update(safety_stock=quantity)
-        if changed:
-            announce([sku_id], reason="safety_stock", grew_at=node_id)
-
-    run_atomic(work)
