@@ -5,7 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from inventory.models import Node, Reservation, ReservationState, StockLevel
+from inventory.models import (
+    BufferRule,
+    CountItem,
+    CountSession,
+    InboundShipment,
+    InboundShipmentLine,
+    Node,
+    PurchaseOrder,
+    PurchaseOrderLine,
+    Reservation,
+    ReservationState,
+    StockAdjustment,
+    StockCount,
+    StockDifference,
+    StockLevel,
+    Supplier,
+    Transfer,
+    TransferLine,
+)
+from inventory.selectors.buffers import BY_HAND, REMOVED
+from oms.core.db import fetch_all
 from oms.core.errors import NotFound
 
 OPEN_STATES = (ReservationState.SOFT, ReservationState.HARD)
@@ -42,9 +62,116 @@ def lock_levels(keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], StockL
     return {(row.sku_id, row.node_id): row for row in rows if (row.sku_id, row.node_id) in wanted}
 
 
+def lock_buffer_rules(*, ids: Iterable[int] | None = None, by_hand: bool | None = None) -> list[BufferRule]:
+    """Buffer rules that were not removed, locked in order of priority: these, or those set or not set by hand."""
+    rows = BufferRule.objects.select_for_update(no_key=True).exclude(note=REMOVED, is_active=False)
+    if ids is not None:
+        rows = rows.filter(pk__in=list(ids))
+    if by_hand is not None:
+        rows = rows.filter(BY_HAND) if by_hand else rows.exclude(BY_HAND)
+    return list(rows.order_by("priority", "pk"))
+
+
 def lock_node(node_id: int) -> Node:
     """One node, locked. Raises NotFound."""
     node = Node.objects.select_for_update(no_key=True).filter(pk=node_id).first()
     if node is None:
         raise NotFound(f"There is no node {node_id}.")
     return node
+
+
+def lock_transfer(transfer_id: int) -> Transfer:
+    """One transfer, locked, with its nodes. Raises NotFound."""
+    rows = Transfer.objects.select_for_update(no_key=True, of=("self",)).select_related("from_node", "to_node")
+    found = rows.filter(pk=transfer_id).first()
+    if found is None:
+        raise NotFound(f"There is no transfer {transfer_id}.")
+    return found
+
+
+def lock_transfer_lines(transfer_id: int) -> list[TransferLine]:
+    """The lines of a transfer with their SKUs, locked in id order. Lock the transfer first."""
+    rows = TransferLine.objects.select_for_update(no_key=True, of=("self",)).select_related("sku")
+    return list(rows.filter(transfer_id=transfer_id).order_by("pk"))
+
+
+def lock_adjustment(adjustment_id: int) -> StockAdjustment:
+    """One adjustment, locked, with its SKU and node. Raises NotFound."""
+    rows = StockAdjustment.objects.select_for_update(no_key=True, of=("self",)).select_related("sku", "node", "lot")
+    found = rows.filter(pk=adjustment_id).first()
+    if found is None:
+        raise NotFound(f"There is no adjustment {adjustment_id}.")
+    return found
+
+
+def lock_difference(difference_id: int) -> StockDifference:
+    """One difference that the auditor found, locked. Raises NotFound."""
+    row = StockDifference.objects.select_for_update(no_key=True).filter(pk=difference_id).first()
+    if row is None:
+        raise NotFound(f"There is no difference {difference_id}.")
+    return row
+
+
+def lock_purchase_order(order_id: int) -> PurchaseOrder:
+    """One purchase order, locked, with its supplier and node. Raises NotFound."""
+    rows = PurchaseOrder.objects.select_for_update(no_key=True, of=("self",)).select_related("supplier", "node")
+    found = rows.filter(pk=order_id).first()
+    if found is None:
+        raise NotFound(f"There is no purchase order {order_id}.")
+    return found
+
+
+def lock_purchase_order_lines(order_id: int) -> list[PurchaseOrderLine]:
+    """The lines of a purchase order with their SKUs, locked in id order. Lock the order first."""
+    rows = PurchaseOrderLine.objects.select_for_update(no_key=True, of=("self",)).select_related("sku")
+    return list(rows.filter(order_id=order_id).order_by("pk"))
+
+
+def lock_inbound_shipments(order_id: int) -> list[InboundShipment]:
+    """Every ASN of a purchase order, locked in id order. Lock the order first."""
+    return list(InboundShipment.objects.select_for_update(no_key=True).filter(order_id=order_id).order_by("pk"))
+
+
+def lock_inbound_shipment_lines(shipment_id: int) -> list[InboundShipmentLine]:
+    """The lines of an ASN, locked in id order. Lock its order first."""
+    rows = InboundShipmentLine.objects.select_for_update(no_key=True)
+    return list(rows.filter(shipment_id=shipment_id).order_by("pk"))
+
+
+def lock_receipt_key(op_key: str) -> None:
+    """Hold the key of a receipt until the transaction ends: of two with the same key the second sees the first's."""
+    fetch_all("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))::text", [f"receipt/{op_key}"])
+
+
+def lock_count(uid: UUID) -> StockCount:
+    """One count, locked, with its node. Raises NotFound."""
+    rows = StockCount.objects.select_for_update(no_key=True, of=("self",)).select_related("node")
+    found = rows.filter(uid=uid).first()
+    if found is None:
+        raise NotFound("There is no such count.")
+    return found
+
+
+def lock_count_session(uid: UUID) -> CountSession:
+    """One session of a count, locked, with its count. Raises NotFound."""
+    rows = CountSession.objects.select_for_update(no_key=True, of=("self",)).select_related("count__node")
+    found = rows.filter(uid=uid).first()
+    if found is None:
+        raise NotFound("There is no such counting.")
+    return found
+
+
+def lock_count_items(count_id: int, item_ids: Iterable[int] | None = None) -> list[CountItem]:
+    """Items of a count with their SKUs, all or these, locked in id order. Lock the count first."""
+    rows = CountItem.objects.select_for_update(no_key=True, of=("self",)).select_related("sku").filter(count=count_id)
+    if item_ids is not None:
+        rows = rows.filter(pk__in=list(item_ids))
+    return list(rows.order_by("pk"))
+
+
+def lock_supplier(supplier_id: int) -> Supplier:
+    """One supplier, locked. Raises NotFound."""
+    found = Supplier.objects.select_for_update(no_key=True).filter(pk=supplier_id).first()
+    if found is None:
+        raise NotFound(f"There is no supplier {supplier_id}.")
+    return found

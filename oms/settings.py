@@ -227,6 +227,9 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 MAX_UPLOAD_BYTES = env_int("OMS_MAX_UPLOAD_MB", 50) * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
+#: Lets webhooks go to plain http and to addresses of one's own network; see `oms.integrations.addresses`.
+WEBHOOKS_ALLOW_PRIVATE = env_bool("OMS_WEBHOOKS_ALLOW_PRIVATE", DEBUG)
+
 # -- jobs -------------------------------------------------------------------------------------------------------------
 
 #: How long a worker may hold what it claimed before others take it for dead and do it themselves. Longer than the
@@ -342,6 +345,9 @@ USE_I18N = True
 USE_TZ = True
 DEFAULT_CURRENCY = env_str("OMS_CURRENCY", "INR")
 DEFAULT_COUNTRY = env_str("OMS_COUNTRY", "IN")
+
+#: Units that may come on top of a line of a purchase order without being asked about, in percent of the line.
+RECEIVE_OVER_PERCENT = env_int("OMS_RECEIVE_OVER_PERCENT", 5)
 
 # -- e-mail -----------------------------------------------------------------------------------------------------------
 

@@ -98,26 +98,6 @@ def _whole(quantity: int) -> int:
     return quantity
 
 
-def receive(*, node_id: int, lines: Sequence[StockLine], op_key: str, reference: str, actor: str) -> int:
-    """Goods from a supplier come on hand; the number of units posted, 0 where `op_key` was received before."""
-
-    def work() -> int:
-        postings = [
-            Posting(
-                op_key=op_key, leg=leg, sku_id=line.sku_id, node_id=node_id, from_bucket=Bucket.SUPPLIER,
-                to_bucket=Bucket.ON_HAND, quantity=_whole(line.quantity), reason=StockMovementReason.RECEIPT,
-                reference=reference, actor=actor,
-            )
-            for leg, line in enumerate(lines, start=1)
-        ]  # fmt: skip
-        new = post(postings)
-        if new:
-            announce([line.sku_id for line in lines], reason="receipt", grew_at=node_id)
-        return sum(posting.quantity for posting in postings if (posting.op_key, posting.leg) in new)
-
-    return run_atomic(work)
-
-
 def set_opening_stock(*, rows: Sequence[OpeningRow], op_key: str, actor: str) -> int:
     """Set on hand at nodes where it differs: the ledger gets the difference. The number of levels changed.
 
