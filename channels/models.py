@@ -13,8 +13,37 @@ from oms.core.models import Job
 from orders.models import Order, SalesChannel
 
 
-class ChannelAccount(models.Model):
-    """How we talk to one sales channel. Credentials are encrypted at rest."""
+class Publication(models.TextChoices):
+    """What a channel is told of a listing, or of everything.
+
+    Paused keeps what it was told last and tells it nothing new. Stopped tells it that there is nothing to sell.
+    """
+
+    ON = "on", "Told"
+    PAUSED = "paused", "Paused"
+    STOPPED = "stopped", "Not sold"
+
+
+class Steered(models.Model):
+    """What people may pause or stop, with who did it, when and why."""
+
+    publication = models.CharField(
+        max_length=8, choices=Publication, default=Publication.ON, db_default=Publication.ON,
+        help_text="Paused: the channel keeps what it was told. Stopped: it is told 0.",
+    )  # fmt: skip
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=120, blank=True, default="", db_default="")
+    paused_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+
+    class Meta:
+        abstract = True
+
+
+class ChannelAccount(Steered):
+    """How we talk to one sales channel. Credentials are encrypted at rest.
+
+    `publication` counts for all of its listings; while it is paused, `pushes_stock` is off.
+    """
 
     id = models.BigAutoField(primary_key=True)
     channel = models.OneToOneField(SalesChannel, on_delete=models.CASCADE, related_name="account")
@@ -37,6 +66,9 @@ class ChannelAccount(models.Model):
     stock_retry_at = models.DateTimeField(
         null=True, blank=True, help_text="When to send stock again that the channel did not take."
     )
+
+    class Meta:
+        constraints = [one_of("publication", Publication, prefix="channel_account")]
 
     def __str__(self) -> str:
         return str(self.channel)
@@ -104,10 +136,13 @@ class InboundMessage(models.Model):
         return f"{self.kind} {self.external_id} ({self.state})"
 
 
-class Listing(models.Model):
+class Listing(Steered):
     """A SKU as one channel knows it, and the sellable quantity we told that channel.
 
     `sku` is empty while nobody has said which SKU it is. Versions only grow: an older quantity never replaces a newer.
+    `told_quantity` is what the channel acknowledged last: what it may sell until it acknowledges another. Where that is
+    more than is wanted, `exposed_units` may be sold that are not there: the exposure, in units times seconds, adds up in
+    `exposure_unit_seconds` (see `channels.services.exposure`).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -125,9 +160,25 @@ class Listing(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     reported_quantity = models.IntegerField(null=True, blank=True)
     error = models.CharField(max_length=300, blank=True)
+    threshold = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Units never offered here. Empty: the channel's."
+    )
+    cap = models.PositiveIntegerField(null=True, blank=True, help_text="Most units offered here. Empty: the channel's.")
+    sells_inbound = models.BooleanField(
+        default=False, db_default=False, help_text="Goods that are on order with a date may be sold here already."
+    )
+    told_quantity = models.IntegerField(null=True, blank=True)
+    exposed_units = models.IntegerField(default=0, db_default=0)
+    exposed_since = models.DateTimeField(null=True, blank=True)
+    exposure_unit_seconds = models.FloatField(default=0, db_default=0)
+    exposure_booked = models.FloatField(
+        default=0, db_default=0, help_text="The part of the exposure that stands in the days of the channel."
+    )
 
     class Meta:
         constraints = [
+            one_of("publication", Publication, prefix="listing"),
+            quantity_bounds("exposed_units", prefix="listing_exposed"),
             models.UniqueConstraint(fields=["account", "external_sku"], name="listing_once"),
             quantity_bounds("wanted_version", "sent_version", prefix="listing"),
             models.CheckConstraint(
@@ -137,10 +188,44 @@ class Listing(models.Model):
         indexes = [
             models.Index(fields=["account", "id"], name="listing_to_send",
                          condition=Q(wanted_version__gt=models.F("sent_version"))),
+            models.Index(fields=["account", "id"], name="listing_exposed", condition=Q(exposed_units__gt=0)),
         ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.external_sku
+
+
+class ExposureDay(models.Model):
+    """Units times seconds that a channel could sell although they were not there, by the UTC day of the booking."""
+
+    id = models.BigAutoField(primary_key=True)
+    account = models.ForeignKey(ChannelAccount, on_delete=models.CASCADE, related_name="exposure_days", db_index=False)
+    day = models.DateField()
+    unit_seconds = models.FloatField(default=0)
+    pushed = models.PositiveIntegerField(default=0, help_text="Quantities that the channel acknowledged that day.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "day"], name="exposure_day_once")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.day}: {self.unit_seconds:.0f}"
+
+
+class RecountDue(models.Model):
+    """A SKU of which more or fewer units may be sold than before: what channels may sell of it is to be counted again.
+
+    Written by triggers on stock levels, channel buffers and order lines, in the transaction of the change, whoever made
+    it; taken away in the transaction that counts.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    sku_id = models.BigIntegerField()
+
+    class Meta:
+        verbose_name_plural = "recounts due"
+
+    def __str__(self) -> str:
+        return f"SKU {self.sku_id}"
 
 
 class OutboundUpdateState(models.TextChoices):

@@ -45,6 +45,9 @@ class ChannelSourcing(models.Model):
     channel = models.OneToOneField(SalesChannel, on_delete=models.CASCADE, related_name="sourcing")
     groups = models.ManyToManyField(NodeGroup, blank=True, help_text="None: every node.")
     threshold = models.PositiveIntegerField(default=0, help_text="Units of each SKU never offered on this channel.")
+    cap = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Most units of a SKU that this channel is told. Empty: no limit."
+    )
 
     def __str__(self) -> str:
         return f"Sourcing of {self.channel_id}"

@@ -45,7 +45,10 @@ class StockLevel(models.Model):
             ),
             models.CheckConstraint(condition=Q(reserved__lte=F("on_hand")), name="stock_level_never_oversold"),
         ]  # fmt: skip
-        indexes = [models.Index(fields=["node", "sku"], name="stock_level_by_node")]
+        indexes = [
+            models.Index(fields=["node", "sku"], name="stock_level_by_node"),
+            models.Index(fields=["safety_rule"], name="stock_level_by_rule", condition=Q(safety_rule__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sku_id} at {self.node_id}"

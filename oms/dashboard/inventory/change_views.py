@@ -210,6 +210,8 @@ def safety_stock(request: HttpRequest, sku_id: int, code: str) -> HttpResponse:
         raise DomainError("Enter the safety stock as a whole number from 0.", field="quantity")
     if not StockLevel.objects.filter(sku=sku, node=node).exists():
         raise DomainError(f"{node.code} never had {sku.code}: receive some first.", field="quantity")
-    set_safety_stock(node_id=node.pk, sku_id=sku.pk, quantity=form.cleaned_data["quantity"])
+    set_safety_stock(
+        node_id=node.pk, sku_id=sku.pk, quantity=form.cleaned_data["quantity"], actor=principal_of(request).name
+    )
     messages.success(request, f"{sku.code} at {node.code}: safety stock {form.cleaned_data['quantity']}.")
     return HttpResponseRedirect(page)
