@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 _REGISTRY: dict[str, type[Event]] = {}
@@ -34,6 +35,15 @@ class Event:
         """Read what `payload` wrote. Unknown keys are dropped, so that old workers survive new events."""
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in payload.items() if key in known})
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event as the outbox has it: `id` names it for ever, `at` is when it was recorded."""
+
+    id: int
+    at: datetime
+    event: Event
 
 
 def event_class(kind: str) -> type[Event] | None:

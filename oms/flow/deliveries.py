@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from oms.core.clock import now
 from oms.core.db import execute, fetch_all, is_retryable
 from oms.core.errors import PermanentError, TransientError
-from oms.core.events import Event, event_class
+from oms.core.events import Event, Recorded, event_class
 from oms.core.models import Delivery, DeliveryState
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ MAX_TRANSIENT_ATTEMPTS = 20
 MAX_WAIT_SECONDS = 600.0
 
 StepHandler = Callable[[Sequence[Event]], None]
+RecordedHandler = Callable[[Sequence[Recorded]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +38,41 @@ class Step:
     that marks the deliveries done, so its effect is applied exactly once; a `network` step runs outside of any
     transaction and must be idempotent by itself. `leases` says how long a batch may take, in units of
     OMS_LEASE_SECONDS: what is not done by then counts as left behind by a dead worker and is taken over.
+    A step that needs the events' own ids and times gives `recorded` in place of `run`.
 
     `on_dead` is told, with the last line of the error, when a delivery is given up, and `on_replay` when a person has
     it tried again; each runs in the transaction that changes the delivery.
     """
 
     name: str
-    run: StepHandler
+    run: StepHandler | None = None
     batch: int = 100
     network: bool = False
     leases: float = 1.0
     on_dead: Callable[[Event, str], None] | None = None
     on_replay: Callable[[Event], None] | None = None
+    recorded: RecordedHandler | None = None
+
+    def __post_init__(self) -> None:
+        assert (self.run is None) != (self.recorded is None), self.name
+
+    def call(self, found: Sequence[Recorded]) -> None:
+        """Run the step for these events."""
+        if self.recorded is not None:
+            self.recorded(found)
+        elif self.run is not None:
+            self.run([item.event for item in found])
 
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
     delivery_id: int
     attempts: int
-    event: Event
+    recorded: Recorded
+
+    @property
+    def event(self) -> Event:
+        return self.recorded.event
 
 
 class LeaseLost(Exception):
@@ -117,7 +134,7 @@ FROM (
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ) picked, core_outboxevent e
 WHERE d.id = picked.id AND e.id = d.event_id
-RETURNING d.id, d.attempts, e.kind, e.payload, picked.found = 'running', d.last_error
+RETURNING d.id, d.attempts, e.kind, e.payload, picked.found = 'running', d.last_error, e.id, e.recorded_at
 """
 
 
@@ -142,7 +159,7 @@ def _claim(step: Step, token: UUID, *, fresh: bool, limit: int) -> list[_Claimed
     lease = step.leases * settings.LEASE_SECONDS
     rows = fetch_all(_CLAIM, {"token": token, "lease": lease, "step": step.name, "fresh": fresh, "limit": limit})
     found: list[_Claimed] = []
-    for delivery_id, attempts, kind, payload, was_left, last_error in sorted(rows):
+    for delivery_id, attempts, kind, payload, was_left, last_error, event_id, recorded_at in sorted(rows):
         if was_left and attempts > (MAX_TRANSIENT_ATTEMPTS if last_error else MAX_ATTEMPTS):
             # Its attempts were counted before the work began, so what kills its workers does not do so for ever.
             message = f"No worker lived to finish it, or in time, at {attempts - 1} attempts. {last_error}".rstrip()
@@ -153,7 +170,8 @@ def _claim(step: Step, token: UUID, *, fresh: bool, limit: int) -> list[_Claimed
         if known is None:
             _give_back(delivery_id, token, f"This version does not know {kind}.", wait=60.0)
             continue
-        found.append(_Claimed(delivery_id, attempts, known.from_payload(json.loads(payload))))
+        event = known.from_payload(json.loads(payload))
+        found.append(_Claimed(delivery_id, attempts, Recorded(event_id, recorded_at, event)))
     return found
 
 
@@ -161,12 +179,12 @@ def _run(step: Step, claimed: Sequence[_Claimed], token: UUID) -> None:
     """Run the deliveries together; where that fails, in halves, until the one that fails stands alone."""
     try:
         if step.network:
-            step.run([item.event for item in claimed])
+            step.call([item.recorded for item in claimed])
             _mark_done(claimed, token)
         else:
             with transaction.atomic():
                 _mark_done(claimed, token)
-                step.run([item.event for item in claimed])
+                step.call([item.recorded for item in claimed])
     except LeaseLost:
         logger.warning("%s: lease lost, %d deliveries left to the worker that took them", step.name, len(claimed))
     except Exception as error:
