@@ -36,8 +36,7 @@ told AS (
 )
 """
 
-#: The postings of `freed`, to select from.
-FREED_POSTINGS = """
+_FREED_POSTINGS = """
     SELECT 'release/' || uid || '/' || quantity AS op_key, sku_id, node_id, 'reserved' AS source, 'demand' AS target,
         quantity, reason, reference
     FROM freed
@@ -56,7 +55,18 @@ closing AS MATERIALIZED (
 {CLOSE_HOLDS},
 """  # noqa: S608 - only constants of this module are put in
 
-_FIT = """
+
+def fit(*, freeing: bool = False, into: str = "granted") -> str:
+    """Stands after `claim` (uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord).
+
+    Locks the levels, adds up the claims per level in the order they came, and gives `refused` (order_id: orders that do
+    not fit) and, under the name `into`, the claims of the others. With `freeing`, after FREE_DUE_HOLDS, what was freed
+    counts for the claims.
+    """
+    or_freed = " UNION SELECT sku_id, node_id FROM freed" if freeing else ""
+    atp = "locked_level.atp + coalesce(freed_level.units, 0)" if freeing else "locked_level.atp"
+    with_freed = " LEFT JOIN freed_level USING (sku_id, node_id)" if freeing else ""
+    return f"""
 locked_level AS MATERIALIZED (
     SELECT sku_id, node_id, on_hand - reserved - safety_stock AS atp FROM inventory_stocklevel
     WHERE (sku_id, node_id) IN (SELECT sku_id, node_id FROM claim{or_freed})
@@ -68,32 +78,42 @@ running AS (
     FROM claim LEFT JOIN locked_level USING (sku_id, node_id){with_freed}
 ),
 refused AS MATERIALIZED (SELECT DISTINCT order_id FROM running WHERE atp IS NULL OR total > atp),
-granted AS MATERIALIZED (SELECT * FROM claim WHERE order_id NOT IN (SELECT order_id FROM refused))
+{into} AS MATERIALIZED (SELECT * FROM claim WHERE order_id NOT IN (SELECT order_id FROM refused))
+"""  # noqa: S608 - only constants of this module are put in
+
+
+#: Units of holds that are over but not yet ended, by SKU and node: they may be claimed by anybody. `{of}` is what names
+#: the SKUs. A SKU without such holds costs a look into an index.
+DUE_UNITS = """
+due AS MATERIALIZED (
+    SELECT wanted.sku_id, over.node_id, over.units FROM (SELECT DISTINCT sku_id FROM {of}) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT r.node_id, sum(r.open_quantity)::int AS units FROM inventory_reservation r
+        WHERE r.sku_id = wanted.sku_id AND r.state = 'soft' AND r.expires_at <= statement_timestamp()
+        GROUP BY r.node_id
+    ) AS over
+)
 """
 
-#: Stands after `claim` (uid, line_uid, order_id, reference, sku_id, node_id, quantity, ord): locks the levels, adds up
-#: the claims per level in the order they came, and gives `refused` (order_id: orders that do not fit) and `granted`
-#: (the claims of the others). With `freeing`, after FREE_DUE_HOLDS: what it freed counts for the claims.
-FIT = _FIT.format(or_freed="", atp="locked_level.atp", with_freed="")
-FIT_FREEING = _FIT.format(
-    or_freed=" UNION SELECT sku_id, node_id FROM freed",
-    atp="locked_level.atp + coalesce(freed_level.units, 0)",
-    with_freed=" LEFT JOIN freed_level USING (sku_id, node_id)",
-)
 
-_POST = """
-INSERT INTO inventory_stockmovement
+def _posting(*postings: str) -> str:
+    """The insert of these postings, after whatever they were read from was locked. Takes the parameter `actor`."""
+    return f"""
+    INSERT INTO inventory_stockmovement
         (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, reference, actor)
     SELECT op_key, 1, sku_id, node_id, source, target, quantity, reason, reference, %(actor)s::text
-    FROM ({postings}) AS one ORDER BY target, sku_id, node_id
-"""
+    FROM ({" UNION ALL ".join(postings)}) AS one, (SELECT count(*) FROM locked_level) AS levels
+    ORDER BY target, sku_id, node_id
+"""  # noqa: S608 - only constants of this module are put in
+
+
 _GRANTED_POSTINGS = """
     SELECT 'reserve/' || uid AS op_key, sku_id, node_id, 'demand' AS source, 'reserved' AS target, quantity,
         'reserve' AS reason, reference
     FROM granted
 """
 
-#: The insert that posts `granted`, and the one that posts `freed` before it; both take the parameter `actor`.
-POST_GRANTED = _POST.format(postings=_GRANTED_POSTINGS)
-POST_FREED_AND_GRANTED = _POST.format(postings=f"{FREED_POSTINGS} UNION ALL {_GRANTED_POSTINGS}")
-POST_FREED = _POST.format(postings=FREED_POSTINGS)
+#: The inserts that post `granted`, `freed`, and one after the other in the same statement.
+POST_GRANTED = _posting(_GRANTED_POSTINGS)
+POST_FREED = _posting(_FREED_POSTINGS)
+POST_FREED_AND_GRANTED = _posting(_FREED_POSTINGS, _GRANTED_POSTINGS)

@@ -11,7 +11,7 @@ from uuid import UUID
 from inventory.errors import NotEnoughStock
 from inventory.locks import lock_open_reservations
 from inventory.models import Bucket, Reservation, ReservationState, StockMovementReason
-from inventory.services.claims_sql import FIT, FIT_FREEING, FREE_DUE_HOLDS, POST_FREED_AND_GRANTED, POST_GRANTED
+from inventory.services.claims_sql import FREE_DUE_HOLDS, POST_FREED_AND_GRANTED, POST_GRANTED, fit
 from inventory.services.posting import Posting, post
 from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.json_text import to_json
@@ -60,10 +60,10 @@ reserved AS (
 #: sku_id, node_id, quantity, ord) and take the parameter `actor`: lock the levels in key order, add up the claims per
 #: level in the order they came, refuse whole orders that do not fit (`refused`: order_id), write the rest (`granted`,
 #: as `claim`). The ledger's trigger then raises `reserved`, and its CHECK is the backstop.
-RESERVE_CLAIMS = f"{FIT}, {_RESERVED}, posted AS ({POST_GRANTED})"
+RESERVE_CLAIMS = f"{fit()}, {_RESERVED}, posted AS ({POST_GRANTED})"
 
 #: The same where holds of checkouts that are over still keep units of what is claimed: they end first.
-RESERVE_CLAIMS_FREEING = f"{FREE_DUE_HOLDS} {FIT_FREEING}, {_RESERVED}, posted AS ({POST_FREED_AND_GRANTED})"
+RESERVE_CLAIMS_FREEING = f"{FREE_DUE_HOLDS} {fit(freeing=True)}, {_RESERVED}, posted AS ({POST_FREED_AND_GRANTED})"
 
 #: The claims of `claims_json`, the parameter `claims`, to select `claim` from.
 CLAIM_ROWS = """ROWS FROM (json_to_recordset(%(claims)s::json) AS (uid uuid, line_uid uuid, order_id bigint,
