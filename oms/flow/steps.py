@@ -37,11 +37,14 @@ from fulfillment.services import (
 from inventory.events import NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node
 from oms.core.errors import Conflict
-from oms.core.events import Event
+from oms.core.events import Event, Recorded
 from oms.core.jobs import JobQueued, give_up_slice, reopen_slice, run_slice
 from oms.core.outbox import publish
 from oms.flow.jobs import RUNNERS
 from oms.flow.waiting import try_waiting
+from oms.integrations.events import WebhooksDue
+from oms.integrations.services import queue_webhooks
+from oms.integrations.services import send_webhooks as send_webhooks_to
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
 from oms.notifications.services import queue_messages, send_messages
@@ -283,6 +286,17 @@ def write_customer(events: Sequence[Event]) -> None:
 def send_mail(events: Sequence[Event]) -> None:
     """Hand queued messages to the mail server."""
     send_messages([event.message_id for event in events if isinstance(event, MessageQueued)])
+
+
+def tell_systems(found: Sequence[Recorded]) -> None:
+    """Write what other systems asked to be told."""
+    queue_webhooks(found)
+
+
+def send_webhooks(events: Sequence[Event]) -> None:
+    """Tell other systems. What they do not take is tried again by the clock."""
+    for endpoint_id in sorted({event.endpoint_id for event in events if isinstance(event, WebhooksDue)}):
+        send_webhooks_to(endpoint_id)
 
 
 def run_jobs(events: Sequence[Event]) -> None:

@@ -22,6 +22,7 @@ from oms.core.events import Event
 from oms.core.jobs import JobQueued
 from oms.flow import steps as do
 from oms.flow.deliveries import Step
+from oms.integrations.events import WebhooksDue
 from oms.notifications.events import MessageQueued
 from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
 from returns.events import ReturnReceived
@@ -48,6 +49,10 @@ tell_channel = Step("tell_channel", do.tell_channel)
 push_updates = Step("push_updates", do.push_updates, batch=50, network=True)
 write_customer = Step("write_customer", do.write_customer)
 send_mail = Step("send_mail", do.send_mail, batch=20, network=True)
+tell_systems = Step("tell_systems", recorded=do.tell_systems, batch=500)
+send_webhooks = Step(  # one endpoint at a time: one may be slow
+    "send_webhooks", do.send_webhooks, batch=1, network=True
+)
 run_job = Step(  # its lease covers a slice and the last chunk of it
     "run_job", do.run_jobs, batch=1, network=True, leases=2.5, on_dead=do.give_up_job, on_replay=do.reopen_job
 )
@@ -55,13 +60,13 @@ run_job = Step(  # its lease covers a slice and the last chunk of it
 #: What happened -> what follows. Steps of one event are independent of each other and may run in any order.
 PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     MessagesReceived: (read_inbox,),
-    OrderCaptured: (route, write_customer),
+    OrderCaptured: (route, write_customer, tell_systems),
     OrderHeld: (hold_work,),
     OrderReleased: (route, release_work),
     AddressChanged: (reroute_moved,),
-    OrderCancelled: (tell_channel, write_customer),
-    OrderRouted: (open_work,),
-    OrderUnroutable: (),
+    OrderCancelled: (tell_channel, write_customer, tell_systems),
+    OrderRouted: (open_work, tell_systems),
+    OrderUnroutable: (tell_systems,),
     FulfillmentReleased: (tell_channel,),
     WorkWithdrawn: (route,),
     ShortPicked: (route,),
@@ -69,20 +74,21 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     ShipmentBooked: (),
     BookingSettled: (book_settled,),
     ShipmentVoided: (void_label,),
-    ShipmentHandedOver: (tell_channel, write_customer),
+    ShipmentHandedOver: (tell_channel, write_customer, tell_systems),
     TrackingRecorded: (apply_scans,),
     ShipmentMoved: (write_customer,),
-    ShipmentDelivered: (tell_channel, write_customer),
+    ShipmentDelivered: (tell_channel, write_customer, tell_systems),
     ReturningToOrigin: (expect_return,),
-    ReturnReceived: (),
-    StockChanged: (count_sellable,),
-    StockArrived: (retry_waiting,),
+    ReturnReceived: (tell_systems,),
+    StockChanged: (count_sellable, tell_systems),
+    StockArrived: (retry_waiting, tell_systems),
     WaitingOrdersTried: (retry_next_page,),
-    NodeSwitched: (node_switched,),
+    NodeSwitched: (node_switched, tell_systems),
     NodeWorkLeft: (withdraw_rest,),
     ListingsDirty: (push_stock,),
     OrderUpdateQueued: (push_updates,),
     MessageQueued: (send_mail,),
+    WebhooksDue: (send_webhooks,),
     JobQueued: (run_job,),
 }
 

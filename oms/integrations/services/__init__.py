@@ -1,0 +1,31 @@
+"""Webhooks: who is told, queueing, sending, sending again."""
+
+from oms.integrations.services.again import prune_webhooks, resend, resend_dead, send_test
+from oms.integrations.services.endpoints import (
+    EndpointWish,
+    create_endpoint,
+    edit_endpoint,
+    pause_endpoint,
+    remove_endpoint,
+    resume_endpoint,
+    rotate_secret,
+)
+from oms.integrations.services.queueing import queue_webhooks
+from oms.integrations.services.sending import send_webhooks, wake_webhooks
+
+__all__ = [
+    "EndpointWish",
+    "create_endpoint",
+    "edit_endpoint",
+    "pause_endpoint",
+    "prune_webhooks",
+    "queue_webhooks",
+    "remove_endpoint",
+    "resend",
+    "resend_dead",
+    "resume_endpoint",
+    "rotate_secret",
+    "send_test",
+    "send_webhooks",
+    "wake_webhooks",
+]
