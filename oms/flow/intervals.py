@@ -7,6 +7,7 @@ EVERY_SECONDS: dict[str, float] = {
     "sweep the inbox": 60,
     "retry channel updates": 60,
     "retry channel stock": 30,
+    "retry webhooks": 5,
     "release expired holds": 60,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
@@ -14,4 +15,5 @@ EVERY_SECONDS: dict[str, float] = {
     "audit stock": 3600,
     "prune the outbox": 3600,
     "drop old export files": 3600,
+    "prune webhooks": 3600,
 }

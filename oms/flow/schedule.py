@@ -20,6 +20,7 @@ from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
 from oms.flow.waiting import try_waiting
+from oms.integrations.services import prune_webhooks, wake_webhooks
 from orders.services import release_expired_holds
 
 
@@ -47,6 +48,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "sweep the inbox": process_inbox,
     "retry channel updates": push_order_updates,
     "retry channel stock": push_waiting_stock,
+    "retry webhooks": wake_webhooks,
     "release expired holds": release_expired_holds,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
@@ -54,4 +56,5 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "audit stock": audit_stock,
     "prune the outbox": prune,
     "drop old export files": drop_old_files,
+    "prune webhooks": prune_webhooks,
 }
