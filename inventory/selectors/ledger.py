@@ -1,40 +1,73 @@
-"""The ledger of a SKU at a node: its rows with the balances after each, and what they add up to."""
+"""The ledger of a SKU: its rows with the balances after each, and what they add up to, now or at any moment before."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
-from inventory.models import Bucket
+from inventory.models import Bucket, LedgerArchive
 from oms.core.db import fetch_all, fetch_dicts
+from oms.core.errors import DomainError
 
+#: Balances of a stock level, in the order in which people read them.
+BALANCES = ("on_hand", "reserved", "packed", "damaged", "quarantine", "inbound")
 LEDGER_ROWS = 50
 #: Rows read at a time where a whole ledger is written out.
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 10_000
 
 
-_SUMS = """
-SELECT bucket, sum(quantity)::int FROM (
-    SELECT from_bucket AS bucket, -quantity AS quantity FROM inventory_stockmovement
-    WHERE sku_id = %(sku)s AND node_id = %(node)s
-    UNION ALL
-    SELECT to_bucket, quantity FROM inventory_stockmovement WHERE sku_id = %(sku)s AND node_id = %(node)s
-) AS legs GROUP BY bucket
-"""
+def change_sql(bucket: str, row: str = "") -> str:
+    """What a posting did to a bucket, as SQL. `row` is the alias of the posting with its dot, if it has one."""
+    return f"{row}quantity * (({row}to_bucket = '{bucket}')::int - ({row}from_bucket = '{bucket}')::int)"
+
+
+_SUMS = f"""
+SELECT {", ".join(f"coalesce(sum({change_sql(bucket)}), 0)::bigint AS {bucket}" for bucket in BALANCES)}
+FROM inventory_stockmovement WHERE sku_id = %(sku)s AND node_id = %(node)s
+"""  # noqa: S608 - only names of buckets are put in
+
+_CLOSED = f"""
+SELECT {", ".join(BALANCES)} FROM inventory_ledgerclosing
+WHERE sku_id = %(sku)s AND node_id = %(node)s AND lot_id IS NULL
+"""  # noqa: S608 - only names of buckets are put in
 
 
 def ledger_balances(sku_id: int, node_id: int) -> dict[str, int]:
-    """What the ledger of a SKU at a node adds up to, by bucket."""
-    return dict(fetch_all(_SUMS, {"sku": sku_id, "node": node_id}))
+    """What the ledger of a SKU at a node adds up to, by balance, with what was brought forward from archived months."""
+    key = {"sku": sku_id, "node": node_id}
+    sums = fetch_dicts(_SUMS, key)[0]
+    for closed in fetch_dicts(_CLOSED, key):
+        sums = {bucket: sums[bucket] + closed[bucket] for bucket in BALANCES}
+    return {bucket: int(units) for bucket, units in sums.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtForward:
+    """Where the ledger of a SKU at a node begins: balances of the months that are archived."""
+
+    until: datetime
+    postings: int
+    balances: dict[str, int]
+
+
+def brought_forward(sku_id: int, node_id: int) -> BroughtForward | None:
+    """The balances with which the ledger of a SKU at a node begins; None where nothing of it is archived."""
+    rows = fetch_dicts(_CLOSED.replace("SELECT ", "SELECT until, postings, ", 1), {"sku": sku_id, "node": node_id})
+    if not rows:
+        return None
+    row = rows[0]
+    start = datetime.combine(row.pop("until"), time(), UTC)
+    return BroughtForward(start, row.pop("postings"), row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """One posting with the balances after it. `change` is what it did to on hand, `atp_change` to what is promised."""
+    """One posting with the balances of its node after it. `change` is what it did to on hand there."""
 
     id: int
+    node_id: int
     occurred_at: datetime
     recorded_at: datetime
     reason: str
@@ -47,6 +80,9 @@ class LedgerRow:
     reference: str
     note: str
     actor: str
+    lot: str
+    serial: str
+    unit_cost_minor: int | None
 
     @property
     def is_reservation(self) -> bool:
@@ -62,25 +98,48 @@ class LedgerPage:
     before: str
 
 
-# Balances run over the whole ledger, filters come after: each row shows the true balance of its moment.
-_LEDGER = """
-SELECT * FROM (
-    SELECT id, occurred_at, recorded_at, reason, from_bucket, to_bucket, quantity, reference, note, actor,
-        quantity * ((to_bucket = 'on_hand')::int - (from_bucket = 'on_hand')::int) AS change,
-        (sum(quantity * ((to_bucket = 'on_hand')::int - (from_bucket = 'on_hand')::int)) OVER running)::int AS on_hand,
-        (sum(quantity * ((to_bucket = 'reserved')::int - (from_bucket = 'reserved')::int)) OVER running)::int
-            AS reserved
-    FROM inventory_stockmovement WHERE sku_id = %(sku)s AND node_id = %(node)s
-    WINDOW running AS (ORDER BY id)
-) AS history
-WHERE (%(before)s::bigint IS NULL OR id < %(before)s)
-    AND (%(bucket)s = '' OR %(bucket)s IN (from_bucket, to_bucket))
-    AND (%(reason)s = '' OR reason = %(reason)s)
-    AND (%(reference)s = '' OR reference ILIKE %(reference)s)
-    AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)
-    AND (%(until)s::timestamptz IS NULL OR occurred_at < %(until)s)
-ORDER BY id DESC LIMIT %(limit)s
-"""
+# Read backwards from the balances of now, each node for itself, and no further than the page needs. Filters come after
+# the balances: each row shows the true balance of its moment.
+_LEDGER = f"""
+WITH start AS MATERIALIZED (
+    SELECT level.node_id, level.on_hand - coalesce(newer.on_hand, 0) AS on_hand,
+        level.reserved - coalesce(newer.reserved, 0) AS reserved
+    FROM inventory_stocklevel level LEFT JOIN LATERAL (
+        SELECT sum({change_sql("on_hand")}) AS on_hand, sum({change_sql("reserved")}) AS reserved
+        FROM inventory_stockmovement
+        WHERE sku_id = level.sku_id AND node_id = level.node_id AND id >= %(before)s::bigint
+    ) newer ON %(before)s::bigint IS NOT NULL
+    WHERE level.sku_id = %(sku)s AND level.node_id = ANY(%(nodes)s::bigint[])
+),
+page AS (
+    SELECT history.* FROM start CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT id, node_id, occurred_at, recorded_at, reason, from_bucket, to_bucket, quantity, reference, note,
+                actor, lot_id, serial_id, unit_cost_minor, {change_sql("on_hand")} AS change,
+                start.on_hand - coalesce(sum({change_sql("on_hand")}) OVER newer, 0) AS on_hand,
+                start.reserved - coalesce(sum({change_sql("reserved")}) OVER newer, 0) AS reserved
+            FROM inventory_stockmovement
+            WHERE sku_id = %(sku)s AND node_id = start.node_id
+                AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+            WINDOW newer AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        ) AS posting
+        WHERE (%(bucket)s::text = '' OR %(bucket)s::text IN (from_bucket, to_bucket))
+            AND (%(reason)s::text = '' OR reason = %(reason)s::text)
+            AND (%(reference)s::text = '' OR reference ILIKE %(reference)s::text)
+            AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s::timestamptz)
+            AND (%(until)s::timestamptz IS NULL OR occurred_at < %(until)s::timestamptz)
+        ORDER BY id DESC LIMIT %(limit)s
+    ) AS history
+    ORDER BY history.id DESC LIMIT %(limit)s
+)
+SELECT page.id, page.node_id, page.occurred_at, page.recorded_at, page.reason, page.from_bucket, page.to_bucket,
+    page.quantity, page.reference, page.note, page.actor, page.unit_cost_minor, page.change,
+    page.on_hand::bigint AS on_hand, page.reserved::bigint AS reserved, coalesce(lot.code, '') AS lot,
+    coalesce(serial.number, '') AS serial
+FROM page LEFT JOIN inventory_lot lot ON lot.id = page.lot_id
+LEFT JOIN inventory_serialnumber serial ON serial.id = page.serial_id
+ORDER BY page.id DESC
+"""  # noqa: S608 - only names of buckets are put in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,29 +154,35 @@ class LedgerFilter:
 
 
 def ledger_page(
-    sku_id: int, node_id: int, *, only: LedgerFilter | None = None, before: str = "", size: int = LEDGER_ROWS
+    sku_id: int,
+    node_ids: int | Sequence[int],
+    *,
+    only: LedgerFilter | None = None,
+    before: str = "",
+    size: int = LEDGER_ROWS,
 ) -> LedgerPage:
-    """One page of the ledger of a SKU at a node, newest first, by key."""
-    rows = _ledger(sku_id, node_id, only or LedgerFilter(), before, size + 1)
+    """One page of the ledger of a SKU at a node, or at several together, newest first, by key."""
+    rows = _ledger(sku_id, node_ids, only or LedgerFilter(), before, size + 1)
     more, rows = len(rows) > size, rows[:size]
     return LedgerPage(rows, str(rows[-1].id) if more else "")
 
 
-def iter_ledger(sku_id: int, node_id: int, *, only: LedgerFilter | None = None) -> Iterator[LedgerRow]:
-    """The whole ledger of a SKU at a node, newest first, some rows at a time."""
+def iter_ledger(sku_id: int, node_ids: int | Sequence[int], *, only: LedgerFilter | None = None) -> Iterator[LedgerRow]:
+    """The whole ledger of a SKU at a node, or at several together, newest first, some rows at a time."""
     before = ""
     while True:
-        rows = _ledger(sku_id, node_id, only or LedgerFilter(), before, CHUNK_ROWS)
+        rows = _ledger(sku_id, node_ids, only or LedgerFilter(), before, CHUNK_ROWS)
         yield from rows
         if len(rows) < CHUNK_ROWS:
             return
         before = str(rows[-1].id)
 
 
-def _ledger(sku_id: int, node_id: int, only: LedgerFilter, before: str, limit: int) -> list[LedgerRow]:
+def _ledger(sku_id: int, node_ids: int | Sequence[int], only: LedgerFilter, before: str, limit: int) -> list[LedgerRow]:
     params: dict[str, Any] = {
-        "sku": sku_id, "node": node_id, "bucket": only.bucket, "reason": only.reason, "since": only.since,
-        "until": only.until, "reference": f"{_literal(only.reference)}%" if only.reference else "",
+        "sku": sku_id, "nodes": [node_ids] if isinstance(node_ids, int) else list(node_ids), "bucket": only.bucket,
+        "reason": only.reason, "since": only.since, "until": only.until,
+        "reference": f"{_literal(only.reference)}%" if only.reference else "",
         "before": int(before) if before.isdigit() and len(before) < 19 else None, "limit": limit,
     }  # fmt: skip
     return [LedgerRow(**row) for row in fetch_dicts(_LEDGER, params)]
@@ -126,3 +191,58 @@ def _ledger(sku_id: int, node_id: int, only: LedgerFilter, before: str, limit: i
 def _literal(text: str) -> str:
     """Without the signs that mean something to LIKE."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+# Nothing happens after it is known, so every posting that does not count yet was recorded after the earlier of both.
+_AS_OF = f"""
+SELECT level.node_id,
+    {
+    ", ".join(
+        f"(level.{bucket} - coalesce(sum({change_sql(bucket, 'later.')}), 0))::bigint AS {bucket}"
+        for bucket in BALANCES
+    )
+}
+FROM inventory_stocklevel level LEFT JOIN inventory_stockmovement later
+    ON later.sku_id = level.sku_id AND later.node_id = level.node_id
+    AND later.recorded_at > least(%(happened)s::timestamptz, %(known)s::timestamptz)
+    AND (later.recorded_at > %(known)s::timestamptz OR later.occurred_at > %(happened)s::timestamptz)
+WHERE level.sku_id = %(sku)s AND level.node_id = ANY(%(nodes)s::bigint[])
+GROUP BY level.id
+"""  # noqa: S608 - only names of buckets are put in
+
+
+def balances_as_of(
+    sku_id: int, node_ids: Sequence[int], *, happened: datetime, known: datetime | None = None
+) -> dict[int, dict[str, int]]:
+    """The balances of a SKU at nodes as of a moment, by node: of all that had happened by then.
+
+    With `known` only of what was known here by that moment: what the screens showed. Raises DomainError for a moment
+    whose postings are archived.
+    """
+    known = known or datetime.max.replace(tzinfo=UTC)
+    first = archived_until()
+    if first is not None and min(happened, known) < first:
+        raise DomainError(
+            f"Postings before {first:%-d %B %Y} are archived; ask for a later moment, or look into the archive files.",
+            field="at",
+        )
+    rows = fetch_all(_AS_OF, {"sku": sku_id, "nodes": list(node_ids), "happened": happened, "known": known})
+    return {row[0]: dict(zip(BALANCES, row[1:], strict=True)) for row in rows}
+
+
+def archived_until() -> datetime | None:
+    """The moment at which the postings in the database begin; None where no month is archived."""
+    month = LedgerArchive.objects.order_by("-month").values_list("month", flat=True).first()
+    if month is None:
+        return None
+    following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+    return datetime.combine(following, time(), UTC)
+
+
+def ledger_size() -> int:
+    """About how many postings the database holds, without counting them."""
+    rows = fetch_all(
+        "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_inherits "
+        "JOIN pg_class child ON child.oid = inhrelid WHERE inhparent = 'inventory_stockmovement'::regclass"
+    )
+    return int(rows[0][0])

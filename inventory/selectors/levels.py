@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inventory.models import Bucket, Node, Reservation, Sku, StockLevel
-from inventory.selectors.ledger import LedgerRow, ledger_balances, ledger_page
+from inventory.selectors.ledger import BALANCES, LedgerRow, ledger_balances, ledger_page
 from oms.core.db import fetch_all
 from oms.core.errors import NotFound
-
-#: Balances of a stock level, in the order in which people read them.
-BALANCES = ("on_hand", "reserved", "packed", "damaged", "quarantine", "inbound")
 
 
 def sellable(sku_ids: Sequence[int], node_ids: Sequence[int] | None = None) -> dict[int, int]:

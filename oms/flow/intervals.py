@@ -13,6 +13,7 @@ EVERY_SECONDS: dict[str, float] = {
     "clear closed nodes": 120,
     "reconcile listings": 1800,
     "audit stock": 3600,
+    "make months of the ledger": 86_400,
     "prune the outbox": 3600,
     "drop old export files": 3600,
     "prune webhooks": 3600,

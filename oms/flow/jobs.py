@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from channels.imports.services import run_import_job
 from oms.core.jobs import JobRunner
+from oms.flow.audit_jobs import AUDIT, run_audit
 from oms.flow.bulk_jobs import BULK, run_bulk
 from oms.flow.export_jobs import EXPORT, run_export
 from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
 from oms.flow.replay_jobs import REPLAY, run_replay
 
 RUNNERS: dict[str, JobRunner] = {
+    AUDIT: run_audit,
     BULK: run_bulk,
     EXPORT: run_export,
     IMPORT: run_import_job,

@@ -15,12 +15,13 @@ from channels.services import (
 )
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import withdraw_from_node
-from inventory.services import audit_stock
+from inventory.services import audit_stock, ensure_ledger_months
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
+from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
 
 
@@ -40,6 +41,12 @@ def reconcile() -> object:
     return [reconcile_listings(pk) for pk in accounts.exclude(base_url="").values_list("pk", flat=True)]
 
 
+def audit() -> object:
+    """Compare every stored number of stock with the rows below it, orders included."""
+    run = audit_stock(more=ORDER_CHECKS)
+    return f"{run.differences} differences in {run.levels} levels"
+
+
 #: Name (as in `oms.flow.intervals`) -> what runs.
 SCHEDULE: dict[str, Callable[[], object]] = {
     "poll channels": poll_due_accounts,
@@ -53,7 +60,8 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
     "reconcile listings": reconcile,
-    "audit stock": audit_stock,
+    "audit stock": audit,
+    "make months of the ledger": ensure_ledger_months,
     "prune the outbox": prune,
     "drop old export files": drop_old_files,
     "prune webhooks": prune_webhooks,

@@ -48,7 +48,7 @@ def hold(order_id: int) -> None:
 
 def require_that_work_covers_what_is_reserved() -> None:
     """Each reserved unit is in the work of its node once, and of each line as many units lie where its work says."""
-    assert audit_stock() == []
+    assert audit_stock().differences == 0
     reserved: Counter[tuple[int, int]] = Counter()
     lines = {line.uid: line for line in OrderLine.objects.all()}
     for reservation in Reservation.objects.filter(open_quantity__gt=0):
@@ -255,7 +255,7 @@ def test_a_node_switched_off_before_its_work_is_opened_gives_it_back(world: Worl
     assert OutboxEvent.objects.filter(kind="fulfillment.WorkWithdrawn").count() == 1
     assert units_of(other) == {"allocated": 3}
     assert open_fulfillment_orders([order_id]) == []
-    assert audit_stock() == []
+    assert audit_stock().differences == 0
 
 
 def test_of_an_order_of_two_nodes_only_the_one_that_is_off_gives_its_part_back(world: World) -> None:
@@ -272,7 +272,7 @@ def test_of_an_order_of_two_nodes_only_the_one_that_is_off_gives_its_part_back(w
     assert units_of(order_id) == {"released": 2, "unallocated": 1}
     assert stock_of(world.saree, world.delhi) == {"on_hand": 10}
     assert open_fulfillment_orders([order_id]) == []
-    assert audit_stock() == []
+    assert audit_stock().differences == 0
 
 
 def test_work_at_a_node_that_is_off_is_given_back_once_however_many_open_it(world: World) -> None:
@@ -286,4 +286,4 @@ def test_work_at_a_node_that_is_off_is_given_back_once_however_many_open_it(worl
     assert [units_of(order_id) for order_id in ids] == [{"unallocated": 3}] * 3
     assert OutboxEvent.objects.filter(kind="fulfillment.WorkWithdrawn").count() == 3
     assert stock_of(world.kurta, world.blr) == {"on_hand": 10}
-    assert audit_stock() == []
+    assert audit_stock().differences == 0

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("export.csv", grid_views.export, name="inventory_export"),
     path("differences/", audit_views.differences, name="stock_differences"),
     path("differences/check/", audit_views.check, name="stock_check"),
+    path("differences/<int:difference_id>/", audit_views.decide, name="stock_difference"),
     path("nodes/", node_views.nodes, name="nodes"),
     path("nodes/<slug:code>/", node_views.node, name="node"),
     path("nodes/<slug:code>/switch/", node_views.switch, name="node_switch"),
