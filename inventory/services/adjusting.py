@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
@@ -38,6 +39,7 @@ from oms.core.states import advance
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
 
 State = StockAdjustmentState
+T = TypeVar("T")
 #: Reasons beside those of ADJUSTMENTS: on hand becomes what was counted, and an adjustment is taken back.
 COUNTED = "count"
 UNDONE = "undo"
@@ -61,6 +63,16 @@ class Asked:
     def waits(self) -> bool:
         """Nothing is posted until a second person accepts it."""
         return self.adjustment.state == State.WAITING
+
+
+def _whole(work: Callable[[], T]) -> T:
+    """In a transaction of its own, or a savepoint of the caller's: who goes on after a refusal keeps nothing of it."""
+
+    def inside() -> T:
+        with transaction.atomic():
+            return work()
+
+    return run_atomic(inside)
 
 
 def reason_label(reason: str) -> str:
@@ -132,8 +144,7 @@ def ask_adjustment(
         if photo is not None:
             checked = checked_photo(photo)
             row.photo.save(f"{row.uid}{checked.suffix}", ContentFile(checked.content), save=False)
-        with transaction.atomic():
-            row.save(force_insert=True)
+        row.save(force_insert=True)
         row.refresh_from_db()
         if waits:
             _units_of(row)  # What can never be posted is refused now, not by the second person.
@@ -141,7 +152,7 @@ def ask_adjustment(
         return _post(row, actor)
 
     try:
-        return run_atomic(work)
+        return _whole(work)
     except IntegrityError:
         # Somebody asked with the same key at the same moment.
         row = StockAdjustment.objects.filter(op_key=op_key).first()
@@ -262,7 +273,7 @@ def approve_adjustment(*, adjustment_id: int, actor: str, actor_key: str, note: 
             ) from error
         return row
 
-    return run_atomic(work)
+    return _whole(work)
 
 
 def reject_adjustment(*, adjustment_id: int, actor: str, actor_key: str, note: str) -> StockAdjustment:
@@ -282,7 +293,7 @@ def reject_adjustment(*, adjustment_id: int, actor: str, actor_key: str, note: s
         )  # fmt: skip
         return row
 
-    return run_atomic(work)
+    return _whole(work)
 
 
 def withdraw_adjustment(*, adjustment_id: int, actor: str, actor_key: str) -> StockAdjustment:
@@ -296,7 +307,7 @@ def withdraw_adjustment(*, adjustment_id: int, actor: str, actor_key: str) -> St
             advance(row, State.WITHDRAWN, using=STOCK_ADJUSTMENT, actor=actor, decided_by=actor, decided_at=now())
         return row
 
-    return run_atomic(work)
+    return _whole(work)
 
 
 def undo_key(row: StockAdjustment) -> str:
@@ -333,7 +344,7 @@ def undo_adjustment(*, adjustment_id: int, actor: str, actor_key: str) -> StockA
             raise Conflict(refusal)
         return _post_back(row, actor, actor_key)
 
-    return run_atomic(work)
+    return _whole(work)
 
 
 def _post_back(row: StockAdjustment, actor: str, actor_key: str) -> StockAdjustment:

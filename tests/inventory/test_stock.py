@@ -86,6 +86,15 @@ def test_the_same_receipt_twice_is_received_once_and_told_once(world: World) -> 
         ("repaired", {"on_hand": 12, "damaged": 1, "quarantine": 3}),
         ("to_check", {"on_hand": 8, "damaged": 3, "quarantine": 5}),
         ("checked", {"on_hand": 12, "damaged": 3, "quarantine": 1}),
+        ("check_failed", {"on_hand": 10, "damaged": 5, "quarantine": 1}),
+        ("display", {"on_hand": 8, "damaged": 5, "quarantine": 3}),
+        ("expired", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
+        ("theft", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
+        ("given_away", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
+        ("to_supplier", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
+        ("damaged_to_supplier", {"on_hand": 10, "damaged": 1, "quarantine": 3}),
+        ("damaged_written_off", {"on_hand": 10, "damaged": 1, "quarantine": 3}),
+        ("checked_written_off", {"on_hand": 10, "damaged": 3, "quarantine": 1}),
     ],
 )
 def test_each_reason_does_what_is_written_beside_it(world: World, reason: str, expected: dict[str, int]) -> None:
@@ -100,9 +109,13 @@ def test_each_reason_does_what_is_written_beside_it(world: World, reason: str, e
 
 
 def test_every_reason_has_a_case_above_and_moves_between_real_buckets() -> None:
-    assert set(ADJUSTMENTS) == {"lost", "found", "damaged", "repaired", "to_check", "checked"}
+    assert set(ADJUSTMENTS) == {
+        "lost", "found", "damaged", "repaired", "to_check", "checked", "check_failed", "display", "expired", "theft",
+        "given_away", "to_supplier", "damaged_to_supplier", "damaged_written_off", "checked_written_off",
+    }  # fmt: skip
     assert all(effect.from_bucket != effect.to_bucket for effect in ADJUSTMENTS.values())
-    assert all(Bucket.ON_HAND in (effect.from_bucket, effect.to_bucket) for effect in ADJUSTMENTS.values())
+    inside = {Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUARANTINE}
+    assert all(inside & {effect.from_bucket, effect.to_bucket} for effect in ADJUSTMENTS.values())
 
 
 def test_only_stock_that_grows_wakes_waiting_orders(world: World) -> None:
