@@ -2,6 +2,7 @@
 
 from channels.services.accounts import ConnectionCheck, account_config, test_connection
 from channels.services.apply import apply_message
+from channels.services.held import submit_held_order
 from channels.services.inbox import ignore_messages, receive_messages, replay, replay_cause
 from channels.services.listings import map_listing, suggest_skus, unmap_listing
 from channels.services.outbound import push_order_updates, queue_order_update, retry_order_updates, skip_order_update
@@ -42,6 +43,7 @@ __all__ = [
     "retry_order_updates",
     "set_flow",
     "skip_order_update",
+    "submit_held_order",
     "submit_orders",
     "suggest_skus",
     "test_connection",

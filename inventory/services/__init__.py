@@ -42,6 +42,7 @@ from inventory.services.claims_sql import DUE_UNITS
 from inventory.services.demand import refresh_demand_rates
 from inventory.services.hold_confirming import Adopted, ForOrder, WantedUnits, confirm_hold
 from inventory.services.hold_plan import HoldLine
+from inventory.services.hold_refusals import require_usable_hold
 from inventory.services.holds import expire_due_holds, extend_hold, hold_stock, release_hold
 from inventory.services.inbound_shipments import (
     COMING,
@@ -260,6 +261,7 @@ __all__ = [
     "remove_supplier_item",
     "report_supplier_stock",
     "reschedule_purchase_order",
+    "require_usable_hold",
     "reserve",
     "resolve_difference",
     "reverse_receipt",

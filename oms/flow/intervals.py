@@ -9,6 +9,7 @@ EVERY_SECONDS: dict[str, float] = {
     "retry channel stock": 30,
     "retry webhooks": 5,
     "release expired holds": 60,
+    "end stock holds": 5,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
     "reconcile listings": 1800,

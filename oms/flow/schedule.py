@@ -15,7 +15,7 @@ from channels.services import (
 )
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import withdraw_from_node
-from inventory.services import audit_stock, ensure_ledger_months
+from inventory.services import audit_stock, ensure_ledger_months, expire_due_holds
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
@@ -57,6 +57,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry channel stock": push_waiting_stock,
     "retry webhooks": wake_webhooks,
     "release expired holds": release_expired_holds,
+    "end stock holds": expire_due_holds,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
     "reconcile listings": reconcile,

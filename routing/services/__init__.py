@@ -1,6 +1,7 @@
 """Every decision and everything routing writes."""
 
 from routing.selectors import waiting_order_ids
+from routing.services.adopt import CheckoutHold, adopt_hold
 from routing.services.context import (
     active_policy,
     forget_policy,
@@ -14,10 +15,12 @@ from routing.services.reading import Demand, Freed
 from routing.services.route import Routed, order_inputs, route_orders
 
 __all__ = [
+    "CheckoutHold",
     "Demand",
     "Freed",
     "Routed",
     "active_policy",
+    "adopt_hold",
     "exclude_node",
     "forget_policy",
     "giving_back_load",
