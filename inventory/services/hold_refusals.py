@@ -44,3 +44,10 @@ def refusal_of(hold: StockHold) -> Conflict | None:
             field="hold",
         )
     return None
+
+
+def require_usable_hold(*, uid: UUID, owner: str, channel_code: str) -> None:
+    """Raises HoldUnknown, HoldUsed, HoldReleased or HoldExpired where the hold cannot become an order any more."""
+    refusal = refusal_of(own_hold(uid, owner, channel_code))
+    if refusal is not None:
+        raise refusal

@@ -99,7 +99,8 @@ WHERE r.state = 'soft' ORDER BY r.id
 """
 
 #: The reservations of a hold that was taken become those of an order's lines. `pieces` says which line gets how many
-#: units of which reservation; the first piece stays in the row, others get rows of their own, the rest is released.
+#: units of which reservation; the first piece stays in the row, others get rows of their own, the rest is released. They
+#: count as made now: this is when the order was given to the nodes.
 HARDEN = """
 WITH piece AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(pieces)s::json) AS p(id bigint, uid uuid, line_uid uuid, quantity int)
@@ -107,7 +108,7 @@ WITH piece AS MATERIALIZED (
 kept AS (
     UPDATE inventory_reservation r SET purpose = 'order', order_id = %(order)s::bigint, line_uid = p.line_uid,
         reference = %(reference)s::text, state = 'hard', open_quantity = p.quantity,
-        released_quantity = r.quantity - p.quantity, expires_at = NULL, created_at = statement_timestamp()
+        released_quantity = r.quantity - p.quantity, expires_at = NULL, created_at = now()
     FROM piece p WHERE r.id = p.id AND p.uid IS NULL AND r.state = 'soft'
     RETURNING r.id
 ),
@@ -115,7 +116,7 @@ split AS (
     INSERT INTO inventory_reservation (uid, purpose, line_uid, order_id, hold_id, reference, sku_id, node_id, state,
         quantity, open_quantity, created_at)
     SELECT p.uid, 'order', p.line_uid, %(order)s::bigint, r.hold_id, %(reference)s::text, r.sku_id, r.node_id, 'hard',
-        p.quantity, p.quantity, statement_timestamp()
+        p.quantity, p.quantity, now()
     FROM piece p JOIN inventory_reservation r ON r.id = p.id WHERE p.uid IS NOT NULL
 ),
 left_over AS (

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from inventory.services import DUE_UNITS
 from oms.core.db import bigints, fetch_all, run_statement
 from oms.core.json_text import from_json
 from routing.engine import NodeInput
 from routing.services.context import nodes_of
 
 # One round trip: each arm of the union is one kind of row. "version" says, by the versions of their rows, whether
-# nodes, groups or holidays changed since they were read.
+# nodes, groups or holidays changed since they were read. "due" are levels at which holds of checkouts are over but not
+# ended yet: what they keep counts as ATP.
 _ROWS = """
 WITH {freed}line AS MATERIALIZED (
     SELECT o.id AS order_id, o.version, o.number, o.channel_id, o.ship_postcode, o.ship_region, o.ship_country,
@@ -26,7 +28,8 @@ WITH {freed}line AS MATERIALIZED (
     JOIN orders_orderline l ON l.order_id = o.id
     LEFT JOIN inventory_sku s ON s.id = l.sku_id{with_lines}
     WHERE o.id = ANY(%(orders)s::bigint[]) AND {unallocated} + l.backordered > 0
-)
+),
+{due}
 SELECT 'version', coalesce(bit_xor(hashtextextended(v.row, 0)), 0), 0::bigint, 0::bigint, '' FROM (
     SELECT 'n' || xmin::text || ctid::text FROM inventory_node
     UNION ALL SELECT 'g' || xmin::text || ctid::text FROM inventory_node_groups
@@ -43,6 +46,9 @@ UNION ALL
 SELECT 'stock', v.sku_id, v.node_id, {atp}, '' FROM inventory_stocklevel v{with_stock}
 WHERE v.sku_id IN (SELECT sku_id FROM line) AND {atp} > 0
 UNION ALL
+SELECT 'due', v.sku_id, v.node_id, {atp} + due.units, ''
+FROM due JOIN inventory_stocklevel v ON v.sku_id = due.sku_id AND v.node_id = due.node_id{with_stock}
+UNION ALL
 (SELECT DISTINCT ON (order_id) 'decided', order_id, attempt, 0, outcome FROM routing_routingdecision
  WHERE order_id = ANY(%(orders)s::bigint[]) ORDER BY order_id, attempt DESC)
 UNION ALL
@@ -50,9 +56,11 @@ SELECT 'excluded', order_id, node_id, 0, '' FROM routing_routingexclusion WHERE 
 """
 
 _ATP = "v.on_hand - v.reserved - v.safety_stock"
+_DUE = DUE_UNITS.format(of="line")
 _READ = _ROWS.format(
-    freed="", unallocated="l.unallocated", with_lines="", orders="l.orders", with_loads="", atp=_ATP, with_stock=""
-)
+    freed="", due=_DUE, unallocated="l.unallocated", with_lines="", orders="l.orders", with_loads="", atp=_ATP,
+    with_stock="",
+)  # fmt: skip
 
 # As if what is freed were given back already: the units to their lines and to ATP, and to the node its place for an
 # order that was given to it today and leaves it (see `giving_back_load`). Reservations are given back oldest first.
@@ -85,6 +93,7 @@ left_today AS (
 """
 _READ_FREED = _ROWS.format(
     freed=_FREED,
+    due=_DUE,
     unallocated="(l.unallocated + coalesce(f.units, 0))",
     with_lines=" LEFT JOIN freed_line f ON f.line_id = l.id",
     orders="greatest(0, l.orders - coalesce(t.orders, 0))",
@@ -125,13 +134,15 @@ class Surroundings:
     """What the orders of one call are decided from.
 
     `demands` are the orders with unrouted lines, by id. `nodes` stand at the beginning of their day, `used` counts the
-    orders they were given since, by id. `stock` is ATP by SKU and node id where there is any.
+    orders they were given since, by id. `stock` is ATP by SKU and node id where there is any; at the
+    keys of `due` holds that are over still keep some of it.
     """
 
     demands: dict[int, Demand] = field(default_factory=dict)
     nodes: list[NodeInput] = field(default_factory=list)
     used: dict[int, int] = field(default_factory=dict)
     stock: dict[tuple[int, int], int] = field(default_factory=dict)
+    due: dict[tuple[int, int], int] = field(default_factory=dict)
 
 
 def read_surroundings(order_ids: Sequence[int], freed: Sequence[Freed] = ()) -> Surroundings:
@@ -148,6 +159,8 @@ def read_surroundings(order_ids: Sequence[int], freed: Sequence[Freed] = ()) -> 
     for what, a, b, c, text in run_statement(lambda: fetch_all(_READ_FREED if freed else _READ, params)):
         if what == "stock":
             found.stock[a, b] = c
+        elif what == "due":
+            found.due[a, b] = c
         elif what == "line":
             lines.setdefault(a, []).append(from_json(text))
         elif what == "load":
@@ -158,6 +171,7 @@ def read_surroundings(order_ids: Sequence[int], freed: Sequence[Freed] = ()) -> 
             excluded.setdefault(a, set()).add(b)
         else:
             version = a
+    found.stock |= {key: units for key, units in found.due.items() if units > 0}
     for order_id in order_ids:
         if order_id in lines:
             attempts, outcome = decided.get(order_id, (0, ""))

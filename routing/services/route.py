@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter_ns
@@ -21,7 +21,7 @@ from routing.engine import LineInput, NodeInput, OrderInput, Plan, plan_with
 from routing.events import OrderRouted, OrderUnroutable
 from routing.services.context import active_policy, place_of, read_groups, terms_of
 from routing.services.reading import Demand, Surroundings, read_surroundings
-from routing.services.route_sql import WRITE
+from routing.services.route_sql import WRITE, WRITE_FREEING
 
 #: What a person's choice of a node overrides.
 _UNBOUND: dict[str, Any] = {"excluded_node_ids": frozenset(), "allowed_groups": frozenset()}
@@ -56,7 +56,7 @@ def route_orders(
         if not around.demands:
             break
         decided = _decide(around, only_node_id)
-        lost = _write(decided, trigger, actor)
+        lost = _write(decided, trigger, actor, around.due)
         done += [
             Routed(each.demand.order_id, each.plan.outcome) for each in decided if each.demand.order_id not in lost
         ]
@@ -128,10 +128,10 @@ def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
                         part.node_id, part.quantity)  # fmt: skip
 
 
-def _write(decided: Sequence[_Decided], trigger: str, actor: str) -> set[int]:
+def _write(decided: Sequence[_Decided], trigger: str, actor: str, due: Collection[tuple[int, int]]) -> set[int]:
     """Reserve and record what was decided, in one statement; the ids of the orders that have to be decided again.
 
-    Nothing is written for those.
+    Nothing is written for those. Holds that are over end where units are claimed at a key of `due`.
     """
     policy_version = active_policy().version
     claims = list(_claims(decided))
@@ -149,7 +149,8 @@ def _write(decided: Sequence[_Decided], trigger: str, actor: str) -> set[int]:
         "claims": claims_json(claims), "deltas": to_json(deltas), "decisions": to_json(rows), "actor": actor,
         "stock_kind": changed.kind, "stock_aggregate": changed.aggregate, "stock_event": to_json(changed.payload()),
     }  # fmt: skip
-    return {row[0] for row in run_statement(lambda: fetch_all(WRITE, params))}
+    freeing = bool(due) and any((claim.sku_id, claim.node_id) in due for claim in claims)
+    return {row[0] for row in run_statement(lambda: fetch_all(WRITE_FREEING if freeing else WRITE, params))}
 
 
 def _says_nothing_new(item: _Decided) -> bool:

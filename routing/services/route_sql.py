@@ -1,15 +1,11 @@
 """The statement that writes decisions: reservations, units, timelines, decisions, loads and events in one go."""
 
-from inventory.services import CLAIM_ROWS, RESERVE_CLAIMS
+from inventory.services import CLAIM_ROWS, RESERVE_CLAIMS, RESERVE_CLAIMS_FREEING
 from orders.services import DELTA_COLUMNS, MOVE_UNITS
 
-#: Takes the JSON arrays `orders` (order_id and the version that was read), `claims` (see `inventory.services`),
-#: `deltas` (order_id, line_id, changes by bucket) and `decisions` (an object per order), a text `actor`, and the event
-#: that the stock changed. An order that is no longer as it was read, whose claims do not fit, or whose node takes no
-#: more today, is left as it was, whole, and its id returned: nobody locked it while it was decided, so it has to be
-#: read and decided again. What a node was given today is read without a lock, too: where others fill it at this very
-#: moment the statement fails as one that has to be repeated (40001), and then finds the node full.
-WRITE = f"""
+
+def _write(reserve_claims: str) -> str:
+    return f"""
 WITH wanted AS MATERIALIZED (SELECT * FROM json_to_recordset(%(orders)s::json) AS w(order_id bigint, version int)),
 unchanged AS MATERIALIZED (
     SELECT o.id, o.timeline_seq FROM orders_order o JOIN wanted w ON w.order_id = o.id
@@ -34,7 +30,7 @@ crowded AS MATERIALIZED (
     WHERE t.orders + v.nth > t.daily_capacity
 ),
 claim AS MATERIALIZED (SELECT * FROM asked WHERE order_id NOT IN (SELECT order_id FROM crowded)),
-{RESERVE_CLAIMS},
+{reserve_claims},
 locked_order AS MATERIALIZED (
     SELECT * FROM unchanged
     WHERE id NOT IN (SELECT order_id FROM refused) AND id NOT IN (SELECT order_id FROM crowded)
@@ -87,3 +83,14 @@ WHERE NOT routing_repeat_unless(
     NOT EXISTS (SELECT 1 FROM loaded JOIN today USING (node_id) WHERE loaded.orders > today.daily_capacity),
     'a node was filled by others in the meantime')
 """  # noqa: S608 - only statements and column names of this project are put in
+
+
+#: Takes the JSON arrays `orders` (order_id and the version that was read), `claims` (see `inventory.services`),
+#: `deltas` (order_id, line_id, changes by bucket) and `decisions` (an object per order), a text `actor`, and the event
+#: that the stock changed. An order that is no longer as it was read, whose claims do not fit, or whose node takes no
+#: more today, is left as it was, whole, and its id returned: nobody locked it while it was decided, so it has to be
+#: read and decided again. What a node was given today is read without a lock, too: where others fill it at this very
+#: moment the statement fails as one that has to be repeated (40001), and then finds the node full.
+WRITE = _write(RESERVE_CLAIMS)
+#: The same where holds of checkouts that are over keep units of what is claimed: they end first.
+WRITE_FREEING = _write(RESERVE_CLAIMS_FREEING)
