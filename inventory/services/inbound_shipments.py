@@ -104,7 +104,7 @@ def announced_units(order_id: int) -> dict[int, int]:
     rows = InboundShipmentLine.objects.filter(
         shipment__order_id=order_id, shipment__state__in=COMING, quantity__gt=F("received_quantity")
     )
-    return dict(rows.values_list("order_line").annotate(Sum(F("quantity") - F("received_quantity"))))
+    return dict(rows.values_list("order_line").annotate(units=Sum(F("quantity") - F("received_quantity"))))
 
 
 def _locked(shipment_id: int) -> InboundShipment:
