@@ -140,9 +140,9 @@ class Listing(Steered):
     """A SKU as one channel knows it, and the sellable quantity we told that channel.
 
     `sku` is empty while nobody has said which SKU it is. Versions only grow: an older quantity never replaces a newer.
-    `told_quantity` is what the channel acknowledged last: what it may sell until it acknowledges another. Where that is
-    more than is wanted, `exposed_units` may be sold that are not there: the exposure, in units times seconds, adds up in
-    `exposure_unit_seconds` (see `channels.services.exposure`).
+    `told_quantity` is what the channel acknowledged last: what it may sell until it acknowledges another. Where that
+    is more than is wanted, `exposed_units` may be sold that are not there: the exposure, in units times seconds, adds
+    up in `exposure_unit_seconds` (see `channels.services.exposure`).
     """
 
     id = models.BigAutoField(primary_key=True)

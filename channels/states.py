@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from channels.models import InboundMessageState as Inbound
 from channels.models import OutboundUpdateState as Outbound
+from channels.models import Publication
 from oms.core.states import machine
 
 #: A quarantined or ignored message may be taken up again; what was captured or applied is history.
@@ -24,3 +25,13 @@ OUTBOUND_UPDATE = machine(
         Outbound.FAILED: {Outbound.PENDING, Outbound.SKIPPED},
     },
 )
+
+_PUBLICATION = {
+    Publication.ON: {Publication.PAUSED, Publication.STOPPED},
+    Publication.PAUSED: {Publication.ON, Publication.STOPPED},
+    Publication.STOPPED: {Publication.ON, Publication.PAUSED},
+}
+
+#: What a channel is told of one listing, and of all of them.
+LISTING_PUBLICATION = machine("channels.listing", _PUBLICATION, field="publication")
+ACCOUNT_PUBLICATION = machine("channels.account", _PUBLICATION, field="publication")

@@ -17,9 +17,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from channels.base import ListsProducts, PushesStock, StockResult, StockUpdate
-from channels.models import ChannelAccount, Listing
+from channels.models import ChannelAccount, Listing, Publication
 from channels.registry import INBOUND_ONLY, adapter_for
 from channels.services.accounts import account_config, get_account, record_failure, record_success
+from channels.services.exposure import BOOK, meter, seconds_now
 from channels.services.listings import store_listings
 from channels.services.sellable import mark_dirty, refresh_account
 from oms.core.clock import now
@@ -52,6 +53,7 @@ UPDATE channels_listing listing SET sent_at = now(), error = ''
 FROM (
     SELECT id FROM channels_listing
     WHERE account_id = %(account)s AND wanted_version > sent_version AND sku_id IS NOT NULL
+      AND publication <> 'paused'
       AND (sent_at IS NULL OR sent_at < now() - %(in_flight)s OR error <> '' OR acknowledged_at >= sent_at)
     ORDER BY (wanted_quantity < coalesce(sent_quantity, 2147483647)) DESC, wanted_at, id
     LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
@@ -60,8 +62,13 @@ WHERE listing.id = chosen.id
 RETURNING listing.id, listing.external_sku, listing.external_ids, listing.wanted_quantity, listing.wanted_version
 """
 
+#: What the channel may sell once this answer is stored: an older quantity never stands for a newer one.
+_TOLD = """CASE WHEN answer.error = '' AND listing.sent_version <= answer.version THEN answer.quantity
+        ELSE listing.told_quantity END"""
+
 #: The answers. Where somebody sent a newer version meanwhile, ours may have arrived after it: then it is sent again.
-_STORE = """
+_STORE = f"""
+WITH answered AS (
 UPDATE channels_listing listing SET
     wanted_version = CASE WHEN listing.sent_version > answer.version AND listing.wanted_version = listing.sent_version
         THEN listing.wanted_version + 1 ELSE listing.wanted_version END,
@@ -70,11 +77,19 @@ UPDATE channels_listing listing SET
     acknowledged_at = CASE WHEN answer.error = '' THEN greatest(now(), listing.sent_at)
         ELSE listing.acknowledged_at END,
     reported_quantity = coalesce(answer.reported, listing.reported_quantity),
-    error = answer.error
+    error = answer.error,
+    told_quantity = {_TOLD}, exposure_booked = {seconds_now("listing")},
+    {meter(told=_TOLD, wanted="listing.wanted_quantity")}
 FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::text[])
-    AS answer(id, version, quantity, reported, error)
+    AS answer(id, version, quantity, reported, error),
+    LATERAL (SELECT exposure_booked AS before FROM channels_listing old WHERE old.id = answer.id) old
 WHERE listing.id = answer.id
-"""
+RETURNING listing.account_id, listing.exposure_booked - old.before AS unit_seconds,
+    (answer.error = '')::int AS pushed
+),
+settled AS (SELECT account_id, unit_seconds, pushed FROM answered)
+{BOOK}
+"""  # noqa: S608 - constants of this package
 
 
 def push_stock(account_id: int) -> StockPush:
@@ -177,6 +192,7 @@ def _give_back(listing_ids: Sequence[int]) -> None:
 
 def _clear_dirty(account_id: int) -> None:
     dirty = Listing.objects.filter(account_id=account_id, sku__isnull=False, wanted_version__gt=F("sent_version"))
+    dirty = dirty.exclude(publication=Publication.PAUSED)
     if not dirty.exists():
         ChannelAccount.objects.filter(pk=account_id).update(stock_dirty_since=None, stock_retry_at=None)
 
@@ -221,7 +237,7 @@ def _send_again(account_id: int) -> int:
     """
     settled = Listing.objects.filter(
         account_id=account_id, sku__isnull=False, wanted_version=F("sent_version"), sent_version__gt=0
-    )
+    ).exclude(publication=Publication.PAUSED)
     less = Q(reported_quantity__lt=F("sent_quantity"), acknowledged_at__lt=now() - SALES_ARRIVE_WITHIN)
     more = Q(reported_quantity__gt=F("sent_quantity"))
     count = settled.filter(~Q(error="") | less | more).update(

@@ -10,59 +10,44 @@ from channels.events import ListingsDirty
 from channels.locks import lock_listings
 from channels.models import ChannelAccount
 from channels.registry import INBOUND_ONLY
+from channels.services.exposure import meter
+from channels.services.sellable_sql import SELLABLE
 from oms.core.clock import now
 from oms.core.db import fetch_all, run_atomic
 from oms.core.outbox import publish
 
-#: Sellable = sum over the channel's nodes of max(0, ATP) - unrouted demand - threshold, at least 0.
-#: ATP is clamped node by node, so that one node's deficit cannot hide behind another's surplus. Demand counts every
-#: channel's orders: a unit that one channel sold and nobody has reserved yet must not be sold again by another.
-SELLABLE = """
-WITH wanted AS MATERIALIZED (
-    SELECT listing.id, listing.sku_id, listing.account_id, account.channel_id
-    FROM channels_listing listing JOIN channels_channelaccount account ON account.id = listing.account_id
-    WHERE listing.id = ANY(%(ids)s)
-),
-sku AS MATERIALIZED (SELECT DISTINCT sku_id FROM wanted),
-source AS MATERIALIZED (
-    SELECT channel.channel_id, node.id AS node_id
-    FROM (SELECT DISTINCT channel_id FROM wanted) channel
-    JOIN inventory_node node ON node.is_active AND node.ships
-    LEFT JOIN routing_channelsourcing sourcing ON sourcing.channel_id = channel.channel_id
-    WHERE NOT EXISTS (SELECT FROM routing_channelsourcing_groups chosen WHERE chosen.channelsourcing_id = sourcing.id)
-       OR EXISTS (
-            SELECT FROM routing_channelsourcing_groups chosen
-            JOIN inventory_node_groups member ON member.nodegroup_id = chosen.nodegroup_id
-            WHERE chosen.channelsourcing_id = sourcing.id AND member.node_id = node.id
-       )
-),
-stock AS MATERIALIZED (
-    SELECT source.channel_id, level.sku_id,
-        sum(greatest(0, level.on_hand - level.reserved - level.safety_stock)) AS units
-    FROM sku JOIN inventory_stocklevel level USING (sku_id) JOIN source ON source.node_id = level.node_id
-    GROUP BY source.channel_id, level.sku_id
-),
-demand AS MATERIALIZED (
-    SELECT line.sku_id, sum(line.unallocated + line.backordered) AS units
-    FROM sku JOIN orders_orderline line USING (sku_id)
-    WHERE line.unallocated > 0 OR line.backordered > 0
-    GROUP BY line.sku_id
-)
-SELECT wanted.id, wanted.account_id,
-    greatest(0, coalesce(stock.units, 0) - coalesce(demand.units, 0) - coalesce(sourcing.threshold, 0)) AS quantity
-FROM wanted
-LEFT JOIN stock USING (channel_id, sku_id)
-LEFT JOIN demand USING (sku_id)
-LEFT JOIN routing_channelsourcing sourcing USING (channel_id)
-"""
-
 _STORE = f"""
 UPDATE channels_listing listing
-SET wanted_quantity = sellable.quantity, wanted_version = listing.wanted_version + 1, wanted_at = now()
+SET wanted_quantity = sellable.quantity, wanted_version = listing.wanted_version + 1, wanted_at = now(),
+    {meter(told="listing.told_quantity", wanted="sellable.quantity")}
 FROM ({SELLABLE}) sellable
 WHERE listing.id = sellable.id AND listing.wanted_quantity IS DISTINCT FROM sellable.quantity
 RETURNING listing.account_id
-"""  # noqa: S608 - two constants of this module
+"""  # noqa: S608 - constants of this package
+
+#: SKUs that `recount_due` takes at once.
+MOST_RECOUNTED = 2000
+
+_TAKE_DUE = """
+DELETE FROM channels_recountdue WHERE id IN (
+    SELECT id FROM channels_recountdue ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+) RETURNING sku_id
+"""
+
+
+def recount_due(sku_ids: Iterable[int] = ()) -> int:
+    """Work out anew what may be sold of the SKUs that the database noted, and of these; how many listings changed.
+
+    Every change of ATP, inbound or unrouted demand is noted in its own transaction (see RecountDue), so that none is
+    missed, whoever made it. The notes are gone with the transaction that writes the new quantities. Of very many the
+    oldest come first; the rest is left to the next call.
+    """
+
+    def work() -> int:
+        due = {row[0] for row in fetch_all(_TAKE_DUE, {"most": 5 * MOST_RECOUNTED})}
+        return refresh_sellable(due.union(sku_ids))
+
+    return run_atomic(work)
 
 
 def refresh_sellable(sku_ids: Iterable[int]) -> int:
@@ -73,6 +58,12 @@ def refresh_sellable(sku_ids: Iterable[int]) -> int:
     """
     ids = sorted(set(sku_ids))
     return _refresh(Q(sku_id__in=ids)) if ids else 0
+
+
+def refresh_listings(listing_ids: Iterable[int]) -> int:
+    """The same for these listings: after what one of them may sell was limited, stopped or resumed."""
+    ids = sorted(set(listing_ids))
+    return _refresh(Q(pk__in=ids, sku__isnull=False)) if ids else 0
 
 
 def refresh_account(account_id: int) -> int:

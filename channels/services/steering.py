@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from channels.events import ListingsDirty
-from channels.models import ChannelAccount
+from channels.models import ChannelAccount, Publication
 from channels.registry import INBOUND_ONLY, adapter_for
 from channels.services.accounts import get_account
 from oms.core.clock import now
@@ -26,7 +26,13 @@ def set_flow(*, account_id: int, flow: Flow, on: bool) -> ChannelAccount:
 
     def work() -> ChannelAccount:
         account = _far_account(account_id)
-        ChannelAccount.objects.filter(pk=account_id).update(**{SWITCHES[flow]: on})
+        if flow == "stock" and account.publication != Publication.STOPPED:
+            changes: dict[str, Any] = {"pushes_stock": on}
+            changes |= {"publication": Publication.ON if on else Publication.PAUSED, "paused_by": "",
+                        "paused_at": None if on else now(), "paused_reason": ""}  # fmt: skip
+            ChannelAccount.objects.filter(pk=account_id).update(**changes)
+        else:
+            ChannelAccount.objects.filter(pk=account_id).update(**{SWITCHES[flow]: on})
         if on and flow == "orders":
             ChannelAccount.objects.filter(pk=account_id).update(next_poll_at=now())
         if on and flow == "stock":

@@ -17,6 +17,7 @@ WITH asked AS MATERIALIZED (
     WHERE recorded_at > now() - make_interval(days => %(days)s)
         AND ((from_bucket = 'demand' AND to_bucket = 'reserved' AND reason = 'reserve')
             OR (from_bucket = 'reserved' AND to_bucket = 'demand' AND reason IN ('release', 'expire')))
+        AND reference NOT IN (SELECT number FROM inventory_transfer)
     GROUP BY 1, 2, 3
 ),
 summed AS (
@@ -56,6 +57,7 @@ ON CONFLICT (sku_id, node_id) DO UPDATE SET units = excluded.units, days = exclu
 def refresh_demand_rates(*, days: int = DAYS) -> int:
     """Work out the demand of every SKU at every node over the last `days` times 24 hours; the number of rates.
 
-    Units are those reserved less those released or expired. A SKU that nobody asked for at a node has no rate.
+    Units are those reserved less those released or expired; transfers are no demand. A SKU that nobody asked for at a
+    node has no rate.
     """
     return run_atomic(lambda: execute(_REFRESH, {"days": days}))

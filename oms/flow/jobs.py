@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from channels.imports.services import run_import_job
+from inventory.services import BUFFERS, run_buffers
 from oms.core.jobs import JobRunner
 from oms.flow.audit_jobs import AUDIT, run_audit
 from oms.flow.bulk_jobs import BULK, run_bulk
@@ -11,6 +12,7 @@ from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
 from oms.flow.replay_jobs import REPLAY, run_replay
 
 RUNNERS: dict[str, JobRunner] = {
+    BUFFERS: run_buffers,
     AUDIT: run_audit,
     BULK: run_bulk,
     EXPORT: run_export,

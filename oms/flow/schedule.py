@@ -7,15 +7,23 @@ from collections.abc import Callable
 from carriers.services import poll_tracking, settle_unknown
 from channels.models import ChannelAccount
 from channels.services import (
+    book_exposure,
     poll_due_accounts,
     process_inbox,
     push_order_updates,
     push_waiting_stock,
     reconcile_listings,
+    recount_due,
 )
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import withdraw_from_node
-from inventory.services import audit_stock, ensure_ledger_months, expire_due_holds
+from inventory.services import (
+    apply_moving_buffers,
+    audit_stock,
+    ensure_ledger_months,
+    expire_due_holds,
+    refresh_demand_rates,
+)
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
@@ -60,7 +68,11 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "end stock holds": expire_due_holds,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
+    "count sellable": recount_due,
     "reconcile listings": reconcile,
+    "book exposure": book_exposure,
+    "apply buffer rules": apply_moving_buffers,
+    "refresh demand rates": refresh_demand_rates,
     "audit stock": audit,
     "make months of the ledger": ensure_ledger_months,
     "prune the outbox": prune,

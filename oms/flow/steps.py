@@ -12,7 +12,7 @@ from carriers.models import Booking, BookingState
 from carriers.selectors import booking_of_parcel
 from carriers.services import cancel_booking
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
-from channels.services import process_inbox, push_order_updates, queue_order_update, refresh_node, refresh_sellable
+from channels.services import process_inbox, push_order_updates, queue_order_update, recount_due, refresh_node
 from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
     FulfillmentReleased,
@@ -36,6 +36,7 @@ from fulfillment.services import (
 )
 from inventory.events import NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node
+from inventory.services import apply_buffers_after
 from oms.core.errors import Conflict
 from oms.core.events import Event, Recorded
 from oms.core.jobs import JobQueued, give_up_slice, reopen_slice, run_slice
@@ -214,8 +215,13 @@ def _read_on(account_id: int) -> None:
 
 
 def count_sellable(events: Sequence[Event]) -> None:
-    """Work out what channels may sell of SKUs whose ATP changed."""
-    refresh_sellable(sorted({sku for event in events if isinstance(event, StockChanged) for sku in event.sku_ids}))
+    """Work out what channels may sell of SKUs whose ATP changed, after the buffer rules had their say.
+
+    What the database noted is counted with them; the clock takes what no event speaks of.
+    """
+    changes = [event for event in events if isinstance(event, StockChanged)]
+    apply_buffers_after(changes)
+    recount_due(sku for change in changes for sku in change.sku_ids)
 
 
 def push_stock(events: Sequence[Event]) -> None:
