@@ -16,6 +16,7 @@ from inventory.models import Node, Sku
 from oms.accounts.access import Principal, in_channel_scope, in_node_scope
 from oms.accounts.models import ApiToken, User
 from oms.dashboard.settings.admin_links import admin_list
+from oms.integrations.models import WebhookEndpoint
 from orders.models import SalesChannel
 
 
@@ -44,6 +45,7 @@ def settings_cards(principal: Principal) -> list[Card]:
         _routing(principal),
         _people(principal),
         _tokens(principal),
+        _webhooks(principal),
     ]
 
 
@@ -137,6 +139,17 @@ def _tokens(principal: Principal) -> Card:
         fact=ngettext("%(n)s live token", "%(n)s live tokens", count) % {"n": count},
         locked="" if allowed else _("Needs the right to make tokens. An admin or integrator can."),
         more=[(_("API reference"), "/api/v1/docs")],
+    )  # fmt: skip
+
+
+def _webhooks(principal: Principal) -> Card:
+    count = WebhookEndpoint.objects.filter(is_active=True).count()
+    allowed = principal.may("settings.edit") and principal.sees_everything
+    return Card(
+        icon="webhook", title=_("Webhooks"), action=_("Open webhooks"), url=reverse("dashboard:webhooks"),
+        text=_("Other systems that are told at once what happens: stock, orders, parcels, returns."),
+        fact=ngettext("%(n)s active webhook", "%(n)s active webhooks", count) % {"n": count},
+        locked="" if allowed else _("Needs the right to change settings. An admin can."),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from oms.integrations.services.again import prune_webhooks, resend, resend_dead, send_test
 from oms.integrations.services.endpoints import (
+    CHANGEOVER_HOURS,
     EndpointWish,
     create_endpoint,
     edit_endpoint,
@@ -12,8 +13,11 @@ from oms.integrations.services.endpoints import (
 )
 from oms.integrations.services.queueing import queue_webhooks
 from oms.integrations.services.sending import send_webhooks, wake_webhooks
+from oms.integrations.services.settling import MAX_ATTEMPTS
 
 __all__ = [
+    "CHANGEOVER_HOURS",
+    "MAX_ATTEMPTS",
     "EndpointWish",
     "create_endpoint",
     "edit_endpoint",
