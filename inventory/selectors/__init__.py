@@ -2,6 +2,7 @@
 
 from inventory.selectors.audit import Compared, Difference, iter_differences
 from inventory.selectors.codes import find_sku_by_code_or_barcode, find_skus_by_codes
+from inventory.selectors.holds import HeldLine, HoldView, SoftUnits, find_hold, soft_units
 from inventory.selectors.ledger import (
     BALANCES,
     BroughtForward,
@@ -30,18 +31,22 @@ __all__ = [
     "BroughtForward",
     "Compared",
     "Difference",
-    "iter_differences",
-    "archived_until",
-    "balances_as_of",
-    "brought_forward",
+    "HeldLine",
+    "HoldView",
     "LedgerFilter",
     "LedgerPage",
     "LedgerRow",
     "LevelExplanation",
     "Part",
+    "SoftUnits",
+    "archived_until",
+    "balances_as_of",
+    "brought_forward",
     "explain_level",
+    "find_hold",
     "find_sku_by_code_or_barcode",
     "find_skus_by_codes",
+    "iter_differences",
     "iter_ledger",
     "ledger_balances",
     "ledger_page",
@@ -49,4 +54,5 @@ __all__ = [
     "level_of",
     "parts_of",
     "sellable",
+    "soft_units",
 ]
