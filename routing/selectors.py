@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db.models import QuerySet
+
+from inventory.models import Node
 from oms.core.db import fetch_all
+from routing.models import ChannelSourcing
 
 # What is not decided yet is always tried. Backordered units are tried where an active node has ATP, looked up once for
 # each SKU: otherwise the oldest orders, which wait for what nobody has, would be all that is ever tried.
@@ -35,3 +39,12 @@ def waiting_order_ids(*, limit: int, sku_ids: Sequence[int] | None = None, after
     """
     params = {"any": sku_ids is None, "skus": list(sku_ids or []), "limit": limit, "after": after}
     return [row[0] for row in fetch_all(_WAITING, params)]
+
+
+def sourcing_nodes(channel_id: int) -> QuerySet[Node]:
+    """The active nodes that a channel is sold from: those of its groups, or all where it has none."""
+    nodes = Node.objects.filter(is_active=True)
+    sourcing = ChannelSourcing.objects.filter(channel_id=channel_id, groups__isnull=False)
+    if not sourcing.exists():
+        return nodes
+    return nodes.filter(groups__in=sourcing.values("groups")).distinct()

@@ -17,8 +17,8 @@ from routing.services import CheckoutHold, adopt_hold
 def submit_held_order(account: ChannelAccount, payload: dict[str, Any], hold: CheckoutHold, *, actor: str) -> Submitted:
     """Capture the order and reserve for it what the hold keeps: both or neither.
 
-    An order that cannot be understood goes to quarantine as usual, and the hold lasts until its end. Raises HoldUnknown,
-    HoldExpired, HoldReleased or HoldUsed, and Conflict for an order that was captured before.
+    An order that cannot be understood goes to quarantine as usual, and the hold lasts until its end. Raises
+    HoldUnknown, HoldExpired, HoldReleased or HoldUsed, and Conflict for an order that was captured before.
     """
 
     def work() -> Submitted:

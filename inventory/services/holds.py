@@ -53,10 +53,10 @@ def hold_stock(
     """Keep the units for so many seconds by the database's clock, all lines or none.
 
     `uid` names the hold for ever: the same again gives the hold that there is. `owner` alone may use it later. Units
-    are bound to as few of the active nodes as can be, those with the highest ATP first; `node_ids` limits the choice,
-    otherwise every node that ships may be taken. Holds that are over give up their units here. Raises NotEnoughStock
-    with `lines` (sku, node, wanted, possible), BadQuantity, DomainError for a time or a number of lines out of bounds,
-    Conflict for a `uid` of somebody else.
+    are bound to as few active nodes as can be, those with the highest ATP first: out of `node_ids`, otherwise out of all
+    that ship; a line that names its node is bound to that. Holds that are over give up their units here. Raises
+    NotEnoughStock with `lines` (sku, node, wanted, possible), BadQuantity, DomainError for a time or a number of lines
+    out of bounds, HoldUnknown for a `uid` of somebody else.
     """
     _refuse_impossible(lines, seconds)
     skus = sorted({line.sku_id for line in lines})
@@ -67,7 +67,7 @@ def hold_stock(
         "stock_event": to_json(changed.payload()),
     }  # fmt: skip
     for _ in range(MAX_ROUNDS):
-        around = _read(uid, skus, node_ids)
+        around = _read(uid, lines, node_ids)
         if around.known:
             return own_hold(uid, owner)
         bound, short = bind(lines, around.stock, around.open_nodes)
@@ -95,9 +95,13 @@ class _Around:
     known: bool
 
 
-def _read(uid: UUID, skus: Sequence[int], node_ids: Collection[int] | None) -> _Around:
-    nodes = None if node_ids is None else bigints(sorted(node_ids))
-    rows = run_statement(lambda: fetch_all(READ, {"skus": bigints(skus), "nodes": nodes, "uid": uid}))
+def _read(uid: UUID, lines: Sequence[HoldLine], node_ids: Collection[int] | None) -> _Around:
+    params = {
+        "uid": uid, "skus": bigints(sorted({line.sku_id for line in lines})),
+        "nodes": None if node_ids is None else bigints(sorted(node_ids)),
+        "named": bigints(sorted({line.node_id for line in lines if line.node_id is not None})),
+    }  # fmt: skip
+    rows = run_statement(lambda: fetch_all(READ, params))
     levels = [row for row in rows if row[0] is not None]
     return _Around(
         stock={(sku, node): atp for sku, node, atp, _, _ in levels},

@@ -17,11 +17,11 @@ READ = f"""
 WITH wanted_sku AS MATERIALIZED (SELECT sku_id FROM unnest(%(skus)s::bigint[]) AS w(sku_id)),
 {DUE_UNITS.format(of="wanted_sku")}
 SELECT v.sku_id, v.node_id, v.on_hand - v.reserved - v.safety_stock + coalesce(due.units, 0), due.units IS NOT NULL,
-    CASE WHEN %(nodes)s::bigint[] IS NULL THEN n.ships ELSE n.id = ANY(%(nodes)s::bigint[]) END
+    coalesce(n.id = ANY(%(nodes)s::bigint[]), n.ships)
 FROM wanted_sku JOIN inventory_stocklevel v USING (sku_id)
 JOIN inventory_node n ON n.id = v.node_id AND n.is_active
 LEFT JOIN due USING (sku_id, node_id)
-WHERE %(nodes)s::bigint[] IS NULL OR n.id = ANY(%(nodes)s::bigint[])
+WHERE coalesce(n.id = ANY(%(nodes)s::bigint[]), n.ships) OR n.id = ANY(%(named)s::bigint[])
 UNION ALL
 SELECT NULL, id, 0, false, false FROM inventory_stockhold WHERE uid = %(uid)s::uuid
 """  # noqa: S608 - only constants of this project are put in
@@ -99,8 +99,8 @@ WHERE r.state = 'soft' ORDER BY r.id
 """
 
 #: The reservations of a hold that was taken become those of an order's lines. `pieces` says which line gets how many
-#: units of which reservation; the first piece stays in the row, others get rows of their own, the rest is released. They
-#: count as made now: this is when the order was given to the nodes.
+#: units of which reservation; the first piece stays in the row, others get rows of their own, the rest is released.
+#: They count as made now: this is when the order was given to the nodes.
 HARDEN = """
 WITH piece AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(pieces)s::json) AS p(id bigint, uid uuid, line_uid uuid, quantity int)
@@ -113,9 +113,9 @@ kept AS (
     RETURNING r.id
 ),
 split AS (
-    INSERT INTO inventory_reservation (uid, purpose, line_uid, order_id, hold_id, reference, sku_id, node_id, state,
+    INSERT INTO inventory_reservation (uid, purpose, line_uid, order_id, reference, sku_id, node_id, state,
         quantity, open_quantity, created_at)
-    SELECT p.uid, 'order', p.line_uid, %(order)s::bigint, r.hold_id, %(reference)s::text, r.sku_id, r.node_id, 'hard',
+    SELECT p.uid, 'order', p.line_uid, %(order)s::bigint, %(reference)s::text, r.sku_id, r.node_id, 'hard',
         p.quantity, p.quantity, now()
     FROM piece p JOIN inventory_reservation r ON r.id = p.id WHERE p.uid IS NOT NULL
 ),

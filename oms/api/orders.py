@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
@@ -11,7 +12,7 @@ from ninja import Router, Schema
 from pydantic import StringConstraints
 
 from channels.models import ChannelAccount
-from channels.services import Submitted, submit_orders
+from channels.services import Submitted, submit_held_order, submit_orders
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import cancel_order, reroute_order
 from oms.accounts.access import Principal, in_order_scope
@@ -19,6 +20,7 @@ from oms.api.gate import ErrorOut, idempotent, json_body, need, node_named
 from oms.core.errors import DomainError, NotFound
 from orders.models import Order
 from orders.services import place_hold, release_orders
+from routing.services import CheckoutHold
 
 router = Router(tags=["orders"])
 REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
@@ -64,9 +66,10 @@ class RerouteIn(Schema):
     summary="Hand in orders",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
         "schema": {"type": "object", "required": ["orders"],
-                   "properties": {"orders": {"type": "array", "maxItems": MAX_ORDERS, "items": {"type": "object"}}}},
+                   "properties": {"orders": {"type": "array", "maxItems": MAX_ORDERS, "items": {"type": "object"}},
+                                  "hold": {"type": "string", "format": "uuid"}}},
         "example": _EXAMPLE}}}},
-    response={201: dict[str, Any], 422: ErrorOut},
+    response={201: dict[str, Any], 409: ErrorOut, 422: ErrorOut},
 )  # fmt: skip
 @idempotent
 def create_orders(request: HttpRequest, channel: str) -> tuple[int, Any]:
@@ -74,6 +77,9 @@ def create_orders(request: HttpRequest, channel: str) -> tuple[int, Any]:
 
     Each is captured exactly once per external id; handing it in again gives the same answer. An order that cannot be
     understood goes to quarantine and is answered with its issues: field, what came, what was expected.
+
+    `hold` names a hold of the caller that becomes the one order of the call: captured and reserved where the hold kept
+    its units, or, with 409 and a `code` that says why, neither.
     """
     principal = need(request, "orders.ingest")
     account = _account(principal, channel)
@@ -83,8 +89,21 @@ def create_orders(request: HttpRequest, channel: str) -> tuple[int, Any]:
         raise DomainError(f"Expected an object with a list `orders` of 1 to {MAX_ORDERS} orders.", field="orders")
     if not all(isinstance(payload, dict) for payload in payloads):
         raise DomainError("Every entry of `orders` must be an object.", field="orders")
-    results = submit_orders(account, payloads)
+    hold = body.get("hold")
+    results = submit_orders(account, payloads) if hold is None else [_held(principal, account, payloads, hold)]
     return 201, {"orders": [_submitted(result) for result in results]}
+
+
+def _held(principal: Principal, account: ChannelAccount, payloads: list[dict[str, Any]], hold: object) -> Submitted:
+    principal.require("stock.hold")
+    if len(payloads) != 1:
+        raise DomainError(f"A hold becomes one order; {len(payloads)} came with it.", field="orders")
+    try:
+        uid = UUID(str(hold))
+    except ValueError as error:
+        raise DomainError(f"{hold!r} is not the uid of a hold.", field="hold") from error
+    claim = CheckoutHold(uid, principal.key, account.channel.code)
+    return submit_held_order(account, payloads[0], claim, actor=principal.name)
 
 
 def _account(principal: Principal, code: str) -> ChannelAccount:

@@ -104,7 +104,8 @@ def _record(order: Order, lines: Sequence[OrderLine], adopted: Sequence[Adopted]
             list(Assignment(ids[part.line_uid], part.sku_id, part.node_id, part.quantity)) for part in adopted
         ]),
         "events": to_json([
-            {"kind": event.kind, "aggregate": event.aggregate, "payload": event.payload()} for event in (routed, changed)
+            {"kind": event.kind, "aggregate": event.aggregate, "payload": event.payload()}
+            for event in (routed, changed)
         ]),
     })  # fmt: skip
     return Routed(order.pk, outcome)

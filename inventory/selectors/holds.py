@@ -1,0 +1,77 @@
+"""What can be asked about holds of checkouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from oms.core.db import fetch_all
+
+
+class HeldLine(NamedTuple):
+    """Units that a hold keeps, or kept, at a node."""
+
+    sku: str
+    node: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldView:
+    """A hold as of this moment: it is "expired" once its time has passed, whatever is written in its row by then."""
+
+    uid: UUID
+    state: str
+    channel_code: str
+    reference: str
+    expires_at: datetime
+    seconds_left: int
+    lines: tuple[HeldLine, ...]
+
+
+_HOLD = """
+SELECT h.uid, CASE WHEN h.state = 'held' AND h.expires_at <= statement_timestamp() THEN 'expired' ELSE h.state END,
+    h.channel_code, h.reference, h.expires_at,
+    CASE h.state WHEN 'held' THEN greatest(0, extract(epoch FROM h.expires_at - statement_timestamp())::int) ELSE 0 END,
+    s.code, n.code, r.quantity
+FROM inventory_stockhold h
+JOIN inventory_reservation r ON r.hold_id = h.id
+JOIN inventory_sku s ON s.id = r.sku_id
+JOIN inventory_node n ON n.id = r.node_id
+WHERE h.uid = %s::uuid AND h.owner = %s
+ORDER BY r.id
+"""
+
+
+def find_hold(uid: UUID, owner: str) -> HoldView | None:
+    """The hold that this owner made; None where there is none."""
+    rows = fetch_all(_HOLD, [uid, owner])
+    if not rows:
+        return None
+    return HoldView(
+        uid=rows[0][0], state=rows[0][1], channel_code=rows[0][2], reference=rows[0][3], expires_at=rows[0][4],
+        seconds_left=rows[0][5], lines=tuple(HeldLine(*row[6:]) for row in rows),
+    )  # fmt: skip
+
+
+class SoftUnits(NamedTuple):
+    """Units that checkouts hold at a level, and when the last of these holds ends."""
+
+    units: int
+    holds: int
+    until: datetime
+
+
+_SOFT = """
+SELECT sum(open_quantity)::int, count(DISTINCT hold_id)::int, max(expires_at) FROM inventory_reservation
+WHERE sku_id = %s AND node_id = %s AND state = 'soft' AND expires_at > statement_timestamp()
+HAVING count(*) > 0
+"""
+
+
+def soft_units(sku_id: int, node_id: int) -> SoftUnits | None:
+    """What checkouts hold of a SKU at a node now; None where nothing is."""
+    rows = fetch_all(_SOFT, [sku_id, node_id])
+    return SoftUnits(*rows[0]) if rows else None
