@@ -2,6 +2,7 @@
 
 from inventory.selectors.audit import Compared, Difference, iter_differences
 from inventory.selectors.codes import find_sku_by_code_or_barcode, find_skus_by_codes
+from inventory.selectors.inbound import Arrival, arrivals_of, uncovered_units
 from inventory.selectors.holds import HeldLine, HoldView, SoftUnits, find_hold, soft_units
 from inventory.selectors.ledger import (
     BALANCES,
@@ -25,9 +26,25 @@ from inventory.selectors.levels import (
     parts_of,
     sellable,
 )
+from inventory.selectors.transfers import (
+    OPEN_TRANSFERS,
+    ScannedUnit,
+    Waiting,
+    adjustments_waiting,
+    atp_at,
+    differences_waiting,
+    lines_of_transfer,
+    read_unit,
+    shelves_at,
+    steps_of,
+    with_differences,
+    with_units,
+)
 
 __all__ = [
     "BALANCES",
+    "OPEN_TRANSFERS",
+    "Arrival",
     "BroughtForward",
     "Compared",
     "Difference",
@@ -38,10 +55,16 @@ __all__ = [
     "LedgerRow",
     "LevelExplanation",
     "Part",
+    "ScannedUnit",
     "SoftUnits",
+    "Waiting",
+    "adjustments_waiting",
     "archived_until",
+    "arrivals_of",
+    "atp_at",
     "balances_as_of",
     "brought_forward",
+    "differences_waiting",
     "explain_level",
     "find_hold",
     "find_sku_by_code_or_barcode",
@@ -52,7 +75,14 @@ __all__ = [
     "ledger_page",
     "ledger_size",
     "level_of",
+    "lines_of_transfer",
     "parts_of",
+    "read_unit",
     "sellable",
+    "shelves_at",
     "soft_units",
+    "steps_of",
+    "uncovered_units",
+    "with_differences",
+    "with_units",
 ]

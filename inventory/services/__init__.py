@@ -134,6 +134,7 @@ from inventory.services.transfer_receiving import (
     resolve_difference,
     ship_transfer,
 )
+from inventory.services.transfer_scanning import ScanOutcome, scan_pick, scan_received
 from inventory.services.transfer_units import lots_in_transit, serials_in_transit
 from inventory.services.transfers import (
     BEFORE_ROAD,
@@ -148,6 +149,9 @@ from inventory.services.transfers import (
 )
 
 __all__ = [
+    "ScanOutcome",
+    "scan_pick",
+    "scan_received",
     "ADJUSTMENTS",
     "BEFORE_ROAD",
     "BUFFERS",

@@ -16,12 +16,14 @@ from inventory.models import (
     Reservation,
     ReservationPurpose,
     Sku,
+    StockLevel,
     StockMovementReason,
     Tracking,
     Transfer,
     TransferLine,
     TransferState,
 )
+from inventory.services.holds import expire_due_holds
 from inventory.services.posting import Posting, post
 from inventory.services.reservations import Release, release_reservations
 from inventory.services.stock import StockLine, announce
@@ -171,13 +173,12 @@ def _reserve(transfer: Transfer, lines: list[TransferLine], actor: str) -> None:
     if transfer.state != State.DRAFT:
         raise Conflict(f"{transfer.number} is {_words(transfer)}: only a draft can be confirmed.")
     node = transfer.from_node
+    seen = StockLevel.objects.filter(node=node, sku__in=[line.sku_id for line in lines])
+    if _short(lines, {level.sku_id: level.atp for level in seen}):
+        # Carts that were left may still keep what is missing: those whose time is over end now.
+        expire_due_holds(actor=actor)
     levels = lock_levels((line.sku_id, node.pk) for line in lines)
-    short = []
-    for line in lines:
-        level = levels.get((line.sku_id, node.pk))
-        atp = level.atp if level is not None else 0
-        if line.quantity > atp:
-            short.append({"sku": line.sku.code, "wanted": line.quantity, "atp": atp})
+    short = _short(lines, {sku_id: level.atp for (sku_id, _), level in levels.items()})
     if short:
         told = "; ".join(f"{row['sku']}: {row['wanted']} wanted, ATP {row['atp']}" for row in short[:10])
         more = f"; and {len(short) - 10} more" if len(short) > 10 else ""
@@ -199,6 +200,15 @@ def _reserve(transfer: Transfer, lines: list[TransferLine], actor: str) -> None:
         )
         for row in rows
     ])  # fmt: skip
+
+
+def _short(lines: Sequence[TransferLine], atp: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Lines that want more than may be promised."""
+    return [
+        {"sku": line.sku.code, "wanted": line.quantity, "atp": atp.get(line.sku_id, 0)}
+        for line in lines
+        if line.quantity > atp.get(line.sku_id, 0)
+    ]
 
 
 def pick_for_transfer(

@@ -250,7 +250,6 @@ def test_goods_come_in_several_goes_and_over_units_are_found(world: World) -> No
     assert (line.received_quantity, line.over_quantity, line.in_transit_quantity) == (5, 2, 0)
     assert balances(world.kurta, world.delhi.pk) == (17, 0, 0, 0)
     assert rows_of(transfer)[-1] == ("del-01", "adjustment", "on_hand", 2, "found")
-    grown = OutboxEvent.objects.filter(kind="StockArrived", payload__node_id=world.delhi.pk)
 
 
 def test_more_than_is_in_transit_must_be_called_over(world: World) -> None:

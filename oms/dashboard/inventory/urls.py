@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.inventory import audit_views, change_views, grid_views, level_views, node_views, sku_views
+from oms.dashboard.inventory import (
+    audit_views,
+    change_views,
+    grid_views,
+    level_views,
+    node_views,
+    sku_views,
+    transfer_views,
+    transfer_work_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", grid_views.grid, name="inventory"),
@@ -15,6 +24,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("nodes/<slug:code>/switch/", node_views.switch, name="node_switch"),
     path("nodes/<slug:code>/receive/", change_views.receive_stock, name="receive"),
     path("nodes/<slug:code>/move/", change_views.move_stock, name="move"),
+    path("transfers/", transfer_views.transfers, name="transfers"),
+    path("transfers/export.csv", transfer_views.transfers_export, name="transfers_export"),
+    path("transfers/new/", transfer_views.transfer_new, name="transfer_new"),
+    path("transfers/bulk/confirm/", transfer_views.transfers_confirm, name="transfers_confirm"),
+    path("transfers/<slug:number>/", transfer_views.transfer, name="transfer"),
+    path("transfers/<slug:number>/edit/", transfer_views.transfer_edit, name="transfer_edit"),
+    path("transfers/<slug:number>/confirm/", transfer_views.transfer_confirm, name="transfer_confirm"),
+    path("transfers/<slug:number>/cancel/", transfer_views.transfer_cancel, name="transfer_cancel"),
+    path("transfers/<slug:number>/note.pdf", transfer_views.transfer_note, name="transfer_note"),
+    path("transfers/<slug:number>/pick/", transfer_work_views.transfer_pick, name="transfer_pick"),
+    path("transfers/<slug:number>/pick/scan/", transfer_work_views.transfer_pick_scan, name="transfer_pick_scan"),
+    path("transfers/<slug:number>/ship/", transfer_work_views.transfer_ship, name="transfer_ship"),
+    path("transfers/<slug:number>/receive/", transfer_work_views.transfer_receive, name="transfer_receive"),
+    path("transfers/<slug:number>/receive/scan/", transfer_work_views.transfer_receive_scan,
+         name="transfer_receive_scan"),
+    path("transfers/<slug:number>/lines/<int:line_id>/", transfer_work_views.transfer_resolve,
+         name="transfer_resolve"),
     path("<int:sku_id>/", sku_views.sku, name="sku"),
     path("<int:sku_id>/<slug:code>/", level_views.level, name="level"),
     path("<int:sku_id>/<slug:code>/ledger/", level_views.ledger, name="ledger"),
