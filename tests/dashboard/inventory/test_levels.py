@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,12 +10,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from channels.models import ChannelAccount, Listing
 from inventory.models import StockLevel, StockMovement
 from inventory.selectors import LedgerFilter, explain_level, find_sku_by_code_or_barcode, iter_ledger, ledger_page
 from inventory.services import adjust, set_safety_stock
 from oms.accounts.models import User
+from oms.core.clock import now
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world
 
@@ -280,3 +283,38 @@ def test_a_scanned_text_means_a_barcode_before_a_code(world: World) -> None:
     assert find_sku_by_code_or_barcode("saree-1") == world.saree
     assert find_sku_by_code_or_barcode("") is None
     assert find_sku_by_code_or_barcode("nothing") is None
+
+
+def test_the_ledger_of_all_nodes_and_its_csv(world: World) -> None:
+    client = signed_in("ops_manager")
+
+    answer = client.get(f"/inventory/{world.kurta.pk}/ledger/")
+    whole: Any = client.get(f"/inventory/{world.kurta.pk}/ledger.csv")
+
+    assert "blr-01" in answer.text
+    assert "del-01" in answer.text
+    rows = b"".join(whole.streaming_content).decode("utf-8-sig").splitlines()
+    assert rows[0].startswith("Node,Happened,Recorded,Reason")
+    assert len(rows) == 1 + StockMovement.objects.filter(sku=world.kurta).count()
+
+
+def test_balances_as_of_a_moment_before_the_last_postings(world: World) -> None:
+    client = signed_in("ops_manager")
+    moment = now() - timedelta(hours=1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO inventory_stockmovement
+            (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, occurred_at, recorded_at)
+            VALUES ('early', 1, %s, %s, 'supplier', 'on_hand', 4, 'receipt', %s, %s)""",
+            [world.kurta.pk, world.store.pk, moment - timedelta(hours=1), moment - timedelta(hours=1)],
+        )
+    adjust(node_id=world.store.pk, sku_id=world.kurta.pk, reason="lost", quantity=3, op_key="late", actor="test")
+    url = f"/inventory/{world.kurta.pk}/{world.store.code}/ledger/"
+
+    then = client.get(url, {"at": timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M")})
+    wrong = client.get(url, {"at": "yesterday"})
+    future = client.get(url, {"at": "2999-01-01T10:00"})
+
+    assert then.context["as_of"][0] == ("On hand", 4)
+    assert "Enter a date and time" in wrong.text
+    assert "has not come yet" in future.text
