@@ -97,10 +97,11 @@ named AS MATERIALIZED (
     GROUP BY found.id
 ),
 target AS MATERIALIZED (
-    SELECT level.*, r.id AS rule_id, coalesce(least({MAX_QUANTITY}, CASE r.measure
+    SELECT level.*, r.id AS rule_id, least({MAX_QUANTITY}, CASE r.measure
         WHEN 'units' THEN r.amount
         WHEN 'days' THEN ceil(round((r.amount * coalesce(rate.mean_per_day, 0))::numeric, 6))
-        ELSE ceil(level.on_hand::bigint * r.amount / 100.0) END), 0)::int AS units
+        WHEN 'percent' THEN ceil(level.on_hand::bigint * r.amount / 100.0)
+        ELSE 0 END)::int AS units
     FROM level
     JOIN sku USING (sku_id)
     LEFT JOIN rate ON rate.sku_id = level.sku_id AND rate.node_id = level.node_id
