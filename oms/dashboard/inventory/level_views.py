@@ -17,6 +17,7 @@ from inventory.selectors import (
     LevelExplanation,
     explain_level,
 )
+from inventory.selectors.count_history import last_count
 from oms.accounts.access import Principal, principal_of, requires
 from oms.dashboard.inventory.access import node_for
 from oms.dashboard.inventory.forms import SafetyForm
@@ -55,7 +56,8 @@ def level_context(request: HttpRequest, found: LevelExplanation) -> dict[str, An
         "ledger": [row_in_words(row) for row in found.ledger], "ledger_url": ledger_url(sku.pk, node.code),
         "may_see_orders": principal.may("orders.view"), "safety_form": SafetyForm(
             initial={"quantity": found.level.safety_stock}),
-        "more_reservations": found.reserved_orders - len({row.order_id for row in found.reservations}),
+        "last_count": last_count(sku.pk, node.pk),
+        "may_count": principal.may("inventory.count"), "more_reservations": found.reserved_orders - len({row.order_id for row in found.reservations}),
         **_may(principal),
     }  # fmt: skip
 
