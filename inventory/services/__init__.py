@@ -7,11 +7,13 @@ from inventory.services.adjusting import (
     Asked,
     approve_adjustment,
     ask_adjustment,
+    drop_limit,
     limit_for,
     needs_approval,
     reason_label,
     refusal_to_undo,
     reject_adjustment,
+    set_limit,
     undo_adjustment,
     undo_key,
     weigh_adjustment,
@@ -149,6 +151,8 @@ from inventory.services.transfers import (
 )
 
 __all__ = [
+    "drop_limit",
+    "set_limit",
     "ScanOutcome",
     "scan_pick",
     "scan_received",

@@ -18,6 +18,7 @@ from inventory.models import (
     Lot,
     LotLevel,
     Node,
+    NodeKind,
     SerialNumber,
     Sku,
     StockAdjustment,
@@ -86,6 +87,23 @@ def limit_for(node: Node) -> ApprovalLimit | None:
     """The limit that counts for a node: that of its kind, else the general one. None where nothing waits."""
     rows = {row.node_kind: row for row in ApprovalLimit.objects.filter(node_kind__in=("", node.kind))}
     return rows.get(node.kind) or rows.get("")
+
+
+def set_limit(*, node_kind: str, units: int, value_minor: int) -> ApprovalLimit:
+    """Set the limit of a kind of node, or the general one without a kind. Raises DomainError."""
+    if node_kind and node_kind not in NodeKind.values:
+        raise DomainError(f"{node_kind!r} is not a kind of node.", field="node_kind")
+    if not (0 <= units <= MAX_QUANTITY and 0 <= value_minor <= MAX_MINOR):
+        raise BadQuantity("A limit is a number of units and a value, each from 0.", field="units")
+    limit, _ = ApprovalLimit.objects.update_or_create(
+        node_kind=node_kind, defaults={"units": units, "value_minor": value_minor}
+    )
+    return limit
+
+
+def drop_limit(*, limit_id: int) -> None:
+    """Take a limit away. What waits goes on waiting."""
+    ApprovalLimit.objects.filter(pk=limit_id).delete()
 
 
 def weigh_adjustment(*, node: Node, sku: Sku, reason: str, quantity: int, lot: Lot | None = None) -> tuple[int, int]:
@@ -228,7 +246,6 @@ def _found_units(row: StockAdjustment) -> list[Units]:
 
 def _post(row: StockAdjustment, actor: str, *, counted_at: datetime | None = None) -> Asked:
     """Change the stock, named by the row's own key: once for ever. A count may be older: what moved since stays."""
-    note = f"{reason_label(row.reason)}: {row.note}" if row.note else reason_label(row.reason)
     if row.reason == COUNTED:
         change = count(
             node_id=row.node_id, sku_id=row.sku_id, counted=row.quantity, op_key=row.op_key, actor=actor,
@@ -237,10 +254,18 @@ def _post(row: StockAdjustment, actor: str, *, counted_at: datetime | None = Non
         return Asked(adjustment=row, changed=change != 0, change=change)
     changed = adjust(
         node_id=row.node_id, sku_id=row.sku_id, reason=row.reason, quantity=row.quantity, op_key=row.op_key,
-        actor=actor, note=note, units=_units_of(row), reference=_reference(row),
+        actor=actor, note=_note(row), units=_units_of(row), reference=_reference(row),
         unit_cost_minor=row.sku.cost_minor or None,
     )  # fmt: skip
     return Asked(adjustment=row, changed=changed)
+
+
+def _note(row: StockAdjustment) -> str:
+    """What stands in the ledger: the ledger has fewer reasons, so that of the adjustment stands before the note."""
+    effect = ADJUSTMENTS[row.reason]
+    if effect.label == effect.movement.label:
+        return row.note
+    return f"{effect.label}: {row.note}" if row.note else effect.label
 
 
 def _reference(row: StockAdjustment) -> str:

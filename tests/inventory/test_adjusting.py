@@ -79,7 +79,7 @@ def test_below_the_limit_it_is_posted_at_once_with_its_value(sku: Sku, node: Nod
     movement = StockMovement.objects.get(op_key="a")
     assert (movement.from_bucket, movement.to_bucket, movement.quantity) == ("on_hand", "damaged", 3)
     assert (movement.unit_cost_minor, movement.reference, movement.note) == (
-        40_000, f"ADJ-{row.pk}", "Damaged: Water"
+        40_000, f"ADJ-{row.pk}", "Water"
     )  # fmt: skip
 
 

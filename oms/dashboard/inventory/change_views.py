@@ -1,4 +1,4 @@
-"""Adjusting, receiving, moving and keeping back stock: shown first, then done once."""
+"""Receiving, moving and keeping back stock: shown first, then done once."""
 
 from __future__ import annotations
 
@@ -11,89 +11,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from inventory.models import Node, Sku, StockLevel
-from inventory.selectors import find_sku_by_code_or_barcode, level_of
-from inventory.services import ADJUSTMENTS, StockLine, adjust, count, move, receive, set_safety_stock
+from inventory.selectors import find_sku_by_code_or_barcode
+from inventory.services import StockLine, move, receive, set_safety_stock
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import DomainError
 from oms.dashboard.inventory.access import node_for, sku_for
-from oms.dashboard.inventory.forms import COUNT, AdjustForm, LinesForm, MoveForm, ReceiveForm, SafetyForm
-
-_WORDS = {"on_hand": "On hand", "damaged": "Damaged", "quarantine": "To be checked"}
-
-
-def adjust_effects(level: StockLevel, reason: str, quantity: int) -> list[dict[str, Any]]:
-    """Each balance that the adjustment changes, before and after, and ATP."""
-    before = {name: getattr(level, name) for name in _WORDS}
-    after = dict(before)
-    if reason == COUNT:
-        after["on_hand"] = quantity
-    else:
-        effect = ADJUSTMENTS[reason]
-        for bucket, sign in ((effect.from_bucket.value, -1), (effect.to_bucket.value, 1)):
-            if bucket in after:
-                after[bucket] += sign * quantity
-    rows = [
-        {"kind": "stock", "text": words, "before": before[name], "after": str(after[name]),
-         "tone": "bad" if after[name] < 0 else ""}
-        for name, words in _WORDS.items() if after[name] != before[name]
-    ]  # fmt: skip
-    change = after["on_hand"] - before["on_hand"]
-    atp = level.atp + change
-    rows.append({"kind": "promise", "text": "ATP", "before": str(level.atp), "after": str(atp),
-                 "tone": "bad" if atp < 0 else ""})  # fmt: skip
-    if after["on_hand"] < level.reserved:
-        short = level.reserved - after["on_hand"]
-        text = (
-            f"{level.reserved} units are reserved for orders, {short} too many. Release or reroute those orders first."
-        )
-        rows.append({"icon": "alert-triangle", "tone": "bad", "text": text})
-    elif change > 0:
-        rows.append({"icon": "route", "text": "Orders that wait for this SKU are tried again."})
-    if change:
-        rows.append({"kind": "message", "text": "Channels are told the new quantity within seconds."})
-    return rows
-
-
-@require_http_methods(["GET", "POST"])
-@requires("inventory.adjust")
-def adjust_stock(request: HttpRequest, sku_id: int, code: str) -> HttpResponse:
-    """Change stock for a reason: form, preview, then one posting."""
-    node = node_for(request, code)
-    level = level_of(sku_id, node.pk)
-    page = reverse("dashboard:level", args=[sku_id, node.code])
-    form = AdjustForm(request.POST or None, initial={"reason": request.GET.get("reason", "")})
-    context: dict[str, Any] = {"form": form, "level": level, "sku": level.sku, "node": node, "page_url": page}
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        if request.POST.get("confirmed"):
-            try:
-                text = _do_adjust(level, data, principal_of(request).name)
-            except DomainError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            else:
-                messages.success(request, text)
-                return HttpResponseRedirect(page)
-        elif not request.POST.get("edit"):
-            label = "Counted" if data["reason"] == COUNT else ADJUSTMENTS[data["reason"]].label
-            context |= {"preview": adjust_effects(level, data["reason"], data["quantity"]), "label": label}
-            return render(request, "dashboard/inventory/adjust.html", context)
-    refused = request.method == "POST" and not request.POST.get("edit")
-    return render(request, "dashboard/inventory/adjust.html", context, status=422 if refused else 200)
-
-
-def _do_adjust(level: StockLevel, data: dict[str, Any], actor: str) -> str:
-    """Post it; what to tell. Posting the same form again changes nothing."""
-    sku, node = level.sku, level.node
-    op_key = f"adjust/{data['op_key']}"
-    if data["reason"] == COUNT:
-        change = count(node_id=node.pk, sku_id=sku.pk, counted=data["quantity"], op_key=op_key, actor=actor,
-                       note=data["note"])  # fmt: skip
-        return f"{sku.code} at {node.code}: counted {data['quantity']}, {change:+d} to what was on hand."
-    new = adjust(node_id=node.pk, sku_id=sku.pk, reason=data["reason"], quantity=data["quantity"], op_key=op_key,
-                 actor=actor, note=data["note"])  # fmt: skip
-    label = ADJUSTMENTS[data["reason"]].label
-    again = "" if new else " This was posted before; nothing changed now."
-    return f"{sku.code} at {node.code}: {label.lower()}, {data['quantity']} units.{again}"
+from oms.dashboard.inventory.forms import LinesForm, MoveForm, ReceiveForm, SafetyForm
 
 
 def _first_line(request: HttpRequest) -> str:

@@ -9,11 +9,9 @@ from django import forms
 
 from inventory.models import Node, Sku
 from inventory.selectors import find_skus_by_codes
-from inventory.services import ADJUSTMENTS
 from oms.core.ids import uuid7
 from oms.core.values import MAX_QUANTITY
 
-COUNT = "count"
 #: Lines that one receipt or move may have.
 MOST_LINES = 200
 _LINE = re.compile(r"^(?P<code>.+?)(?:[\s,;]+[x×]?(?P<quantity>\d{1,9}))?$")
@@ -27,31 +25,6 @@ class KeyedForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial = {"op_key": uuid7(), **(self.initial or {})}
-
-
-class AdjustForm(KeyedForm):
-    """Why, and how many."""
-
-    reason = forms.ChoiceField(label="What happened", widget=forms.RadioSelect)
-    quantity = forms.IntegerField(label="Units", min_value=0, max_value=MAX_QUANTITY)
-    note = forms.CharField(label="Note", max_length=200, required=False,
-                           help_text="For whoever reads the ledger later.")  # fmt: skip
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [
-            (key, f"{effect.label}: {effect.effect[:1].lower()}{effect.effect[1:]}")
-            for key, effect in ADJUSTMENTS.items()
-        ]
-        counted = (COUNT, "Counted: on hand becomes this number, ATP follows")
-        self.fields["reason"].choices = [*choices, counted]  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        """Zero is a count, but it is no change."""
-        data = super().clean() or {}
-        if data.get("quantity") == 0 and data.get("reason") != COUNT:
-            self.add_error("quantity", "Enter a whole number from 1.")
-        return data
 
 
 class SafetyForm(forms.Form):
