@@ -47,6 +47,7 @@ from inventory.models.levels import (
     Lot,
     LotLevel,
     SerialNumber,
+    SkuTotal,
     StockLevel,
 )
 from inventory.models.places import (
@@ -124,6 +125,7 @@ __all__ = [
     "ReservationState",
     "SerialNumber",
     "Sku",
+    "SkuTotal",
     "StockAdjustment",
     "StockAdjustmentState",
     "StockAudit",

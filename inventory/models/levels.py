@@ -59,6 +59,32 @@ class StockLevel(models.Model):
         return self.on_hand - self.reserved - self.safety_stock
 
 
+class SkuTotal(models.Model):
+    """A SKU over all nodes, for lists: worked out anew a moment after a change, so it may be seconds old.
+
+    `atp` counts no node below zero. `short_nodes` have less than their safety stock, `aside_nodes` damaged or
+    unchecked units.
+    """
+
+    sku = models.OneToOneField(Sku, primary_key=True, on_delete=models.CASCADE, related_name="total")
+    on_hand = models.BigIntegerField(default=0)
+    atp = models.BigIntegerField(default=0)
+    short_nodes = models.IntegerField(default=0)
+    aside_nodes = models.IntegerField(default=0)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["atp", "sku"], name="sku_total_by_atp"),
+            models.Index(
+                fields=["sku"], name="sku_total_troubled", condition=Q(short_nodes__gt=0) | Q(aside_nodes__gt=0)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.atp} of {self.sku_id}"
+
+
 class Lot(models.Model):
     """Units of a SKU that were made together and expire together. A blocked lot is not picked."""
 
