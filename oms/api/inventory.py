@@ -1,4 +1,4 @@
-"""Stock over the API: levels, receipts, adjustments, counts."""
+"""Stock over the API: levels and receipts."""
 
 from __future__ import annotations
 
@@ -36,28 +36,8 @@ class ReceiptIn(Schema):
     lines: list[StockLineIn]
 
 
-class AdjustmentIn(Schema):
-    """A change with a reason: lost, found, damaged, repaired, to_check, checked."""
-
-    node: str
-    sku: str
-    reason: str
-    quantity: int
-    reference: Reference
-    note: str = ""
-
-
-class CountIn(Schema):
-    """What was counted on the shelf."""
-
-    node: str
-    sku: str
-    counted: int
-    reference: Reference
-    note: str = ""
-
-
-def _skus(codes: list[str]) -> dict[str, int]:
+def skus_named(codes: list[str]) -> dict[str, int]:
+    """Ids of SKUs by code. Raises DomainError for one that is not known."""
     found = dict(Sku.objects.filter(code__in=codes).values_list("code", "pk"))
     missing = sorted(set(codes) - set(found))
     if missing:
@@ -91,40 +71,12 @@ def receive(request: HttpRequest, body: ReceiptIn) -> tuple[int, Any]:
     """Goods from a supplier come on hand."""
     principal = need(request, "inventory.receive")
     node = node_named(principal, body.node)
-    skus = _skus([line.sku for line in body.lines])
+    skus = skus_named([line.sku for line in body.lines])
     units = services.receive(
         node_id=node.pk, lines=[StockLine(skus[line.sku], line.quantity) for line in body.lines],
         op_key=f"receipt/{node.pk}/{body.reference}", reference=body.reference, actor=principal.name,
     )  # fmt: skip
     return 200, {"units": units}
-
-
-@router.post("/inventory/adjustments", summary="Adjust stock", response={200: dict[str, Any], **REFUSALS})
-@idempotent
-def adjust(request: HttpRequest, body: AdjustmentIn) -> tuple[int, Any]:
-    """Move units as the reason says."""
-    principal = need(request, "inventory.adjust")
-    node = node_named(principal, body.node)
-    sku_id = _skus([body.sku])[body.sku]
-    changed = services.adjust(
-        node_id=node.pk, sku_id=sku_id, reason=body.reason, quantity=body.quantity, note=body.note,
-        op_key=f"adjust/{node.pk}/{body.reference}", actor=principal.name,
-    )  # fmt: skip
-    return 200, {"changed": changed}
-
-
-@router.post("/inventory/counts", summary="Report a count", response={200: dict[str, Any], **REFUSALS})
-@idempotent
-def count(request: HttpRequest, body: CountIn) -> tuple[int, Any]:
-    """Set on hand to what was counted."""
-    principal = need(request, "inventory.adjust")
-    node = node_named(principal, body.node)
-    sku_id = _skus([body.sku])[body.sku]
-    change = services.count(
-        node_id=node.pk, sku_id=sku_id, counted=body.counted, note=body.note,
-        op_key=f"count/{node.pk}/{body.reference}", actor=principal.name,
-    )  # fmt: skip
-    return 200, {"change": change}
 
 
 @router.get("/nodes", summary="Nodes", response={200: dict[str, Any]})

@@ -9,7 +9,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 from ninja.security import SessionAuth
 
-from oms.api import fulfillment, holds, inventory, orders, webhooks
+from oms.api import adjustments, fulfillment, holds, inventory, orders, transfers, webhooks
 from oms.api.gate import TokenAuth, error_response
 from oms.core.db import is_lock_timeout
 from oms.core.errors import DomainError, StillBusy
@@ -28,6 +28,8 @@ api = NinjaAPI(
 api.add_router("/orders", orders.router)
 api.add_router("", fulfillment.router)
 api.add_router("", inventory.router)
+api.add_router("", adjustments.router)
+api.add_router("", transfers.router)
 api.add_router("", holds.router)
 api.add_router("", webhooks.router)
 
