@@ -114,6 +114,13 @@ def _nodes(side: Side) -> Rows:
     code = side.node.code
     return _table(
         "dashboard",
+        ("purchase_order purchase_order_edit purchase_order_place purchase_order_cancel purchase_order_close "
+         "purchase_order_date purchase_order_receive asn_new", {NODES}, (side.purchase.pk,)),
+        ("asn_arrive asn_cancel", {NODES}, (side.asn.pk,)),
+        ("receipt receipt_reverse", {NODES}, (side.receipt.pk,)),
+        ("supplier supplier_item_save", set(), (side.purchase.supplier.code,)),
+        ("supplier_item_remove", set(), (side.purchase.supplier.code, side.sku.pk)),
+        ("sku_label", set(), (side.sku.pk,)),
         ("node node_switch receive move", {NODES}, (code,)), ("sku", set(), (side.sku.pk,)),
         ("level ledger ledger_export adjust safety_stock", {NODES}, (side.sku.pk, code)),
     )  # fmt: skip

@@ -23,7 +23,8 @@ from fulfillment.services import (
     pack,
     pick,
 )
-from inventory.models import Node, NodeKind, Sku
+from inventory.models import InboundShipment, Node, NodeKind, PurchaseOrder, Receipt, Sku
+from inventory.services import AnnouncedLine, ReceiptItem, Source, announce_shipment, receive_goods
 from oms.accounts.models import ApiToken, Role, User
 from oms.accounts.services import create_token
 from oms.core.clock import now
@@ -39,6 +40,7 @@ from returns.services import expect_rto
 from routing.models import ChannelSourcing
 from routing.services import route_orders
 from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
+from tests.inventory.purchases import make_placed, make_supplier
 
 #: The result of every job, a few bytes among the media of the tests.
 FILE = "results/file.csv"
@@ -73,6 +75,10 @@ class Side:
     message: InboundMessage
     listing: Listing
     update: OutboundUpdate
+    #: Ten bought, four came, two are announced.
+    purchase: PurchaseOrder
+    asn: InboundShipment
+    receipt: Receipt
 
     @property
     def secrets(self) -> list[str]:
@@ -81,7 +87,8 @@ class Side:
         parcels = (self.shipment, self.waiting, self.travelling)
         orders = [self.order, self.picked.order, self.pickup.order, *(parcel.order for parcel in parcels)]
         awbs = [parcel.awb for parcel in parcels]
-        return [buyer, self.order.customer_email, self.coming_back.number, *awbs, *(order.number for order in orders)]
+        numbers = [self.purchase.number, self.coming_back.number, *(order.number for order in orders)]
+        return [buyer, self.order.customer_email, *awbs, *numbers]
 
 
 @dataclass(slots=True)
@@ -140,6 +147,12 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
     [ready] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
     place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
+    purchase = make_placed(make_supplier(f"mill-of-{code}"), node, (sku, 10))
+    asn = announce_shipment(order_id=purchase.pk, lines=[AnnouncedLine(sku_id=sku.pk, quantity=2)], actor="Meera")
+    receipt = receive_goods(
+        node_id=node.pk, items=[ReceiptItem(sku_id=sku.pk, good=4)], op_key=f"GRN-{code}", actor="Ravi",
+        source=Source(order_id=purchase.pk),
+    ).receipt  # fmt: skip
     queue_messages([("confirmation", held.order_id, "")])
     receive_messages(
         account, [RawMessage(event_id=f"{code}-1", kind="order", external_id="X-1", payload={"no": "order"})], "api"
@@ -151,6 +164,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
         waiting=labelled, travelling=on_road, pickup=ready, message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
+        purchase=purchase, asn=asn, receipt=receipt,
         update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
     )  # fmt: skip
 

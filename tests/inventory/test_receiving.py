@@ -291,9 +291,7 @@ def test_a_lot_that_is_known_is_found_whatever_the_case_and_needs_no_expiry_agai
 
 
 def test_a_lot_with_another_expiry_is_refused(world: World, cream: Sku) -> None:
-    receive_goods(
-        node_id=world.blr.pk, items=[of(cream, 5, lot_code="L1", expires_on=FAR)], op_key="a", actor="Ravi"
-    )
+    receive_goods(node_id=world.blr.pk, items=[of(cream, 5, lot_code="L1", expires_on=FAR)], op_key="a", actor="Ravi")
 
     with pytest.raises(Conflict, match=r"CREAM, lot L1: it expires on 30 Jun 2099 .* not on 01 Jul 2099"):
         receive_goods(node_id=world.blr.pk, op_key="b", actor="Ravi",
@@ -335,9 +333,7 @@ def phone() -> Sku:
     return make_sku("PHONE", tracking=Tracking.SERIAL)
 
 
-def test_each_unit_comes_by_its_number_and_the_expectation_ends(
-    world: World, supplier: Supplier, phone: Sku
-) -> None:
+def test_each_unit_comes_by_its_number_and_the_expectation_ends(world: World, supplier: Supplier, phone: Sku) -> None:
     order = make_placed(supplier, world.blr, (phone, 3))
 
     come(order, of(phone, 1, 1, serials=("IMEI-1",), damaged_serials=(" IMEI-2 ",)))

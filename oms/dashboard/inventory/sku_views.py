@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from channels.models import Listing
@@ -13,6 +14,7 @@ from inventory.models import Node, StockLevel
 from oms.accounts.access import in_channel_scope, in_node_scope, principal_of, requires
 from oms.dashboard.inventory.access import sku_for
 from oms.dashboard.inventory.grid import waiting_units
+from routing.inbound import expected_of
 
 
 @require_GET
@@ -34,6 +36,8 @@ def sku(request: HttpRequest, sku_id: int) -> HttpResponse:
         "barcodes": list(found.barcodes.order_by("code").values_list("code", flat=True)),
         "may_adjust": principal.may("inventory.adjust"), "may_receive": principal.may("inventory.receive"),
         "may_move": principal.may("inventory.move"),
+        "today": timezone.localdate(),
+        "expected": [row for row in expected_of([sku_id]) if principal.sees_node(row.arrival.node_code)],
     }  # fmt: skip
     return render(request, "dashboard/inventory/sku.html", context)
 

@@ -29,6 +29,7 @@ from oms.reporting.masking import shown_email, shown_name, shown_phone
 from orders.models import Order, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
 from orders.status import is_partial
+from routing.inbound import Promise, promises_of
 
 
 def order_or_404(principal: Principal, number: str) -> Order:
@@ -56,6 +57,8 @@ class LineRow:
     segments: list[tuple[str, int, str]] = field(default_factory=list)
     nodes: str = ""
     options: str = ""
+    #: What goods on their way will serve of it, while it waits for stock.
+    promises: list[Promise] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -131,6 +134,10 @@ def title_of(order: Order, *, masked: bool) -> str:
 def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
     wanted = [line.sku_id for line in lines if line.sku_id]
     images = dict(Sku.objects.filter(pk__in=wanted).exclude(image="").values_list("pk", "image"))
+    waiting = {line.sku_id for line in lines if line.sku_id and line.backordered}
+    promised: dict[int, list[Promise]] = {}
+    for promise in promises_of(sorted(waiting)) if waiting else ():
+        promised.setdefault(promise.line_id, []).append(promise)
     rows = []
     for line in lines:
         nodes = [
@@ -140,7 +147,8 @@ def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
         ]  # fmt: skip
         rows.append(
             LineRow(line, images.get(line.sku_id or 0, ""), segments_of(line), ", ".join(dict.fromkeys(nodes)),
-                    ", ".join(f"{key}: {value}" for key, value in line.options.items()))
+                    ", ".join(f"{key}: {value}" for key, value in line.options.items()),
+                    promised.get(line.pk, []))
         )  # fmt: skip
     return rows
 

@@ -1,0 +1,124 @@
+"""The receive page's fields: per line of a purchase order good and damaged units, lot and expiry, serial numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.utils.dateparse import parse_date
+
+from inventory.models import InboundShipment, InboundShipmentLine, PurchaseOrder, PurchaseOrderLine, Tracking
+from inventory.services import ReceiptItem
+from oms.core.errors import DomainError
+from oms.core.values import MAX_QUANTITY
+
+_TEXTS = ("good", "damaged", "lot", "expires", "serials", "damaged_serials")
+
+
+@dataclass(slots=True)
+class ReceiveRow:
+    """One row of the page: a line of the order, or one lot of it. `key` is part of the names of its fields."""
+
+    line: PurchaseOrderLine
+    key: str
+    expected: int
+    texts: dict[str, str] = field(default_factory=dict)
+    codes: str = ""
+
+    @property
+    def is_first(self) -> bool:
+        """The first row of its line."""
+        return self.key.endswith("-0")
+
+
+def rows_for(
+    order: PurchaseOrder, shipment: InboundShipment | None, sent: Mapping[str, str] | None
+) -> list[ReceiveRow]:
+    """The rows of an order, or of one ASN of it; with what was sent, where something was.
+
+    A SKU kept by lot has a row for each lot announced, and one more for a lot that nobody announced.
+    """
+    lines = order.lines.select_related("sku").prefetch_related("sku__barcodes").order_by("pk")
+    announced: dict[int, list[InboundShipmentLine]] = {}
+    if shipment is not None:
+        for part in shipment.lines.order_by("pk"):
+            announced.setdefault(part.order_line_id, []).append(part)
+    rows = []
+    for line in lines:
+        parts = announced.get(line.pk, [])
+        if shipment is not None and not parts:
+            continue
+        rows += _rows_of(line, parts, sent)
+    return rows
+
+
+def _rows_of(
+    line: PurchaseOrderLine, parts: Sequence[InboundShipmentLine], sent: Mapping[str, str] | None
+) -> list[ReceiveRow]:
+    codes = " ".join([line.sku.code, *(code.code for code in line.sku.barcodes.all())])
+    if line.sku.tracking == Tracking.LOT:
+        count = len(parts) + 1 if parts else 2
+    else:
+        count = 1
+    rows = []
+    for number in range(count):
+        key = f"{line.pk}-{number}"
+        part = parts[number] if line.sku.tracking == Tracking.LOT and number < len(parts) else None
+        expected = sum(p.quantity - p.received_quantity for p in parts) if parts else line.open_quantity
+        if part is not None:
+            expected = part.quantity - part.received_quantity
+        texts = {"lot": part.lot_code if part else "",
+                 "expires": part.expires_on.isoformat() if part and part.expires_on else ""}  # fmt: skip
+        if sent is not None:
+            texts = {name: sent.get(f"{name}-{key}", "") for name in _TEXTS}
+        rows.append(ReceiveRow(line, key, max(0, expected) if part or not number else 0, texts, codes))
+    return rows
+
+
+def items_of(rows: Sequence[ReceiveRow]) -> list[ReceiptItem]:
+    """What the rows say, without the empty ones. Raises DomainError naming the SKU whose fields cannot be read."""
+    items = []
+    for row in rows:
+        serials, damaged = (_numbers(row.texts.get(name, "")) for name in ("serials", "damaged_serials"))
+        sku = row.line.sku
+        by_serial = sku.tracking == Tracking.SERIAL
+        item = ReceiptItem(
+            sku_id=sku.pk, lot_code=row.texts.get("lot", "").strip() if sku.tracking == Tracking.LOT else "",
+            good=_units(row, "good") or (len(serials) if by_serial else 0),
+            damaged=_units(row, "damaged") or (len(damaged) if by_serial else 0),
+            expires_on=_day(row), serials=serials, damaged_serials=damaged,
+        )  # fmt: skip
+        if item.units or serials or damaged:
+            items.append(item)
+    if not items:
+        raise DomainError("Count at least one unit.", field="lines")
+    return items
+
+
+def _units(row: ReceiveRow, name: str) -> int:
+    text = row.texts.get(name, "").strip()
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_QUANTITY):
+        raise DomainError(f"{row.line.sku.code}: {text[:20]} {name} units; expected a whole number.", field="lines")
+    return int(text)
+
+
+def _day(row: ReceiveRow) -> date | None:
+    text = row.texts.get("expires", "").strip()
+    if not text or row.line.sku.tracking != Tracking.LOT:
+        return None
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None:
+        raise DomainError(f"{row.line.sku.code}: {text[:20]} is no day; expected one like 2027-03-31.", field="lines")
+    return day
+
+
+def _numbers(text: str) -> tuple[str, ...]:
+    """Serial numbers as typed or scanned: one a line, or with blanks or commas between."""
+    return tuple(part for part in re.split(r"[\s,;]+", text) if part)
