@@ -28,8 +28,9 @@ from fulfillment.selectors import (
     work_at,
 )
 from fulfillment.services import accept, reject
-from inventory.models import Node
-from oms.accounts.access import principal_of, requires
+from inventory.models import Node, TransferState
+from inventory.selectors.counts import open_counts, progress_of
+from oms.accounts.access import Principal, principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
@@ -43,11 +44,14 @@ from oms.store.gate import (
     store_write,
     work_here,
 )
+from oms.store.transfers import transfers_to_pick, transfers_to_receive
 from orders.services import TimelineEntry, record
 
 State = FulfillmentOrderState
 #: Orders that one person picks in one walk.
 WALK_ORDERS = 8
+#: Counts that stand in the list.
+COUNT_CARDS = 5
 #: Why a store gives work back; the words go into the order's history.
 REJECT_REASONS = (
     ("Not in stock", "zoom-question", "The shelf is empty"),
@@ -74,7 +78,7 @@ class Task:
 def tasks(request: HttpRequest, node: Node) -> HttpResponseBase:
     """Cards by clock, the first due first. Polled; 204 while nothing changed."""
     stages = count_by_stage([node.pk])
-    cards = _cards(node)
+    cards = _cards(node, principal_of(request))
     version = "-".join(f"{card.url}{card.note}{card.title}" for card in cards)
     version = f"{len(cards)}.{sum(map(ord, version))}"
     if is_fragment(request):
@@ -92,11 +96,44 @@ def _cutoff(node: Node) -> datetime | None:
     return moment if soon and local.isoweekday() in node.working_days else None
 
 
-def _cards(node: Node) -> list[Task]:
+def _cards(node: Node, principal: Principal) -> list[Task]:
     far = now() + timedelta(days=3650)
-    cards = [*_accept_cards(node), *_pick_cards(node), *_pack_cards(node), *_leaving_cards(node)]
+    cards = [*_accept_cards(node), *_pick_cards(node), *_pack_cards(node), *_leaving_cards(node), *_count_cards(node)]
     cards.sort(key=lambda card: card.due_at or far)
-    return [*_put_back_cards(node), *cards]
+    return [*_put_back_cards(node), *cards, *_transfer_cards(node, principal)]
+
+
+def _transfer_cards(node: Node, principal: Principal) -> list[Task]:
+    """Goods for and from other nodes; orders of customers come before them."""
+    cards = [
+        Task(title=_("Send transfer %(number)s") % {"number": row.number} if row.state == TransferState.PICKED
+             else _("Pick transfer %(number)s") % {"number": row.number},
+             note=_("%(n)d items for %(node)s") % {"n": row.units, "node": row.to_node.name}, icon="arrows-exchange",
+             url=reverse("store:transfer_pick", args=[row.pk]), action=_("Start"))
+        for row in transfers_to_pick(node, may_send=principal.may("inventory.move"))
+    ]  # fmt: skip
+    coming = transfers_to_receive(node) if principal.may("inventory.receive") else []
+    return cards + [
+        Task(title=_("Receive transfer %(number)s") % {"number": row.number}, icon="package-import",
+             note=_("%(n)d items from %(node)s") % {"n": row.in_transit, "node": row.from_node.name},
+             url=reverse("store:transfer_receive", args=[row.pk]), action=_("Start"))
+        for row in coming
+    ]  # fmt: skip
+
+
+def _count_cards(node: Node) -> list[Task]:
+    """Counts that go on here; one with a day is due at the end of it."""
+    found = list(open_counts(node.pk)[:COUNT_CARDS])
+    progress, zone = progress_of(found), ZoneInfo(node.time_zone)
+    cards = []
+    for item in found:
+        done, wanted = progress[item.pk].counted, progress[item.pk].items
+        note = _("%(done)d of %(all)d SKUs found") % {"done": done, "all": wanted} if wanted else _("All that is there")
+        due_at = datetime.combine(item.due_on, node.closes_at, zone) if item.due_on else None
+        cards.append(Task(title=_("Count %(name)s") % {"name": item.name or item.number}, icon="clipboard-list",
+                          note=note, url=reverse("store:count", args=[item.uid]), action=_("Count"),
+                          due_at=due_at))  # fmt: skip
+    return cards
 
 
 def _put_back_cards(node: Node) -> list[Task]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oms.store import handover, lookup, packing, picking, tasks
+from oms.store import count_scans, counting, handover, lookup, packing, picking, tasks, transfers
 
 app_name = "store"
 
@@ -33,6 +33,25 @@ urlpatterns = [
     path("handover/<int:pk>/close/", handover.manifest_close, name="manifest_close"),
     path("collect/<int:pk>/", handover.collect_page, name="collect"),
     path("collect/<int:pk>/done/", handover.collect_done, name="collect_done"),
+    path("counts/", counting.counts, name="counts"),
+    path("counts/free/", counting.count_free, name="count_free"),
+    path("counts/<uuid:uid>/", counting.count, name="count"),
+    path("counts/<uuid:uid>/start/", counting.count_start, name="count_start"),
+    path("counting/<uuid:uid>/", count_scans.counting, name="counting"),
+    path("counting/<uuid:uid>/scans/", count_scans.count_scans, name="count_scans"),
+    path("counting/<uuid:uid>/undo/", count_scans.count_undo, name="count_undo"),
+    path("counting/<uuid:uid>/pause/", counting.count_pause, name="count_pause"),
+    path("counting/<uuid:uid>/submit/", counting.count_submit, name="count_submit"),
+    path("counting/<uuid:uid>/discard/", counting.count_discard, name="count_discard"),
+    path("counting/<uuid:uid>/release/", counting.count_release, name="count_release"),
+    path("transfers/<int:pk>/pick/", transfers.transfer_pick, name="transfer_pick"),
+    path("transfers/<int:pk>/pick/scan/", transfers.transfer_pick_scan, name="transfer_pick_scan"),
+    path("transfers/<int:pk>/pick/take/", transfers.transfer_pick_take, name="transfer_pick_take"),
+    path("transfers/<int:pk>/pick/finish/", transfers.transfer_pick_finish, name="transfer_pick_finish"),
+    path("transfers/<int:pk>/receive/", transfers.transfer_receive, name="transfer_receive"),
+    path("transfers/<int:pk>/receive/scan/", transfers.transfer_receive_scan, name="transfer_receive_scan"),
+    path("transfers/<int:pk>/receive/take/", transfers.transfer_receive_take, name="transfer_receive_take"),
+    path("transfers/<int:pk>/receive/finish/", transfers.transfer_receive_finish, name="transfer_receive_finish"),
     path("look-up/", lookup.lookup, name="lookup"),
     path("more/", lookup.more, name="more"),
 ]
