@@ -70,6 +70,16 @@ def store_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
     return require_POST(_in_store(view, "fulfillment.work"))
 
 
+def counting_page(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
+    """A page of the store app for those who count stock."""
+    return require_safe(_in_store(view, "inventory.count"))
+
+
+def counting_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
+    """A write of those who count stock: POST only."""
+    return require_POST(_in_store(view, "inventory.count"))
+
+
 def work_here(node: Node, pk: int) -> FulfillmentOrder:
     """Work of this store with its lines. Raises NotFound for that of another one."""
     found = with_lines(FulfillmentOrder.objects.filter(node=node, pk=pk)).first()

@@ -13,6 +13,7 @@ from django.urls import reverse
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK
 from inventory.models import Node, Sku, StockLevel
+from oms.accounts.access import principal_of
 from oms.store.gate import show, store_page
 from oms.store.walk import sku_of
 
@@ -85,4 +86,4 @@ def _needed(node: Node, sku: Sku) -> list[FulfillmentLine]:
 @store_page
 def more(request: HttpRequest, node: Node) -> HttpResponseBase:
     """Store, appearance, sound, sign out."""
-    return show(request, node, "more", "more")
+    return show(request, node, "more", "more", may_count=principal_of(request).may("inventory.count"))
