@@ -12,6 +12,7 @@ from channels.models import ChannelAccount
 from channels.registry import INBOUND_ONLY
 from channels.services.exposure import meter
 from channels.services.sellable_sql import SELLABLE
+from inventory.services import refresh_totals
 from oms.core.clock import now
 from oms.core.db import fetch_all, run_atomic
 from oms.core.outbox import publish
@@ -39,13 +40,14 @@ def recount_due(sku_ids: Iterable[int] = ()) -> int:
     """Work out anew what may be sold of the SKUs that the database noted, and of these; how many listings changed.
 
     Every change of ATP, inbound or unrouted demand is noted in its own transaction (see RecountDue), so that none is
-    missed, whoever made it. The notes are gone with the transaction that writes the new quantities. Of very many the
+    missed, whoever made it. Their totals over all nodes follow. The notes are gone with the transaction that writes the new quantities. Of very many the
     oldest come first; the rest is left to the next call.
     """
 
     def work() -> int:
-        due = {row[0] for row in fetch_all(_TAKE_DUE, {"most": 5 * MOST_RECOUNTED})}
-        return refresh_sellable(due.union(sku_ids))
+        due = {row[0] for row in fetch_all(_TAKE_DUE, {"most": 5 * MOST_RECOUNTED})}.union(sku_ids)
+        refresh_totals(due)
+        return refresh_sellable(due)
 
     return run_atomic(work)
 

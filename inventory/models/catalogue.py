@@ -48,6 +48,10 @@ class Sku(models.Model):
     class Meta:
         ordering = ["code"]
         verbose_name = "SKU"
+        indexes = [
+            models.Index(fields=["category", "code"], name="sku_by_category"),
+            models.Index(fields=["brand", "code"], name="sku_by_brand"),
+        ]
         constraints = [
             one_of("tracking", Tracking, prefix="sku"),
             models.CheckConstraint(

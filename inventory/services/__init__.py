@@ -149,6 +149,7 @@ from inventory.services.transfers import (
     finish_picking,
     pick_for_transfer,
 )
+from inventory.services.totals import refresh_totals
 
 __all__ = [
     "drop_limit",
@@ -265,6 +266,7 @@ __all__ = [
     "refusal_to_undo",
     "reject_adjustment",
     "release_hold",
+    "refresh_totals",
     "release_reservations",
     "remove_supplier_item",
     "report_supplier_stock",

@@ -4,70 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from inventory.models import Node, NodeGroup, NodeKind, Sku
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.db import fetch_all, fetch_dicts
+from oms.dashboard.inventory.grid_question import COLUMNS_BY, Column, GridQuestion, columns_of
 
-PAGE_SIZES = (25, 50, 100)
 #: Node columns shown at once.
 COLUMNS = 8
 CHUNK_SKUS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GridQuestion:
-    """What the grid shows. Texts come from the address; what is not understood means no limit."""
-
-    text: str = ""
-    category: str = ""
-    group: str = ""
-    kind: str = ""
-    below: int | None = None
-    problems: bool = False
-    after: str = ""
-    before: str = ""
-    columns_from: int = 0
-    size: int = 50
-    node: str = ""
-
-    @classmethod
-    def read(cls, params: Mapping[str, Any]) -> GridQuestion:
-        """From a query string."""
-        below, size, start = (str(params.get(name) or "") for name in ("below", "size", "cols"))
-        return cls(
-            text=str(params.get("q") or "").strip()[:80], category=str(params.get("category") or ""),
-            group=str(params.get("group") or ""), kind=str(params.get("kind") or ""),
-            node=str(params.get("node") or ""),
-            below=int(below) if below.isdigit() and len(below) < 9 else None,
-            problems=str(params.get("problems") or "") == "1", after=str(params.get("after") or "")[:80],
-            before=str(params.get("before") or "")[:80],
-            columns_from=int(start) if start.isdigit() and len(start) < 6 else 0,
-            size=int(size) if size.isdigit() and int(size) in PAGE_SIZES else 50,
-        )  # fmt: skip
-
-    def query(self, **changes: Any) -> str:
-        """The address of the same question with some of it changed."""
-        values: dict[str, Any] = {
-            "q": self.text, "category": self.category, "group": self.group, "kind": self.kind, "node": self.node,
-            "below": self.below, "problems": "1" if self.problems else "",
-            "cols": self.columns_from or "", "size": self.size if self.size != 50 else "",
-        } | changes  # fmt: skip
-        return "?" + urlencode({name: value for name, value in values.items() if value not in ("", None)})
-
-    @property
-    def is_filtered(self) -> bool:
-        """Something limits the rows."""
-        return bool(self.text or self.category or self.below is not None or self.problems)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One SKU at one node. None of it exists where the node never had the SKU."""
+    """One SKU at one node, or added up over the nodes of a column, each counted from zero for ATP.
+
+    None of it exists where the nodes never had the SKU.
+    """
 
     sku_id: int
     node_id: int
@@ -89,13 +44,19 @@ class GridRow:
     atp: int = 0
     on_hand: int = 0
     waiting: int = 0
-    columns: Sequence[Node] = ()
+    columns: Sequence[Column] = ()
 
     @property
-    def pairs(self) -> list[tuple[Node, Cell | None, str]]:
-        """Each cell with its column and its address. A page has hundreds: one address is made and cut per row."""
+    def pairs(self) -> list[tuple[Column, Cell | None, str]]:
+        """Each cell with its column and its address: the SKU's where several nodes are added up.
+
+        A page has hundreds: one address is made and cut per row.
+        """
         base = reverse("dashboard:sku", args=[self.sku.pk])
-        return [(node, cell, f"{base}{node.code}/") for node, cell in zip(self.columns, self.cells, strict=True)]
+        return [
+            (column, cell, f"{base}{column.node_code}/" if column.node_code else base)
+            for column, cell in zip(self.columns, self.cells, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +64,8 @@ class Grid:
     """A page of the grid."""
 
     rows: list[GridRow]
-    columns: list[Node]
+    columns: list[Column]
+    all_columns: int
     nodes: list[Node]
     before: str
     after: str
@@ -134,48 +96,82 @@ SELECT s.id FROM inventory_sku s
 WHERE s.is_active
     AND (%(text)s = '' OR s.code ILIKE %(like)s OR s.name ILIKE %(like)s
         OR EXISTS (SELECT 1 FROM inventory_barcode b WHERE b.sku_id = s.id AND b.code = %(text)s))
-    AND (%(category)s = '' OR s.category = %(category)s)
-    AND (%(below)s::int IS NULL OR (
-        SELECT coalesce(sum(greatest(0, l.on_hand - l.reserved - l.safety_stock)), 0)
-        FROM inventory_stocklevel l WHERE l.sku_id = s.id AND l.node_id = ANY(%(nodes)s)) < %(below)s)
-    AND (NOT %(problems)s
-        OR EXISTS (
-            SELECT 1 FROM inventory_stocklevel l WHERE l.sku_id = s.id AND l.node_id = ANY(%(nodes)s)
-                AND (l.damaged > 0 OR l.quarantine > 0 OR l.on_hand - l.reserved < l.safety_stock))
-        OR EXISTS (
-            SELECT 1 FROM orders_orderline ol WHERE ol.sku_id = s.id AND (ol.unallocated > 0 OR ol.backordered > 0)))
+    AND (%(category)s = '' OR s.category = %(category)s) AND (%(brand)s = '' OR s.brand = %(brand)s)
 """
-_FORWARD = _MATCHING + " AND s.code > %(mark)s ORDER BY s.code LIMIT %(limit)s"
-_BACKWARD = _MATCHING + " AND s.code < %(mark)s ORDER BY s.code DESC LIMIT %(limit)s"
+# Over all nodes the totals know; over some of them their levels are added up once, not SKU by SKU.
+_BELOW = """ AND NOT EXISTS (
+    SELECT FROM inventory_skutotal total WHERE total.sku_id = s.id AND total.atp >= %(below)s
+)"""
+_BELOW_AT_NODES = """ AND s.id NOT IN (
+    SELECT sku_id FROM inventory_stocklevel WHERE node_id = ANY(%(nodes)s::bigint[])
+    GROUP BY sku_id HAVING sum(greatest(0, on_hand - reserved - safety_stock)) >= %(below)s
+)"""
+_WANTED = "SELECT sku_id FROM orders_orderline WHERE (unallocated > 0 OR backordered > 0) AND sku_id IS NOT NULL"
+_PROBLEMS = f""" AND s.id IN (
+    SELECT sku_id FROM inventory_skutotal WHERE short_nodes > 0 OR aside_nodes > 0 UNION ALL {_WANTED}
+)"""  # noqa: S608 - a constant of this module
+_PROBLEMS_AT_NODES = f""" AND s.id IN (
+    SELECT sku_id FROM inventory_stocklevel WHERE node_id = ANY(%(nodes)s::bigint[])
+        AND (damaged > 0 OR quarantine > 0 OR on_hand - reserved < safety_stock)
+    UNION ALL {_WANTED}
+)"""  # noqa: S608 - a constant of this module
 
 
-def _sku_ids(question: GridQuestion, node_ids: Sequence[int], mark: str, limit: int, *, back: bool) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The nodes that a question is about; `everywhere` where that is all there are."""
+
+    nodes: Sequence[Node]
+    everywhere: bool
+
+
+def _asked(question: GridQuestion, principal: Principal, nodes: Sequence[Node]) -> Asked:
+    return Asked(nodes, principal.all_nodes and not (question.group or question.kind or question.node))
+
+
+def _matching(question: GridQuestion, *, everywhere: bool) -> str:
+    """The statement with the conditions that the question has."""
+    sql = _MATCHING
+    if question.below is not None:
+        sql += _BELOW if everywhere else _BELOW_AT_NODES
+    if question.problems:
+        sql += _PROBLEMS if everywhere else _PROBLEMS_AT_NODES
+    return sql
+
+
+_FORWARD = " AND s.code > %(mark)s ORDER BY s.code LIMIT %(limit)s"
+_BACKWARD = " AND s.code < %(mark)s ORDER BY s.code DESC LIMIT %(limit)s"
+
+
+def _sku_ids(question: GridQuestion, nodes: Asked, mark: str, limit: int, *, back: bool) -> list[int]:
     escaped = question.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     params = {
         "text": question.text, "like": f"%{escaped}%", "category": question.category, "below": question.below,
-        "problems": question.problems, "nodes": list(node_ids), "mark": mark, "limit": limit,
+        "brand": question.brand, "nodes": [node.pk for node in nodes.nodes], "mark": mark, "limit": limit,
     }  # fmt: skip
-    return [row[0] for row in fetch_all(_BACKWARD if back else _FORWARD, params)]
+    sql = _matching(question, everywhere=nodes.everywhere) + (_BACKWARD if back else _FORWARD)
+    return [row[0] for row in fetch_all(sql, params)]
 
 
 def build_grid(question: GridQuestion, principal: Principal) -> Grid:
-    """One page, by key over the SKU's code. Five statements, whatever the size."""
+    """One page, by key over the SKU's code. Six statements at most, whatever the size."""
     nodes = nodes_asked(question, principal)
-    start = question.columns_from if question.columns_from < len(nodes) else 0
-    columns = nodes[start : start + COLUMNS]
+    every = columns_of(question, nodes)
+    start = question.columns_from if question.columns_from < len(every) else 0
+    columns = every[start : start + COLUMNS]
     back = bool(question.before)
     mark = question.before or question.after
-    ids = _sku_ids(question, [node.pk for node in nodes], mark, question.size + 1, back=back)
+    ids = _sku_ids(question, _asked(question, principal, nodes), mark, question.size + 1, back=back)
     more, ids = len(ids) > question.size, ids[: question.size]
     skus = sorted(Sku.objects.filter(pk__in=ids), key=lambda sku: sku.code)
     rows = _rows(skus, columns, nodes)
     has_before = more if back else bool(mark)
     has_after = True if back else more
     return Grid(
-        rows=rows, columns=columns, nodes=nodes,
+        rows=rows, columns=columns, all_columns=len(every), nodes=nodes,
         before=rows[0].sku.code if rows and has_before else "", after=rows[-1].sku.code if rows and has_after else "",
         previous_columns=max(0, start - COLUMNS) if start else None,
-        next_columns=start + COLUMNS if start + COLUMNS < len(nodes) else None, first_column=start + 1,
+        next_columns=start + COLUMNS if start + COLUMNS < len(every) else None, first_column=start + 1,
     )  # fmt: skip
 
 
@@ -190,21 +186,33 @@ WHERE sku_id = ANY(%s) AND (unallocated > 0 OR backordered > 0) GROUP BY sku_id
 """
 
 
-def _rows(skus: Sequence[Sku], columns: Sequence[Node], nodes: Sequence[Node]) -> list[GridRow]:
+def _rows(skus: Sequence[Sku], columns: Sequence[Column], nodes: Sequence[Node]) -> list[GridRow]:
     ids = [sku.pk for sku in skus]
     cells = {(row["sku_id"], row["node_id"]): Cell(**row)
              for row in fetch_dicts(_CELLS, [ids, [node.pk for node in nodes]])}  # fmt: skip
     waiting = waiting_units(ids)
     rows = {
         sku.pk: GridRow(
-            sku, [cells.get((sku.pk, node.pk)) for node in columns], waiting=waiting.get(sku.pk, 0), columns=columns
+            sku, [_cell(cells, sku.pk, column) for column in columns], waiting=waiting.get(sku.pk, 0), columns=columns
         )
         for sku in skus
     }
-    for (sku_id, _), cell in cells.items():
+    for (sku_id, _node_id), cell in cells.items():
         rows[sku_id].atp += max(0, cell.atp)
         rows[sku_id].on_hand += cell.on_hand
     return list(rows.values())
+
+
+def _cell(cells: Mapping[tuple[int, int], Cell], sku_id: int, column: Column) -> Cell | None:
+    """The level in a column of one node; in one of several, their sum."""
+    found = [cells[sku_id, node_id] for node_id in column.node_ids if (sku_id, node_id) in cells]
+    if len(column.node_ids) == 1 or not found:
+        return found[0] if found else None
+    sums = {name: sum(getattr(cell, name) for cell in found) for name in _SUMMED}
+    return Cell(sku_id=sku_id, node_id=0, atp=sum(max(0, cell.atp) for cell in found), **sums)
+
+
+_SUMMED = ("on_hand", "reserved", "damaged", "quarantine", "inbound", "safety_stock")
 
 
 def waiting_units(sku_ids: Sequence[int]) -> dict[int, int]:
@@ -215,17 +223,17 @@ def waiting_units(sku_ids: Sequence[int]) -> dict[int, int]:
 def iter_export(question: GridQuestion, principal: Principal) -> Iterator[list[str | int]]:
     """Every level of the SKUs asked about, some SKUs at a time: one row per SKU and node, with headings."""
     nodes = nodes_asked(question, principal)
-    codes = {node.pk: node.code for node in nodes}
-    yield ["SKU", "Name", "Category", "Node", "On hand", "Reserved", "Safety stock", "ATP", "Damaged", "Quarantine",
-           "Inbound"]  # fmt: skip
+    asked, codes = _asked(question, principal, nodes), {node.pk: node.code for node in nodes}
+    yield ["SKU", "Name", "Category", "Brand", "Node", "On hand", "Reserved", "Safety stock", "ATP", "Damaged",
+           "Quarantine", "Inbound"]  # fmt: skip
     mark = ""
     while True:
-        ids = _sku_ids(question, list(codes), mark, CHUNK_SKUS, back=False)
+        ids = _sku_ids(question, asked, mark, CHUNK_SKUS, back=False)
         skus = {sku.pk: sku for sku in Sku.objects.filter(pk__in=ids).order_by("code")}
         cells = [Cell(**row) for row in fetch_dicts(_CELLS, [ids, list(codes)])]
         for cell in sorted(cells, key=lambda cell: (skus[cell.sku_id].code, codes[cell.node_id])):
             sku = skus[cell.sku_id]
-            yield [sku.code, sku.name, sku.category, codes[cell.node_id], cell.on_hand, cell.reserved,
+            yield [sku.code, sku.name, sku.category, sku.brand, codes[cell.node_id], cell.on_hand, cell.reserved,
                    cell.safety_stock, cell.atp, cell.damaged, cell.quarantine, cell.inbound]  # fmt: skip
         if len(ids) < CHUNK_SKUS:
             return
@@ -233,10 +241,22 @@ def iter_export(question: GridQuestion, principal: Principal) -> Iterator[list[s
 
 
 def filter_choices() -> dict[str, list[tuple[str, str]]]:
-    """What the filters offer. Two statements."""
-    categories = Sku.objects.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
+    """What the filters offer. Three statements."""
     return {
-        "categories": [(name, name) for name in categories],
+        "categories": _names("category"), "brands": _names("brand"),
         "groups": list(NodeGroup.objects.order_by("name").values_list("code", "name")),
-        "kinds": list(NodeKind.choices),
-    }
+        "kinds": list(NodeKind.choices), "columns_by": [(key, str(label)) for key, label in COLUMNS_BY.items()],
+    }  # fmt: skip
+
+
+# Skips from one name to the next larger one, so that few names cost little however many SKUs bear them.
+def _names(column: str) -> list[tuple[str, str]]:
+    rows = fetch_all(f"""
+        WITH RECURSIVE name(value) AS (
+            (SELECT {column} FROM inventory_sku WHERE {column} > '' ORDER BY {column} LIMIT 1)
+            UNION ALL
+            SELECT (SELECT {column} FROM inventory_sku WHERE {column} > value ORDER BY {column} LIMIT 1)
+            FROM name WHERE value IS NOT NULL
+        )
+        SELECT value FROM name WHERE value IS NOT NULL""")  # noqa: S608 - one of two columns
+    return [(row[0], row[0]) for row in rows]

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_GET
 from inventory.selectors import find_sku_by_code_or_barcode
 from oms.accounts.access import principal_of, requires
 from oms.core.clock import now
-from oms.dashboard.inventory.grid import GridQuestion, build_grid, filter_choices, iter_export
+from oms.dashboard.inventory.grid import build_grid, filter_choices, iter_export
+from oms.dashboard.inventory.grid_question import GridQuestion
 from oms.reporting.order_export import csv_text, safe_text
 
 

@@ -9,11 +9,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from channels.services import recount_due
 from inventory.models import NodeGroup, Sku
 from inventory.services import adjust, set_safety_stock
 from oms.accounts.access import Principal, principal_of_user
 from oms.accounts.models import User
-from oms.dashboard.inventory.grid import GridQuestion, build_grid
+from oms.dashboard.inventory.grid import build_grid
+from oms.dashboard.inventory.grid_question import GridQuestion
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_node, make_order, make_sku, make_world, stock
 
@@ -46,7 +48,7 @@ def test_a_cell_shows_what_can_be_promised_and_the_row_adds_it_up(world: World) 
     grid = build_grid(GridQuestion(), principal())
 
     row = next(row for row in grid.rows if row.sku == world.kurta)
-    assert [node.code for node in grid.columns] == ["blr-01", "blr-s1", "del-01"]
+    assert [column.label for column in grid.columns] == ["blr-01", "blr-s1", "del-01"]
     assert [cell.atp if cell else None for cell in row.cells] == [-2, None, 10]
     assert (row.atp, row.on_hand) == (10, 20)
 
@@ -59,6 +61,7 @@ def test_a_cell_shows_what_can_be_promised_and_the_row_adds_it_up(world: World) 
         ({"q": "the s"}, ["SAREE-1", "SHOE-42"]),
         ({"q": "%"}, []),
         ({"category": "Shoes"}, ["SHOE-42"]),
+        ({"brand": "Anokhi"}, ["SAREE-1"]),
         ({"below": "20"}, ["KURTA-M"]),
         ({"below": "many"}, ["KURTA-M", "SAREE-1", "SHOE-42"]),
         ({"problems": "1"}, ["KURTA-M", "SAREE-1"]),
@@ -66,11 +69,14 @@ def test_a_cell_shows_what_can_be_promised_and_the_row_adds_it_up(world: World) 
 )
 def test_filters_leave_the_rows_they_speak_of(world: World, params: dict[str, Any], expected: list[str]) -> None:
     Sku.objects.filter(pk=world.shoe.pk).update(category="Shoes")
+    Sku.objects.filter(pk=world.saree.pk).update(brand="Anokhi")
     adjust(node_id=world.blr.pk, sku_id=world.kurta.pk, reason="damaged", quantity=1, op_key="a", actor="test")
     route_orders([capture(world, make_order("A", make_line(world.saree, 40)))], trigger="captured")
     stock(world.saree, world.delhi, 60)
+    recount_due()
 
     assert codes(**params) == expected
+    assert codes(kind="warehouse", **params) == expected
 
 
 def test_a_barcode_finds_its_sku_and_with_go_leads_straight_to_it(world: World) -> None:
@@ -112,11 +118,28 @@ def test_node_filters_and_scope_limit_columns_and_sums(world: World) -> None:
     north = build_grid(GridQuestion.read({"group": "north"}), principal())
     local = build_grid(GridQuestion(), principal(all_nodes=False, node_codes=["blr-s1"]))
 
-    assert [node.code for node in north.columns] == ["del-01"]
+    assert [column.label for column in north.columns] == ["del-01"]
     assert {row.atp for row in north.rows} == {10}
-    assert [node.code for node in local.columns] == ["blr-s1"]
+    assert [column.label for column in local.columns] == ["blr-s1"]
     assert {row.atp for row in local.rows} == {0}
-    assert build_grid(GridQuestion.read({"kind": "store"}), principal()).columns == [world.store]
+    assert [column.label for column in build_grid(GridQuestion.read({"kind": "store"}), principal()).columns] == [
+        "blr-s1"
+    ]
+
+
+def test_columns_may_be_regions_kinds_or_groups_and_add_up_their_nodes(world: World) -> None:
+    franchise = NodeGroup.objects.create(code="south", name="Southern franchise")
+    franchise.nodes.add(world.blr, world.store)
+    set_safety_stock(node_id=world.delhi.pk, sku_id=world.kurta.pk, quantity=12)
+
+    def cells(by: str) -> dict[str, int | None]:
+        grid = build_grid(GridQuestion.read({"by": by, "q": "KURTA"}), principal())
+        return {column.label: cell.atp if cell else None for column, cell, _ in grid.rows[0].pairs}
+
+    assert cells("group") == {"All nodes": 10, "Southern franchise": 10}
+    assert cells("kind") == {"Store": None, "Warehouse": 10}
+    assert cells("region") == {"No region": 10}
+    assert signed_in().get("/inventory/?by=group").status_code == 200
 
 
 def test_units_that_customers_wait_for_stand_beside_their_sku(world: World) -> None:
@@ -153,8 +176,8 @@ def test_the_export_holds_every_level_in_scope_and_is_safe_in_a_spreadsheet(worl
 
     lines = b"".join(answer.streaming_content).decode().removeprefix("\ufeff").splitlines()
     assert lines == [
-        "SKU,Name,Category,Node,On hand,Reserved,Safety stock,ATP,Damaged,Quarantine,Inbound",
-        "KURTA-M,'=HYPERLINK(1),,blr-01,10,0,0,10,0,0,0",
+        "SKU,Name,Category,Brand,Node,On hand,Reserved,Safety stock,ATP,Damaged,Quarantine,Inbound",
+        "KURTA-M,'=HYPERLINK(1),,,blr-01,10,0,0,10,0,0,0",
     ]
 
 
