@@ -75,6 +75,10 @@ bench-reserve: env ## Reservations per second on one hot SKU and on many, beside
 shell: env ## A Python shell with the models; `make run` must be running
 	@$(PY) manage.py shell
 
+.PHONY: bench-stock
+bench-stock: env ## Benchmark the stock screens and the auditor on 20 million postings: ARGS="--millions 2"
+	@$(PY) -m oms.embedded.throwaway --durable $(PY) benchmarks/stock_at_scale.py $(ARGS)
+
 .PHONY: demo-remove
 demo-remove: env ## Take the demo world out of the database; `make run` must be running
 	@$(PY) manage.py remove_demo
