@@ -166,8 +166,9 @@ def test_a_fault_is_told_at_its_field_and_what_was_typed_stays(browser: Client) 
     ):  # fmt: skip
         answer = browser.post("/settings/webhooks/new/", FORM | wrong)
         assert answer.status_code == 422
-        assert words in answer.content.decode()
-    assert 'value="https://erp.example.com/hooks"' in answer.content.decode()
+        page = answer.content.decode()
+        assert words in page
+        assert f'value="{(FORM | wrong)["url"]}"' in page
     assert not WebhookEndpoint.objects.exists()
 
 
@@ -283,6 +284,16 @@ def test_the_settings_page_leads_to_them(browser: Client) -> None:
     page = " ".join(browser.get("/settings/").content.decode().split())
     assert "1 active webhook" in page
     assert 'href="/settings/webhooks/"' in page
+
+
+def test_a_webhook_that_stopped_by_itself_stands_in_the_queue_of_who_can_mend_it(browser: Client) -> None:
+    make(is_active=False, paused_reason="failing", paused_at=now())
+    make(is_active=False, paused_reason="person", paused_at=now())
+    page = browser.get("/").content.decode()
+    assert "Webhook stopped" in page
+    assert "The ERP: Paused: it failed for five days" in page
+    assert "The ERP: Paused by a person" not in page
+    assert "Webhook stopped" not in sign_in(Role.OPS_MANAGER, all_channels=True).get("/").content.decode()
 
 
 # -- API --------------------------------------------------------------------------------------------------------------

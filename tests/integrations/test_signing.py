@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import time
+from pathlib import Path
+from typing import Any
 
 from oms.integrations.signing import new_secret, sign, signed_headers
 
@@ -30,3 +33,16 @@ def test_two_live_secrets_give_two_signatures_apart_by_a_space() -> None:
     assert headers["webhook-signature"] == (
         f"{sign(other, 'msg_1', 1700000000, b'{}')} {sign(SECRET, 'msg_1', 1700000000, b'{}')}"
     )
+
+
+def test_the_example_of_the_documentation_verifies_what_is_sent() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    code = text.partition("```python\nimport base64, hashlib")[2].partition("```")[0]
+    room: dict[str, Any] = {}
+    exec(f"import base64, hashlib{code}", room)  # it is our own documentation
+    stamp, body = int(time.time()), b'{"type":"webhook.test"}'
+    headers = signed_headers([new_secret(), SECRET], "msg_1", stamp, body)
+    assert room["is_ours"](SECRET, headers, body)
+    assert not room["is_ours"](new_secret(), headers, body)
+    assert not room["is_ours"](SECRET, headers, body + b" ")
+    assert not room["is_ours"](SECRET, signed_headers([SECRET], "msg_1", stamp - 301, body), body)

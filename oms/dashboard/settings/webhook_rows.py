@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from oms.integrations.models import WebhookDelivery, WebhookState
 from oms.integrations.selectors import EndpointHealth
@@ -53,7 +53,7 @@ def endpoint_row(health: EndpointHealth) -> EndpointRow:
         health=health, tone=tone, word=str(word), reason=reason,
         topics=[topic_title(name) for name in endpoint.topics],
         nodes=", ".join(endpoint.node_codes) or _("all nodes"),
-        skus=_("%(n)s SKUs") % {"n": count} if count else _("all SKUs"),
+        skus=ngettext("%(n)s SKU", "%(n)s SKUs", count) % {"n": count} if count else _("all SKUs"),
     )  # fmt: skip
 
 
@@ -80,4 +80,7 @@ def delivery_row(delivery: WebhookDelivery) -> DeliveryRow:
 
 def payload_text(delivery: WebhookDelivery) -> str:
     """What was sent, for people to read; empty where it is not known before it is sent."""
-    return "" if delivery.payload is None else json.dumps(delivery.payload, indent=2, ensure_ascii=False)
+    if delivery.payload is None:
+        return ""
+    ordered = {name: delivery.payload.get(name) for name in ("type", "timestamp", "data")}
+    return json.dumps(ordered, indent=2, ensure_ascii=False)

@@ -95,5 +95,19 @@ KINDS: dict[str, Kind] = {
         "Step gave up", "alert-octagon", "bad", "Read the error, fix its cause, then replay.", "deliveries", "delivery",
         30,
     ),
+    "webhook": Kind(
+        "Webhook stopped", "webhook", "bad",
+        "Ask who keeps the other side, send a test, then resume. What waits goes out when it is resumed.",
+        "", "", 4 * 60,
+    ),
+    "transfer": Kind(
+        "Transfer differs", "arrows-exchange", "warn",
+        "Ask both nodes, then say for each line what became of the units: until then they stay in transit.",
+        "", "transfer", 12 * 60,
+    ),
+    "adjustment": Kind(
+        "To approve", "adjustments-horizontal", "warn",
+        "Somebody else than who asked decides. Until then no stock changes.", "", "adjustment", 24 * 60,
+    ),
     "stock": Kind("Stock differs", "scale", "bad", "", "", "difference", 45),
 }  # fmt: skip

@@ -11,11 +11,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels.selectors import ChannelHealth, QuarantineGroup, channel_health, quarantine_groups
-from oms.accounts.access import Principal
+from inventory.models import StockAdjustment
+from inventory.selectors import adjustments_waiting, differences_waiting
+from oms.accounts.access import Principal, in_node_scope
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import money_compact, span
+from oms.dashboard.inventory.transfer_access import transfers_of
 from oms.dashboard.tower.kinds import KINDS, Kind
 from oms.dashboard.tower.sentences import sentence_of
+from oms.integrations.selectors import stopped_endpoints
 from oms.reporting.node_load import NodeLoadNow
 from oms.reporting.scope import Scope
 from oms.reporting.system_health import dead_groups, last_stock_check
@@ -77,7 +81,7 @@ class Queue:
 
 
 def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: datetime | None = None) -> Queue:
-    """The queue of what this person sees. Five statements."""
+    """The queue of what this person sees. Six statements at most."""
     at = moment or now()
     scope = Scope.of(principal)
     groups = trouble_groups(scope, moment=at)
@@ -86,8 +90,11 @@ def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: d
         rows += _channel_rows(scope, principal, at)
     if principal.may("deliveries.replay") and principal.sees_everything:
         rows += _dead_rows(principal)
+    if principal.may("settings.edit") and principal.sees_everything:
+        rows += _webhook_rows()
     if principal.may("inventory.view") and principal.all_nodes:
         rows += _stock_rows()
+    rows += _document_rows(principal)
     rows.sort(key=lambda row: row.rank(at))
     coming = [row for row in rows if row.due_at is not None and row.due_at > at]
     next_breach = min(coming, key=lambda row: row.rank(at), default=None)
@@ -217,6 +224,17 @@ def _quarantine_row(group: QuarantineGroup, principal: Principal) -> QueueRow:
     )  # fmt: skip
 
 
+def _webhook_rows() -> list[QueueRow]:
+    return [
+        _system_row(
+            str(endpoint.pk), "webhook", count=0, oldest_at=endpoint.paused_at,
+            sentence=f"{endpoint.name}: {endpoint.get_paused_reason_display()}",
+            url=reverse("dashboard:webhook", args=[endpoint.pk]),
+        )
+        for endpoint in stopped_endpoints()
+    ]  # fmt: skip
+
+
 def _dead_rows(principal: Principal) -> list[QueueRow]:
     url = reverse("dashboard:deliveries")
     return [
@@ -237,3 +255,24 @@ def _stock_rows() -> list[QueueRow]:
     sentence = f"{check.differences} of {check.levels} stock levels are not what their ledger adds up to"
     url = reverse("dashboard:stock_differences")
     return [_system_row("", "stock", sentence=sentence, count=check.differences, url=url, oldest_at=check.at)]
+
+
+def _document_rows(principal: Principal) -> list[QueueRow]:
+    """Documents of the stock room that wait for a person: units that did not come, changes to be approved."""
+    rows: list[QueueRow] = []
+    if principal.may("inventory.view"):
+        found = differences_waiting(transfers_of(principal), timezone.localdate())
+        if found.count:
+            rows.append(_system_row(
+                "", "transfer", sentence=f"{found.units} units of transfers did not come, or are late",
+                count=found.count, oldest_at=found.oldest_at, url=f"{reverse('dashboard:transfers')}?show=differences",
+            ))  # fmt: skip
+    if principal.may("inventory.approve"):
+        waiting = adjustments_waiting(in_node_scope(StockAdjustment.objects.all(), principal))
+        if waiting.count:
+            rows.append(_system_row(
+                "", "adjustment", sentence="Adjustments above the limit wait for a second person",
+                count=waiting.count, oldest_at=waiting.oldest_at,
+                url=f"{reverse('dashboard:adjustments')}?show=waiting",
+            ))  # fmt: skip
+    return rows
