@@ -16,13 +16,14 @@ from inventory.models import BufferMeasure, BufferRule, ChannelBuffer, Sku, Stoc
 from inventory.selectors.buffers import REMOVED
 from inventory.services.buffers_sql import (
     AT_NODES,
-    CHANNEL_LEVELS,
     HIDE,
     KEEP_BACK,
+    OF_ALL,
     OF_RANGE,
     OF_SKUS,
     PREVIEW,
-    SAFETY_LEVELS,
+    PREVIEW_SETTINGS,
+    SPEAKS_OF_DEMAND,
     targets,
 )
 from oms.core.db import bigints, execute, fetch_all, fetch_dicts, run_atomic
@@ -82,20 +83,29 @@ def _next_skus(after: int) -> list[int]:
 
 
 def _apply(condition: str, params: dict[str, Any], node_ids: Sequence[int] | None) -> int:
-    where = condition + (AT_NODES if node_ids is not None else "")
+    at = AT_NODES if node_ids is not None else ""
     given = params | {"without": "{}", "instead": "[]"}
     if node_ids is not None:
         given["nodes"] = bigints(node_ids)
 
     def work() -> int:
-        kept = fetch_all(f"{targets(SAFETY_LEVELS + where)}{KEEP_BACK}", given | {"channel": ""})
+        rated = _rated()
+        safety = targets(of=condition, at=at, rated=rated)
+        hiding = targets(of=condition, at=at, rated=rated, for_channel=True)
+        kept = fetch_all(f"{safety}{KEEP_BACK}", given | {"channel": ""})
         hidden: list[tuple[int, int, int]] = []
         for code in channel_codes():
-            hidden += fetch_all(f"{targets(CHANNEL_LEVELS + where)}{HIDE}", given | {"channel": code})
+            hidden += fetch_all(f"{hiding}{HIDE}", given | {"channel": code})
         _announce(kept, hidden)
         return len(kept) + len(hidden)
 
     return run_atomic(work)
+
+
+def _rated(instead: Sequence[dict[str, Any]] = ()) -> bool:
+    """Whether demand has to be looked at."""
+    asked = any(row["measure"] == BufferMeasure.DAYS or row["velocity"] for row in instead)
+    return asked or bool(fetch_all(SPEAKS_OF_DEMAND)[0][0])
 
 
 def channel_codes() -> list[str]:
@@ -233,14 +243,22 @@ def preview_buffers(
 
     Compared with what is kept back at this moment, for these SKUs or for all. Nothing is written.
     """
-    levels = SAFETY_LEVELS if not channel_code else CHANNEL_LEVELS
     params: dict[str, Any] = {
         "channel": channel_code, "without": bigints(without), "most": MOST_NAMED,
         "instead": to_json([{key: _plain(value) for key, value in row.items()} for row in instead]),
     }  # fmt: skip
     if sku_ids is not None:
-        levels, params = levels + OF_SKUS, params | {"skus": bigints(sku_ids)}
-    [row] = fetch_dicts(f"{targets(levels)}{PREVIEW}", params)
+        params["skus"] = bigints(sku_ids)
+    found = targets(
+        of=OF_SKUS if sku_ids is not None else OF_ALL, for_channel=bool(channel_code), rated=_rated(instead)
+    )
+
+    def work() -> dict[str, Any]:
+        if sku_ids is None:
+            fetch_all(PREVIEW_SETTINGS)
+        return fetch_dicts(f"{found}{PREVIEW}", params)[0]
+
+    row = run_atomic(work)
     nodes, skus = (json.loads(row.pop(name)) if isinstance(row[name], str) else row.pop(name)
                    for name in ("nodes", "skus"))  # fmt: skip
     return BufferPreview(
