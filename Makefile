@@ -32,6 +32,10 @@ test: env ## Run the tests, each run with its own databases: ARGS="tests/orders 
 e2e: env ## Run the tests that drive a real browser (needs chromium)
 	@$(PY) -m pytest -m e2e -n 0 $(if $(ARGS),$(ARGS),tests/e2e tests/embedded)
 
+.PHONY: hammer
+hammer: env ## Flash sales over HTTP with lost replies and killed processes: ARGS="--runs 3 --seed 1" (four minutes)
+	@$(PY) -m tests.hammer $(ARGS)
+
 .PHONY: check
 check: lint types templates imports schema security ## Everything that CI checks, except the tests
 

@@ -1,0 +1,1 @@
+"""Two hundred buyers on fifty units over HTTP, while processes are killed and replies get lost: `make hammer`."""
