@@ -121,6 +121,17 @@ def _nodes(side: Side) -> Rows:
         ("supplier supplier_item_save", set(), (side.purchase.supplier.code,)),
         ("supplier_item_remove", set(), (side.purchase.supplier.code, side.sku.pk)),
         ("sku_label", set(), (side.sku.pk,)),
+        ("count count_export count_close count_finish count_cancel count_code count_items", {NODES},
+         (side.count.number,)),
+        ("count_session", {NODES}, (side.count.number, side.counting.uid)),
+        ("count_make_room", {NODES}, (side.count.number, side.count_item.pk)), ("count_suggested", {NODES}, (code,)),
+        ("transfer_edit transfer_confirm", {NODES}, (side.drafted.number,)),
+        ("transfer transfer_note transfer_pick transfer_pick_scan transfer_ship transfer_cancel", {NODES},
+         (side.leaving.number,)),
+        ("transfer_receive transfer_receive_scan", {NODES}, (side.arriving.number,)),
+        ("transfer_resolve", {NODES}, (side.arriving.number, side.arriving.lines.get().pk)),
+        ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
+         {NODES}, (side.adjustment.pk,)),
         ("node node_switch receive move", {NODES}, (code,)), ("sku", set(), (side.sku.pk,)),
         ("level ledger ledger_export adjust safety_stock", {NODES}, (side.sku.pk, code)),
     )  # fmt: skip
@@ -148,6 +159,12 @@ def _store(side: Side) -> Rows:
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
         ("collect collect_done", limits, (side.pickup.pk,)),
+        ("transfer_pick transfer_pick_scan transfer_pick_take transfer_pick_finish", limits, (side.leaving.pk,)),
+        ("transfer_receive transfer_receive_scan transfer_receive_take transfer_receive_finish", limits,
+         (side.arriving.pk,)),
+        ("count count_start", limits, (side.count.uid,)),
+        ("counting count_scans count_undo count_pause count_submit count_discard count_release", limits,
+         (side.counting.uid,)),
     )  # fmt: skip
 
 
@@ -173,6 +190,7 @@ def rows_of_all(estate: Estate) -> Rows:
         "dashboard:orders_export": ("csv",), "dashboard:orders_bulk": ("hold",),
         "dashboard:rate_card": (estate.rate_card.code,), "dashboard:carrier": (estate.carrier.code,),
         "dashboard:carrier_settle": (estate.carrier.code,), "dashboard:import_sample": ("orders",),
+        "dashboard:adjustment_limit_drop": (estate.limit.pk,),
         "dashboard:tower_panel": ("queue",), "dashboard:tower_kind": ("late",), "dashboard:styleguide_page": ("table",),
         "portal:order": (token,), "portal:cancel": (token,), "portal:missing": ("nowhere",),
         "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),

@@ -23,8 +23,31 @@ from fulfillment.services import (
     pack,
     pick,
 )
-from inventory.models import InboundShipment, Node, NodeKind, PurchaseOrder, Receipt, Sku
-from inventory.services import AnnouncedLine, ReceiptItem, Source, announce_shipment, receive_goods
+from inventory.models import (
+    ApprovalLimit,
+    CountItem,
+    CountSession,
+    InboundShipment,
+    Node,
+    NodeKind,
+    PurchaseOrder,
+    Receipt,
+    Sku,
+    StockAdjustment,
+    StockCount,
+    Transfer,
+)
+from inventory.services import (
+    AnnouncedLine,
+    ReceiptItem,
+    Source,
+    StockLine,
+    announce_shipment,
+    confirm_transfer,
+    draft_transfer,
+    receive_goods,
+    ship_transfer,
+)
 from oms.accounts.models import ApiToken, Role, User
 from oms.accounts.services import create_token
 from oms.core.clock import now
@@ -40,10 +63,14 @@ from returns.services import expect_rto
 from routing.models import ChannelSourcing
 from routing.services import route_orders
 from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
+from tests.inventory.counting import begun as begun_count
+from tests.inventory.counting import held as held_area
 from tests.inventory.purchases import make_placed, make_supplier
 
 #: The result of every job, a few bytes among the media of the tests.
 FILE = "results/file.csv"
+#: The photo of every adjustment.
+SHOT = "adjustments/shot.png"
 
 
 @dataclass(slots=True)
@@ -76,9 +103,19 @@ class Side:
     listing: Listing
     update: OutboundUpdate
     #: Ten bought, four came, two are announced.
+    #: Goods for and from a warehouse of nobody: a draft, one to pick, one on its way here.
+    drafted: Transfer
+    leaving: Transfer
+    arriving: Transfer
+    #: Waits for a second person, with a photo.
+    adjustment: StockAdjustment
     purchase: PurchaseOrder
     asn: InboundShipment
     receipt: Receipt
+    #: Somebody counts an area of it.
+    count: StockCount
+    counting: CountSession
+    count_item: CountItem
 
     @property
     def secrets(self) -> list[str]:
@@ -87,8 +124,14 @@ class Side:
         parcels = (self.shipment, self.waiting, self.travelling)
         orders = [self.order, self.picked.order, self.pickup.order, *(parcel.order for parcel in parcels)]
         awbs = [parcel.awb for parcel in parcels]
-        numbers = [self.purchase.number, self.coming_back.number, *(order.number for order in orders)]
-        return [buyer, self.order.customer_email, *awbs, *numbers]
+        numbers = [
+            self.purchase.number,
+            self.count.number,
+            self.coming_back.number,
+            *(order.number for order in orders),
+        ]
+        transfers = [row.number for row in (self.drafted, self.leaving, self.arriving)]
+        return [buyer, self.order.customer_email, *awbs, *numbers, *transfers]
 
 
 @dataclass(slots=True)
@@ -103,11 +146,14 @@ class Estate:
     view: SavedView
     token: ApiToken
     jobs: dict[str, Job]
+    limit: ApprovalLimit
 
 
 def make_estate() -> Estate:
     """The two sides; everything of `theirs` carries a name of its own, so that it is recognised on a page."""
     default_storage.save(FILE, ContentFile(b"a,b\r\n"))
+    default_storage.save(SHOT, ContentFile(b"\x89PNG\r\n\x1a\n"))
+    limit = ApprovalLimit.objects.create(units=1000)
     zones = {zone: {"first_grams": 500, "first_minor": 5000, "additional_grams": 500, "additional_minor": 4000,
                     "days": 4} for zone in "ABCDEF"}  # fmt: skip
     card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
@@ -119,7 +165,7 @@ def make_estate() -> Estate:
     owner = User.objects.create_user("owner@example.com", name="The Owner", role=Role.ADMIN, all_nodes=True)
     view = SavedView.objects.create(name="Mine alone", owner=owner)
     token, _ = create_token(name="ERP", verbs=["orders.view"], created_by_id=owner.pk)
-    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order))
+    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit)
 
 
 def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Address) -> Side:
@@ -153,6 +199,20 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         node_id=node.pk, items=[ReceiptItem(sku_id=sku.pk, good=4)], op_key=f"GRN-{code}", actor="Ravi",
         source=Source(order_id=purchase.pk),
     ).receipt  # fmt: skip
+    count = begun_count(node, sku)
+    hub = make_node(f"{code}-hub", city=city, postcode=postcode)
+    stock(sku, hub, 5)
+    drafted, leaving, arriving = (
+        draft_transfer(from_node_id=here.pk, to_node_id=there.pk, lines=[StockLine(sku.pk, 1)], actor="Ravi")
+        for here, there in ((node, hub), (node, hub), (hub, node))
+    )
+    confirm_transfer(transfer_id=leaving.pk, actor="Ravi")
+    confirm_transfer(transfer_id=arriving.pk, actor="Ravi")
+    ship_transfer(transfer_id=arriving.pk, actor="Ravi")
+    adjustment = StockAdjustment.objects.create(
+        op_key=f"adjust/{code}", node=node, sku=sku, reason="lost", quantity=1, state="waiting", asked_by="Ravi",
+        asked_key="user:0", photo=SHOT,
+    )  # fmt: skip
     queue_messages([("confirmation", held.order_id, "")])
     receive_messages(
         account, [RawMessage(event_id=f"{code}-1", kind="order", external_id="X-1", payload={"no": "order"})], "api"
@@ -164,7 +224,9 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
         waiting=labelled, travelling=on_road, pickup=ready, message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
-        purchase=purchase, asn=asn, receipt=receipt,
+        drafted=drafted, leaving=leaving, arriving=arriving, adjustment=adjustment,
+        purchase=purchase, asn=asn, receipt=receipt, count=count,
+        counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(),
         update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
     )  # fmt: skip
 
