@@ -322,12 +322,12 @@ def reject_adjustment(*, adjustment_id: int, actor: str, actor_key: str, note: s
 
 
 def withdraw_adjustment(*, adjustment_id: int, actor: str, actor_key: str) -> StockAdjustment:
-    """Take back an own adjustment that waits. Raises Forbidden for anybody else, Conflict where it was decided."""
+    """Take back an own adjustment that waits. Raises Conflict for anybody else's, and where it was decided."""
 
     def work() -> StockAdjustment:
         row = lock_adjustment(adjustment_id)
         if not actor_key or actor_key != row.asked_key:
-            raise Forbidden(f"{row.asked_by} asked for this adjustment and can withdraw it; you can reject it.")
+            raise Conflict(f"{row.asked_by} asked for this adjustment and can withdraw it; you can reject it.")
         if row.state != State.WITHDRAWN:
             advance(row, State.WITHDRAWN, using=STOCK_ADJUSTMENT, actor=actor, decided_by=actor, decided_at=now())
         return row

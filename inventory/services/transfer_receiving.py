@@ -96,8 +96,11 @@ def ship_transfer(
             raise Conflict(f"{transfer.number} is {transfer.get_state_display().lower()}: it cannot be shipped.")
         leaving = [line for line in lines if line.picked_quantity]
         _send(transfer, leaving, actor)
-        changes = {"expected_on": expected_on} if expected_on else {}
-        step(transfer, State.SHIPPED, actor, shipped_at=now(), carrier_name=carrier_name[:80], awb=awb[:60], **changes)
+        due = expected_on or transfer.expected_on
+        step(
+            transfer, State.SHIPPED, actor, shipped_at=now(), carrier_name=carrier_name[:80], awb=awb[:60],
+            expected_on=due,
+        )  # fmt: skip
         announce([line.sku_id for line in leaving], reason="transfer")
         return transfer
 

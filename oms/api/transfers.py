@@ -15,7 +15,7 @@ from inventory.models import Transfer, TransferState
 from inventory.services import Picked, Received, StockLine
 from oms.accounts.access import Principal
 from oms.api.gate import idempotent, need, node_named
-from oms.api.inventory import REFUSALS, StockLineIn, skus_named
+from oms.api.inventory import REFUSALS, skus_named
 from oms.core.errors import DomainError, Forbidden, NotFound
 
 router = Router(tags=["transfers"])
@@ -23,12 +23,19 @@ router = Router(tags=["transfers"])
 ShortReference = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 
 
+class TransferLineIn(Schema):
+    """Units of a SKU."""
+
+    sku: str
+    quantity: int
+
+
 class TransferIn(Schema):
     """Goods that are to go from one node to another."""
 
     from_node: str
     to_node: str
-    lines: list[StockLineIn]
+    lines: list[TransferLineIn]
     expected_on: date | None = None
     note: str = ""
 

@@ -18,6 +18,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from oms.core.clock import now
 from oms.core.db import execute, fetch_all
 
 #: Table, its column with the order's id, its columns of time.
@@ -198,3 +199,19 @@ def shift_loads(node_ids: Sequence[int], day: object) -> None:
           AND l.day <> %s""",
         [list(node_ids), day],
     )
+
+
+def newest_ids(tables: Sequence[str]) -> dict[str, int]:
+    """The last row of each table."""
+    quote = connection.ops.quote_name
+    return {name: fetch_all(f"SELECT coalesce(max(id), 0) FROM {quote(name)}")[0][0] for name in tables}  # noqa: S608
+
+
+def set_back_to(moment: datetime, after: Mapping[str, int], tables: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    """Rows written since `after` (last ids by table) happened just before `moment`, with the same time between them."""
+    quote = connection.ops.quote_name
+    shift = now() - moment
+    for table, columns in tables:
+        sets = ", ".join(f"{quote(name)} = {quote(name)} - %s::interval" for name in columns)
+        statement = f"UPDATE {quote(table)} SET {sets} WHERE id > %s"  # noqa: S608 - names of this package
+        execute(statement, [*[shift] * len(columns), after[table]])

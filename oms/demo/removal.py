@@ -26,7 +26,17 @@ from django.db.models import Q
 from carriers.models import Booking, CarrierAccount, RateCard
 from channels.models import ChannelAccount, InboundMessage, OutboundUpdate
 from fulfillment.models import FulfillmentOrder, Shipment
-from inventory.models import Node, NodeGroup, Reservation, Sku, StockLevel
+from inventory.models import (
+    ApprovalLimit,
+    Node,
+    NodeGroup,
+    Reservation,
+    Sku,
+    StockAdjustment,
+    StockLevel,
+    StockMovement,
+    Transfer,
+)
 from oms.accounts.models import ApiToken, User
 from oms.core.db import execute, fetch_all
 from oms.core.errors import Conflict
@@ -37,6 +47,7 @@ from oms.demo.models import DemoWorld, current_world
 from oms.demo.nodes import NODES
 from oms.demo.outside import CREW_TOKEN, state_folder
 from oms.demo.people import PEOPLE
+from oms.demo.stock_room import own_limits
 from oms.demo.world import CHANNEL_CODES, LOADER
 from oms.notifications.models import Message
 from orders.models import Order, OrderLine, SalesChannel
@@ -65,6 +76,7 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         (Job, Q(created_by_id__in=User.objects.filter(email__in=[person.email for person in PEOPLE]).values("pk"))),
         (ApiToken, Q(name=CREW_TOKEN) | Q(created_by__email__in=[person.email for person in PEOPLE])),
         (RoutingPolicy, Q(published_by__in=_NAMES)),
+        (ApprovalLimit, own_limits()),
         (DemoWorld, Q()),
     ]
 
@@ -79,7 +91,7 @@ _EVENT_KEYS: dict[str, type[models.Model]] = {
 _MACHINES: dict[str, type[models.Model]] = {
     "fulfillment.FulfillmentOrder": FulfillmentOrder, "fulfillment.Shipment": Shipment, "returns.Return": Return,
     "channels.inbound_message": InboundMessage, "channels.outbound_update": OutboundUpdate,
-    "carriers.booking": Booking,
+    "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
 }  # fmt: skip
 
 
@@ -99,7 +111,13 @@ class Removal:
     """One removal. The ids to remove of each model stand in a temporary table `gone_<table>`."""
 
     def __init__(self) -> None:
-        self.models = [m for m in apps.get_models(include_auto_created=True) if m._meta.managed and not m._meta.proxy]
+        self.models = [
+            model
+            for model in apps.get_models(include_auto_created=True)
+            if model._meta.managed
+            and not model._meta.proxy
+            and not isinstance(model._meta.pk, models.CompositePrimaryKey)
+        ]
         self.counts: dict[str, int] = {}
 
     def run(self) -> dict[str, int]:
@@ -112,6 +130,7 @@ class Removal:
         self._refuse_strangers()
         self._loosen()
         self._delete_by_number()
+        self._delete_posted_keys()
         self._switch("DISABLE")
         for model in self.models:
             self._count(model._meta.db_table, f"DELETE FROM {_table(model)} WHERE {_key(model)}::text IN {_ids(model)}")
@@ -188,6 +207,14 @@ class Removal:
             self._count("core_idempotencykey", f"DELETE FROM core_idempotencykey WHERE principal IN {owners}")
         users = [str(pk) for (pk,) in fetch_all(f"SELECT id FROM {_gone(User)}")]
         self._count("django_session", "DELETE FROM django_session WHERE session_key = ANY(%s)", [_sessions_of(users)])
+
+    def _delete_posted_keys(self) -> None:
+        """The keys of postings that go; they have no id of their own."""
+        self._count(
+            "inventory_postedoperation",
+            "DELETE FROM inventory_postedoperation WHERE (op_key, leg) IN "
+            f"(SELECT op_key, leg FROM inventory_stockmovement WHERE id::text IN {_ids(StockMovement)})",
+        )
 
     def _delete_events(self, condition: str, first: str = "") -> None:
         chosen = f"SELECT id FROM core_outboxevent WHERE {first} {condition}"

@@ -11,6 +11,8 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -44,6 +46,7 @@ from oms.store.gate import (
     store_write,
     work_here,
 )
+from oms.store.receiving import orders_due
 from oms.store.transfers import transfers_to_pick, transfers_to_receive
 from orders.services import TimelineEntry, record
 
@@ -100,25 +103,41 @@ def _cards(node: Node, principal: Principal) -> list[Task]:
     far = now() + timedelta(days=3650)
     cards = [*_accept_cards(node), *_pick_cards(node), *_pack_cards(node), *_leaving_cards(node), *_count_cards(node)]
     cards.sort(key=lambda card: card.due_at or far)
-    return [*_put_back_cards(node), *cards, *_transfer_cards(node, principal)]
+    return [*_put_back_cards(node), *cards, *_transfer_cards(node, principal), *_goods_cards(node, principal)]
+
+
+def _goods_cards(node: Node, principal: Principal) -> list[Task]:
+    """What suppliers bring: late, within a week, or at the door already."""
+    if not principal.may("inventory.receive"):
+        return []
+    today = timezone.localdate()
+    return [
+        Task(title=_("Receive %(number)s") % {"number": order.number}, icon="package-import",
+             note=_("%(supplier)s, %(day)s") % {"supplier": order.supplier.name,
+                                                "day": date_format(order.expected_on, "j M") if order.expected_on
+                                                else _("no date")},
+             url=reverse("store:goods", args=[order.pk]), action=_("Count"),
+             tone="warn" if order.expected_on and order.expected_on < today else "info")
+        for order in orders_due(node)
+    ]  # fmt: skip
 
 
 def _transfer_cards(node: Node, principal: Principal) -> list[Task]:
     """Goods for and from other nodes; orders of customers come before them."""
-    cards = [
-        Task(title=_("Send transfer %(number)s") % {"number": row.number} if row.state == TransferState.PICKED
-             else _("Pick transfer %(number)s") % {"number": row.number},
-             note=_("%(n)d items for %(node)s") % {"n": row.units, "node": row.to_node.name}, icon="arrows-exchange",
-             url=reverse("store:transfer_pick", args=[row.pk]), action=_("Start"))
-        for row in transfers_to_pick(node, may_send=principal.may("inventory.move"))
-    ]  # fmt: skip
-    coming = transfers_to_receive(node) if principal.may("inventory.receive") else []
-    return cards + [
-        Task(title=_("Receive transfer %(number)s") % {"number": row.number}, icon="package-import",
-             note=_("%(n)d items from %(node)s") % {"n": row.in_transit, "node": row.from_node.name},
-             url=reverse("store:transfer_receive", args=[row.pk]), action=_("Start"))
-        for row in coming
-    ]  # fmt: skip
+    cards = []
+    for item in transfers_to_pick(node, may_send=principal.may("inventory.move")):
+        row = item.transfer
+        title = _("Send transfer %(number)s") if row.state == TransferState.PICKED else _("Pick transfer %(number)s")
+        note = _("%(n)d items for %(node)s") % {"n": item.units, "node": row.to_node.name}
+        cards.append(Task(title=title % {"number": row.number}, note=note, icon="arrows-exchange", action=_("Start"),
+                          url=reverse("store:transfer_pick", args=[row.pk])))  # fmt: skip
+    for item in transfers_to_receive(node) if principal.may("inventory.receive") else []:
+        row = item.transfer
+        note = _("%(n)d items from %(node)s") % {"n": item.units, "node": row.from_node.name}
+        cards.append(Task(title=_("Receive transfer %(number)s") % {"number": row.number}, note=note,
+                          icon="package-import", action=_("Start"),
+                          url=reverse("store:transfer_receive", args=[row.pk])))  # fmt: skip
+    return cards
 
 
 def _count_cards(node: Node) -> list[Task]:

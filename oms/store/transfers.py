@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -14,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from inventory.models import Node, Transfer, TransferState
-from inventory.selectors import lines_of_transfer, shelves_at, with_units
+from inventory.selectors import lines_of_transfer, shelves_at
 from inventory.services import (
     Received,
     ScanOutcome,
@@ -35,17 +37,30 @@ State = TransferState
 MOST_SHOWN = 20
 
 
-def transfers_to_pick(node: Node, *, may_send: bool) -> list[Transfer]:
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """A transfer of the list of tasks, with the units that are to be handled."""
+
+    transfer: Transfer
+    units: int
+
+
+def transfers_to_pick(node: Node, *, may_send: bool) -> list[Moving]:
     """Confirmed transfers that leave from here; for who may send them off, picked ones too."""
     states = (State.RESERVED, State.PICKED) if may_send else (State.RESERVED,)
     rows = Transfer.objects.filter(from_node=node, state__in=states)
-    return list(with_units(rows).order_by("expected_on", "pk")[:MOST_SHOWN])
+    return [Moving(row, sum(line.quantity for line in row.lines.all())) for row in _first(rows)]
 
 
-def transfers_to_receive(node: Node) -> list[Transfer]:
+def transfers_to_receive(node: Node) -> list[Moving]:
     """Transfers that are on their way to here."""
     rows = Transfer.objects.filter(to_node=node, state=State.SHIPPED)
-    return list(with_units(rows).order_by("expected_on", "pk")[:MOST_SHOWN])
+    return [Moving(row, sum(line.in_transit_quantity for line in row.lines.all())) for row in _first(rows)]
+
+
+def _first(rows: QuerySet[Transfer]) -> list[Transfer]:
+    rows = rows.select_related("from_node", "to_node").prefetch_related("lines")
+    return list(rows.order_by("expected_on", "pk")[:MOST_SHOWN])
 
 
 def _here(node: Node, pk: int, *, end: str) -> Transfer:

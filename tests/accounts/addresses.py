@@ -159,6 +159,7 @@ def _store(side: Side) -> Rows:
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
         ("collect collect_done", limits, (side.pickup.pk,)),
+        ("goods goods_scan goods_take goods_finish", limits, (side.purchase.pk,)),
         ("transfer_pick transfer_pick_scan transfer_pick_take transfer_pick_finish", limits, (side.leaving.pk,)),
         ("transfer_receive transfer_receive_scan transfer_receive_take transfer_receive_finish", limits,
          (side.arriving.pk,)),

@@ -64,6 +64,24 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
         ("POST", "/inventory/adjustments"):
             Operation("inventory.adjust", node, here | {"sku": sku, "reason": "lost", "quantity": 1}),
         ("POST", "/inventory/counts"): Operation("inventory.adjust", node, here | {"sku": sku, "counted": 1}),
+        ("GET", "/inventory/adjustments"): Operation("inventory.view"),
+        ("POST", "/inventory/adjustments/{pk}/approve"):
+            Operation("inventory.approve", node, {}, {"pk": side.adjustment.pk}),
+        ("POST", "/inventory/adjustments/{pk}/reject"):
+            Operation("inventory.approve", node, {"note": "No"}, {"pk": side.adjustment.pk}),
+        ("GET", "/transfers"): Operation("inventory.view"),
+        ("POST", "/transfers"): Operation("inventory.move", node, {
+            "from_node": side.node.code, "to_node": side.leaving.to_node.code, "lines": [{"sku": sku, "quantity": 1}]}),
+        ("GET", "/transfers/{number}"): Operation("inventory.view", node, None, {"number": side.leaving.number}),
+        ("POST", "/transfers/{number}/confirm"):
+            Operation("inventory.move", node, {}, {"number": side.drafted.number}),
+        ("POST", "/transfers/{number}/ship"): Operation("inventory.move", node, {}, {"number": side.leaving.number}),
+        ("POST", "/transfers/{number}/cancel"): Operation("inventory.move", node, {}, {"number": side.leaving.number}),
+        ("POST", "/transfers/{number}/receive"):
+            Operation("inventory.receive", node, {"reference": "r", "finish": True}, {"number": side.arriving.number}),
+        ("POST", "/transfers/{number}/resolve"): Operation("inventory.receive", node, {
+            "reference": "r", "sku": sku, "how": "lost", "quantity": 1, "note": "Gone"},
+            {"number": side.arriving.number}),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
     }  # fmt: skip

@@ -13,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from channels.models import InboundMessage
 from fulfillment.models import FulfillmentOrder, Shipment
-from inventory.models import Sku, StockMovement
+from inventory.models import Sku, StockAdjustment, StockMovement, Transfer, TransferState
 from inventory.services import audit_stock
 from oms.accounts.models import Role, User
 from oms.accounts.services import create_token
@@ -115,6 +115,8 @@ def test_every_screen_has_something_to_show() -> None:
     assert InboundMessage.objects.filter(state="quarantined").count() >= 10
     assert FulfillmentOrder.objects.exclude(state__in=["completed", "cancelled", "rejected"]).exists()
     assert not Sku.objects.filter(image="").exists()
+    assert set(Transfer.objects.values_list("state", flat=True)) == set(TransferState.values)
+    assert StockAdjustment.objects.filter(state="waiting").count() == 2
 
 
 @pytest.mark.usefixtures("before", "db")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -40,7 +41,7 @@ def draft(nodes: tuple[Node, Node], sku: Sku, quantity: int) -> Transfer:
     )
 
 
-def outcome(task: partial[object]) -> str:
+def outcome(task: Callable[[], object]) -> str:
     try:
         task()
     except (NotEnoughStock, Conflict) as error:

@@ -93,7 +93,7 @@ def _pick_context(request: HttpRequest, found: Transfer) -> dict[str, Any]:
     lines = lines_of_transfer(found)
     shelves = shelves_at(found.from_node_id, [line.sku_id for line in lines])
     sent = request.POST if request.method == "POST" and "finish" in request.POST else None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for line in lines:
         lots = "\n".join(f"{row['lot']} {row['quantity']}" for row in line.picked_units if "lot" in row)
         serials = "\n".join(row["serial"] for row in line.picked_units if "serial" in row)
@@ -207,7 +207,7 @@ def _receive_context(request: HttpRequest, found: Transfer) -> dict[str, Any]:
     sku_ids = [line.sku_id for line in lines]
     lots, serials = lots_in_transit(found, sku_ids), serials_in_transit(found, sku_ids)
     sent = request.POST if request.method == "POST" and "code" not in request.POST else None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for line in lines:
         names = ("good", "damaged", "over", "lot", "serials", "damaged-serials")
         value = {name.replace("-", "_"): sent.get(f"{name}-{line.pk}", "") if sent else "" for name in names}
