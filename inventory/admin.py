@@ -9,15 +9,19 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from inventory.models import (
+    ApprovalLimit,
     Barcode,
     Node,
     NodeGroup,
     NodeHoliday,
     Reservation,
     Sku,
+    StockAdjustment,
     StockAudit,
     StockLevel,
     StockMovement,
+    Transfer,
+    TransferLine,
 )
 from inventory.services import switch_node
 from oms.core.read_only import ReadOnly
@@ -126,3 +130,40 @@ class StockAuditAdmin(ReadOnly, admin.ModelAdmin[StockAudit]):
 
     list_display = ("at", "levels", "differences")
     ordering = ("-id",)
+
+
+class TransferLineInline(ReadOnly, admin.TabularInline[TransferLine, Transfer]):
+    """The items of a transfer."""
+
+    model = TransferLine
+    extra = 0
+
+
+@admin.register(Transfer)
+class TransferAdmin(ReadOnly, admin.ModelAdmin[Transfer]):
+    """Goods on their way between nodes."""
+
+    list_display = ("number", "state", "from_node", "to_node", "expected_on", "created_at")
+    list_select_related = ("from_node", "to_node")
+    list_filter = ("state",)
+    search_fields = ("=number", "=awb")
+    inlines = (TransferLineInline,)
+    ordering = ("-id",)
+
+
+@admin.register(StockAdjustment)
+class StockAdjustmentAdmin(ReadOnly, admin.ModelAdmin[StockAdjustment]):
+    """Changes that people and other systems asked for."""
+
+    list_display = ("id", "state", "node", "sku", "reason", "quantity", "asked_by", "asked_at")
+    list_select_related = ("node", "sku")
+    list_filter = ("state", "reason")
+    search_fields = ("=sku__code", "asked_by")
+    ordering = ("-id",)
+
+
+@admin.register(ApprovalLimit)
+class ApprovalLimitAdmin(admin.ModelAdmin[ApprovalLimit]):
+    """Above these an adjustment waits for a second person. The same is set under Adjustments, Limits."""
+
+    list_display = ("node_kind", "units", "value_minor")
