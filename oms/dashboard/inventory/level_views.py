@@ -74,8 +74,18 @@ def row_in_words(row: LedgerRow) -> dict[str, Any]:
         "way": f"{BUCKET_WORDS[row.from_bucket].lower()} → {BUCKET_WORDS[row.to_bucket].lower()}",
         "known_later": row.recorded_at - row.occurred_at > timedelta(minutes=1),
         # Order numbers are links; a delivery note is not.
-        "order": row.reference if row.reference.startswith("OM-") else "",
+        "order": row.reference if row.reference.startswith("OM-") else "", "document": _document(row.reference),
     }  # fmt: skip
+
+
+def _document(reference: str) -> str:
+    """The page of a transfer or an adjustment that a posting names by its number; empty for anything else."""
+    kind, _, number = reference.partition("-")
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        return ""
+    if kind == "ADJ":
+        return reverse("dashboard:adjustment", args=[int(number)])
+    return reverse("dashboard:transfer", args=[reference]) if kind == "TR" else ""
 
 
 @require_GET
