@@ -1,12 +1,13 @@
 """Reservations per second on one hot SKU and spread over many, beside floors of plain SQL in the same run.
 
-    python -m oms.embedded.throwaway --durable python benchmarks/reserve_contention.py [--turns 5] [--seconds 0.4]
+    python -m oms.embedded.throwaway --durable python benchmarks/reserve_contention.py [--minutes 4] [--turns 5]
 
 Measured is `inventory.services.reserve`, as routing uses its statement: a transaction by itself, one claim of one unit
 an order. One cell is a number of writer processes and a size of batch; in it, product and floor reserve on one hot SKU
 at one node and spread over 25,000 levels, all four in short turns, because the speed of a shared machine swings within
-seconds. Rates are medians of the turns, ratios medians of the turns' ratios. A writer's time begins with its second
-batch, and it goes on, uncounted, until the last writer has been measured, so that all compete all the time.
+seconds; there are fewer turns where time is short. Rates are medians of the turns, ratios medians of the turns' ratios.
+A writer's time begins after its first batches, and it goes on, uncounted, until the last writer has been measured, so
+that all compete all the time.
 
 After each cell no level is oversold, and counters, open reservations, ledger and what the writers were granted agree;
 the run fails where they do not. A race for stock that runs out and the rate with many open reservations follow.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+import time
 from collections.abc import Iterable
 from itertools import islice
 
@@ -34,6 +36,8 @@ STOCK = 10_000_000
 #: Units of the SKU that runs out.
 SCARCE = 3_000
 GOAL_HOT, GOAL_BATCH = 0.60, 0.50
+#: Turns of a cell however little time is left, and the share of the time that is kept for what comes after the cells.
+FEWEST_TURNS, KEPT_BACK = 2, 0.15
 WAYS = tuple((who, where) for where in ("hot", "spread") for who in ("product", "floor"))
 SIZES = {1: "one by one", 10: "batches of 10", 100: "batches of 100"}
 
@@ -114,6 +118,8 @@ class Benchmark:
     """One run: the world, the writers, and the ratios that have a goal."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        self.started = time.monotonic()
+        self.limit: float = options.minutes * 60
         self.turns: int = options.turns
         self.seconds: float = options.seconds
         self.writers: list[int] = options.writers
@@ -126,10 +132,13 @@ class Benchmark:
         prepare()
         self.stock.build()
         cells = len(SIZES) * len(self.writers)
-        self.hot = iter(self.stock.make_hot(cells + len(self.backlogs) + 2 * self.turns))
+        levels = self.stock.make_hot(2 * self.turns + len(self.backlogs) + cells)
+        # Those with nothing open come before those with a backlog: nobody shall reserve at the cheap end of an index.
+        self.idle = iter(levels[: 2 * self.turns])
+        self.hot = iter(levels[2 * self.turns :])
+        self.waiting = {count: next(self.hot) for count in self.backlogs}
         self.scarce = self.stock.make_hot(len(SIZES), SCARCE)
         create_floors()
-        self.waiting = {count: next(self.hot) for count in self.backlogs}
         for count, level in self.waiting.items():
             self.stock.keep_open(level, count)
         analyze()
@@ -142,19 +151,27 @@ class Benchmark:
         self.stock.granted[who] += turn.granted
         return turn
 
+    def turns_until(self, moment: float) -> Iterable[int]:
+        """The numbers of the turns, until there are enough or the moment (of the monotonic clock) has come."""
+        for number in range(self.turns):
+            if number < FEWEST_TURNS or time.monotonic() < moment:
+                yield number
+
     def contention(self) -> None:
         """The table of cells."""
-        print(f"\n{'':<16}{'':>8}{'reservations/s':^24}{'':>12}{'floor/s':^24}{'of floor':^16}{'ms, hot':^18}")
-        print(f"{'way':<16}{'writers':>8}{'hot':>12}{'spread':>12}{'hot/spread':>12}{'hot':>12}{'spread':>12}"
+        end = self.started + self.limit * (1 - KEPT_BACK)
+        print(f"\n{'':<16}{'':>15}{'reservations/s':^24}{'':>12}{'floor/s':^24}{'of floor':^16}{'ms, hot':^18}")
+        print(f"{'way':<16}{'writers':>8}{'turns':>7}{'hot':>12}{'spread':>12}{'hot/spread':>12}{'hot':>12}{'spread':>12}"
               f"{'hot':>8}{'spread':>8}{'p50':>9}{'p99':>9}  {'oversold'}")  # fmt: skip
-        for size in SIZES:
-            for writers in self.writers:
-                self._cell(size, writers)
+        cells = [(size, writers) for size in SIZES for writers in self.writers]
+        for done, (size, writers) in enumerate(cells):
+            now = time.monotonic()
+            self._cell(size, writers, now + (end - now) / (len(cells) - done))
 
-    def _cell(self, size: int, writers: int) -> None:
+    def _cell(self, size: int, writers: int, until: float) -> None:
         levels = {"hot": [next(self.hot)], "spread": self.stock.spread}
         turns: list[dict[tuple[str, str], Turn]] = []
-        for number in range(self.turns):
+        for number in self.turns_until(until):
             # Forwards and backwards, so that nobody always comes after the same neighbour.
             order = WAYS if number % 2 == 0 else WAYS[::-1]
             turns.append({(who, where): self.turn(who, levels[where], size, writers) for who, where in order})
@@ -170,25 +187,29 @@ class Benchmark:
             self.ratios["batch / floor"] |= {f"{cell}, {where}": ratio for where, ratio in of_floor.items()}
         times = sorted(spent for turn in turns for spent in turn["product", "hot"].times)
         print(
-            f"{SIZES[size]:<16}{writers:>8}{rate['product', 'hot']:>12,.0f}{rate['product', 'spread']:>12,.0f}"
-            f"{hot:>12.0%}{rate['floor', 'hot']:>12,.0f}{rate['floor', 'spread']:>12,.0f}{of_floor['hot']:>8.0%}"
-            f"{of_floor['spread']:>8.0%}{median(times) * 1e3:>9.1f}{times[int(len(times) * 0.99)] * 1e3:>9.1f}  "
-            f"{self.stock.check()}",
+            f"{SIZES[size]:<16}{writers:>8}{len(turns):>7}"
+            + "".join(f"{rate['product', where]:>12,.0f}" for where in levels)
+            + f"{hot:>12.0%}"
+            + "".join(f"{rate['floor', where]:>12,.0f}" for where in levels)
+            + "".join(f"{ratio:>8.0%}" for ratio in of_floor.values())
+            + f"{median(times) * 1e3:>9.1f}{times[int(len(times) * 0.99)] * 1e3:>9.1f}  {self.stock.check()}",
             flush=True,
         )
 
     def growth(self) -> None:
         """The rate on a hot SKU with nothing open and with many open reservations."""
         print("\nopen reservations on the hot SKU, two writers: reservations/s, and of the rate with none")
-        for size in (1, 100):
+        end = self.started + self.limit
+        for size, share in ((1, 0.4), (100, 0.6)):
             turns: list[dict[int, float]] = []
-            for _ in range(self.turns):
-                levels = {0: next(self.hot)} | self.waiting
-                turns.append({count: self.turn("product", [levels[count]], size, 2).rate for count in levels})
+            for number in self.turns_until(time.monotonic() + (end - time.monotonic()) * share):
+                levels = {0: next(self.idle)} | self.waiting
+                order = list(levels) if number % 2 == 0 else list(levels)[::-1]
+                turns.append({count: self.turn("product", [levels[count]], size, 2).rate for count in order})
             found = [
                 f"{count:,}: {median(turn[count] for turn in turns):,.0f}/s"
                 f" {median(turn[count] / turn[0] for turn in turns):.0%}"
-                for count in turns[0]
+                for count in sorted(turns[0])
             ]
             print(f"{SIZES[size]:<16}{'   '.join(found)}", flush=True)
         print(f"oversold: {self.stock.check()}")
@@ -216,7 +237,8 @@ class Benchmark:
 def main() -> None:
     """Build the world, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=5, help="turns of each way in each cell")
+    parser.add_argument("--minutes", type=float, default=4, help="time of the whole run: fewer turns where it is short")
+    parser.add_argument("--turns", type=int, default=5, help="most turns of each way in each cell")
     parser.add_argument("--seconds", type=float, default=0.4, help="time of each turn")
     parser.add_argument("--writers", type=int, nargs="+", default=[1, 2, 4, 8, 16], help="processes that reserve")
     parser.add_argument("--backlog", type=int, nargs="+", default=[10_000, 100_000], help="open reservations")
