@@ -9,7 +9,21 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 from ninja.security import SessionAuth
 
-from oms.api import adjustments, fulfillment, holds, inventory, orders, transfers, webhooks
+from oms.api import (
+    adjustments,
+    buffers,
+    count_reviews,
+    counts,
+    fulfillment,
+    holds,
+    inventory,
+    orders,
+    publication,
+    purchasing,
+    receipts,
+    transfers,
+    webhooks,
+)
 from oms.api.gate import TokenAuth, error_response
 from oms.core.db import is_lock_timeout
 from oms.core.errors import DomainError, StillBusy
@@ -28,9 +42,15 @@ api = NinjaAPI(
 api.add_router("/orders", orders.router)
 api.add_router("", fulfillment.router)
 api.add_router("", inventory.router)
+api.add_router("", counts.router)
+api.add_router("", count_reviews.router)
+api.add_router("", purchasing.router)
+api.add_router("", receipts.router)
 api.add_router("", adjustments.router)
 api.add_router("", transfers.router)
 api.add_router("", holds.router)
+api.add_router("", buffers.router)
+api.add_router("", publication.router)
 api.add_router("", webhooks.router)
 
 
