@@ -30,6 +30,7 @@ from oms.api.gate import ErrorOut, idempotent, need, node_named
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.ids import uuid7
+from oms.flow.counting import short_picked_skus
 
 router = Router(tags=["counts"])
 REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
