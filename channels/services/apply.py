@@ -28,6 +28,7 @@ from channels.services.outbound import note_cancelled_by_channel
 from channels.services.reading import ORDER, Reading, failure, read_message
 from channels.services.sellable import refresh_sellable
 from channels.services.settle import Outcome, quarantine, settle, wait_for_order
+from channels.services.telling_again import tell_again
 from fulfillment.services import cancel_order
 from oms.core.db import is_retryable, run_atomic
 from oms.core.errors import DomainError
@@ -124,6 +125,9 @@ def _judge(account: ChannelAccount, message: InboundMessage, reading: Reading) -
     if incoming is not None and incoming.external_updated_at is not None:
         mark_seen(order_id=order.pk, external_updated_at=incoming.external_updated_at)
     news = bool(changes) or _says_something_new(incoming, base)
+    if news and incoming is not None and _restocks(incoming):
+        skus = OrderLine.objects.filter(order=order, sku_id__isnull=False).values_list("sku_id", flat=True)
+        tell_again(account, [sku_id for sku_id in skus if sku_id is not None])
     return Applied(Outcome(State.APPLIED if news else State.UNCHANGED, order.pk))
 
 
@@ -160,6 +164,11 @@ def _says_something_new(incoming: CanonicalOrder | None, base: CanonicalOrder | 
     if incoming is None or incoming.external_updated_at is None or base is None:
         return False
     return replace(incoming, external_updated_at=base.external_updated_at) != base
+
+
+def _restocks(incoming: CanonicalOrder) -> bool:
+    """The channel has put units back onto its own shelf, whether or not we can still follow."""
+    return incoming.cancelled or any(line.cancelled_quantity for line in incoming.lines)
 
 
 # -- what we hold -----------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from channels.services.reading import Reading, failure, read_message
 from channels.services.rereading import read_order_again
 from channels.services.sellable import refresh_sellable
 from channels.services.settle import TRY_AGAIN_AFTER, Outcome, quarantine, settle, wait_for_order
+from channels.services.telling_again import tell_again
 from oms.core.clock import now
 from oms.core.db import is_retryable, run_atomic
 from oms.core.errors import DomainError
@@ -54,8 +55,8 @@ class _Batch:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     #: Messages about orders we hold, to be carried out one by one.
     changes: list[int] = field(default_factory=list)
-    #: SKUs of the orders captured: sold, but not reserved at any node yet.
-    sku_ids: set[int] = field(default_factory=set)
+    #: SKUs of the orders captured, by the account that sold them: not reserved at any node yet.
+    sold: dict[ChannelAccount, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 @dataclass(slots=True)
@@ -125,7 +126,9 @@ def _process_batch(account_id: int | None, ids: list[int] | None, tried_before: 
         _process_account(account, messages, batch)
         settle(messages, batch.outcomes, actor=account.channel.name)
     # Last, so that listings stay locked for as short as can be.
-    refresh_sellable(batch.sku_ids)
+    refresh_sellable(sku_id for sku_ids in batch.sold.values() for sku_id in sku_ids)
+    for account, sku_ids in batch.sold.items():
+        tell_again(account, sku_ids)
     return batch
 
 
@@ -218,7 +221,7 @@ def _capture_or_split(account: ChannelAccount, ready: Sequence[_New], batch: _Ba
     for new, row in zip(ready, captured, strict=True):
         if row.created:
             created += 1
-            batch.sku_ids.update(line.sku_id for line in new.order.lines if line.sku_id is not None)
+            batch.sold[account].update(line.sku_id for line in new.order.lines if line.sku_id is not None)
             batch.outcomes[new.message.pk] = Outcome(State.CAPTURED, row.order_id)
         else:
             # Somebody captured it between our look and our insert: then this is news about an order we hold.
