@@ -27,9 +27,9 @@ from oms.demo.nodes import DCS, NODES
 from oms.demo.world import Standing
 
 #: Kind of node, units, value in minor units: the limits of the demo, by which they are recognised.
-LIMITS = (("", 14, 990_000), ("store", 5, 290_000))
+LIMITS = (("", 5, 490_000), ("store", 2, 190_000))
 _PICKER, _LEAD = "Lata Devi", "Harpreet Gill"
-_UNITS = 4
+_UNITS = 3
 
 
 def add(world: DemoWorld, standing: Standing, moment: datetime) -> None:
@@ -53,8 +53,8 @@ def _write(world: DemoWorld, standing: Standing, today: date) -> None:
         ApprovalLimit.objects.get_or_create(node_kind=kind, defaults={"units": units, "value_minor": value})
     first = standing.nodes[DCS[0].code]
     stores = [standing.nodes[given.code] for given in NODES if given.is_store]
-    levels = StockLevel.objects.filter(node=first, on_hand__gte=_UNITS * 4).order_by("-on_hand", "sku_id")
-    plenty = [level for level in levels.select_related("sku")[:40] if level.atp >= _UNITS * 3]
+    levels = StockLevel.objects.filter(node=first, on_hand__gte=_UNITS).order_by("-on_hand", "sku_id")
+    plenty = [level for level in levels.select_related("sku")[:40] if level.atp >= _UNITS]
     for number, state in enumerate(_STEPS):
         items = plenty[2 * number : 2 * number + 2]
         if items:
@@ -63,7 +63,7 @@ def _write(world: DemoWorld, standing: Standing, today: date) -> None:
     reasons = (("theft", "Seal of the cage was cut"), ("expired", "Old season, moth"))
     for (reason, note), level in zip(reasons, plenty, strict=False):
         ask_adjustment(
-            node_id=first.pk, sku_id=level.sku_id, reason=reason, quantity=min(level.atp, 40), note=note,
+            node_id=first.pk, sku_id=level.sku_id, reason=reason, quantity=min(level.atp, 12), note=note,
             op_key=f"demo/{world.uid}/{reason}", actor=_PICKER,
         )  # fmt: skip
 
