@@ -11,9 +11,15 @@ from django.http import HttpRequest
 from inventory.models import (
     ApprovalLimit,
     Barcode,
+    InboundShipment,
+    InboundShipmentLine,
     Node,
     NodeGroup,
     NodeHoliday,
+    PurchaseOrder,
+    PurchaseOrderLine,
+    Receipt,
+    ReceiptLine,
     Reservation,
     Sku,
     StockAdjustment,
@@ -167,3 +173,58 @@ class ApprovalLimitAdmin(admin.ModelAdmin[ApprovalLimit]):
     """Above these an adjustment waits for a second person. The same is set under Adjustments, Limits."""
 
     list_display = ("node_kind", "units", "value_minor")
+
+
+class PurchaseOrderLineInline(ReadOnly, admin.TabularInline[PurchaseOrderLine, PurchaseOrder]):
+    """The items of a purchase order."""
+
+    model = PurchaseOrderLine
+    extra = 0
+
+
+@admin.register(PurchaseOrder)
+class PurchaseOrderAdmin(ReadOnly, admin.ModelAdmin[PurchaseOrder]):
+    """Goods that were bought."""
+
+    list_display = ("number", "state", "supplier", "node", "expected_on", "created_at")
+    list_select_related = ("supplier", "node")
+    list_filter = ("state",)
+    search_fields = ("=number", "=reference")
+    inlines = (PurchaseOrderLineInline,)
+    ordering = ("-id",)
+
+
+class InboundShipmentLineInline(ReadOnly, admin.TabularInline[InboundShipmentLine, InboundShipment]):
+    """The items of an ASN."""
+
+    model = InboundShipmentLine
+    extra = 0
+
+
+@admin.register(InboundShipment)
+class InboundShipmentAdmin(ReadOnly, admin.ModelAdmin[InboundShipment]):
+    """What suppliers announced."""
+
+    list_display = ("number", "order", "state", "expected_at", "arrived_at")
+    list_select_related = ("order",)
+    list_filter = ("state",)
+    inlines = (InboundShipmentLineInline,)
+    ordering = ("-id",)
+
+
+class ReceiptLineInline(ReadOnly, admin.TabularInline[ReceiptLine, Receipt]):
+    """The items of a receipt."""
+
+    model = ReceiptLine
+    extra = 0
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ReadOnly, admin.ModelAdmin[Receipt]):
+    """What came."""
+
+    list_display = ("id", "reference", "node", "order", "received_at", "actor")
+    list_select_related = ("node", "order")
+    search_fields = ("=reference", "=op_key")
+    inlines = (ReceiptLineInline,)
+    ordering = ("-id",)

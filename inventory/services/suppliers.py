@@ -177,7 +177,8 @@ def report_supplier_stock(
         levels = lock_levels((sku_id, node_id) for sku_id in wanted)
         skus = {sku.pk: sku for sku in Sku.objects.filter(pk__in=wanted)}
         is_again = PostedOperation.objects.filter(op_key=op_key).exists()
-        results, postings = [], []
+        results: list[SupplierStockResult] = []
+        postings: list[Posting] = []
         for sku_id, reported in sorted(wanted.items()):
             level = levels.get((sku_id, node_id))
             before, reserved = (level.on_hand, level.reserved) if level else (0, 0)

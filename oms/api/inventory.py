@@ -1,4 +1,4 @@
-"""Stock over the API: levels and receipts."""
+"""Stock over the API: levels, nodes, SKUs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import StringConstraints
 
-from inventory import services
 from inventory.models import Node, Sku, StockLevel
-from inventory.services import StockLine
 from oms.accounts.access import in_node_scope
-from oms.api.gate import ErrorOut, idempotent, need, node_named
+from oms.api.gate import ErrorOut, need
 from oms.core.errors import DomainError
 
 router = Router(tags=["inventory"])
@@ -26,14 +24,6 @@ class StockLineIn(Schema):
 
     sku: str
     quantity: int
-
-
-class ReceiptIn(Schema):
-    """Goods that came from a supplier. `reference` identifies the receipt: the same one again changes nothing."""
-
-    node: str
-    reference: Reference
-    lines: list[StockLineIn]
 
 
 def skus_named(codes: list[str]) -> dict[str, int]:
@@ -63,20 +53,6 @@ def levels(request: HttpRequest, sku: str = "", node: str = "", after: int = 0, 
     size = max(1, min(limit, 1000))
     rows = list(found.order_by("pk")[:size])
     return {"levels": [level_out(row) for row in rows], "next": rows[-1].pk if len(rows) == size else None}
-
-
-@router.post("/inventory/receipts", summary="Receive goods", response={200: dict[str, Any], **REFUSALS})
-@idempotent
-def receive(request: HttpRequest, body: ReceiptIn) -> tuple[int, Any]:
-    """Goods from a supplier come on hand."""
-    principal = need(request, "inventory.receive")
-    node = node_named(principal, body.node)
-    skus = skus_named([line.sku for line in body.lines])
-    units = services.receive(
-        node_id=node.pk, lines=[StockLine(skus[line.sku], line.quantity) for line in body.lines],
-        op_key=f"receipt/{node.pk}/{body.reference}", reference=body.reference, actor=principal.name,
-    )  # fmt: skip
-    return 200, {"units": units}
 
 
 @router.get("/nodes", summary="Nodes", response={200: dict[str, Any]})

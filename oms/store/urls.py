@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from oms.store import count_scans, counting, handover, lookup, packing, picking, tasks, transfers
+from oms.store import count_scans, counting, handover, lookup, packing, picking, receiving, tasks, transfers
 
 app_name = "store"
 
@@ -52,6 +52,10 @@ urlpatterns = [
     path("transfers/<int:pk>/receive/scan/", transfers.transfer_receive_scan, name="transfer_receive_scan"),
     path("transfers/<int:pk>/receive/take/", transfers.transfer_receive_take, name="transfer_receive_take"),
     path("transfers/<int:pk>/receive/finish/", transfers.transfer_receive_finish, name="transfer_receive_finish"),
+    path("goods/<int:pk>/", receiving.goods, name="goods"),
+    path("goods/<int:pk>/scan/", receiving.goods_scan, name="goods_scan"),
+    path("goods/<int:pk>/take/", receiving.goods_take, name="goods_take"),
+    path("goods/<int:pk>/finish/", receiving.goods_finish, name="goods_finish"),
     path("look-up/", lookup.lookup, name="lookup"),
     path("more/", lookup.more, name="more"),
 ]

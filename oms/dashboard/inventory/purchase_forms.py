@@ -182,7 +182,7 @@ class SupplierForm(forms.ModelForm[Supplier]):
     class Meta:
         model = Supplier
         fields = ("code", "name", "email", "phone", "gstin", "currency", "lead_days", "node", "is_active")
-        labels = {"gstin": "GSTIN", "node": "Node of its own stock", "is_active": "We buy there"}  # noqa: RUF012
+        labels = {"gstin": "GSTIN", "node": "Node of its own stock", "is_active": "We buy there"}
 
     def __init__(self, *args: Any, nodes: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

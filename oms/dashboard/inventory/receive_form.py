@@ -58,10 +58,8 @@ def _rows_of(
     line: PurchaseOrderLine, parts: Sequence[InboundShipmentLine], sent: Mapping[str, str] | None
 ) -> list[ReceiveRow]:
     codes = " ".join([line.sku.code, *(code.code for code in line.sku.barcodes.all())])
-    if line.sku.tracking == Tracking.LOT:
-        count = len(parts) + 1 if parts else 2
-    else:
-        count = 1
+    # A lot more than was announced: one that nobody knew of.
+    count = (len(parts) + 1 if parts else 2) if line.sku.tracking == Tracking.LOT else 1
     rows = []
     for number in range(count):
         key = f"{line.pk}-{number}"
