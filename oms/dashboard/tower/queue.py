@@ -81,7 +81,7 @@ class Queue:
 
 
 def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: datetime | None = None) -> Queue:
-    """The queue of what this person sees. Six statements at most."""
+    """The queue of what this person sees. Eight statements at most."""
     at = moment or now()
     scope = Scope.of(principal)
     groups = trouble_groups(scope, moment=at)
