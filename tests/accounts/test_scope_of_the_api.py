@@ -82,8 +82,38 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
         ("POST", "/transfers/{number}/resolve"): Operation("inventory.receive", node, {
             "reference": "r", "sku": sku, "how": "lost", "quantity": 1, "note": "Gone"},
             {"number": side.arriving.number}),
+        **_purchasing(side),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
+    }  # fmt: skip
+
+
+def _purchasing(side: Side) -> dict[tuple[str, str], Operation]:
+    """Operations of purchase orders, ASNs, receipts and suppliers."""
+    node, order, asn = (NODES,), {"order_id": side.purchase.pk}, {"asn_id": side.asn.pk}
+    receipt, lines = {"receipt_id": side.receipt.pk}, [{"sku": side.sku.code, "quantity": 1}]
+    supplier = side.purchase.supplier.code
+    buying = {"supplier": supplier, "node": side.node.code, "lines": lines}
+    report = {"node": side.node.code, "reference": "r", "rows": [{"sku": side.sku.code, "on_hand": 1}]}
+    return {
+        ("GET", "/purchase-orders"): Operation("inventory.view"),
+        ("GET", "/purchase-orders/{order_id}"): Operation("inventory.view", node, None, order),
+        ("POST", "/purchase-orders"): Operation("inventory.buy", node, buying),
+        ("POST", "/purchase-orders/{order_id}/place"): Operation("inventory.buy", node, {}, order),
+        ("POST", "/purchase-orders/{order_id}/cancel"): Operation("inventory.buy", node, {}, order),
+        ("POST", "/purchase-orders/{order_id}/close"): Operation("inventory.buy", node, {}, order),
+        ("GET", "/asns"): Operation("inventory.view"),
+        ("POST", "/asns"):
+            Operation("inventory.receive", node, {"purchase_order": side.purchase.pk, "lines": lines}),
+        ("POST", "/asns/{asn_id}/arrive"): Operation("inventory.receive", node, {}, asn),
+        ("POST", "/asns/{asn_id}/cancel"): Operation("inventory.receive", node, {}, asn),
+        ("GET", "/inventory/receipts"): Operation("inventory.view"),
+        ("GET", "/inventory/receipts/{receipt_id}"): Operation("inventory.view", node, None, receipt),
+        ("POST", "/inventory/receipts/{receipt_id}/reverse"):
+            Operation("inventory.receive", node, {"reason": "Wrong"}, receipt),
+        ("GET", "/suppliers"): Operation("inventory.view"),
+        ("PUT", "/suppliers/{code}"): Operation("inventory.buy", (), {"name": "Mill"}, {"code": supplier}),
+        ("POST", "/supplier-stock"): Operation("stock.write", node, report),
     }  # fmt: skip
 
 
