@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from inventory.models import (
     ApprovalLimit,
     Barcode,
+    CountItem,
+    CountSession,
     InboundShipment,
     InboundShipmentLine,
     Node,
@@ -24,6 +26,7 @@ from inventory.models import (
     Sku,
     StockAdjustment,
     StockAudit,
+    StockCount,
     StockLevel,
     StockMovement,
     Transfer,
@@ -227,4 +230,32 @@ class ReceiptAdmin(ReadOnly, admin.ModelAdmin[Receipt]):
     list_select_related = ("node", "order")
     search_fields = ("=reference", "=op_key")
     inlines = (ReceiptLineInline,)
+    ordering = ("-id",)
+
+
+class CountItemInline(ReadOnly, admin.TabularInline[CountItem, StockCount]):
+    """The SKUs of a count."""
+
+    model = CountItem
+    extra = 0
+    raw_id_fields = ("sku",)
+
+
+class CountSessionInline(ReadOnly, admin.TabularInline[CountSession, StockCount]):
+    """Who counted where."""
+
+    model = CountSession
+    extra = 0
+    exclude = ("lock_token",)
+
+
+@admin.register(StockCount)
+class StockCountAdmin(ReadOnly, admin.ModelAdmin[StockCount]):
+    """Counts. They are run on the screens and over the API."""
+
+    list_display = ("number", "name", "node", "kind", "state", "created_at", "closed_at")
+    list_select_related = ("node",)
+    list_filter = ("state", "node")
+    search_fields = ("=number",)
+    inlines = (CountSessionInline, CountItemInline)
     ordering = ("-id",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -109,7 +110,7 @@ def _areas_page(
         CountSession.objects.filter(count=found).exclude(state=CountSessionState.DISCARDED).order_by("area", "pk")
     )
     taken = {row.area.casefold() for row in sessions}
-    context = {
+    context: dict[str, Any] = {
         "count": found, "progress": progress_of([found])[found.pk], "problem": problem, "area": area, "again": again,
         "mine": [row for row in sessions if row.state == "open" and row.person_key == principal.key],
         "others": [row for row in sessions if row.state == "open" and row.person_key != principal.key],

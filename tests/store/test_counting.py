@@ -210,11 +210,10 @@ def test_a_free_count_is_begun_on_the_spot(world: World) -> None:
     client = phone()
     key = uuid4()
 
-    for _ in range(2):
-        place = client.post("/s/counts/free/", {"idempotency_key": key})["Location"]
+    places = [client.post("/s/counts/free/", {"idempotency_key": key})["Location"] for _ in range(2)]
 
     count = StockCount.objects.get()
-    assert (count.kind, count.node, place) == ("free", world.blr, f"/s/counts/{count.uid}/")
+    assert (count.kind, count.node, places) == ("free", world.blr, 2 * [f"/s/counts/{count.uid}/"])
     start(client, count, "")
     assert "0 units" in text_of(client.get(f"/s/counting/{session_of('').uid}/"))
     assert "All that is there" in text_of(client.get("/s/counts/"))
