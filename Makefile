@@ -79,6 +79,11 @@ bench-reserve: env ## Reservations per second on one hot SKU and on many, beside
 shell: env ## A Python shell with the models; `make run` must be running
 	@$(PY) manage.py shell
 
+.PHONY: stock-machine
+stock-machine: env ## Play 30,000 stock operations that die half-way against a plain model: OPERATIONS=30000 SEED=7
+	@OMS_MACHINE_OPERATIONS=$(or $(OPERATIONS),30000) OMS_MACHINE_SEED=$(or $(SEED),7) \
+		$(PY) -m pytest -q -n 0 -s tests/inventory/test_machine.py
+
 .PHONY: bench-stock
 bench-stock: env ## Benchmark the stock screens and the auditor on 20 million postings: ARGS="--millions 2"
 	@$(PY) -m oms.embedded.throwaway --durable $(PY) benchmarks/stock_at_scale.py $(ARGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from oms.core.db import bigints, execute, run_atomic
 
@@ -31,5 +31,8 @@ def refresh_totals(sku_ids: Iterable[int]) -> int:
     Two at once on one SKU may leave the older total; what changed it is noted after it, so the next round mends that.
     """
     ids = sorted(set(sku_ids))
-    parts = [ids[start : start + CHUNK_SKUS] for start in range(0, len(ids), CHUNK_SKUS)]
-    return sum(run_atomic(lambda part=part: execute(_REFRESH, {"skus": bigints(part)})) for part in parts)
+    return sum(_refresh(ids[start : start + CHUNK_SKUS]) for start in range(0, len(ids), CHUNK_SKUS))
+
+
+def _refresh(sku_ids: Sequence[int]) -> int:
+    return run_atomic(lambda: execute(_REFRESH, {"skus": bigints(sku_ids)}))

@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
     def _line(self, difference: Difference) -> str:
         sku = Sku.objects.filter(pk=difference.sku_id).values_list("code", flat=True).first()
-        node = Node.objects.filter(pk=difference.node_id).values_list("code", flat=True).first()
+        node = Node.objects.filter(pk=difference.node_id or 0).values_list("code", flat=True).first()
         subject = f" {difference.subject}" if difference.subject else ""
         return (
             f"{sku} at {node or 'all nodes'}, {difference.what}{subject}: stored {difference.stored}, computed "

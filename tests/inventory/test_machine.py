@@ -1,0 +1,46 @@
+"""The state machine of the stock room: some steps in every run of the tests, as many as wanted by hand.
+
+    make stock-machine [OPERATIONS=30000] [SEED=7]
+
+The seed decides every operation and every death, so that it plays the same run again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.inventory.machine import TALLY, StockMachine
+
+STEPS = 60
+OPERATIONS = int(os.environ.get("OMS_MACHINE_OPERATIONS", "300"))
+SEED = int(os.environ.get("OMS_MACHINE_SEED", "20261122"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_operation_and_no_death_in_the_middle_of_one_makes_a_number_wrong() -> None:
+    TALLY.clear()
+    started = time.monotonic()
+    while TALLY["operations"] < OPERATIONS:
+        # A run of hypothesis has examples of its own choice; each round goes on with the next seed.
+        rounds = TALLY["rounds"]
+        left = max(1, (OPERATIONS - TALLY["operations"]) // STEPS)
+        machine = seed(SEED + rounds)(StockMachine)
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            machine,
+            settings=settings(
+                max_examples=min(left, 100), stateful_step_count=STEPS, deadline=None, database=None,
+                phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck), print_blob=True,
+            ),
+        )  # fmt: skip
+        TALLY["rounds"] += 1
+
+    told = ", ".join(
+        f"{TALLY[name]:,} {name}" for name in ("operations", "died before commit", "answer lost", "refused")
+    )
+    print(f"\n{told}; seed {SEED}; 0 violations in {time.monotonic() - started:.0f} s")
+    assert min(TALLY["died before commit"], TALLY["answer lost"], TALLY["refused"]) > 0
