@@ -26,7 +26,7 @@ OUTBOUND_UPDATE = machine(
     },
 )
 
-_PUBLICATION = {
+_PUBLICATION: dict[str, set[str]] = {
     Publication.ON: {Publication.PAUSED, Publication.STOPPED},
     Publication.PAUSED: {Publication.ON, Publication.STOPPED},
     Publication.STOPPED: {Publication.ON, Publication.PAUSED},

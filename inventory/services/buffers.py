@@ -257,7 +257,7 @@ def _columns(terms: RuleTerms) -> dict[str, Any]:
     return asdict(replace(terms, name=terms.name.strip()[:120], note=terms.note[:200]))
 
 
-def _found(rule_id: int | None) -> BufferRule:
+def _found(rule_id: int) -> BufferRule:
     rule = BufferRule.objects.filter(pk=rule_id).first()
     if rule is None:
         raise NotFound(f"There is no buffer rule {rule_id}.")

@@ -17,11 +17,11 @@ from inventory.selectors.buffers import Kept, kept_by, query_buffer_rules
 from inventory.services import Applied, BufferPreview, RuleTerms
 from oms.accounts.access import Principal
 from oms.api.gate import ErrorOut, idempotent, need, node_named
-from oms.core.errors import Conflict, DomainError, NotFound
+from oms.core.errors import DomainError, Forbidden, NotFound
 from orders.models import SalesChannel
 
 router = Router(tags=["buffers"])
-REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
+REFUSALS = {403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
 Short = Annotated[str, StringConstraints(max_length=120)]
 
 
@@ -188,7 +188,7 @@ def move(request: HttpRequest, rule_id: int, way: str) -> tuple[int, Any]:
     principal = need(request, "inventory.rules")
     _rule(principal, rule_id)
     if not principal.all_nodes:
-        raise Conflict("The order of the rules is set by callers of all nodes.")
+        raise Forbidden("The order of the rules counts at all nodes: callers of all nodes set it.")
     if way not in ("up", "down"):
         raise DomainError(f"{way!r} is not a way: up or down.", field="way")
     applied = services.move_rule(rule_id=rule_id, way="up" if way == "up" else "down", actor=principal.name)

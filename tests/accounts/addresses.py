@@ -120,7 +120,7 @@ def _nodes(side: Side) -> Rows:
         ("receipt receipt_reverse", {NODES}, (side.receipt.pk,)),
         ("supplier supplier_item_save", set(), (side.purchase.supplier.code,)),
         ("supplier_item_remove", set(), (side.purchase.supplier.code, side.sku.pk)),
-        ("sku_label", set(), (side.sku.pk,)),
+        ("sku_label", set(), (side.sku.pk,)), ("buffer buffer_move buffer_remove", {NODES}, (side.buffer.pk,)),
         ("count count_export count_close count_finish count_cancel count_code count_items", {NODES},
          (side.count.number,)),
         ("count_session", {NODES}, (side.count.number, side.counting.uid)),
@@ -145,6 +145,8 @@ def _channels(side: Side) -> Rows:
         ("message message_try message_replay message_ignore message_skus message_map", limits, (side.message.pk,)),
         ("channel channel_sync channel_test channel_pause channel_push listings listings_map updates updates_retry",
          limits, (code,)),
+        ("publication_channel", limits, (code,)), ("publication_listing", limits, (side.listing.pk,)),
+        ("publish_tab", set(), (side.sku.pk,)),
         ("listing_unmap", limits, (code, side.listing.pk)), ("update_skip", limits, (code, side.update.pk)),
     )  # fmt: skip
 

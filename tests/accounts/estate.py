@@ -25,6 +25,7 @@ from fulfillment.services import (
 )
 from inventory.models import (
     ApprovalLimit,
+    BufferRule,
     CountItem,
     CountSession,
     InboundShipment,
@@ -101,6 +102,7 @@ class Side:
     pickup: Shipment
     message: InboundMessage
     listing: Listing
+    buffer: BufferRule
     update: OutboundUpdate
     #: Ten bought, four came, two are announced.
     #: Goods for and from a warehouse of nobody: a draft, one to pick, one on its way here.
@@ -224,6 +226,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
         waiting=labelled, travelling=on_road, pickup=ready, message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
+        buffer=BufferRule.objects.create(name=f"Kept at {code}", amount=1, node=node, measure="percent"),
         drafted=drafted, leaving=leaving, arriving=arriving, adjustment=adjustment,
         purchase=purchase, asn=asn, receipt=receipt, count=count,
         counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(),

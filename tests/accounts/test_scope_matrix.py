@@ -45,6 +45,7 @@ ALSO = {
     "dashboard:orders_bulk": "orders.hold", "dashboard:orders_bulk_retry": "orders.hold",
     "dashboard:orders_bulk_undo": "orders.release",
     **{f"store:transfer_receive{step}": "inventory.receive" for step in ("", "_scan", "_take", "_finish")},
+    "dashboard:publication_export": "channels.view", "dashboard:publish_tab": "inventory.view",
     # The first page of the site: it sends people of the floor on to their tasks instead of refusing them.
     "dashboard:tower": "tower.view|store.use",
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from math import ceil
 from typing import Any
@@ -196,10 +197,8 @@ def test_what_is_set_by_hand_is_a_rule_for_that_sku_and_node_and_stays_when_rule
 @pytest.mark.django_db(transaction=True)
 def test_two_that_set_it_at_once_make_one_rule() -> None:
     world = make_world()
-    at_once([
-        lambda units=units: set_safety_stock(node_id=world.blr.pk, sku_id=world.kurta.pk, quantity=units)
-        for units in (1, 2, 3, 4)
-    ])  # fmt: skip
+    set_it = partial(set_safety_stock, node_id=world.blr.pk, sku_id=world.kurta.pk)
+    at_once([partial(set_it, quantity=units) for units in (1, 2, 3, 4)])
     [rule] = BufferRule.objects.all()
     assert kept(world.kurta)["blr-01"] == rule.amount
 

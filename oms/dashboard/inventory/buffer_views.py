@@ -30,7 +30,7 @@ from inventory.services import (
 )
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.clock import now
-from oms.core.errors import Conflict, DomainError, NotFound
+from oms.core.errors import Conflict, DomainError, Forbidden, NotFound
 from oms.core.posting import once_per_form
 from oms.dashboard.inventory.buffer_forms import RuleForm, initial_of
 from oms.dashboard.inventory.grid_views import csv_response
@@ -270,7 +270,7 @@ def buffer_move(request: HttpRequest, pk: int) -> HttpResponse:
     rule = rule_for(request, pk)
     principal = principal_of(request)
     if not principal.all_nodes:
-        raise NotFound("The order of the rules is set by people of all nodes.")
+        raise Forbidden(_("The order of the rules counts at all nodes: people of all nodes set it."))
     way = request.POST.get("way")
     if way not in ("up", "down"):
         raise DomainError(_("Choose up or down."), field="way")
@@ -314,7 +314,9 @@ def buffers_remove(request: HttpRequest) -> HttpResponse:
     found = list(rules_for(principal, by_hand=True).filter(pk__in=ids).values_list("pk", flat=True))
 
     def work() -> dict[str, Any]:
-        return {"removed": sum(1 for pk in found if delete_rule(rule_id=pk, actor=principal.name))}
+        for pk in found:
+            delete_rule(rule_id=pk, actor=principal.name)
+        return {"removed": len(found)}
 
     if found:
         answer = once_per_form(request, work)

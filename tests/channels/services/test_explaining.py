@@ -198,5 +198,5 @@ def _plainly(nodes: list[dict[str, Any]], term: dict[str, Any]) -> int:
         total += max(0, atp - cell["hidden"])
     threshold = term["threshold"] if term["own_threshold"] is None else term["own_threshold"]
     cap = term["cap"] if term["own_cap"] is None else term["own_cap"]
-    amount = max(0, total - term["waiting"] - threshold)
-    return amount if cap is None else min(amount, cap)
+    amount: int = max(0, total - term["waiting"] - threshold)
+    return amount if cap is None else min(amount, int(cap))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -391,7 +392,7 @@ def test_of_several_counters_at_once_none_writes_an_older_quantity(world: World,
                       to_bucket="adjustment", quantity=1, reason="correction")])  # fmt: skip
         return recount_due()
 
-    at_once([lambda number=number: take_one(number) for number in range(6)])
+    at_once([partial(take_one, number) for number in range(6)])
     recount_due()
     assert (fresh(listing).wanted_quantity, RecountDue.objects.count()) == (14, 0)
     assert Sku.objects.filter(pk=world.kurta.pk).exists()
