@@ -150,9 +150,10 @@ def test_a_receipt_is_taken_back_once(client: Client, world: World) -> None:
     body = {"node": "blr-01", "reference": "GRN-1", "lines": [{"sku": "KURTA-M", "quantity": 4}]}
     made = call(client, "POST", "/inventory/receipts", body, **headers)[1]["receipt"]
 
-    for _ in range(2):
-        status, back = call(client, "POST", f"/inventory/receipts/{made}/reverse", {"reason": "Wrong"}, **headers)
-        assert (status, back["reverses"]) == (200, made)
+    path = f"/inventory/receipts/{made}/reverse"
+    status, back = call(client, "POST", path, {"reason": "Wrong"}, **headers)
+    assert (status, back["reverses"]) == (200, made)
+    assert call(client, "POST", path, {"reason": "Wrong"}, **headers) == (200, back)
 
     assert StockLevel.objects.get(sku=world.kurta, node=world.blr).on_hand == 10
     assert [row["id"] for row in call(client, "GET", "/inventory/receipts?node=blr-01", **headers)[1]["receipts"]] == [
@@ -181,7 +182,7 @@ def _dropship(world: World) -> Node:
 
 def test_a_supplier_reports_its_stock_and_hears_what_is_short(client: Client, world: World) -> None:
     node = _dropship(world)
-    headers = bearer("stock.write", all_nodes=False, node_codes=["weaver-1"])
+    headers = bearer("stock.write", node_codes=["weaver-1"])
     rows = [{"sku": "KURTA-M", "on_hand": 2}, {"sku": "NOPE", "on_hand": 1}, {"sku": "SAREE-1", "on_hand": 7}]
     body = {"node": "weaver-1", "reference": "2026-11-22T06:00", "rows": rows}
 
@@ -196,7 +197,7 @@ def test_a_supplier_reports_its_stock_and_hears_what_is_short(client: Client, wo
 
 def test_what_lies_outside_the_scope_does_not_exist(client: Client, world: World) -> None:
     order = make_placed(make_supplier("mill"), world.blr, (world.kurta, 5))
-    headers = bearer("inventory.view", "inventory.buy", "inventory.receive", all_nodes=False, node_codes=["del-01"])
+    headers = bearer("inventory.view", "inventory.buy", "inventory.receive", node_codes=["del-01"])
 
     assert call(client, "GET", f"/purchase-orders/{order.pk}", **headers)[0] == 404
     assert call(client, "POST", f"/purchase-orders/{order.pk}/cancel", {}, **headers)[0] == 404
@@ -221,6 +222,7 @@ def test_lists_cost_no_more_statements_for_more_rows(client: Client, world: Worl
         return len(queries)
 
     make_placed(supplier, world.blr, (world.kurta, 5))
+    statements()  # The first call also notes that the token was used.
     few = statements()
     for _ in range(3):
         make_placed(supplier, world.blr, (world.kurta, 5), (world.saree, 5))

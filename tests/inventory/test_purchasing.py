@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -123,7 +124,7 @@ def test_a_number_is_given_once(world: World, supplier: Supplier) -> None:
 def test_a_line_that_cannot_be_bought_is_named(
     world: World, supplier: Supplier, fields: dict[str, int], kind: type[DomainError], words: str
 ) -> None:
-    line = PurchaseLine(**({"sku_id": world.kurta.pk, "quantity": 1} | fields))
+    line = replace(PurchaseLine(sku_id=world.kurta.pk, quantity=1), **fields)  # type: ignore[arg-type]
 
     with pytest.raises(kind, match=words):
         draft_purchase_order(terms=terms(world, supplier), lines=[line], actor="Meera")

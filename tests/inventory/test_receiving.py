@@ -314,7 +314,8 @@ def test_a_lot_that_is_missing_or_old_is_refused(
     world: World, cream: Sku, fields: dict[str, object], kind: type[DomainError], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        receive_goods(node_id=world.blr.pk, items=[of(cream, 5, **fields)], op_key="a", actor="Ravi")
+        item = ReceiptItem(sku_id=cream.pk, good=5, **fields)  # type: ignore[arg-type]
+        receive_goods(node_id=world.blr.pk, items=[item], op_key="a", actor="Ravi")
 
 
 def test_goods_past_their_day_come_as_damaged(world: World, cream: Sku) -> None:

@@ -98,7 +98,7 @@ def test_receiving_while_the_order_is_closed_and_placing_it_twice_adds_up() -> N
             return True
 
         assert sorted(at_once([place, place])) == [False, True]
-        came, _ = at_once([load, close])
+        came, _ = at_once([partial(load, order.pk), partial(close, order.pk)])
         assert line_of(order, sku) == ((0, 6, 0, 4, 0) if came else (0, 0, 0, 10, 0))
     assert buckets(sku, node)[2] == 0
 

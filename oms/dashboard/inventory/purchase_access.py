@@ -8,6 +8,7 @@ from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery, S
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
 from inventory.models import (
     InboundShipment,
@@ -78,7 +79,7 @@ def page_of(order: PurchaseOrder) -> str:
     return reverse("dashboard:purchase_order", args=[order.pk])
 
 
-def with_sums(rows: QuerySet[PurchaseOrder]) -> QuerySet[PurchaseOrder]:
+def with_sums(rows: QuerySet[PurchaseOrder]) -> QuerySet[Any]:
     """Each order with its units: ordered, came (good and damaged), open, on top; and its value in minor units."""
     lines = PurchaseOrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
 
@@ -104,6 +105,11 @@ def receipts_with_sums(rows: QuerySet[Receipt]) -> QuerySet[Receipt]:
         good=total("good_quantity"), damaged=total("damaged_quantity"), over=total("over_quantity"),
         taken_back_by=Subquery(backs[:1]),
     )  # fmt: skip
+
+
+def is_late(order: PurchaseOrder) -> bool:
+    """Some of it should have come before today."""
+    return order.state in OPEN_STATES and order.expected_on is not None and order.expected_on < timezone.localdate()
 
 
 def allowed_steps(principal: Principal, order: PurchaseOrder) -> dict[str, bool]:

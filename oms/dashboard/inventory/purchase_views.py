@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -26,115 +24,29 @@ from inventory.services import (
     place_purchase_order,
     reschedule_purchase_order,
 )
-from oms.accounts.access import Principal, in_node_scope, principal_of, requires
+from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import DomainError
 from oms.core.models import Transition
 from oms.core.posting import once_per_form
-from oms.dashboard.inventory.grid_views import csv_response
 from oms.dashboard.inventory.purchase_access import (
     ICONS,
     TONES,
     allowed_steps,
+    is_late,
     order_for,
-    orders_of,
     page_of,
     receipts_with_sums,
     version_of,
-    with_sums,
 )
-from oms.dashboard.inventory.purchase_forms import ChooseForm, DateForm, PurchaseForm, amount_of, text_of_lines
+from oms.dashboard.inventory.purchase_forms import ChooseForm, DateForm, PurchaseForm, text_of_lines
 
 State = PurchaseOrderState
-PAGE_ROWS = 50
 #: Items of a supplier that are offered beside the form.
 MOST_ITEMS = 200
-_SHOWN = ("open", "late", "draft", "received", "closed", "cancelled", "all")
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     return render(request, f"dashboard/inventory/purchase_orders/{template}.html", context, status=status)
-
-
-# -- the list ----------------------------------------------------------------------------------------------------------
-
-
-@require_safe
-@requires("inventory.view")
-def purchase_orders(request: HttpRequest) -> HttpResponse:
-    """What was bought and has not come yet; or any other part of all orders, the newest first."""
-    principal = principal_of(request)
-    asked = _asked(request)
-    mark = request.GET.get("before", "")
-    rows = _shown(principal, asked)
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
-        rows = rows.filter(pk__lt=int(mark))
-    page = list(with_sums(rows).order_by("-pk")[: PAGE_ROWS + 1])
-    more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]
-    nodes = in_node_scope(Node.objects.order_by("code"), principal, "code")
-    words = {"open": "Open", "late": "Late", "draft": "Drafts", "received": "Received", "closed": "Closed short",
-             "cancelled": "Cancelled", "all": "All"}  # fmt: skip
-    context = {
-        "rows": [{"order": row, "tone": TONES[row.state], "icon": ICONS.get(row.state, ""), "late": is_late(row)}
-                 for row in page],
-        "tabs": [{"label": words[key], "url": f"?{urlencode({**asked, 'show': key})}", "active": key == asked["show"]}
-                 for key in _SHOWN],
-        "asked": asked, "nodes": list(nodes.values_list("code", "name")),
-        "suppliers": list(Supplier.objects.values_list("code", "name")),
-        "next_url": f"?{urlencode({**asked, 'before': page[-1].pk})}" if more else "",
-        "first_url": f"?{urlencode(asked)}" if mark else "", "query": urlencode(asked),
-        "may_buy": principal.may("inventory.buy"), "may_export": principal.may("inventory.export"),
-        "any": bool(page) or orders_of(principal).exists(),
-    }  # fmt: skip
-    return _page(request, "list", context)
-
-
-def is_late(order: PurchaseOrder) -> bool:
-    """Some of it should have come before today."""
-    return order.state in OPEN_STATES and order.expected_on is not None and order.expected_on < timezone.localdate()
-
-
-def _asked(request: HttpRequest) -> dict[str, str]:
-    show = request.GET.get("show", "open")
-    asked = {"show": show if show in _SHOWN else "open"}
-    for name in ("supplier", "node", "q"):
-        text = request.GET.get(name, "").strip()[:80]
-        if text:
-            asked[name] = text
-    return asked
-
-
-def _shown(principal: Principal, asked: dict[str, str]) -> QuerySet[PurchaseOrder]:
-    rows = orders_of(principal)
-    if supplier := asked.get("supplier"):
-        rows = rows.filter(supplier__code=supplier)
-    if node := asked.get("node"):
-        rows = rows.filter(node__code=node)
-    if text := asked.get("q"):
-        of_sku = PurchaseOrder.objects.filter(lines__sku__code__iexact=text).values("pk")
-        rows = rows.filter(Q(number__istartswith=text) | Q(reference__iexact=text) | Q(pk__in=of_sku))
-    show = asked["show"]
-    if show == "open":
-        return rows.filter(state__in=(State.DRAFT, *OPEN_STATES))
-    if show == "late":
-        return rows.filter(state__in=OPEN_STATES, expected_on__lt=timezone.localdate())
-    return rows if show == "all" else rows.filter(state=show)
-
-
-@require_safe
-@requires("inventory.export")
-def export(request: HttpRequest) -> HttpResponseBase:
-    """What the list shows, all of it, as CSV."""
-    rows = with_sums(_shown(principal_of(request), _asked(request))).order_by("-pk")
-
-    def lines() -> Iterator[list[str | int]]:
-        yield ["Number", "Supplier", "Node", "State", "Expected on", "Units", "Came", "Open", "Over", "Currency",
-               "Value"]  # fmt: skip
-        for row in rows.iterator(chunk_size=500):
-            yield [row.number, row.supplier.name, row.node.code, row.get_state_display(), str(row.expected_on or ""),
-                   row.units, row.came, row.open_units, row.over_units, row.currency,
-                   amount_of(row.value_minor, row.currency)]  # fmt: skip
-
-    return csv_response(lines(), "purchase-orders")
 
 
 # -- one order ---------------------------------------------------------------------------------------------------------
@@ -152,9 +64,11 @@ def order_page(request: HttpRequest, order: PurchaseOrder, problem: str = "", st
     lines = list(order.lines.select_related("sku").order_by("pk"))
     shipments = order.inbound_shipments.prefetch_related("lines__order_line__sku").order_by("pk")
     history = Transition.objects.filter(model="inventory.PurchaseOrder", object_id=order.pk).order_by("pk")
+    on_the_way = announced_units(order.pk)
     context = {
         "order": order, "tone": TONES[order.state], "icon": ICONS.get(order.state, ""), "late": is_late(order),
-        "lines": [{"line": line, "segments": _segments(line), "on_the_way": 0} for line in lines],
+        "lines": [{"line": line, "segments": _segments(line), "on_the_way": on_the_way.get(line.pk, 0)}
+                  for line in lines],
         "units": sum(line.quantity for line in lines), "problem": problem,
         "value_minor": sum(line.quantity * line.unit_cost_minor for line in lines),
         "shipments": [(shipment, TONES[shipment.state]) for shipment in shipments],
@@ -162,9 +76,6 @@ def order_page(request: HttpRequest, order: PurchaseOrder, problem: str = "", st
         "date_form": DateForm(initial={name: getattr(order, name) for name in ("expected_on", "reference", "note")}),
         **allowed_steps(principal_of(request), order),
     }  # fmt: skip
-    on_the_way = announced_units(order.pk)
-    for row in context["lines"]:
-        row["on_the_way"] = on_the_way.get(row["line"].pk, 0)
     return _page(request, "detail", context, status)
 
 
@@ -242,7 +153,7 @@ def _save(
 def _items(form: PurchaseForm, items: list[SupplierItem], node: Node) -> list[dict[str, Any]]:
     """What the supplier sells, with what the node has of it: the scarcest first."""
     levels = {row.sku_id: row for row in StockLevel.objects.filter(node=node, sku__in=[item.sku_id for item in items])}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"item": item, "field": form[f"item-{item.sku_id}"], "level": level, "atp": level.atp if level else 0,
          "inbound": level.inbound if level else 0}
         for item in items for level in [levels.get(item.sku_id)]
