@@ -289,7 +289,8 @@ def _go_on(
         step(transfer, State.CLOSED, actor, reason=reason, closed_at=moment, **arrived)
     elif finish and transfer.state == State.SHIPPED:
         missing = sum(line.in_transit_quantity for line in lines)
-        step(transfer, State.RECEIVED, actor, reason=f"{missing} units did not come", **arrived)
+        words = "1 unit" if missing == 1 else f"{missing} units"
+        step(transfer, State.RECEIVED, actor, reason=f"{words} did not come", **arrived)
     else:
         transfer.version += 1
         for name, value in arrived.items():

@@ -120,7 +120,7 @@ def transfer_receive(request: HttpRequest, node: Node, pk: int) -> HttpResponseB
     """Take in what another node sent."""
     principal_of(request).require("inventory.receive")
     found = _here(node, pk, end="to_node")
-    if found.state != State.SHIPPED:
+    if found.state not in (State.SHIPPED, State.RECEIVED):
         return show(request, node, "transfer_gone", transfer=found)
     return show(request, node, "transfer", **_receiving(found))
 

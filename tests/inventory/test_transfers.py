@@ -143,7 +143,7 @@ def test_ten_shipped_eight_good_one_damaged_one_missing_are_exactly_these_postin
         ("draft", "reserved", "Asha", ""),
         ("reserved", "picked", "Ravi", ""),
         ("picked", "shipped", "Ravi", ""),
-        ("shipped", "received", "Babu", "1 units did not come"),
+        ("shipped", "received", "Babu", "1 unit did not come"),
         ("received", "closed", "Babu", "Lost on the road: Carton torn"),
     ]
 
