@@ -57,21 +57,29 @@ def find_hold(uid: UUID, owner: str) -> HoldView | None:
 
 
 class SoftUnits(NamedTuple):
-    """Units that checkouts hold at a level, and when the last of these holds ends."""
+    """Units that checkouts hold at a level: how many, until when the last of them; and those whose hold is over.
+
+    The latter are still counted as reserved, until anybody claims them or the sweep comes by.
+    """
 
     units: int
-    holds: int
     until: datetime
+    over: int
+
+    @property
+    def reserved(self) -> int:
+        """All of them, as part of what the level has reserved."""
+        return self.units + self.over
 
 
 _SOFT = """
-SELECT sum(open_quantity)::int, count(DISTINCT hold_id)::int, max(expires_at) FROM inventory_reservation
-WHERE sku_id = %s AND node_id = %s AND state = 'soft' AND expires_at > statement_timestamp()
-HAVING count(*) > 0
+SELECT coalesce(sum(open_quantity) FILTER (WHERE expires_at > statement_timestamp()), 0)::int, max(expires_at),
+    coalesce(sum(open_quantity) FILTER (WHERE expires_at <= statement_timestamp()), 0)::int
+FROM inventory_reservation WHERE sku_id = %s AND node_id = %s AND state = 'soft' HAVING count(*) > 0
 """
 
 
 def soft_units(sku_id: int, node_id: int) -> SoftUnits | None:
-    """What checkouts hold of a SKU at a node now; None where nothing is."""
+    """What checkouts hold of a SKU at a node; None where nothing is."""
     rows = fetch_all(_SOFT, [sku_id, node_id])
     return SoftUnits(*rows[0]) if rows else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from inventory.models import Bucket, Node, Reservation, Sku, StockLevel
+from inventory.models import Bucket, Node, Reservation, ReservationState, Sku, StockLevel
+from inventory.selectors.holds import SoftUnits, soft_units
 from inventory.selectors.ledger import BALANCES, LedgerRow, ledger_balances, ledger_page
 from oms.core.db import fetch_all
 from oms.core.errors import NotFound
@@ -41,6 +42,7 @@ class LevelExplanation:
     parts: tuple[Part, ...]
     reservations: tuple[Reservation, ...]
     reserved_orders: int
+    soft: SoftUnits | None
     ledger: tuple[LedgerRow, ...]
     ledger_balances: dict[str, int]
 
@@ -51,6 +53,11 @@ class LevelExplanation:
         steps = [f"{first.quantity} {first.label.lower()}"]
         steps += [f"{'+' if part.quantity > 0 else '−'} {abs(part.quantity)} {part.label.lower()}" for part in others]
         return f"{self.level.atp} = {' '.join(steps)}"
+
+    @property
+    def reserved_firmly(self) -> int:
+        """Reserved units that no checkout holds: those of orders and transfers."""
+        return self.level.reserved - (self.soft.reserved if self.soft else 0)
 
     @property
     def ledger_agrees(self) -> bool:
@@ -70,12 +77,15 @@ def level_of(sku_id: int, node_id: int) -> StockLevel:
 
 
 def explain_level(sku_id: int, node_id: int, *, ledger_rows: int = 10, reservations: int = 20) -> LevelExplanation:
-    """ATP with every number behind it. Five statements at most. Raises NotFound."""
+    """ATP with every number behind it. Six statements at most. Raises NotFound."""
     level = level_of(sku_id, node_id)
-    open_rows = Reservation.objects.filter(sku_id=sku_id, node_id=node_id, open_quantity__gt=0).order_by("pk")
+    open_rows = Reservation.objects.filter(
+        sku_id=sku_id, node_id=node_id, open_quantity__gt=0, state=ReservationState.HARD
+    ).order_by("pk")
     return LevelExplanation(
         sku=level.sku, node=level.node, level=level, parts=tuple(parts_of(level)),
         reservations=tuple(open_rows[:reservations]), reserved_orders=open_rows.values("order_id").distinct().count(),
+        soft=soft_units(sku_id, node_id),
         ledger=tuple(ledger_page(sku_id, node_id, size=ledger_rows).rows),
         ledger_balances=ledger_balances(sku_id, node_id),
     )  # fmt: skip
