@@ -30,7 +30,7 @@ def test_no_operation_and_no_death_in_the_middle_of_one_makes_a_number_wrong() -
         rounds = TALLY["rounds"]
         left = max(1, (OPERATIONS - TALLY["operations"]) // STEPS)
         machine = seed(SEED + rounds)(StockMachine)
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             machine,
             settings=settings(
                 max_examples=min(left, 100), stateful_step_count=STEPS, deadline=None, database=None,
