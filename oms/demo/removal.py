@@ -28,13 +28,19 @@ from channels.models import ChannelAccount, InboundMessage, OutboundUpdate
 from fulfillment.models import FulfillmentOrder, Shipment
 from inventory.models import (
     ApprovalLimit,
+    CountItem,
+    CountSession,
+    InboundShipment,
     Node,
     NodeGroup,
+    PurchaseOrder,
     Reservation,
     Sku,
     StockAdjustment,
+    StockCount,
     StockLevel,
     StockMovement,
+    Supplier,
     Transfer,
 )
 from oms.accounts.models import ApiToken, User
@@ -47,6 +53,7 @@ from oms.demo.models import DemoWorld, current_world
 from oms.demo.nodes import NODES
 from oms.demo.outside import CREW_TOKEN, state_folder
 from oms.demo.people import PEOPLE
+from oms.demo.purchases import SUPPLIER_CODES
 from oms.demo.stock_room import own_limits
 from oms.demo.world import CHANNEL_CODES, LOADER
 from oms.notifications.models import Message
@@ -77,6 +84,7 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         (ApiToken, Q(name=CREW_TOKEN) | Q(created_by__email__in=[person.email for person in PEOPLE])),
         (RoutingPolicy, Q(published_by__in=_NAMES)),
         (ApprovalLimit, own_limits()),
+        (Supplier, Q(code__in=SUPPLIER_CODES)),
         (DemoWorld, Q()),
     ]
 
@@ -92,6 +100,8 @@ _MACHINES: dict[str, type[models.Model]] = {
     "fulfillment.FulfillmentOrder": FulfillmentOrder, "fulfillment.Shipment": Shipment, "returns.Return": Return,
     "channels.inbound_message": InboundMessage, "channels.outbound_update": OutboundUpdate,
     "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
+    "inventory.StockCount": StockCount, "inventory.CountItem": CountItem, "inventory.CountSession": CountSession,
+    "inventory.PurchaseOrder": PurchaseOrder, "inventory.InboundShipment": InboundShipment,
 }  # fmt: skip
 
 

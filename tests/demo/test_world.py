@@ -9,11 +9,22 @@ from datetime import datetime
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from channels.models import InboundMessage
 from fulfillment.models import FulfillmentOrder, Shipment
-from inventory.models import Sku, StockAdjustment, StockMovement, Transfer, TransferState
+from inventory.models import (
+    CountItem,
+    InboundShipment,
+    PurchaseOrder,
+    Sku,
+    StockAdjustment,
+    StockCount,
+    StockMovement,
+    Transfer,
+    TransferState,
+)
 from inventory.services import audit_stock
 from oms.accounts.models import Role, User
 from oms.accounts.services import create_token
@@ -182,3 +193,30 @@ def test_orders_of_a_real_merchant_keep_the_demo_out(before: dict[str, int]) -> 
     with pytest.raises(CommandError, match="not of the demo"):
         call_command("load_demo", stdout=io.StringIO())
     assert not DemoWorld.objects.exists()
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_purchase_orders_stand_in_every_state_and_some_are_late_or_half_received() -> None:
+    states = list(PurchaseOrder.objects.order_by("pk").values_list("state", flat=True))
+    assert sorted(states) == sorted(
+        ["draft", "placed", "placed", "placed", "partial", "received", "closed", "cancelled"]
+    )
+    assert PurchaseOrder.objects.filter(state="placed", expected_on__lt=timezone.localdate()).count() == 1
+    assert InboundShipment.objects.get().state == "expected"
+    # What is open of placed orders, and what transfers carry, is what is inbound.
+    assert fetch_all("""
+        SELECT (SELECT sum(inbound) FROM inventory_stocklevel) - (
+            SELECT sum(open_quantity) FROM inventory_purchaseorderline l
+            JOIN inventory_purchaseorder o ON o.id = l.order_id AND o.state IN ('placed', 'partial')
+        ) - (SELECT sum(in_transit_quantity) FROM inventory_transferline)
+    """) == [(0,)]  # fmt: skip
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_a_count_goes_on_one_waits_for_a_decision_and_one_is_closed() -> None:
+    by_state = dict(StockCount.objects.values_list("state", "node__code"))
+
+    assert by_state == {"open": "BLR-S01", "review": "BOM-DC1", "closed": "BOM-DC1"}
+    waiting = CountItem.objects.filter(count__state="review", state="counted")
+    assert sorted(item.variance or 0 for item in waiting) == [-4, -3, -1, 2]
+    assert StockMovement.objects.filter(reason="count", op_key__startswith="cycle/").count() == 2

@@ -313,8 +313,9 @@ def test_a_lot_with_another_expiry_is_refused(world: World, cream: Sku) -> None:
 def test_a_lot_that_is_missing_or_old_is_refused(
     world: World, cream: Sku, fields: dict[str, object], kind: type[DomainError], words: str
 ) -> None:
+    item = ReceiptItem(sku_id=cream.pk, good=5, **fields)  # type: ignore[arg-type]
+
     with pytest.raises(kind, match=words):
-        item = ReceiptItem(sku_id=cream.pk, good=5, **fields)  # type: ignore[arg-type]
         receive_goods(node_id=world.blr.pk, items=[item], op_key="a", actor="Ravi")
 
 

@@ -28,7 +28,7 @@ PAGE_ROWS = 50
 def receipts(request: HttpRequest) -> HttpResponse:
     """What came, the newest first."""
     principal = principal_of(request)
-    asked = {name: text for name in ("node", "q") if (text := request.GET.get(name, "").strip()[:80])}
+    asked = {name: value for name in ("node", "q") if (value := request.GET.get(name, "").strip()[:80])}
     rows = receipts_of(principal)
     if node := asked.get("node"):
         rows = rows.filter(node__code=node)
