@@ -144,6 +144,9 @@ class Removal:
         self._switch("DISABLE")
         for model in self.models:
             self._count(model._meta.db_table, f"DELETE FROM {_table(model)} WHERE {_key(model)}::text IN {_ids(model)}")
+        # Written by triggers, also by those of the rows that have just gone.
+        recounts = f"DELETE FROM channels_recountdue WHERE sku_id::text IN {_ids(Sku)}"
+        self._count("channels_recountdue", recounts)
         self._switch("ENABLE")
         return {table: count for table, count in self.counts.items() if count}
 

@@ -268,3 +268,25 @@ def test_pages_take_the_same_statements_for_twice_the_rows(world: World, browser
         url = f"/inventory/transfers/{row.number}/"
         counts.append((statements(url), statements(f"{url}receive/")))
     assert counts[0] == counts[1]
+
+
+def test_the_tower_shows_what_did_not_come_to_who_works_there(world: World, browser: Client) -> None:
+    row = made(world, "shipped", 2)
+    other = make_node("pun-s1", city="Pune", postcode="411001", kind=NodeKind.STORE)
+    stranger = sign_in("pune@example.com", Role.STORE_MANAGER, other.code)
+    before = browser.get("/").content.decode()
+    receive_transfer(transfer_id=row.pk, lines=[], op_key="none", actor="Ravi", finish=True)
+
+    told = "4 units of transfers did not come, or are late"
+    assert told not in before
+    assert told in browser.get("/").content.decode()
+    assert "units of transfers" not in stranger.get("/").content.decode()
+
+
+def test_a_reservation_and_a_posting_lead_to_their_transfer(world: World, browser: Client) -> None:
+    row = made(world, "reserved")
+
+    html = browser.get(f"/inventory/{world.kurta.pk}/blr-01/").content.decode()
+
+    assert html.count(f'href="/inventory/transfers/{row.number}/"') == 2
+    assert f"/inventory/transfers/new/?from=blr-01&amp;lines={world.kurta.code}%201" in html
