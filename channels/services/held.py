@@ -34,9 +34,8 @@ def submit_held_order(account: ChannelAccount, payload: dict[str, Any], hold: Ch
             raise _captured_before(external_id)
         adopt_hold(order_id=done.order_id, hold=hold, actor=actor)
         # Capturing counted its units as sold and not yet reserved; now they are reserved.
-        refresh_sellable(
-            OrderLine.objects.filter(order_id=done.order_id, sku_id__isnull=False).values_list("sku_id", flat=True)
-        )
+        sold = OrderLine.objects.filter(order_id=done.order_id).values_list("sku_id", flat=True)
+        refresh_sellable(sku_id for sku_id in sold if sku_id is not None)
         return done
 
     return run_atomic(work)
