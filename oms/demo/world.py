@@ -15,7 +15,7 @@ from carriers.services.cards import zones_json
 from channels.models import ChannelAccount, Listing
 from channels.simulators.woocommerce.world import ZIPF_EXPONENT
 from inventory.models import Barcode, Node, NodeGroup, NodeHoliday, NodeKind, Sku
-from inventory.services import OpeningRow, set_opening_stock
+from inventory.services import OpeningRow, adopt_safety_stock, set_opening_stock
 from oms.accounts.models import User
 from oms.core.db import execute
 from oms.core.errors import DomainError
@@ -149,6 +149,7 @@ def _stock(world: DemoWorld, skus: list[DemoSku], sku_ids: dict[str, int], nodes
     kept = set(careful)
     columns = [[key[0] for key in bins], [key[1] for key in bins], list(bins.values()), [key in kept for key in bins]]
     execute(_SHELVES, columns)
+    adopt_safety_stock()
 
 
 _SHELVES = """
