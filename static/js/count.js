@@ -6,8 +6,8 @@ import { feedback, onScan } from "./scan.js";
 
 const AGAIN_MS = 15_000;
 const MOST_AT_ONCE = 100;
-const page = document.querySelector("[data-count]");
-const place = `oms.count.${page.dataset.count}`;
+const page = document.querySelector("[data-counting]");
+const place = `oms.count.${page.dataset.counting}`;
 const at = (name) => page.querySelector(`[data-${name}]`);
 
 /** What is kept on the device: scans to send, and those that the server refused, with its reason. */
