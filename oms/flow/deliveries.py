@@ -38,7 +38,8 @@ class Step:
     that marks the deliveries done, so its effect is applied exactly once; a `network` step runs outside of any
     transaction and must be idempotent by itself. `leases` says how long a batch may take, in units of
     OMS_LEASE_SECONDS: what is not done by then counts as left behind by a dead worker and is taken over.
-    A step that needs the events' own ids and times gives `recorded` in place of `run`.
+    A step that needs the events' own ids and times gives `recorded` in place of `run`. An `urgent` step goes first
+    whenever it is due: what channels may sell waits for it.
 
     `on_dead` is told, with the last line of the error, when a delivery is given up, and `on_replay` when a person has
     it tried again; each runs in the transaction that changes the delivery.
@@ -49,6 +50,7 @@ class Step:
     batch: int = 100
     network: bool = False
     leases: float = 1.0
+    urgent: bool = False
     on_dead: Callable[[Event, str], None] | None = None
     on_replay: Callable[[Event], None] | None = None
     recorded: RecordedHandler | None = None

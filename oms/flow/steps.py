@@ -54,7 +54,7 @@ from returns.services import expect_rto
 from routing.events import WaitingOrdersTried
 from routing.services import route_orders
 
-INBOX_SECONDS = 60.0
+INBOX_SECONDS = 5.0
 
 #: The step named in a decision's trigger, by what happened.
 _TRIGGERS = {

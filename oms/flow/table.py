@@ -28,7 +28,7 @@ from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHe
 from returns.events import ReturnReceived
 from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
 
-route = Step("route", do.route)
+route = Step("route", do.route, urgent=True)
 open_work = Step("open_work", do.open_work)
 release_work = Step("release_work", do.release_work)
 hold_work = Step("hold_work", do.hold_work)
@@ -42,9 +42,9 @@ book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
 void_label = Step("void_label", do.void_labels, batch=5, network=True)
 apply_scans = Step("apply_scans", do.apply_scans)
 expect_return = Step("expect_return", do.expect_returns)
-read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True)
-count_sellable = Step("count_sellable", do.count_sellable, batch=500)
-push_stock = Step("push_stock", do.push_stock, batch=500, network=True)
+read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True, urgent=True)
+count_sellable = Step("count_sellable", do.count_sellable, batch=500, urgent=True)
+push_stock = Step("push_stock", do.push_stock, batch=500, network=True, urgent=True)
 tell_channel = Step("tell_channel", do.tell_channel)
 push_updates = Step("push_updates", do.push_updates, batch=50, network=True)
 write_customer = Step("write_customer", do.write_customer)

@@ -239,7 +239,9 @@ def test_a_relay_that_dies_between_fanning_out_and_waking_is_made_good_by_the_ne
     assert not OutboxEvent.objects.filter(fanned_out_at__isnull=True).exists()
 
     woken: list[str] = []
-    assert Relay(woken.append).tick() == 0
+    relay = Relay(woken.append)
+    # A few at a time, so that no long line of wake-ups forms.
+    assert [relay.tick(), relay.tick(), relay.tick()] == [0, 0, 0]
 
     assert sorted(woken) == sorted(deliveries.due_steps())
     assert "route" in woken

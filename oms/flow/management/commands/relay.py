@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from oms.flow.relay import Relay, wake_worker
+from oms.flow.relay import Relay, waiting_wakes, wake_worker
 
 
 class Command(BaseCommand):
@@ -22,4 +22,4 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write("relay: ready")
-        Relay(wake_worker).run(stop)
+        Relay(wake_worker, waiting_wakes).run(stop)
