@@ -19,7 +19,7 @@ from oms.embedded.guard import descendants, parent_and_state
 from oms.embedded.processes import spawn
 from oms.embedded.state import CHECKOUT
 
-WEB_PROCESSES, WEB_THREADS = 2, 8
+WEB_PROCESSES, WEB_THREADS = 2, 4
 START_SECONDS = 90.0
 #: Short, so that what a killed worker had begun is taken over soon.
 LEASE_SECONDS = 3

@@ -27,7 +27,7 @@ REST_SECONDS = 120.0
 #: How many of the buyers are done when a process is killed, as parts of all of them, and what it is.
 KILLS = ((0.10, WEB), (0.30, WORKER), (0.50, WEB), (0.75, WEB))
 #: Each so many runs the worker dies as a whole, with its master.
-WHOLE_WORKER_EVERY = 5
+WHOLE_WORKER_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,9 @@ def make_world() -> World:
     )
     # What a node takes a day is not what is tested here.
     Node.objects.update(daily_capacity=1_000_000)
-    channel = SalesChannel.objects.create(code=CHANNEL, name="Flash sale", kind=SalesChannelKind.WEBSITE)
+    channel = SalesChannel.objects.create(
+        code=CHANNEL, name="Flash sale", kind=SalesChannelKind.WEBSITE, notifies_customer=False
+    )
     ChannelAccount.objects.create(channel=channel, connector="api")
     token = create_token(name="hammer", verbs=["stock.hold", "orders.ingest", "orders.view"])[1]
     for statement in filter(None, map(str.strip, naive.TABLES.split(";"))):
