@@ -24,7 +24,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from carriers.models import Booking, CarrierAccount, RateCard
-from channels.models import ChannelAccount, InboundMessage, OutboundUpdate
+from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from fulfillment.models import FulfillmentOrder, Shipment
 from inventory.models import (
     ApprovalLimit,
@@ -99,6 +99,7 @@ _EVENT_KEYS: dict[str, type[models.Model]] = {
 _MACHINES: dict[str, type[models.Model]] = {
     "fulfillment.FulfillmentOrder": FulfillmentOrder, "fulfillment.Shipment": Shipment, "returns.Return": Return,
     "channels.inbound_message": InboundMessage, "channels.outbound_update": OutboundUpdate,
+    "channels.listing": Listing, "channels.account": ChannelAccount,
     "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
     "inventory.StockCount": StockCount, "inventory.CountItem": CountItem, "inventory.CountSession": CountSession,
     "inventory.PurchaseOrder": PurchaseOrder, "inventory.InboundShipment": InboundShipment,
