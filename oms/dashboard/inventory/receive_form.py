@@ -10,6 +10,7 @@ from datetime import date
 from django.utils.dateparse import parse_date
 
 from inventory.models import InboundShipment, InboundShipmentLine, PurchaseOrder, PurchaseOrderLine, Tracking
+from inventory.selectors import find_skus_by_codes
 from inventory.services import ReceiptItem
 from oms.core.errors import DomainError
 from oms.core.values import MAX_QUANTITY
@@ -92,7 +93,16 @@ def items_of(rows: Sequence[ReceiveRow]) -> list[ReceiptItem]:
             items.append(item)
     if not items:
         raise DomainError("Count at least one unit.", field="lines")
+    _refuse_barcodes(items)
     return items
+
+
+def _refuse_barcodes(items: Sequence[ReceiptItem]) -> None:
+    """Raises DomainError where the code of an item stands among serial numbers: it was scanned instead of one."""
+    numbers = [text for item in items for text in (*item.serials, *item.damaged_serials)]
+    known = find_skus_by_codes(numbers) if numbers else {}
+    for text, sku in known.items():
+        raise DomainError(f"{text} is the code of {sku.code}, not a serial number. Take it out.", field="lines")
 
 
 def _units(row: ReceiveRow, name: str) -> int:

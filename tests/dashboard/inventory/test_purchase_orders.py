@@ -272,6 +272,9 @@ def test_lots_and_serial_numbers_are_typed_or_scanned(world: World, supplier: Su
     assert (line_of(first, cream), line_of(second, phone)) == ((0, 3, 0, 0, 0), (0, 2, 1, 0, 0))
     body = read(client, f"/inventory/receipts/{Receipt.objects.latest('pk').pk}/")
     assert "A, B" in body
+    mixed = make_placed(supplier, world.blr, (phone, 2))
+    wrong = client.post(page(mixed, "receive/"), count(mixed, serials="D\nkurta-m"))
+    assert "kurta-m is the code of KURTA-M, not a serial number" in wrong.content.decode()
     bad = count(make_placed(supplier, world.blr, (cream, 1)), good="1", lot="L1", expires="31 Jan")
     refused = client.post(page(PurchaseOrder.objects.latest("pk"), "receive/"), bad)
     assert "CREAM: 31 Jan is no day" in refused.content.decode()
