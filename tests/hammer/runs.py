@@ -25,7 +25,7 @@ CHANNEL = "hammer"
 #: Work that a killed worker left is taken over when its lease is over; nothing takes longer than this.
 REST_SECONDS = 120.0
 #: How many of the buyers are done when a process is killed, as parts of all of them, and what it is.
-KILLS = ((0.10, WEB), (0.30, WORKER), (0.50, WEB), (0.75, WEB))
+KILLS = ((0.15, WEB), (0.40, WORKER), (0.70, WEB))
 #: Each so many runs the worker dies as a whole, with its master.
 WHOLE_WORKER_EVERY = 10
 
