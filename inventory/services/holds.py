@@ -53,8 +53,8 @@ def hold_stock(
     """Keep the units for so many seconds by the database's clock, all lines or none.
 
     `uid` names the hold for ever: the same again gives the hold that there is. `owner` alone may use it later. Units
-    are bound to as few active nodes as can be, those with the highest ATP first: out of `node_ids`, otherwise out of all
-    that ship; a line that names its node is bound to that. Holds that are over give up their units here. Raises
+    are bound to as few active nodes as can be, those with the highest ATP first: out of `node_ids`, otherwise out of
+    all that ship; a line that names its node is bound to that. Holds that are over give up their units here. Raises
     NotEnoughStock with `lines` (sku, node, wanted, possible), BadQuantity, DomainError for a time or a number of lines
     out of bounds, HoldUnknown for a `uid` of somebody else.
     """
