@@ -24,7 +24,7 @@ from inventory.services import (
 )
 from oms.flow.waiting import try_waiting
 from orders.models import OrderLine
-from routing.inbound import Waiting, expected_of, promise_arrivals, promises_of
+from routing.selectors import Waiting, expected_of, promise_arrivals, promises_of
 from routing.models import ChannelSourcing
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock

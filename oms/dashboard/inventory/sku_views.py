@@ -14,7 +14,7 @@ from inventory.models import Node, StockLevel
 from oms.accounts.access import in_channel_scope, in_node_scope, principal_of, requires
 from oms.dashboard.inventory.access import sku_for
 from oms.dashboard.inventory.grid import waiting_units
-from routing.inbound import expected_of
+from routing.selectors import expected_of
 
 
 @require_GET

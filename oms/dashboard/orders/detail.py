@@ -29,7 +29,7 @@ from oms.reporting.masking import shown_email, shown_name, shown_phone
 from orders.models import Order, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
 from orders.status import is_partial
-from routing.inbound import Promise, promises_of
+from routing.selectors import Promise, promises_of
 
 
 def order_or_404(principal: Principal, number: str) -> Order:
