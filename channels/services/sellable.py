@@ -40,8 +40,8 @@ def recount_due(sku_ids: Iterable[int] = ()) -> int:
     """Work out anew what may be sold of the SKUs that the database noted, and of these; how many listings changed.
 
     Every change of ATP, inbound or unrouted demand is noted in its own transaction (see RecountDue), so that none is
-    missed, whoever made it. Their totals over all nodes follow. The notes are gone with the transaction that writes the new quantities. Of very many the
-    oldest come first; the rest is left to the next call.
+    missed, whoever made it. Totals over all nodes follow. The notes are gone with the transaction that writes the new
+    quantities. Of very many the oldest come first; the rest is left to the next call.
     """
 
     def work() -> int:

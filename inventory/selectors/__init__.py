@@ -2,8 +2,8 @@
 
 from inventory.selectors.audit import Compared, Difference, iter_differences
 from inventory.selectors.codes import find_sku_by_code_or_barcode, find_skus_by_codes
-from inventory.selectors.inbound import Arrival, arrivals_of, uncovered_units
 from inventory.selectors.holds import HeldLine, HoldView, SoftUnits, find_hold, soft_units
+from inventory.selectors.inbound import Arrival, arrivals_of, uncovered_units
 from inventory.selectors.ledger import (
     BALANCES,
     BroughtForward,

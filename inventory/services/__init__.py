@@ -128,6 +128,7 @@ from inventory.services.suppliers import (
     save_supplier,
     save_supplier_items,
 )
+from inventory.services.totals import refresh_totals
 from inventory.services.transfer_receiving import (
     RESOLUTIONS,
     Received,
@@ -149,7 +150,6 @@ from inventory.services.transfers import (
     finish_picking,
     pick_for_transfer,
 )
-from inventory.services.totals import refresh_totals
 
 __all__ = [
     "drop_limit",

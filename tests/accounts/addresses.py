@@ -132,7 +132,9 @@ def _nodes(side: Side) -> Rows:
         ("transfer_resolve", {NODES}, (side.arriving.number, side.arriving.lines.get().pk)),
         ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
          {NODES}, (side.adjustment.pk,)),
-        ("node node_switch receive move", {NODES}, (code,)), ("sku", set(), (side.sku.pk,)),
+        ("node node_switch receive move", {NODES}, (code,)),
+        ("sku sku_ledger sku_ledger_export", set(), (side.sku.pk,)),
+        ("stock_difference", {NODES}, (side.difference.pk,)),
         ("level ledger ledger_export adjust safety_stock", {NODES}, (side.sku.pk, code)),
     )  # fmt: skip
 
@@ -186,6 +188,10 @@ def rows_of_owner(jobs: dict[str, Job], draft: object, view_id: int, token_id: i
     )  # fmt: skip
 
 
+_WEBHOOK = ("webhook webhook_edit webhook_secret webhook_pause webhook_resume webhook_remove webhook_test "
+            "webhook_resend_failed")  # fmt: skip
+
+
 def rows_of_all(estate: Estate) -> Rows:
     """Addresses that name something which belongs to nobody in particular."""
     token, nobody = tracking_token(estate.mine.order), frozenset[str]()
@@ -194,6 +200,9 @@ def rows_of_all(estate: Estate) -> Rows:
         "dashboard:rate_card": (estate.rate_card.code,), "dashboard:carrier": (estate.carrier.code,),
         "dashboard:carrier_settle": (estate.carrier.code,), "dashboard:import_sample": ("orders",),
         "dashboard:adjustment_limit_drop": (estate.limit.pk,),
+        **{f"dashboard:{name}": (estate.webhook.endpoint_id,) for name in _WEBHOOK.split()},
+        **{f"dashboard:{name}": (estate.webhook.endpoint_id, estate.webhook.pk)
+           for name in ("webhook_message", "webhook_resend")},
         "dashboard:tower_panel": ("queue",), "dashboard:tower_kind": ("late",), "dashboard:styleguide_page": ("table",),
         "portal:order": (token,), "portal:cancel": (token,), "portal:missing": ("nowhere",),
         "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),

@@ -36,6 +36,7 @@ from inventory.models import (
     Sku,
     StockAdjustment,
     StockCount,
+    StockDifference,
     Transfer,
 )
 from inventory.services import (
@@ -55,6 +56,7 @@ from oms.core.clock import now
 from oms.core.models import Job, JobState
 from oms.core.values import Address
 from oms.dashboard.models import SavedView
+from oms.integrations.models import WebhookDelivery, WebhookEndpoint
 from oms.notifications.models import Message
 from oms.notifications.services import queue_messages
 from orders.models import Hold, Order, SalesChannel
@@ -113,6 +115,7 @@ class Side:
     adjustment: StockAdjustment
     purchase: PurchaseOrder
     asn: InboundShipment
+    difference: StockDifference
     receipt: Receipt
     #: Somebody counts an area of it.
     count: StockCount
@@ -149,6 +152,7 @@ class Estate:
     token: ApiToken
     jobs: dict[str, Job]
     limit: ApprovalLimit
+    webhook: WebhookDelivery
 
 
 def make_estate() -> Estate:
@@ -167,7 +171,14 @@ def make_estate() -> Estate:
     owner = User.objects.create_user("owner@example.com", name="The Owner", role=Role.ADMIN, all_nodes=True)
     view = SavedView.objects.create(name="Mine alone", owner=owner)
     token, _ = create_token(name="ERP", verbs=["orders.view"], created_by_id=owner.pk)
-    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit)
+    webhook = make_webhook()
+    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit, webhook)
+
+
+def make_webhook() -> WebhookDelivery:
+    """A message that waits for an endpoint of the company."""
+    endpoint = WebhookEndpoint.objects.create(name="ERP", url="https://erp.example.com/hook", topics=["order.captured"])
+    return WebhookDelivery.objects.create(endpoint=endpoint, event_key="1", topic="order.captured", payload={})
 
 
 def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Address) -> Side:
@@ -229,6 +240,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         buffer=BufferRule.objects.create(name=f"Kept at {code}", amount=1, node=node, measure="percent"),
         drafted=drafted, leaving=leaving, arriving=arriving, adjustment=adjustment,
         purchase=purchase, asn=asn, receipt=receipt, count=count,
+        difference=StockDifference.objects.create(sku=sku, node=node, what="packed", stored=1, computed=0),
         counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(),
         update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
     )  # fmt: skip

@@ -126,7 +126,8 @@ def test_listings_are_listed_paused_stopped_resumed_and_pushed(client: Client, w
     ids = {"ids": [listing.pk]}
     assert call(client, "POST", "/listings/pause", ids, **headers)[0] == 422
     paused = call(client, "POST", "/listings/pause", ids | {"reason": "Photos"}, **headers)[1]["listings"]
-    assert (paused[0]["publication"], paused[0]["paused_reason"], paused[0]["paused_by"]) == ("paused", "Photos", "API wms")
+    told = [paused[0][name] for name in ("publication", "paused_reason", "paused_by")]
+    assert told == ["paused", "Photos", "API wms"]
     assert call(client, "POST", "/listings/push", ids, **headers)[0] == 409
     stopped = call(client, "POST", "/listings/pause", ids | {"halt": "stopped", "reason": "Recall"}, **headers)
     assert stopped[1]["listings"][0]["wanted_quantity"] == 0

@@ -24,8 +24,8 @@ from inventory.services import (
 )
 from oms.flow.waiting import try_waiting
 from orders.models import OrderLine
-from routing.selectors import Waiting, expected_of, promise_arrivals, promises_of
 from routing.models import ChannelSourcing
+from routing.selectors import Waiting, expected_of, promise_arrivals, promises_of
 from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.inventory.purchases import make_supplier

@@ -56,8 +56,8 @@ def level_context(request: HttpRequest, found: LevelExplanation) -> dict[str, An
         "ledger": [row_in_words(row) for row in found.ledger], "ledger_url": ledger_url(sku.pk, node.code),
         "may_see_orders": principal.may("orders.view"), "safety_form": SafetyForm(
             initial={"quantity": found.level.safety_stock}),
-        "last_count": last_count(sku.pk, node.pk),
-        "may_count": principal.may("inventory.count"), "more_reservations": found.reserved_orders - len({row.order_id for row in found.reservations}),
+        "last_count": last_count(sku.pk, node.pk), "may_count": principal.may("inventory.count"),
+        "more_reservations": found.reserved_orders - len({row.order_id for row in found.reservations}),
         **_may(principal),
     }  # fmt: skip
 
