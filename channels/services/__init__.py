@@ -6,7 +6,14 @@ from channels.services.exposure import book_exposure
 from channels.services.held import submit_held_order
 from channels.services.inbox import ignore_messages, receive_messages, replay, replay_cause
 from channels.services.listings import map_listing, suggest_skus, unmap_listing
-from channels.services.outbound import push_order_updates, queue_order_update, retry_order_updates, skip_order_update
+from channels.services.outbound import (
+    OrderNews,
+    push_order_updates,
+    queue_order_update,
+    queue_order_updates,
+    retry_order_updates,
+    skip_order_update,
+)
 from channels.services.polling import PollResult, due_account_ids, poll_account, poll_due_accounts
 from channels.services.process import ProcessResult, process_inbox, process_messages
 from channels.services.publication import (
@@ -25,9 +32,10 @@ from channels.services.submit import Submitted, submit_orders
 
 __all__ = [
     "ConnectionCheck",
+    "OrderNews",
     "PollResult",
-    "Pushed",
     "ProcessResult",
+    "Pushed",
     "Submitted",
     "account_config",
     "apply_message",
@@ -47,6 +55,7 @@ __all__ = [
     "push_stock",
     "push_waiting_stock",
     "queue_order_update",
+    "queue_order_updates",
     "receive_messages",
     "reconcile_listings",
     "recount_due",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from channels.base import ORDER_UPDATE_KINDS, OrderUpdate, OrderUpdateKind, PushesOrderUpdates
 from channels.events import OrderUpdateQueued
@@ -18,6 +18,7 @@ from channels.states import OUTBOUND_UPDATE
 from oms.core.clock import now
 from oms.core.db import fetch_all, run_atomic
 from oms.core.errors import DomainError, PermanentError, TransientError
+from oms.core.json_text import to_json
 from oms.core.outbox import publish
 from oms.core.states import advance
 from orders.models import Order, OrderLine
@@ -81,6 +82,74 @@ def queue_order_update(
         return row.pk
 
     return run_atomic(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNews:
+    """Something to tell the channel of an order, cancellations apart; see `queue_order_update`."""
+
+    order_id: int
+    kind: Literal["processing", "on_hold", "shipped", "delivered"]
+    update_key: str
+    awb: str = ""
+    carrier_name: str = ""
+    tracking_url: str = ""
+    lines: Mapping[int, int] = field(default_factory=dict)
+
+
+_TOLD_ACCOUNTS = """
+SELECT o.id, account.id, account.connector FROM orders_order o
+JOIN channels_channelaccount account ON account.channel_id = o.channel_id AND account.pushes_updates
+WHERE o.id = ANY(%s::bigint[])
+"""
+
+_QUEUE = """
+INSERT INTO channels_outboundupdate (account_id, order_id, update_key, kind, payload, state, attempts, error)
+SELECT account_id, order_id, update_key, kind, payload::jsonb, 'pending', 0, ''
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+    AS news(account_id, order_id, update_key, kind, payload, position)
+ORDER BY position
+ON CONFLICT (account_id, update_key) DO NOTHING
+RETURNING id, account_id
+"""
+
+
+def queue_order_updates(news: Sequence[OrderNews]) -> list[int]:
+    """Queue many in a few statements, however many they are; the ids of the updates that are new.
+
+    Orders whose channel is told nothing are passed over. Publishes OrderUpdateQueued for each new one.
+    """
+    if not news:
+        return []
+
+    def work() -> list[int]:
+        rows = fetch_all(_TOLD_ACCOUNTS, [sorted({item.order_id for item in news})])
+        told = {
+            order_id: account_id
+            for order_id, account_id, connector in rows if isinstance(adapter_for(connector), PushesOrderUpdates)
+        }  # fmt: skip
+        wanted = [item for item in news if item.order_id in told]
+        if not wanted:
+            return []
+        ids = {line_id for item in wanted for line_id in item.lines}
+        names = dict(OrderLine.objects.filter(pk__in=ids).values_list("pk", "external_id")) if ids else {}
+        queued = fetch_all(_QUEUE, [
+            [told[item.order_id] for item in wanted], [item.order_id for item in wanted],
+            [item.update_key for item in wanted], [item.kind for item in wanted],
+            [to_json(_news_payload(item, names)) for item in wanted],
+        ])  # fmt: skip
+        publish([OrderUpdateQueued(update_id=pk, account_id=account_id) for pk, account_id in queued])
+        return [pk for pk, _ in queued]
+
+    return run_atomic(work)
+
+
+def _news_payload(news: OrderNews, names: Mapping[int, str]) -> dict[str, Any]:
+    units = {names[line_id]: units for line_id, units in news.lines.items() if line_id in names and units > 0}
+    return {
+        "awb": news.awb, "carrier_name": news.carrier_name, "tracking_url": news.tracking_url, "lines": units,
+        "note": "",
+    }  # fmt: skip
 
 
 def note_cancelled_by_channel(

@@ -12,7 +12,15 @@ from carriers.models import Booking, BookingState
 from carriers.selectors import booking_of_parcel
 from carriers.services import cancel_booking
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
-from channels.services import process_inbox, push_order_updates, queue_order_update, recount_due, refresh_node
+from channels.services import (
+    OrderNews,
+    process_inbox,
+    push_order_updates,
+    queue_order_update,
+    queue_order_updates,
+    recount_due,
+    refresh_node,
+)
 from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
     FulfillmentReleased,
@@ -232,31 +240,31 @@ def push_stock(events: Sequence[Event]) -> None:
 
 def tell_channel(events: Sequence[Event]) -> None:
     """Queue what a channel should know of its orders."""
+    news: list[OrderNews] = []
     for event in events:
         match event:
-            case FulfillmentReleased():
-                queue_order_update(
-                    order_id=event.order_id, kind="processing", update_key=f"processing/{event.order_id}"
-                )
+            case FulfillmentReleased(order_id=order_id):
+                news.append(OrderNews(order_id=order_id, kind="processing", update_key=f"processing/{order_id}"))
             case ShipmentHandedOver():
-                _tell_shipped(event.shipment_id)
+                news.append(_shipped(event.shipment_id))
             case ShipmentDelivered():
-                queue_order_update(
-                    order_id=event.order_id, kind="delivered", update_key=f"delivered/{event.shipment_id}"
-                )
-            case OrderCancelled():
-                key = f"cancelled/{event.order_id}/{event.seq}"
-                queue_order_update(order_id=event.order_id, kind="cancelled", update_key=key)
+                key = f"delivered/{event.shipment_id}"
+                news.append(OrderNews(order_id=event.order_id, kind="delivered", update_key=key))
             case _:
                 continue
+    queue_order_updates(news)
+    for event in events:
+        if isinstance(event, OrderCancelled):
+            key = f"cancelled/{event.order_id}/{event.seq}"
+            queue_order_update(order_id=event.order_id, kind="cancelled", update_key=key)
 
 
-def _tell_shipped(shipment_id: int) -> None:
+def _shipped(shipment_id: int) -> OrderNews:
     shipment = Shipment.objects.select_related("order").get(pk=shipment_id)
     lines: dict[int, int] = {}
     for item in shipment.items.select_related("line"):
         lines[item.line.order_line_id] = lines.get(item.line.order_line_id, 0) + item.quantity
-    queue_order_update(
+    return OrderNews(
         order_id=shipment.order_id, kind="shipped", update_key=f"shipped/{shipment.pk}", awb=shipment.awb,
         carrier_name=shipment.courier_name, tracking_url=tracking_url(shipment.order), lines=lines,
     )  # fmt: skip

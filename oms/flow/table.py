@@ -28,6 +28,7 @@ from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHe
 from returns.events import ReturnReceived
 from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
 
+# The urgent ones wait for a batch of another to end: what is slow for each event comes in small batches.
 route = Step("route", do.route, urgent=True)
 open_work = Step("open_work", do.open_work)
 release_work = Step("release_work", do.release_work)
@@ -46,9 +47,9 @@ read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True, urgent=T
 count_sellable = Step("count_sellable", do.count_sellable, batch=500, urgent=True)
 push_stock = Step("push_stock", do.push_stock, batch=500, network=True, urgent=True)
 tell_channel = Step("tell_channel", do.tell_channel)
-push_updates = Step("push_updates", do.push_updates, batch=50, network=True)
-write_customer = Step("write_customer", do.write_customer)
-send_mail = Step("send_mail", do.send_mail, batch=20, network=True)
+push_updates = Step("push_updates", do.push_updates, batch=10, network=True)
+write_customer = Step("write_customer", do.write_customer, batch=20)
+send_mail = Step("send_mail", do.send_mail, batch=10, network=True)
 tell_systems = Step("tell_systems", recorded=do.tell_systems, batch=500)
 send_webhooks = Step(  # one endpoint at a time: one may be slow
     "send_webhooks", do.send_webhooks, batch=1, network=True

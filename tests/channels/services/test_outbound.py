@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from pytest_django import DjangoAssertNumQueries
 
 from channels import registry
 from channels.adapters.woocommerce.adapter import WooCommerceAdapter
 from channels.base import AccountConfig, OrderUpdate
 from channels.models import ChannelAccount, OutboundUpdate
 from channels.services import (
+    OrderNews,
     poll_account,
     process_inbox,
     push_order_updates,
     queue_order_update,
+    queue_order_updates,
     retry_order_updates,
 )
 from channels.services.outbound import wait_after
@@ -25,9 +28,11 @@ from channels.simulators.woocommerce.server import SimulatedStore
 from fulfillment.services import cancel_order
 from oms.core.clock import now
 from oms.core.errors import PermanentError, TransientError
-from orders.models import Order, OrderLine
+from orders.models import Order, OrderLine, SalesChannel
+from orders.services import capture_orders
 from tests.channels.services.doors import connect, published, take, woo
 from tests.channels.woocommerce.store import control, place, running_store, seed
+from tests.factories import World, capture, make_line, make_order
 
 
 @pytest.fixture
@@ -236,3 +241,33 @@ def test_a_store_that_loses_its_reply_is_told_once(account: ChannelAccount, stor
     told = store.orders.get(number)
     [applied] = [item["value"] for item in told["meta_data"] if item["key"] == "_oms_updates"]
     assert [entry["id"] for entry in applied] == ["s"]
+
+
+def test_many_news_are_queued_at_once_each_once_and_only_for_channels_that_are_told(
+    world: World, account: ChannelAccount, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    other = SalesChannel.objects.create(code="market", name="Marketplace", kind="marketplace")
+    ChannelAccount.objects.create(channel=other, connector="api")
+    orders = [capture(world, make_order(f"W{number}", make_line(world.kurta, 2))) for number in range(20)]
+    foreign = capture_orders(channel=other, orders=[make_order("M1", make_line(world.kurta))], actor="test")[0].order_id
+    line = OrderLine.objects.get(order_id=orders[0])
+    news = [OrderNews(order_id=pk, kind="processing", update_key=f"processing/{pk}") for pk in (*orders, foreign)]
+    parcel = OrderNews(order_id=orders[0], kind="shipped", update_key="shipped/1", awb="A1", carrier_name="Riders",
+                       tracking_url="https://example.com/t", lines={line.pk: 1, 0: 5})  # fmt: skip
+
+    with django_assert_max_num_queries(6):
+        ids = queue_order_updates([*news, news[0], parcel])
+
+    assert len(ids) == 21
+    assert list(OutboundUpdate.objects.order_by("pk").values_list("order_id", flat=True)) == [*orders, orders[0]]
+    assert queue_order_updates([*news, parcel]) == []
+    assert queue_order_updates([]) == queue_order_updates(news[-1:]) == []
+    queued = published("channels.OrderUpdateQueued")
+    assert sorted(row["update_id"] for row in queued) == sorted(ids)
+    assert {row["account_id"] for row in queued} == {account.pk}
+    update = OutboundUpdate.objects.get(update_key="shipped/1")
+    assert (update.kind, update.state, update.attempts, update.sent_at) == ("shipped", "pending", 0, None)
+    # The same as one by one.
+    words = {"awb": "A1", "carrier_name": "Riders", "tracking_url": "https://example.com/t"}
+    again = queue_order_update(order_id=orders[0], kind="shipped", update_key="shipped/2", lines={line.pk: 1}, **words)
+    assert OutboundUpdate.objects.get(pk=again).payload == update.payload
