@@ -122,21 +122,15 @@ class Side:
     counting: CountSession
     count_item: CountItem
 
-    @property
-    def secrets(self) -> list[str]:
-        """Words that stand on no page of somebody who does not see this side."""
+    def secrets(self, *, stock: bool) -> list[str]:
+        """Words that stand on no page of who does not see this side; with `stock` those of its node's stock, too."""
         buyer = self.order.customer_name
         parcels = (self.shipment, self.waiting, self.travelling)
         orders = [self.order, self.picked.order, self.pickup.order, *(parcel.order for parcel in parcels)]
         awbs = [parcel.awb for parcel in parcels]
-        numbers = [
-            self.purchase.number,
-            self.count.number,
-            self.coming_back.number,
-            *(order.number for order in orders),
-        ]
-        transfers = [row.number for row in (self.drafted, self.leaving, self.arriving)]
-        return [buyer, self.order.customer_email, *awbs, *numbers, *transfers]
+        documents = (self.purchase, self.count, self.drafted, self.leaving, self.arriving) if stock else ()
+        numbers = [row.number for row in (self.coming_back, *orders, *documents)]
+        return [buyer, self.order.customer_email, *awbs, *numbers]
 
 
 @dataclass(slots=True)
@@ -177,7 +171,9 @@ def make_estate() -> Estate:
 
 def make_webhook() -> WebhookDelivery:
     """A message that waits for an endpoint of the company."""
-    endpoint = WebhookEndpoint.objects.create(name="ERP", url="https://erp.example.com/hook", topics=["order.captured"])
+    endpoint = WebhookEndpoint.objects.create(
+        name="ERP", url="https://erp.example.com/hook", secret="whsec_c2VjcmV0", topics=["order.captured"]
+    )
     return WebhookDelivery.objects.create(endpoint=endpoint, event_key="1", topic="order.captured", payload={})
 
 

@@ -179,7 +179,7 @@ def test_the_api_gives_people_nothing_out_of_scope(role: str, limit: str, estate
         status, text = call(client, key, wanted)
         if limit in wanted.hidden_by and status != (404 if may(user, wanted.verb) else 403):
             wrong.append((key, status))
-        told = [word for word in estate.theirs.secrets if word in text]
+        told = [word for word in estate.theirs.secrets(stock=limit == NODES) if word in text]
         if told and not wanted.values:
             wrong.append((key, told))
 

@@ -101,7 +101,8 @@ def test_the_same_idempotency_key_gives_the_same_reply_and_another_body_is_refus
     second = call(client, "POST", "/inventory/receipts", body, **headers)
     other = call(client, "POST", "/inventory/receipts", body | {"reference": "GRN-2"}, **headers)
 
-    assert first == second == (200, {"units": 5})
+    assert first == second
+    assert (first[0], first[1]["units"]) == (200, 5)
     assert other[0] == 409
     assert StockLevel.objects.get(sku=world.kurta, node=world.blr).on_hand == 15
 
@@ -165,7 +166,8 @@ def test_a_repetition_while_the_first_call_runs_on_is_told_to_come_again(
     # Then the repetition is refused in words, and goes through when the first has ended
     assert (status, reply["code"], reply["field"]) == (409, "conflict", "Idempotency-Key")
     assert "still being worked on. Try again" in reply["message"]
-    assert call(client, "POST", "/inventory/receipts", body, **headers) == (200, {"units": 5})
+    status, reply = call(client, "POST", "/inventory/receipts", body, **headers)
+    assert (status, reply["units"]) == (200, 5)
 
 
 def test_a_token_of_one_node_sees_no_other_nodes_work(client: Client, world: World) -> None:

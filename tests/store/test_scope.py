@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -10,11 +11,15 @@ from django.urls import URLPattern, reverse
 
 from fulfillment.models import FulfillmentOrder, Manifest, Shipment
 from fulfillment.services import open_manifest
+from inventory.models import CountSession, PurchaseOrder, Transfer
+from inventory.services import StockLine, confirm_transfer, draft_transfer
 from oms.accounts.models import Role, User
 from oms.dashboard.fulfil import urls as fulfil_urls
 from oms.store import urls
 from tests.factories import World, make_line, make_node, make_world, stock
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, stock_of, units_of
+from tests.inventory.counting import begun, held
+from tests.inventory.purchases import make_placed, make_supplier
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +33,9 @@ class Elsewhere:
     pickup: Shipment
     parcel: Shipment
     manifest: Manifest
+    counting: CountSession
+    purchase: PurchaseOrder
+    transfer: Transfer
 
 
 @pytest.fixture
@@ -43,7 +51,13 @@ def elsewhere() -> Elsewhere:
     )
     manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="test")
     make_node("blr-s9", city="Bengaluru", postcode="560034", kind="store")
-    return Elsewhere(world, work, pickup, parcel, manifest)
+    counting = held(begun(world.blr, world.saree))
+    purchase = make_placed(make_supplier(), world.blr, (world.saree, 5))
+    transfer = draft_transfer(
+        from_node_id=world.blr.pk, to_node_id=world.store.pk, lines=[StockLine(world.saree.pk, 1)], actor="test"
+    )
+    confirm_transfer(transfer_id=transfer.pk, actor="test")
+    return Elsewhere(world, work, pickup, parcel, manifest, counting, purchase, transfer)
 
 
 def sign_in(client: Client, role: str = Role.STORE_ASSOCIATE, **fields: object) -> User:
@@ -64,11 +78,22 @@ FORMS = {
     "short_report": {"work": "{work}", "sku": "KURTA-M", "quantity": "1", "reason": "not_found"},
     "manifest_open": {"account": "{account}"}, "node": {"node": "blr-01"},
 }  # fmt: skip
+COUNTING = {"count_scans", "count_undo", "count_pause", "count_submit", "count_discard", "count_release"}
 #: They show or find only what is of this store; the test below reads them.
-OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan"}
+OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free"}
+#: An associate may do these in no store, not even in the own one.
+OF_MANAGERS = ("goods", "transfer_receive")
 
 
-def object_ids(there: Elsewhere, name: str) -> list[int]:
+def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
+    if name.startswith("counting") or name in COUNTING:
+        return [there.counting.uid]
+    if name.startswith("count"):
+        return [there.counting.count.uid]
+    if name.startswith("goods"):
+        return [there.purchase.pk]
+    if name.startswith("transfer"):
+        return [there.transfer.pk]
     if name in ("manifest", "manifest_scan", "manifest_close"):
         return [there.manifest.pk]
     if name in ("collect", "collect_done", "label"):
@@ -78,7 +103,8 @@ def object_ids(there: Elsewhere, name: str) -> list[int]:
 
 @pytest.mark.parametrize("name", sorted(set(pages()) - OWN_ONLY))
 def test_no_address_opens_what_belongs_to_another_store(client: Client, elsewhere: Elsewhere, name: str) -> None:
-    sign_in(client, node_codes=["blr-s9"])
+    role = Role.STORE_MANAGER if name.startswith(OF_MANAGERS) else Role.STORE_ASSOCIATE
+    sign_in(client, role, node_codes=["blr-s9"])
     words = {"work": elsewhere.work.pk, "account": elsewhere.manifest.carrier_account_id}
     if name in QUERIES or name in FORMS:
         url = reverse(f"store:{name}")
@@ -100,7 +126,7 @@ def test_no_address_opens_what_belongs_to_another_store(client: Client, elsewher
     assert Manifest.objects.get().state == "open"
 
 
-@pytest.mark.parametrize("name", sorted(OWN_ONLY - {"handover_scan"}))
+@pytest.mark.parametrize("name", sorted(OWN_ONLY - {"handover_scan", "count_free"}))
 def test_lists_show_nothing_of_another_store(client: Client, elsewhere: Elsewhere, name: str) -> None:
     sign_in(client, node_codes=["blr-s9"])
 

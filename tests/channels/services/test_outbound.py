@@ -269,5 +269,5 @@ def test_many_news_are_queued_at_once_each_once_and_only_for_channels_that_are_t
     assert (update.kind, update.state, update.attempts, update.sent_at) == ("shipped", "pending", 0, None)
     # The same as one by one.
     words = {"awb": "A1", "carrier_name": "Riders", "tracking_url": "https://example.com/t"}
-    again = queue_order_update(order_id=orders[0], kind="shipped", update_key="shipped/2", lines={line.pk: 1}, **words)
-    assert OutboundUpdate.objects.get(pk=again).payload == update.payload
+    queue_order_update(order_id=orders[0], kind="shipped", update_key="shipped/2", lines={line.pk: 1}, **words)
+    assert OutboundUpdate.objects.get(update_key="shipped/2").payload == update.payload

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from fulfillment.models import FulfillmentOrder
 from fulfillment.services import open_fulfillment_orders
-from inventory.models import Node, NodeHoliday, StockAudit
+from inventory.models import Node, NodeHoliday, StockAudit, StockDifference
 from oms.accounts.models import User
 from oms.core.models import OutboxEvent
 from oms.dashboard.inventory.outage import preview_outage
@@ -181,6 +181,7 @@ def test_the_auditors_page_checks_when_asked(world: World) -> None:
 def test_a_kept_difference_is_shown_with_its_ledger(world: World) -> None:
     row = {"sku_id": world.kurta.pk, "node_id": world.blr.pk, "what": "on_hand", "stored": 9, "computed": 10}
     StockAudit.objects.create(levels=6, differences=1, found=[row])
+    StockDifference.objects.create(**row)
 
     body = signed_in().get("/inventory/differences/").content.decode()
     tower = signed_in("admin").get("/tower/parts/queue/").content.decode()
