@@ -62,7 +62,8 @@ from returns.services import expect_rto
 from routing.events import WaitingOrdersTried
 from routing.services import route_orders
 
-INBOX_SECONDS = 5.0
+#: While messages keep coming, reading them gives way to the other urgent steps after this long.
+INBOX_SECONDS = 1.0
 
 #: The step named in a decision's trigger, by what happened.
 _TRIGGERS = {
