@@ -54,14 +54,27 @@ def test_a_wake_up_for_a_busy_step_serves_the_others_by_turns(ran: list[str]) ->
     assert not Delivery.objects.exclude(state="done").exists()
 
 
-def test_an_urgent_step_goes_before_each_batch_of_the_others(ran: list[str]) -> None:
+def test_urgent_steps_go_first_in_each_turn(ran: list[str]) -> None:
     due("busy", 3)
     due("urgent", 2)
     due("quiet", 1)
 
     run_step("busy")
 
-    assert ran == ["urgent", "busy", "urgent", "quiet", "busy", "busy"]
+    assert ran == ["urgent", "busy", "quiet", "urgent", "busy", "busy"]
+
+
+def test_an_urgent_step_waits_for_one_slow_batch_of_another_at_most(
+    ran: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "OTHERS_SECONDS", 0.0)
+    due("busy", 2)
+    due("urgent", 3)
+    due("quiet", 2)
+
+    run_step("busy")
+
+    assert ran == ["urgent", "busy", "urgent", "quiet", "urgent", "busy", "quiet"]
 
 
 def test_a_wake_up_whose_own_step_has_nothing_left_serves_the_others(ran: list[str]) -> None:
@@ -90,6 +103,9 @@ def test_a_task_gives_the_worker_back_when_its_time_is_over(ran: list[str], monk
     monkeypatch.setattr(tasks, "TASK_SECONDS", 0.0)
     run_step("busy")
     assert ran == ["busy"]
+    due("urgent", 1)
+    run_step("busy")
+    assert ran[1:] == ["urgent", "busy"]
 
 
 def test_the_relay_sends_no_more_wake_ups_than_there_is_room_for_and_the_others_later(ran: list[str]) -> None:
