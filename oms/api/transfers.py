@@ -11,10 +11,10 @@ from ninja import Router, Schema
 from pydantic import StringConstraints
 
 from inventory import services
-from inventory.models import Transfer, TransferState
+from inventory.models import Node, Transfer, TransferState
 from inventory.services import Picked, Received, StockLine
 from oms.accounts.access import Principal
-from oms.api.gate import idempotent, need, node_named
+from oms.api.gate import idempotent, need
 from oms.api.inventory import REFUSALS, skus_named
 from oms.core.errors import DomainError, Forbidden, NotFound
 
@@ -120,6 +120,15 @@ def _named(principal: Principal, number: str, *, end: str = "") -> Transfer:
     return found
 
 
+def _ends(principal: Principal, from_code: str, to_code: str) -> list[Node]:
+    """Both nodes. Raises NotFound for one that does not exist, and where neither is in scope."""
+    nodes = {node.code: node for node in Node.objects.filter(code__in=[from_code, to_code])}
+    for field, code in (("from_node", from_code), ("to_node", to_code)):
+        if code not in nodes or not any(map(principal.sees_node, nodes)):
+            raise NotFound(f"There is no node {code}.", field=field)
+    return [nodes[from_code], nodes[to_code]]
+
+
 def transfer_out(row: Transfer) -> dict[str, Any]:
     """A transfer with its lines as the API shows it."""
     counters = ("quantity", "picked_quantity", "shipped_quantity", "in_transit_quantity", "received_quantity",
@@ -177,9 +186,9 @@ def transfer(request: HttpRequest, number: str) -> Any:
 @router.post("/transfers", summary="Draft a transfer", response={201: dict[str, Any], **REFUSALS})
 @idempotent
 def draft(request: HttpRequest, body: TransferIn) -> tuple[int, Any]:
-    """Nothing is reserved before it is confirmed."""
+    """Nothing is reserved before it is confirmed. One of the two nodes at least has to be in scope."""
     principal = need(request, "inventory.move")
-    here, there = node_named(principal, body.from_node), node_named(principal, body.to_node)
+    here, there = _ends(principal, body.from_node, body.to_node)
     skus = skus_named([line.sku for line in body.lines])
     row = services.draft_transfer(
         from_node_id=here.pk, to_node_id=there.pk, expected_on=body.expected_on, note=body.note,

@@ -37,22 +37,26 @@ from inventory.models import (
     StockAdjustment,
     StockCount,
     StockDifference,
+    StockHold,
     Transfer,
 )
 from inventory.services import (
     AnnouncedLine,
+    HoldLine,
     ReceiptItem,
     Source,
     StockLine,
     announce_shipment,
     confirm_transfer,
     draft_transfer,
+    hold_stock,
     receive_goods,
     ship_transfer,
 )
 from oms.accounts.models import ApiToken, Role, User
 from oms.accounts.services import create_token
 from oms.core.clock import now
+from oms.core.ids import uuid7
 from oms.core.models import Job, JobState
 from oms.core.values import Address
 from oms.dashboard.models import SavedView
@@ -121,6 +125,10 @@ class Side:
     count: StockCount
     counting: CountSession
     count_item: CountItem
+    #: A checkout keeps a unit.
+    checkout: StockHold
+    #: A message of the whole company, the same on both sides.
+    webhook: WebhookDelivery
 
     def secrets(self, *, stock: bool) -> list[str]:
         """Words that stand on no page of who does not see this side; with `stock` those of its node's stock, too."""
@@ -158,14 +166,14 @@ def make_estate() -> Estate:
                     "days": 4} for zone in "ABCDEF"}  # fmt: skip
     card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
     carrier = CarrierAccount.objects.create(code="riders", name="Riders", adapter="manual", rate_card=card)
-    mine = make_side("blr-s1", "web", "Bengaluru", "560001", ASHA)
+    webhook = make_webhook()
+    mine = make_side("blr-s1", "web", "Bengaluru", "560001", ASHA, webhook)
     far = replace(ASHA, name="Zubeida Quraishi", email="zubeida@example.com", city="Delhi", region="Delhi",
                   postcode="110001", phone="+919811100000")  # fmt: skip
-    theirs = make_side("del-s1", "bazaar", "Delhi", "110037", far)
+    theirs = make_side("del-s1", "bazaar", "Delhi", "110037", far, webhook)
     owner = User.objects.create_user("owner@example.com", name="The Owner", role=Role.ADMIN, all_nodes=True)
     view = SavedView.objects.create(name="Mine alone", owner=owner)
     token, _ = create_token(name="ERP", verbs=["orders.view"], created_by_id=owner.pk)
-    webhook = make_webhook()
     return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit, webhook)
 
 
@@ -177,7 +185,7 @@ def make_webhook() -> WebhookDelivery:
     return WebhookDelivery.objects.create(endpoint=endpoint, event_key="1", topic="order.captured", payload={})
 
 
-def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Address) -> Side:
+def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Address, webhook: WebhookDelivery) -> Side:
     """One store with a SKU that only it has, and a channel that only it serves."""
     node = make_node(code, city=city, postcode=postcode, kind=NodeKind.STORE, offers_pickup=True,
                      latitude=12.97 if city == "Bengaluru" else 28.55, longitude=77.6)  # fmt: skip
@@ -222,6 +230,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         op_key=f"adjust/{code}", node=node, sku=sku, reason="lost", quantity=1, state="waiting", asked_by="Ravi",
         asked_key="user:0", photo=SHOT,
     )  # fmt: skip
+    checkout = hold_stock(uid=uuid7(), owner="user:0", lines=[HoldLine(sku.pk, 1, node.pk)], seconds=900,
+                          channel_code=channel_code, node_ids=[node.pk], actor="Shop")  # fmt: skip
     queue_messages([("confirmation", held.order_id, "")])
     receive_messages(
         account, [RawMessage(event_id=f"{code}-1", kind="order", external_id="X-1", payload={"no": "order"})], "api"
@@ -237,7 +247,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         drafted=drafted, leaving=leaving, arriving=arriving, adjustment=adjustment,
         purchase=purchase, asn=asn, receipt=receipt, count=count,
         difference=StockDifference.objects.create(sku=sku, node=node, what="packed", stored=1, computed=0),
-        counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(),
+        counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(), checkout=checkout, webhook=webhook,
         update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
     )  # fmt: skip
 
