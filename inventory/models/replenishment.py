@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from inventory.models.buffers import Velocity
@@ -13,6 +13,10 @@ from inventory.models.purchasing import PurchaseOrder
 from inventory.models.transfers import Transfer
 from oms.core.constraints import one_of, quantity_bounds
 from oms.core.values import MAX_QUANTITY
+
+
+#: Slack of what nobody asks for: it never runs out.
+NO_DEMAND_SLACK = 9999.0
 
 
 class DemandRate(models.Model):
@@ -69,6 +73,8 @@ class ReplenishmentRule(models.Model):
     least_stock = models.IntegerField(default=0, help_text="Never reorder later than at so many units.")
     most_stock = models.IntegerField(null=True, blank=True, help_text="Never order above so many units.")
     is_active = models.BooleanField(default=True)
+    changed_by = models.CharField(max_length=120, blank=True, default="", db_default="")
+    changed_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ["priority", "pk"]
@@ -77,6 +83,14 @@ class ReplenishmentRule(models.Model):
                 condition=Q(service_level_bp__gte=5000, service_level_bp__lte=9999), name="replenishment_rule_level"
             ),
             quantity_bounds("least_stock", prefix="replenishment_rule"),
+            models.CheckConstraint(
+                condition=Q(most_stock__isnull=True) | Q(most_stock__gte=F("least_stock"), most_stock__lte=MAX_QUANTITY),
+                name="replenishment_rule_most_above_least",
+            ),
+            models.CheckConstraint(
+                condition=Q(node__isnull=True) | Q(from_node__isnull=True) | ~Q(node=F("from_node")),
+                name="replenishment_rule_from_another",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -93,7 +107,10 @@ class SuggestionState(models.TextChoices):
 
 
 class ReplenishmentSuggestion(models.Model):
-    """Units of a SKU that a node should get, from a supplier or another node, with every figure of the sum."""
+    """Units of a SKU that a node should get, from a supplier or another node, with every figure of the sum.
+
+    With neither a supplier nor a node it says that nobody is known who could send it.
+    """
 
     State = SuggestionState
 
@@ -102,7 +119,14 @@ class ReplenishmentSuggestion(models.Model):
     node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="suggestions")
     supplier = models.ForeignKey(Supplier, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     from_node = models.ForeignKey(Node, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
-    quantity = models.IntegerField()
+    rule = models.ForeignKey(
+        ReplenishmentRule, null=True, blank=True, on_delete=models.SET_NULL, related_name="suggestions"
+    )
+    quantity = models.IntegerField(help_text="Once accepted: as it was drafted. What was suggested stands in the sums.")
+    cover_days = models.FloatField(null=True, blank=True, help_text="Days that ATP and inbound last; empty: no demand.")
+    slack_days = models.FloatField(
+        default=NO_DEMAND_SLACK, help_text="Days of cover less the lead time: below 0 it runs out before goods come."
+    )
     sums = models.JSONField(default=dict, help_text="Each figure that led to the quantity.")
     state = models.CharField(max_length=10, choices=SuggestionState, default=SuggestionState.OPEN)
     purchase_order = models.ForeignKey(
@@ -110,10 +134,19 @@ class ReplenishmentSuggestion(models.Model):
     )
     transfer = models.ForeignKey(Transfer, null=True, blank=True, on_delete=models.SET_NULL, related_name="suggestions")
     created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=120, blank=True)
+    reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    snoozed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Dismissed: nothing is suggested again before then."
+    )
 
     class Meta:
+        indexes = [
+            models.Index(fields=["slack_days", "id"], name="suggestion_by_urgency", condition=Q(state="open")),
+            models.Index(fields=["sku", "node"], name="suggestion_snoozed", condition=Q(state="dismissed")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["sku", "node"], condition=Q(state="open"), name="replenishment_suggestion_open_once"
