@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from oms.core.db import execute, run_atomic
 
+# One moment for the whole of a statement, so that what is added up, what is booked and where the next rectangle begins
+# agree to the last microsecond; never before the moment where another transaction began the rectangle meanwhile.
+_NOW = "greatest(statement_timestamp(), {listing}.exposed_since)"
 _EXPOSED = "greatest(0, coalesce({told}, 0) - coalesce({wanted}, {told}, 0))"
 
 
@@ -19,14 +22,14 @@ def meter(*, told: str, wanted: str) -> str:
     """
     units = _EXPOSED.format(told=told, wanted=wanted)
     return f"""exposure_unit_seconds = {seconds_now("listing")},
-    exposed_units = {units}, exposed_since = CASE WHEN {units} > 0 THEN clock_timestamp() END"""
+    exposed_units = {units}, exposed_since = CASE WHEN {units} > 0 THEN {_NOW.format(listing="listing")} END"""
 
 
 def seconds_now(listing: str) -> str:
     """The exposure of a listing up to this moment, as an SQL expression."""
     return (
         f"{listing}.exposure_unit_seconds + {listing}.exposed_units "
-        f"* greatest(0, coalesce(extract(epoch FROM clock_timestamp() - {listing}.exposed_since), 0))"
+        f"* coalesce(extract(epoch FROM {_NOW.format(listing=listing)} - {listing}.exposed_since), 0)"
     )
 
 
@@ -46,7 +49,7 @@ WITH chosen AS MATERIALIZED (
 ),
 booked AS (
     UPDATE channels_listing listing
-    SET exposure_unit_seconds = {seconds_now("listing")}, exposed_since = clock_timestamp(),
+    SET exposure_unit_seconds = {seconds_now("listing")}, exposed_since = {_NOW.format(listing="listing")},
         exposure_booked = {seconds_now("listing")}
     FROM chosen, LATERAL (SELECT exposure_booked AS before FROM channels_listing old WHERE old.id = chosen.id) old
     WHERE listing.id = chosen.id

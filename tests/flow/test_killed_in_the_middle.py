@@ -16,7 +16,7 @@ import pytest
 from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
-from oms.core.models import Delivery, Job, OutboxEvent
+from oms.core.models import Job, OutboxEvent
 from tests.flow.broker import Broker, own_broker
 from tests.flow.importing import (
     HELD,
@@ -31,6 +31,7 @@ from tests.flow.importing import (
     Progress,
     assert_sound,
     end_state,
+    left,
     make_merchant,
     rest,
     start_import,
@@ -193,7 +194,7 @@ def test_valkey_is_killed(undisturbed: End, running: Running, tmp_path: Path) ->
 
     # Nobody can be woken: what was begun is finished, and the rest stands still.
     until(lambda: not undone_of_the_dead(), seconds=60, what="the worker has finished what it was told")
-    assert Delivery.objects.filter(state="pending").exists()
+    assert left()
     assert Progress.now().routed < ORDERS
 
     running.broker.start()
