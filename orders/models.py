@@ -210,10 +210,50 @@ class OrderSearch(models.Model):
 _BUCKETS = ("unallocated", "backordered", "allocated", "released", "picked", "packed", "shipped", "cancelled")
 
 
+class OrderKit(models.Model):
+    """A line of the channel that was sold as a kit: its units are those of the order lines that name it.
+
+    `external_id`, prices and sums are the channel's for the whole kit; the lines share them out to the minor unit.
+    The recipe is the one of the moment of capture: the lines and their `units_per_kit` never change.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="kits", db_index=False)
+    external_id = models.CharField(max_length=120)
+    sku_code = models.CharField(max_length=80)
+    sku_id = models.BigIntegerField(help_text="The stable key of the kit in the stock room.")
+    name = models.CharField(max_length=300, blank=True)
+    options = models.JSONField(default=dict, blank=True)
+    quantity = models.IntegerField()
+    unit_price_minor = models.BigIntegerField(default=0)
+    discount_minor = models.BigIntegerField(default=0)
+    tax_minor = models.BigIntegerField(default=0)
+    tax_included = models.BooleanField(default=True)
+    ships_together = models.BooleanField(default=True, help_text="All of one unit leaves from one node.")
+
+    class Meta:
+        ordering = ["order_id", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "external_id"], name="order_kit_once"),
+            quantity_bounds("quantity", prefix="order_kit", low=1),
+            money_bounds("unit_price_minor", "discount_minor", "tax_minor", prefix="order_kit"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.sku_code}"
+
+    @property
+    def total_minor(self) -> int:
+        """What the customer pays for it: the sum of its lines."""
+        tax = 0 if self.tax_included else self.tax_minor
+        return self.unit_price_minor * self.quantity - self.discount_minor + tax
+
+
 class OrderLine(models.Model):
     """One line. Every unit is in exactly one bucket; delivered and returned units lie within the shipped ones.
 
     `sku_id` is the stable key of the SKU in the stock room, not a foreign key: orders and stock are strangers.
+    A line with a `kit` is a component: `units_per_kit` units of it belong to each unit of the kit.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -229,6 +269,10 @@ class OrderLine(models.Model):
     discount_minor = models.BigIntegerField(default=0)
     tax_minor = models.BigIntegerField(default=0)
     tax_included = models.BooleanField(default=True)
+    kit = models.ForeignKey(
+        OrderKit, null=True, blank=True, on_delete=models.CASCADE, related_name="lines", db_index=False
+    )
+    units_per_kit = models.IntegerField(null=True, blank=True)
 
     quantity = models.IntegerField()
     unallocated = models.IntegerField(default=0)
@@ -259,11 +303,15 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(shipped__gte=F("delivered") + F("returned")), name="order_line_delivered_within_shipped"
             ),
+            models.CheckConstraint(
+                condition=Q(kit__isnull=True) | Q(units_per_kit__gte=1), name="order_line_of_a_kit_says_how_many"
+            ),
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["sku_id", "order"], name="order_line_unrouted_demand",
                          condition=Q(unallocated__gt=0) | Q(backordered__gt=0)),
             models.Index(fields=["sku_code"], name="order_line_by_sku"),
+            models.Index(fields=["kit"], name="order_line_by_kit", condition=Q(kit__isnull=False)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

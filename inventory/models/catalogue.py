@@ -39,6 +39,9 @@ class Sku(models.Model):
     image = models.CharField(max_length=300, blank=True, help_text="Address or path of a picture.")
     is_active = models.BooleanField(default=True)
     is_kit = models.BooleanField(default=False, db_default=False, help_text="Assembled from components when sold.")
+    ships_together = models.BooleanField(
+        default=True, db_default=True, help_text="Of a kit: all components of one unit leave from one node."
+    )
     tracking = models.CharField(max_length=8, choices=Tracking, default=Tracking.NONE, db_default=Tracking.NONE)
     shelf_life_days = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Days of use that must be left when a lot leaves; 0 asks for none."

@@ -41,6 +41,10 @@ class StockHold(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True, blank=True)
     order_id = models.BigIntegerField(null=True, blank=True, help_text="The order it became.")
+    kits = models.JSONField(
+        default=dict, blank=True, db_default=models.Value({}, models.JSONField()),
+        help_text="Line uid of its reservations -> the kit that they are components of: sku_id, quantity.",
+    )  # fmt: skip
 
     class Meta:
         constraints = [one_of("state", StockHoldState, prefix="stock_hold")]
