@@ -41,6 +41,8 @@ class Step:
     A step that needs the events' own ids and times gives `recorded` in place of `run`. An `urgent` step goes first
     whenever it is due: what channels may sell waits for it.
 
+    `needed` is asked whenever events are fanned out: as long as it says no, they are without this step.
+
     `on_dead` is told, with the last line of the error, when a delivery is given up, and `on_replay` when a person has
     it tried again; each runs in the transaction that changes the delivery.
     """
@@ -51,6 +53,7 @@ class Step:
     network: bool = False
     leases: float = 1.0
     urgent: bool = False
+    needed: Callable[[], bool] | None = None
     on_dead: Callable[[Event, str], None] | None = None
     on_replay: Callable[[Event], None] | None = None
     recorded: RecordedHandler | None = None

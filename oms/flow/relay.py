@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import RedisError
 
 from oms.flow.deliveries import due_steps, fan_out
-from oms.flow.table import EVENT_STEPS, STEPS
+from oms.flow.table import STEPS, steps_of_events
 from oms.flow.tasks import run_step
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Relay:
 
     def tick(self) -> int:
         """Fan out what waits and wake what is due; the number of events fanned out."""
-        count, fresh = fan_out(EVENT_STEPS)
+        count, fresh = fan_out(steps_of_events())
         self.fresh.update(fresh)
         moment = time.monotonic()
         due = {name: number for name, number in due_steps().items() if name in STEPS}

@@ -52,7 +52,7 @@ from oms.core.outbox import publish
 from oms.flow.jobs import RUNNERS
 from oms.flow.waiting import try_waiting
 from oms.integrations.events import WebhooksDue
-from oms.integrations.services import queue_webhooks
+from oms.integrations.services import has_listeners, queue_webhooks
 from oms.integrations.services import send_webhooks as send_webhooks_to
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
@@ -301,6 +301,11 @@ def write_customer(events: Sequence[Event]) -> None:
 def send_mail(events: Sequence[Event]) -> None:
     """Hand queued messages to the mail server."""
     send_messages([event.message_id for event in events if isinstance(event, MessageQueued)])
+
+
+def somebody_listens() -> bool:
+    """True where any endpoint of a webhook is to be told."""
+    return has_listeners()
 
 
 def tell_systems(found: Sequence[Recorded]) -> None:

@@ -50,7 +50,7 @@ tell_channel = Step("tell_channel", do.tell_channel)
 push_updates = Step("push_updates", do.push_updates, batch=10, network=True)
 write_customer = Step("write_customer", do.write_customer, batch=20)
 send_mail = Step("send_mail", do.send_mail, batch=10, network=True)
-tell_systems = Step("tell_systems", recorded=do.tell_systems, batch=500)
+tell_systems = Step("tell_systems", recorded=do.tell_systems, batch=500, needed=do.somebody_listens)
 send_webhooks = Step(  # one endpoint at a time: one may be slow
     "send_webhooks", do.send_webhooks, batch=1, network=True
 )
@@ -97,3 +97,9 @@ STEPS: dict[str, Step] = {step.name: step for steps in PIPELINE.values() for ste
 EVENT_STEPS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
     (event.kind, tuple(step.name for step in steps)) for event, steps in PIPELINE.items()
 )
+
+
+def steps_of_events() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every kind of event with the names of the steps that follow it at this moment."""
+    idle = {step.name for step in STEPS.values() if step.needed is not None and not step.needed()}
+    return tuple((kind, tuple(name for name in names if name not in idle)) for kind, names in EVENT_STEPS)

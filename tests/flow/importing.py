@@ -27,7 +27,7 @@ from channels.models import InboundMessage
 from fulfillment.models import FulfillmentOrder
 from inventory.models import Node, Reservation, StockLevel
 from oms.core.models import Delivery, Job, OutboxEvent
-from oms.flow.table import EVENT_STEPS
+from oms.flow.table import steps_of_events
 from oms.notifications.models import Message
 from orders.models import Order, OrderEvent, OrderLine
 from tests.factories import World, make_sku, make_world, stock
@@ -256,7 +256,7 @@ def assert_sound(most_letters_twice: int = 0) -> None:
     out = StringIO()
     call_command("verify_ledger", stdout=out)
     assert "0 differences" in out.getvalue()
-    steps = dict(EVENT_STEPS)
+    steps = dict(steps_of_events())
     wanted = Counter(
         (kind, step) for kind in OutboxEvent.objects.values_list("kind", flat=True) for step in steps[kind]
     )

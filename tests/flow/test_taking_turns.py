@@ -15,6 +15,10 @@ from oms.flow import tasks
 from oms.flow.deliveries import Step
 from oms.flow.relay import MAX_WAITING, REWAKE_SECONDS, Relay, waiting_wakes
 from oms.flow.tasks import run_step
+from oms.integrations.models import WebhookEndpoint
+from oms.integrations.services import pause_endpoint
+from orders.events import OrderCaptured
+from tests.factories import capture, make_line, make_order, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,6 +134,22 @@ def test_the_relay_sends_no_more_wake_ups_than_there_is_room_for_and_the_others_
     waiting = 0
     relay.tick()
     assert len(woken) == 2 + MAX_WAITING
+
+
+def test_nothing_is_written_for_webhooks_before_somebody_listens() -> None:
+    world = make_world()
+
+    def told(external_id: str) -> set[str]:
+        capture(world, make_order(external_id, make_line(world.kurta, 1)))
+        Relay(lambda step: None).tick()
+        return set(Delivery.objects.filter(event__kind=OrderCaptured.kind).values_list("step", flat=True))
+
+    assert told("1") == {"route", "write_customer"}
+    endpoint = WebhookEndpoint.objects.create(name="ERP", url="https://erp.example.com/", secret="s", topics=[])
+    assert told("2") == {"route", "write_customer", "tell_systems"}
+    Delivery.objects.all().delete()
+    pause_endpoint(endpoint.pk)
+    assert told("3") == {"route", "write_customer"}
 
 
 def test_the_broker_says_how_many_wake_ups_no_worker_has_taken() -> None:

@@ -11,7 +11,7 @@ from oms.integrations.services.endpoints import (
     resume_endpoint,
     rotate_secret,
 )
-from oms.integrations.services.queueing import queue_webhooks
+from oms.integrations.services.queueing import has_listeners, queue_webhooks
 from oms.integrations.services.sending import send_webhooks, wake_webhooks
 from oms.integrations.services.settling import MAX_ATTEMPTS
 
@@ -21,6 +21,7 @@ __all__ = [
     "EndpointWish",
     "create_endpoint",
     "edit_endpoint",
+    "has_listeners",
     "pause_endpoint",
     "prune_webhooks",
     "queue_webhooks",

@@ -52,6 +52,11 @@ def _queue(found: Sequence[Recorded]) -> int:
     return insert(rows)
 
 
+def has_listeners() -> bool:
+    """True where there is an endpoint that is not paused."""
+    return WebhookEndpoint.objects.filter(is_active=True).exists()
+
+
 def active_endpoints() -> Iterable[WebhookEndpoint]:
     """Endpoints that are not paused, without their secrets: those take time to decrypt."""
     return WebhookEndpoint.objects.filter(is_active=True).defer("secret", "old_secret").order_by("pk")
