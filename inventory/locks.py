@@ -14,8 +14,11 @@ from inventory.models import (
     Node,
     PurchaseOrder,
     PurchaseOrderLine,
+    ReplenishmentRule,
+    ReplenishmentSuggestion,
     Reservation,
     ReservationState,
+    Sku,
     StockAdjustment,
     StockCount,
     StockDifference,
@@ -78,6 +81,12 @@ def lock_node(node_id: int) -> Node:
     if node is None:
         raise NotFound(f"There is no node {node_id}.")
     return node
+
+
+def lock_skus(ids: Iterable[int]) -> dict[int, Sku]:
+    """These SKUs by id, locked in id order; those that do not exist are left out."""
+    rows = Sku.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
+    return {row.pk: row for row in rows}
 
 
 def lock_transfer(transfer_id: int) -> Transfer:
@@ -174,4 +183,27 @@ def lock_supplier(supplier_id: int) -> Supplier:
     found = Supplier.objects.select_for_update(no_key=True).filter(pk=supplier_id).first()
     if found is None:
         raise NotFound(f"There is no supplier {supplier_id}.")
+    return found
+
+
+def lock_replenishment() -> None:
+    """Hold the suggestions as a whole until the transaction ends: who works them out and who decides take turns.
+
+    A run that began before a draft was committed would not see it, and suggest the same again.
+    """
+    fetch_all("SELECT pg_advisory_xact_lock(hashtextextended('replenishment', 0))::text")
+
+
+def lock_suggestions(ids: Iterable[int]) -> list[ReplenishmentSuggestion]:
+    """Suggestions with their SKUs, nodes and suppliers, locked in id order. Lock the replenishment first."""
+    rows = ReplenishmentSuggestion.objects.select_for_update(no_key=True, of=("self",))
+    rows = rows.select_related("sku", "node", "supplier", "from_node", "purchase_order", "transfer")
+    return list(rows.filter(pk__in=list(ids)).order_by("pk"))
+
+
+def lock_replenishment_rule(rule_id: int) -> ReplenishmentRule:
+    """One rule of replenishment, locked. Raises NotFound."""
+    found = ReplenishmentRule.objects.select_for_update(no_key=True).filter(pk=rule_id).first()
+    if found is None:
+        raise NotFound(f"There is no replenishment rule {rule_id}.")
     return found

@@ -67,3 +67,14 @@ INBOUND_SHIPMENT = machine(
         "cancelled": [],
     },
 )
+
+#: What people decided may be taken back; what the clock found not needed any more may not.
+REPLENISHMENT_SUGGESTION = machine(
+    "inventory.ReplenishmentSuggestion",
+    {
+        "open": ["accepted", "dismissed", "outdated"],
+        "accepted": ["open", "outdated"],
+        "dismissed": ["open", "outdated"],
+        "outdated": [],
+    },
+)

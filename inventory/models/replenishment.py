@@ -14,7 +14,6 @@ from inventory.models.transfers import Transfer
 from oms.core.constraints import one_of, quantity_bounds
 from oms.core.values import MAX_QUANTITY
 
-
 #: Slack of what nobody asks for: it never runs out.
 NO_DEMAND_SLACK = 9999.0
 
@@ -84,7 +83,8 @@ class ReplenishmentRule(models.Model):
             ),
             quantity_bounds("least_stock", prefix="replenishment_rule"),
             models.CheckConstraint(
-                condition=Q(most_stock__isnull=True) | Q(most_stock__gte=F("least_stock"), most_stock__lte=MAX_QUANTITY),
+                condition=Q(most_stock__isnull=True)
+                | Q(most_stock__gte=F("least_stock"), most_stock__lte=MAX_QUANTITY),
                 name="replenishment_rule_most_above_least",
             ),
             models.CheckConstraint(
