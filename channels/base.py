@@ -96,7 +96,11 @@ ORDER_UPDATE_KINDS: Mapping[str, OrderUpdateKind] = {kind: kind for kind in get_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUpdate:
-    """Tell the channel what became of an order. `awb`, `carrier_name`, `tracking_url` go with "shipped"."""
+    """Tell the channel what became of an order. `awb`, `carrier_name`, `tracking_url` go with "shipped".
+
+    `lines` are units by the channel's own line id; none at all means the whole order. A line with 0 units is a kit of
+    which only a part is in the parcel: no whole unit of it has been shipped yet.
+    """
 
     external_id: str
     kind: OrderUpdateKind

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from oms.core.values import Address
 from orders.canonical import CanonicalOrder, CanonicalPayment
@@ -22,9 +23,21 @@ SHIPPED_HOLD = "channel-shipped"
 _SETTLED = frozenset({"paid", "authorized"})
 
 
+class HeldPart(NamedTuple):
+    """A component of a kit: `each` units of it are in one, `live` units have not left us."""
+
+    line_id: int
+    each: int
+    live: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldLine:
-    """A line as we hold it. `external_id` is the channel's."""
+    """A line as the channel sold it and we hold it. `external_id` is the channel's.
+
+    Of a kit the quantities are whole kits; `parts` are the order lines that are its components: their id, their units
+    in one kit, and their units that have not left us. `shipped` counts kits of which anything has left us.
+    """
 
     line_id: int
     external_id: str
@@ -32,11 +45,22 @@ class HeldLine:
     quantity: int
     cancelled: int
     shipped: int
+    parts: tuple[HeldPart, ...] = ()
 
     @property
     def cancellable(self) -> int:
         """Units that have not left us yet."""
         return self.quantity - self.cancelled - self.shipped
+
+    def units_of(self, quantity: int) -> dict[int, int]:
+        """So many of it as units by our line id."""
+        return {part.line_id: quantity * part.each for part in self.parts} or {self.line_id: quantity}
+
+    def left_units(self) -> dict[int, int]:
+        """Everything of it that has not left us, by our line id; of a kit that has left in part the rest, too."""
+        if not self.parts:
+            return {self.line_id: self.cancellable} if self.cancellable > 0 else {}
+        return {part.line_id: part.live for part in self.parts if part.live > 0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +164,7 @@ def plan_changes(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder
 
 
 def _cancel_all(held: HeldOrder, reason: str) -> Iterator[Change]:
-    lines = {line.line_id: line.cancellable for line in held.lines if line.cancellable > 0}
+    lines = {line_id: units for line in held.lines for line_id, units in line.left_units().items()}
     if lines:
         yield CancelUnits(lines, reason, whole=True)
     left = sum(line.shipped for line in held.lines)
@@ -166,10 +190,10 @@ def _cancellation(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrde
         if more <= 0 or wanted <= told:
             continue
         if line.cancellable:
-            lines[line.line_id] = min(more, line.cancellable)
+            lines |= line.units_of(min(more, line.cancellable))
         gone += more - min(more, line.cancellable)
     if lines:
-        whole = all(lines.get(line.line_id, 0) == line.cancellable for line in held.lines)
+        whole = lines == {line_id: units for line in held.lines for line_id, units in line.left_units().items()}
         yield CancelUnits(lines, "The channel took units off the order", whole)
     if gone:
         yield Note(f"The channel took {gone} units off the order that have been shipped: expect them back.")

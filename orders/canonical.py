@@ -40,6 +40,29 @@ class CanonicalLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanonicalKit:
+    """A line of the channel that is sold as a kit, as the channel states it. Its components are lines of their own.
+
+    `ships_together` asks that all components of one unit leave from one node.
+    """
+
+    sold: CanonicalLine
+    sku_id: int
+    ships_together: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentLine(CanonicalLine):
+    """A component of a kit: `units_per_kit` units of it go into each unit of the kit.
+
+    Connectors build none: the channels' kits are exploded right before capture.
+    """
+
+    kit: CanonicalKit
+    units_per_kit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CanonicalPayment:
     """What the channel says of the money: how much was authorized, captured, refunded, and by which gateway."""
 

@@ -5,6 +5,7 @@ from channels.services.apply import apply_message
 from channels.services.exposure import book_exposure
 from channels.services.held import submit_held_order
 from channels.services.inbox import ignore_messages, receive_messages, replay, replay_cause
+from channels.services.kits import define_kit
 from channels.services.listings import map_listing, suggest_skus, unmap_listing
 from channels.services.outbound import (
     OrderNews,
@@ -40,6 +41,7 @@ __all__ = [
     "account_config",
     "apply_message",
     "book_exposure",
+    "define_kit",
     "due_account_ids",
     "halt_channel",
     "halt_listings",

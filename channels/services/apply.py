@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -15,6 +16,7 @@ from channels.changes import (
     ChangePayment,
     HeldLine,
     HeldOrder,
+    HeldPart,
     Note,
     PlaceHold,
     ReleaseHold,
@@ -34,6 +36,7 @@ from oms.core.db import is_retryable, run_atomic
 from oms.core.errors import DomainError
 from orders.canonical import CanonicalOrder, CanonicalPayment, PaymentMethod, PaymentState
 from orders.errors import CannotEdit
+from orders.kits import by_kit, kit_units, live_units
 from orders.locks import lock_order
 from orders.models import Hold, HoldReason, Order, OrderEvent, OrderLine, Payment
 from orders.services import (
@@ -126,8 +129,9 @@ def _judge(account: ChannelAccount, message: InboundMessage, reading: Reading) -
         mark_seen(order_id=order.pk, external_updated_at=incoming.external_updated_at)
     news = bool(changes) or _says_something_new(incoming, base)
     if news and incoming is not None and _restocks(incoming):
-        skus = OrderLine.objects.filter(order=order, sku_id__isnull=False).values_list("sku_id", flat=True)
-        tell_again(account, [sku_id for sku_id in skus if sku_id is not None])
+        # The channel moved the stock of what it lists: of a kit that of the kit, not of its components.
+        skus = OrderLine.objects.filter(order=order, sku_id__isnull=False).values_list("sku_id", "kit__sku_id")
+        tell_again(account, [kit_sku or sku for sku, kit_sku in skus if sku is not None])
     return Applied(Outcome(State.APPLIED if news else State.UNCHANGED, order.pk))
 
 
@@ -187,16 +191,10 @@ def plan_for(
 
 def held_order(order: Order) -> HeldOrder:
     """The order as far as a channel can change it."""
-    lines = OrderLine.objects.filter(order=order).order_by("position", "pk")
+    lines = OrderLine.objects.filter(order=order).select_related("kit").order_by("position", "pk")
     payment = Payment.objects.get(order=order)
     return HeldOrder(
-        lines=tuple(
-            HeldLine(
-                line_id=line.pk, external_id=line.external_id, sku_code=line.sku_code, quantity=line.quantity,
-                cancelled=line.cancelled, shipped=line.shipped,
-            )
-            for line in lines
-        ),
+        lines=held_lines(list(lines)),
         address=order.shipping_address,
         payment=CanonicalPayment(
             method=cast(PaymentMethod, payment.method),
@@ -211,6 +209,30 @@ def held_order(order: Order) -> HeldOrder:
             Hold.objects.filter(order=order, released_at__isnull=True).values_list("handle", flat=True)
         ),
     )  # fmt: skip
+
+
+def held_lines(lines: Sequence[OrderLine]) -> tuple[HeldLine, ...]:
+    """The lines of an order as its channel sold them: components of a kit are one line, in whole kits.
+
+    The `kit` of each line is loaded.
+    """
+    kits = by_kit(lines)
+    held: dict[object, HeldLine] = {}
+    for line in lines:
+        if line.kit is None:
+            held[line.pk] = HeldLine(
+                line_id=line.pk, external_id=line.external_id, sku_code=line.sku_code, quantity=line.quantity,
+                cancelled=line.cancelled, shipped=line.shipped,
+            )  # fmt: skip
+        elif line.kit.pk not in held:
+            parts = kits[line.kit.pk]
+            units = kit_units(parts)
+            held[line.kit.pk] = HeldLine(
+                line_id=line.pk, external_id=line.kit.external_id, sku_code=line.kit.sku_code, quantity=units.quantity,
+                cancelled=units.cancelled, shipped=units.quantity - units.cancelled - units.live,
+                parts=tuple(HeldPart(part.pk, part.units_per_kit or 1, live_units(part)) for part in parts),
+            )  # fmt: skip
+    return tuple(held.values())
 
 
 def _accepted(order: Order) -> QuerySet[InboundMessage]:

@@ -9,12 +9,14 @@ from typing import Any
 from django.db.models import Q
 from rapidfuzz import process
 
+from channels.kits import explode_order
 from channels.locks import lock_listings
 from channels.models import ChannelAccount, Listing
 from channels.services.accounts import get_account
 from channels.services.inbox import clean_text, replay_cause
 from channels.services.sellable import refresh_sellable
 from inventory.models import Sku
+from inventory.selectors import Recipe, read_recipes
 from oms.core.db import execute, run_atomic
 from oms.core.errors import DomainError, NotFound
 from orders.canonical import CanonicalOrder
@@ -25,6 +27,7 @@ MOST_SUGGESTED = 25
 CLOSE = 60
 
 EXPECTED = "a SKU of the catalogue or a mapped listing"
+EXPECTED_OF_KIT = "a kit whose components are named"
 
 _REMEMBER = """
 INSERT INTO channels_listing (account_id, external_sku, sku_id, name, external_ids, wanted_version, sent_version, error)
@@ -37,11 +40,16 @@ ON CONFLICT (account_id, external_sku) DO UPDATE SET sku_id = excluded.sku_id WH
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What an order's SKUs turned out to be: the order with `sku_id` set, or the issues and their cause."""
+    """What an order's SKUs turned out to be, or the issues and their cause.
+
+    `order` has `sku_id` set on every line, and kits replaced by their components. `listed` are the SKUs as the channel
+    lists them: of a kit the kit, not its components.
+    """
 
     order: CanonicalOrder
     issues: list[dict[str, Any]]
     cause: str
+    listed: frozenset[int] = frozenset()
 
 
 def unknown_sku_cause(external_sku: str) -> str:
@@ -49,53 +57,73 @@ def unknown_sku_cause(external_sku: str) -> str:
     return f"Unknown SKU {external_sku}"[:200]
 
 
+def empty_kit_cause(code: str) -> str:
+    """The words under which messages wait for the components of this kit to be named."""
+    return f"Kit {code} has no components"[:200]
+
+
 def resolve_skus(account: ChannelAccount, orders: Iterable[CanonicalOrder], *, remember: bool = True) -> list[Resolved]:
-    """Set `sku_id` on every line by the account's listings, else by a SKU of the same code.
+    """Set `sku_id` on every line by the account's listings, else by a SKU of the same code, and explode kits.
 
     What was found by code is remembered as a listing of the account unless `remember` is False; the caller refreshes
-    what may be sold of it. A line that already names a `sku_id` keeps it where that SKU exists.
+    what may be sold of it. A line that already names a `sku_id` keeps it where that SKU exists. Kits are read in one
+    statement, and only where there are any.
     """
     orders = list(orders)
     codes = {line.sku_code for order in orders for line in order.lines if line.sku_id is None}
     given = {line.sku_id for order in orders for line in order.lines if line.sku_id is not None}
-    known = find_skus(account, codes, remember=remember)
-    existing = set(Sku.objects.filter(pk__in=given).values_list("pk", flat=True)) if given else set()
+    known = _find(account, codes, remember=remember)
+    existing = dict(Sku.objects.filter(pk__in=given).values_list("pk", "is_kit")) if given else {}
     missing = sorted(codes - known.keys())
     hints = _suggestions(missing) if missing else {}
-    return [_resolve(order, known, existing, hints) for order in orders]
+    kits = {pk for pk, is_kit in [*known.values(), *existing.items()] if is_kit}
+    recipes = read_recipes(kits) if kits else {}
+    return [_resolve(order, known, existing, hints, recipes) for order in orders]
 
 
 def find_skus(account: ChannelAccount, codes: Iterable[str], *, remember: bool = True) -> dict[str, int]:
     """SKU id of each of the channel's codes that is known."""
+    return {code: pk for code, (pk, _) in _find(account, codes, remember=remember).items()}
+
+
+def _find(account: ChannelAccount, codes: Iterable[str], *, remember: bool) -> dict[str, tuple[int, bool]]:
+    """SKU id of each of the channel's codes that is known, and whether it is a kit."""
     wanted = sorted({code for code in codes if code})
     if not wanted:
         return {}
     rows = Listing.objects.filter(account=account, external_sku__in=wanted, sku__isnull=False)
-    known: dict[str, int] = {row.external_sku: row.sku_id for row in rows if row.sku_id}
+    known = {code: (pk, kit) for code, pk, kit in rows.values_list("external_sku", "sku_id", "sku__is_kit")}
     rest = [code for code in wanted if code not in known]
-    by_code = dict(Sku.objects.filter(code__in=rest).values_list("code", "pk")) if rest else {}
+    found = Sku.objects.filter(code__in=rest).values_list("code", "pk", "is_kit") if rest else ()
+    by_code = {code: (pk, kit) for code, pk, kit in found}
     if by_code and remember:
-        execute(_REMEMBER, [account.pk, list(by_code), list(by_code.values())])
+        execute(_REMEMBER, [account.pk, list(by_code), [pk for pk, _ in by_code.values()]])
     return known | by_code
 
 
 def _resolve(
-    order: CanonicalOrder, known: Mapping[str, int], existing: set[int], hints: Mapping[str, list[dict[str, Any]]]
-) -> Resolved:
-    lines, issues, unknown = [], [], ""
+    order: CanonicalOrder, known: Mapping[str, tuple[int, bool]], existing: Mapping[int, bool],
+    hints: Mapping[str, list[dict[str, Any]]], recipes: Mapping[int, Recipe],
+) -> Resolved:  # fmt: skip
+    lines, issues, causes = [], [], []
     for index, line in enumerate(order.lines):
-        sku_id = known.get(line.sku_code) if line.sku_id is None else line.sku_id
+        sku_id = known.get(line.sku_code, (None,))[0] if line.sku_id is None else line.sku_id
+        field = f"lines[{index}].sku"
         if sku_id is None or (line.sku_id is not None and line.sku_id not in existing):
             issues.append(
-                {"field": f"lines[{index}].sku", "got": line.sku_code, "expected": EXPECTED,
+                {"field": field, "got": line.sku_code, "expected": EXPECTED,
                  "suggestions": hints.get(line.sku_code, [])}
             )  # fmt: skip
-            unknown = unknown or line.sku_code
-            continue
-        lines.append(replace(line, sku_id=sku_id))
+            causes.append(unknown_sku_cause(line.sku_code))
+        elif sku_id in recipes and not recipes[sku_id].components:
+            issues.append({"field": field, "got": line.sku_code, "expected": EXPECTED_OF_KIT})
+            causes.append(empty_kit_cause(recipes[sku_id].code))
+        else:
+            lines.append(replace(line, sku_id=sku_id))
     if issues:
-        return Resolved(order, issues, unknown_sku_cause(unknown))
-    return Resolved(replace(order, lines=tuple(lines)), [], "")
+        return Resolved(order, issues, causes[0])
+    listed = frozenset(line.sku_id for line in lines if line.sku_id is not None)
+    return Resolved(explode_order(replace(order, lines=tuple(lines)), recipes), [], "", listed)
 
 
 def _suggestions(codes: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from channels.locks import claim_updates
 from channels.models import ChannelAccount, OutboundUpdate, OutboundUpdateState
 from channels.registry import INBOUND_ONLY, adapter_for
 from channels.services.accounts import account_config, record_failure, record_success
+from channels.services.outbound_lines import cancelled_lines, shipped_lines, untold_cancellations
 from channels.states import OUTBOUND_UPDATE
 from oms.core.clock import now
 from oms.core.db import fetch_all, run_atomic
@@ -21,7 +21,7 @@ from oms.core.errors import DomainError, PermanentError, TransientError
 from oms.core.json_text import to_json
 from oms.core.outbox import publish
 from oms.core.states import advance
-from orders.models import Order, OrderLine
+from orders.models import Order
 
 State = OutboundUpdateState
 
@@ -59,8 +59,9 @@ def queue_order_update(
     """Queue something to tell the order's channel; the id of the update, None where there is nothing to tell.
 
     `update_key` names the news: the same key again changes nothing. `lines` are units by our order line id; none means
-    the whole order. For "cancelled" they are worked out here: the units that are cancelled and that the channel
-    neither cancelled itself nor was told of. Publishes OrderUpdateQueued.
+    the whole order. The channel is told its own lines, in whole kits (see `outbound_lines`). For "cancelled" they are
+    worked out here: the units that are cancelled and that the channel neither cancelled itself nor was told of.
+    Publishes OrderUpdateQueued.
     """
 
     def work() -> int | None:
@@ -68,7 +69,7 @@ def queue_order_update(
         account = _told_account(order)
         if order is None or account is None:
             return None
-        units = _untold_cancellations(order) if kind == CANCELLED else _external_lines(order, lines or {})
+        units = untold_cancellations(order) if kind == CANCELLED else shipped_lines([(order.pk, lines or {})])[0]
         if kind == CANCELLED and not units:
             return None
         payload: dict[str, Any] = {
@@ -131,12 +132,11 @@ def queue_order_updates(news: Sequence[OrderNews]) -> list[int]:
         wanted = [item for item in news if item.order_id in told]
         if not wanted:
             return []
-        ids = {line_id for item in wanted for line_id in item.lines}
-        names = dict(OrderLine.objects.filter(pk__in=ids).values_list("pk", "external_id")) if ids else {}
+        units = shipped_lines([(item.order_id, item.lines) for item in wanted])
         queued = fetch_all(_QUEUE, [
             [told[item.order_id] for item in wanted], [item.order_id for item in wanted],
             [item.update_key for item in wanted], [item.kind for item in wanted],
-            [to_json(_news_payload(item, names)) for item in wanted],
+            [to_json(_news_payload(item, lines)) for item, lines in zip(wanted, units, strict=True)],
         ])  # fmt: skip
         publish([OrderUpdateQueued(update_id=pk, account_id=account_id) for pk, account_id in queued])
         return [pk for pk, _ in queued]
@@ -144,10 +144,9 @@ def queue_order_updates(news: Sequence[OrderNews]) -> list[int]:
     return run_atomic(work)
 
 
-def _news_payload(news: OrderNews, names: Mapping[int, str]) -> dict[str, Any]:
-    units = {names[line_id]: units for line_id, units in news.lines.items() if line_id in names and units > 0}
+def _news_payload(news: OrderNews, lines: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "awb": news.awb, "carrier_name": news.carrier_name, "tracking_url": news.tracking_url, "lines": units,
+        "awb": news.awb, "carrier_name": news.carrier_name, "tracking_url": news.tracking_url, "lines": dict(lines),
         "note": "",
     }  # fmt: skip
 
@@ -163,7 +162,7 @@ def note_cancelled_by_channel(
         update_key=f"cancelled-by-channel:{message_id}",
         defaults={
             "order": order, "kind": CANCELLED, "state": State.SKIPPED,
-            "payload": {"lines": _external_lines(order, lines)},
+            "payload": {"lines": cancelled_lines(order, lines)},
         },
     )  # fmt: skip
 
@@ -176,20 +175,6 @@ def _told_account(order: Order | None) -> ChannelAccount | None:
     if account is None or not isinstance(adapter_for(account.connector), PushesOrderUpdates):
         return None
     return account
-
-
-def _external_lines(order: Order, lines: Mapping[int, int]) -> dict[str, int]:
-    names = dict(OrderLine.objects.filter(order=order, pk__in=list(lines)).values_list("pk", "external_id"))
-    return {names[line_id]: quantity for line_id, quantity in lines.items() if line_id in names and quantity > 0}
-
-
-def _untold_cancellations(order: Order) -> dict[str, int]:
-    told: dict[str, int] = defaultdict(int)
-    for payload in OutboundUpdate.objects.filter(order=order, kind=CANCELLED).values_list("payload", flat=True):
-        for line, quantity in payload.get("lines", {}).items():
-            told[line] += quantity
-    rows = OrderLine.objects.filter(order=order, cancelled__gt=0).values_list("external_id", "cancelled")
-    return {line: cancelled - told[line] for line, cancelled in rows if cancelled > told[line]}
 
 
 # -- telling ----------------------------------------------------------------------------------------------------------

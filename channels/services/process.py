@@ -55,8 +55,10 @@ class _Batch:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     #: Messages about orders we hold, to be carried out one by one.
     changes: list[int] = field(default_factory=list)
-    #: SKUs of the orders captured, by the account that sold them: not reserved at any node yet.
-    sold: dict[ChannelAccount, set[int]] = field(default_factory=lambda: defaultdict(set))
+    #: SKUs of the lines captured: not reserved at any node yet.
+    sold: set[int] = field(default_factory=set)
+    #: What was sold as each account lists it: a kit there is its components above.
+    listed: dict[ChannelAccount, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class _New:
 
     message: InboundMessage
     order: CanonicalOrder
+    #: SKUs as the channel lists them; set with the SKUs of the lines.
+    listed: frozenset[int] = frozenset()
 
 
 def process_inbox(account_id: int | None = None, limit: int = 200) -> ProcessResult:
@@ -126,8 +130,8 @@ def _process_batch(account_id: int | None, ids: list[int] | None, tried_before: 
         _process_account(account, messages, batch)
         settle(messages, batch.outcomes, actor=account.channel.name)
     # Last, so that listings stay locked for as short as can be.
-    refresh_sellable(sku_id for sku_ids in batch.sold.values() for sku_id in sku_ids)
-    for account, sku_ids in batch.sold.items():
+    refresh_sellable(batch.sold)
+    for account, sku_ids in batch.listed.items():
         tell_again(account, sku_ids)
     return batch
 
@@ -183,7 +187,7 @@ def _capture(account: ChannelAccount, fresh: dict[str, list[_New]], batch: _Batc
         if resolved.issues:
             batch.outcomes[new.message.pk] = quarantine(Reading(issues=resolved.issues, cause=resolved.cause))
         else:
-            ready[new.order.external_id].append(_New(new.message, resolved.order))
+            ready[new.order.external_id].append(_New(new.message, resolved.order, resolved.listed))
     created = _capture_or_split(account, [group[-1] for group in ready.values()], batch)
     for group in ready.values():
         outcome = batch.outcomes.get(group[-1].message.pk)
@@ -221,7 +225,8 @@ def _capture_or_split(account: ChannelAccount, ready: Sequence[_New], batch: _Ba
     for new, row in zip(ready, captured, strict=True):
         if row.created:
             created += 1
-            batch.sold[account].update(line.sku_id for line in new.order.lines if line.sku_id is not None)
+            batch.sold.update(line.sku_id for line in new.order.lines if line.sku_id is not None)
+            batch.listed[account].update(new.listed)
             batch.outcomes[new.message.pk] = Outcome(State.CAPTURED, row.order_id)
         else:
             # Somebody captured it between our look and our insert: then this is news about an order we hold.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 
 from channels.events import ListingsDirty
 from channels.locks import lock_listings
@@ -12,9 +13,10 @@ from channels.models import ChannelAccount
 from channels.registry import INBOUND_ONLY
 from channels.services.exposure import meter
 from channels.services.sellable_sql import SELLABLE
+from inventory.models import KitComponent
 from inventory.services import refresh_totals
 from oms.core.clock import now
-from oms.core.db import fetch_all, run_atomic
+from oms.core.db import bigints, fetch_all, run_atomic
 from oms.core.outbox import publish
 
 _STORE = f"""
@@ -28,6 +30,11 @@ RETURNING listing.account_id
 
 #: SKUs that `recount_due` takes at once.
 MOST_RECOUNTED = 2000
+
+# Of the SKUs and of the kits with them: one subquery, so that the listings are found by their index.
+_WITH_KITS = """
+SELECT unnest(%s::bigint[]) UNION SELECT kit_id FROM inventory_kitcomponent WHERE component_id = ANY(%s::bigint[])
+"""
 
 _TAKE_DUE = """
 DELETE FROM channels_recountdue WHERE id IN (
@@ -53,13 +60,14 @@ def recount_due(sku_ids: Iterable[int] = ()) -> int:
 
 
 def refresh_sellable(sku_ids: Iterable[int]) -> int:
-    """Work out the sellable quantity of every listing of these SKUs; the number that changed.
+    """Work out the sellable quantity of every listing of these SKUs, and of kits with them; the number that changed.
 
     A listing's version grows only when its quantity changes. Publishes ListingsDirty once for each account with a
     change that is told stock.
     """
     ids = sorted(set(sku_ids))
-    return _refresh(Q(sku_id__in=ids)) if ids else 0
+    wanted = RawSQL(_WITH_KITS, [bigints(ids), bigints(ids)])  # noqa: S611 - a constant and two parameters
+    return _refresh(Q(sku_id__in=wanted)) if ids else 0
 
 
 def refresh_listings(listing_ids: Iterable[int]) -> int:
@@ -74,8 +82,9 @@ def refresh_account(account_id: int) -> int:
 
 
 def refresh_node(node_id: int) -> int:
-    """The same for every SKU that a node stocks: after it was switched on or off."""
-    return _refresh(Q(sku__levels__node_id=node_id))
+    """The same for every SKU that a node stocks, and kits with them: after it was switched on or off."""
+    kits = set(KitComponent.objects.filter(component__levels__node_id=node_id).values_list("kit_id", flat=True))
+    return _refresh(Q(sku__levels__node_id=node_id)) + (_refresh(Q(sku_id__in=kits)) if kits else 0)
 
 
 def _refresh(condition: Q) -> int:

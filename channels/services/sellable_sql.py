@@ -9,6 +9,9 @@ at most the cap; 0 where selling was stopped.
   sold again by another. Backordered units are part of it, so they use up the inbound that was promised to them.
 - Inbound counts for listings that sell it, as far as a purchase order or a transfer gives a date for it.
 - Threshold and cap are those of the listing, or else those of the channel.
+- A kit has no stock: a node gives as many as its scarcest component allows there, min over components of
+  floor(max(0, ATP - channel buffer) / units per kit). Waiting for a kit are the kits that unrouted demand of its
+  components may use up: of a sold kit the most that any one component needs, of a single line what it needs itself.
 """
 
 from __future__ import annotations
@@ -46,7 +49,17 @@ def parts(wanted: str) -> str:
     """The common table expressions: `level` holds what each node gives, `sellable` the numbers and the quantity."""
     return f"""
 WITH wanted AS MATERIALIZED ({wanted}),
-sku AS MATERIALIZED (SELECT sku_id, bool_or(sells_inbound) AS sells_inbound FROM wanted GROUP BY sku_id),
+asked AS MATERIALIZED (SELECT sku_id, bool_or(sells_inbound) AS sells_inbound FROM wanted GROUP BY sku_id),
+part AS MATERIALIZED (
+    SELECT part.kit_id, part.component_id AS sku_id, part.quantity AS per_kit, asked.sells_inbound,
+        count(*) OVER (PARTITION BY part.kit_id) AS parts
+    FROM asked JOIN inventory_kitcomponent part ON part.kit_id = asked.sku_id
+),
+sku AS MATERIALIZED (
+    SELECT sku_id, bool_or(sells_inbound) AS sells_inbound
+    FROM (SELECT sku_id, sells_inbound FROM asked UNION ALL SELECT sku_id, sells_inbound FROM part) stocked
+    GROUP BY sku_id
+),
 source AS MATERIALIZED (
     SELECT channel.channel_id, channel.code, node.id AS node_id
     FROM (SELECT DISTINCT channel_id, code FROM wanted) channel
@@ -79,7 +92,7 @@ dated AS MATERIALIZED (
     ) coming
     GROUP BY sku_id, node_id
 ),
-level AS MATERIALIZED (
+own AS MATERIALIZED (
     SELECT source.channel_id, stock.sku_id, stock.node_id,
         stock.on_hand - stock.reserved - stock.safety_stock + coalesce(due.units, 0) AS atp,
         coalesce(buffer.units, 0) AS buffer, least(stock.inbound, coalesce(dated.units, 0)) AS inbound
@@ -89,15 +102,36 @@ level AS MATERIALIZED (
     LEFT JOIN due ON due.sku_id = stock.sku_id AND due.node_id = stock.node_id
     LEFT JOIN dated ON dated.sku_id = stock.sku_id AND dated.node_id = stock.node_id
 ),
+assembled AS MATERIALIZED (
+    SELECT own.channel_id, part.kit_id AS sku_id, own.node_id, min(greatest(0, own.atp) / part.per_kit) AS atp,
+        min(greatest(0, own.atp - own.buffer) / part.per_kit) AS ready,
+        min((greatest(0, own.atp - own.buffer) + own.inbound) / part.per_kit) AS coming
+    FROM part JOIN own USING (sku_id)
+    GROUP BY own.channel_id, part.kit_id, own.node_id HAVING count(*) = max(part.parts)
+),
+level AS MATERIALIZED (
+    SELECT own.* FROM own JOIN asked USING (sku_id) WHERE own.sku_id NOT IN (SELECT kit_id FROM part)
+    UNION ALL
+    SELECT channel_id, sku_id, node_id, atp, atp - ready, coming - ready FROM assembled
+),
 stock AS MATERIALIZED (
     SELECT channel_id, sku_id, sum(greatest(0, atp - buffer)) AS units, sum(inbound) AS inbound
     FROM level GROUP BY channel_id, sku_id
 ),
-waiting AS MATERIALIZED (
-    SELECT line.sku_id, sum(line.unallocated + line.backordered) AS units
+unrouted AS MATERIALIZED (
+    SELECT line.sku_id, coalesce(line.kit_id, line.uid) AS sold, sum(line.unallocated + line.backordered) AS units
     FROM sku JOIN orders_orderline line USING (sku_id)
     WHERE line.unallocated > 0 OR line.backordered > 0
-    GROUP BY line.sku_id
+    GROUP BY 1, 2
+),
+waiting AS MATERIALIZED (
+    SELECT sku_id, sum(units) AS units
+    FROM (
+        SELECT sku_id, units FROM unrouted
+        UNION ALL
+        SELECT kit_id, max((units + per_kit - 1) / per_kit) FROM part JOIN unrouted USING (sku_id) GROUP BY kit_id, sold
+    ) wanting
+    GROUP BY sku_id
 ),
 sellable AS (
     SELECT wanted.*, coalesce(stock.units, 0)::bigint AS ready, coalesce(waiting.units, 0)::bigint AS waiting,

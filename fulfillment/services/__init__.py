@@ -1,7 +1,7 @@
 """Every write to the work of the nodes."""
 
 from fulfillment.services.batches import pack_many, pick_many
-from fulfillment.services.cancelling import CancelPreview, cancel_order, preview_cancel
+from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest

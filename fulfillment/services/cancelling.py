@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from uuid import UUID
 
 from django.db.models import F
 
@@ -24,6 +28,7 @@ from oms.core.outbox import publish
 from oms.core.states import advance, advance_many
 from orders.events import OrderCancelled
 from orders.locks import lock_lines, lock_order
+from orders.kits import by_kit, component_units, kit_units, live_units, takes_whole_kits
 from orders.models import Order, OrderLine, Payment
 from orders.services import TimelineEntry, UnitMove, end_holds, move_units
 from routing.services import giving_back_load
@@ -31,7 +36,6 @@ from routing.services import giving_back_load
 State = FulfillmentOrderState
 _BEFORE_ROAD = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
 _UNASSIGNED = ("unallocated", "backordered")
-_LIVE_BUCKETS = ("unallocated", "backordered", "allocated", "released", "picked", "packed")
 
 
 @dataclass(slots=True)
@@ -103,16 +107,40 @@ def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, 
 
 def _wanted(order_lines: Sequence[OrderLine], lines: Mapping[int, int] | None) -> dict[int, int]:
     """Units to cancel per line: everything that has not left, or what was asked for."""
-    live = {line.pk: sum(getattr(line, name) for name in _LIVE_BUCKETS) for line in order_lines}
+    live = {line.pk: live_units(line) for line in order_lines}
     if lines is None:
         return {pk: units for pk, units in live.items() if units}
     for pk, units in lines.items():
         if pk not in live or not 1 <= units <= live[pk]:
             raise DomainError(f"{units} units cannot be cancelled: {live.get(pk, 0)} have not left yet.", field="lines")
     return dict(lines)
+    for parts in by_kit(order_lines).values():
+        if not takes_whole_kits(parts, lines):
+            recipe = ", ".join(f"{line.units_per_kit} x {line.sku_code}" for line in parts)
+            raise DomainError(f"{recipe} were sold as one kit: cancel whole kits.", field="lines")
 
 
 def _nothing_to_cancel(order: Order) -> str:
+def lines_with_kits(
+    *, order_id: int, lines: Mapping[int, int] | None = None, kits: Mapping[UUID, int] | None = None
+) -> dict[int, int] | None:
+    """What `cancel_order` takes as `lines`, from lines and from whole kits ({kit id of the order: units of it}).
+
+    None, the whole order, where neither is given. Raises DomainError for a kit that the order does not have, or has
+    fewer whole units of that have not left yet.
+    """
+    if lines is None and kits is None:
+        return None
+    wanted = dict(lines or {})
+    mine = by_kit(OrderLine.objects.filter(order=order_id, kit__isnull=False).select_related("kit"))
+    for kit_id, units in (kits or {}).items():
+        left = kit_units(mine[kit_id]).live if kit_id in mine else 0
+        if not 1 <= units <= left:
+            raise DomainError(f"{units} of this kit cannot be cancelled: {left} have not left yet.", field="kits")
+        wanted |= component_units(mine[kit_id], units)
+    return wanted
+
+
     if order.stage == "cancelled":
         return f"{order.number} is cancelled already."
     return f"{order.number} is {order.get_stage_display().lower()}: the goods must come back first. Open a return."
@@ -128,7 +156,11 @@ def _refund(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int])
     left = payment.captured_minor - at_the_door - payment.refunded_minor - payment.refund_due_minor
     if whole:
         return max(0, left)
-    value = sum(line.total_minor * wanted.get(line.pk, 0) // line.quantity for line in lines)
+    # The lines of a kit together, so that the minor units of their shares are not lost one by one.
+    values: dict[object, Fraction] = defaultdict(Fraction)
+    for line in lines:
+        values[line.kit_id or line.pk] += Fraction(line.total_minor * wanted.get(line.pk, 0), line.quantity)
+    value = sum(math.floor(share) for share in values.values())
     return max(0, min(value, left))
 
 

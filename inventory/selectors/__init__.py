@@ -4,6 +4,7 @@ from inventory.selectors.audit import Compared, Difference, iter_differences
 from inventory.selectors.codes import find_sku_by_code_or_barcode, find_skus_by_codes
 from inventory.selectors.holds import HeldLine, HoldView, SoftUnits, find_hold, soft_units
 from inventory.selectors.inbound import Arrival, arrivals_of, uncovered_units
+from inventory.selectors.kits import Component, KitAtNode, KitPart, Recipe, kits_at_nodes, kits_with, read_recipes
 from inventory.selectors.ledger import (
     BALANCES,
     BroughtForward,
@@ -47,14 +48,18 @@ __all__ = [
     "Arrival",
     "BroughtForward",
     "Compared",
+    "Component",
     "Difference",
     "HeldLine",
     "HoldView",
+    "KitAtNode",
+    "KitPart",
     "LedgerFilter",
     "LedgerPage",
     "LedgerRow",
     "LevelExplanation",
     "Part",
+    "Recipe",
     "ScannedUnit",
     "SoftUnits",
     "Waiting",
@@ -71,12 +76,15 @@ __all__ = [
     "find_skus_by_codes",
     "iter_differences",
     "iter_ledger",
+    "kits_at_nodes",
+    "kits_with",
     "ledger_balances",
     "ledger_page",
     "ledger_size",
     "level_of",
     "lines_of_transfer",
     "parts_of",
+    "read_recipes",
     "read_unit",
     "sellable",
     "shelves_at",

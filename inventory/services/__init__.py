@@ -63,6 +63,13 @@ from inventory.services.keeping_back import (
     apply_moving_buffers,
     run_buffers,
 )
+from inventory.services.kits import (
+    MAX_COMPONENTS,
+    ComponentTerms,
+    recipe_from_codes,
+    recipe_version,
+    set_components,
+)
 from inventory.services.named_units import (
     ReceiptItem,
 )
@@ -159,6 +166,7 @@ __all__ = [
     "scan_received",
     "ADJUSTMENTS",
     "BEFORE_ROAD",
+    "set_components",
     "BUFFERS",
     "CHOICES",
     "CLAIM_ROWS",
@@ -171,6 +179,7 @@ __all__ = [
     "OPEN_STATES",
     "RECEIVABLE",
     "RESERVE_CLAIMS",
+    "MAX_COMPONENTS",
     "RESERVE_CLAIMS_FREEING",
     "RESOLUTIONS",
     "UNDONE",
@@ -189,6 +198,7 @@ __all__ = [
     "HoldLine",
     "ItemTerms",
     "OpeningRow",
+    "ComponentTerms",
     "Picked",
     "Posting",
     "PurchaseLine",
@@ -268,6 +278,8 @@ __all__ = [
     "release_hold",
     "refresh_totals",
     "release_reservations",
+    "recipe_from_codes",
+    "recipe_version",
     "remove_supplier_item",
     "report_supplier_stock",
     "reschedule_purchase_order",

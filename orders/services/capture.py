@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from oms.core.db import fetch_dicts, run_statement
 from oms.core.errors import DomainError
@@ -13,7 +14,7 @@ from oms.core.ids import uuid7
 from oms.core.json_text import to_json
 from oms.core.places import normalise_postcode
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
-from orders.canonical import CanonicalLine, CanonicalOrder
+from orders.canonical import CanonicalKit, CanonicalLine, CanonicalOrder, ComponentLine
 from orders.models import SalesChannel
 from orders.services.capture_sql import ALREADY, CAPTURE
 from orders.services.search_text import search_text
@@ -106,8 +107,9 @@ def _order_row(
 ) -> dict[str, Any]:
     """One order as the JSON object that the capture statement reads."""
     counters = [_counters(order, line) for line in order.lines]
+    kits = {kit.sold.external_id: (uuid7(), kit) for kit in _kits_of(order)}
     lines = [
-        _line_row(line, position, counts)
+        _line_row(line, position, counts) | _part_of(line, kits)
         for position, (line, counts) in enumerate(zip(order.lines, counters, strict=True), start=1)
     ]
     ship_to, bill_to = order.ship_to, order.bill_to
@@ -165,10 +167,12 @@ def _order_row(
         "tags": [tag[:40] for tag in order.tags],
         "search_text": search_text(
             references=(order.external_id, order.external_number), name=name, email=email, phone=phone,
-            address=ship_to, postcode=postcode, sku_codes=(line.sku_code for line in order.lines),
+            address=ship_to, postcode=postcode,
+            sku_codes=[*(kit.sold.sku_code for _, kit in kits.values()), *(line.sku_code for line in order.lines)],
         ),
         "extra": order.extra,
         "lines": lines,
+        "kits": [_kit_row(uid, kit) for uid, kit in kits.values()],
         "holds": [{"reason": hold.reason, "handle": hold.handle[:80], "note": hold.note[:500]} for hold in holds],
         "message": _sentence(channel, order, holds),
     }  # fmt: skip
@@ -181,6 +185,27 @@ def _counters(order: CanonicalOrder, line: CanonicalLine) -> LineQuantities:
     return LineQuantities(
         unallocated=0 if order.shipped else rest, shipped=rest if order.shipped else 0, cancelled=gone
     )
+
+
+def _kits_of(order: CanonicalOrder) -> list[CanonicalKit]:
+    return [line.kit for line in order.lines if isinstance(line, ComponentLine)]
+
+
+def _part_of(line: CanonicalLine, kits: Mapping[str, tuple[UUID, CanonicalKit]]) -> dict[str, Any]:
+    """Which kit a line is a component of."""
+    if not isinstance(line, ComponentLine):
+        return {"kit_id": None, "units_per_kit": None}
+    return {"kit_id": kits[line.kit.sold.external_id][0], "units_per_kit": line.units_per_kit}
+
+
+def _kit_row(uid: UUID, kit: CanonicalKit) -> dict[str, Any]:
+    sold = kit.sold
+    return {
+        "id": uid, "external_id": sold.external_id, "sku_code": sold.sku_code[:80], "sku_id": kit.sku_id,
+        "name": sold.name[:300], "options": sold.options, "quantity": sold.quantity,
+        "unit_price_minor": sold.unit_price_minor, "discount_minor": sold.discount_minor, "tax_minor": sold.tax_minor,
+        "tax_included": sold.tax_included, "ships_together": kit.ships_together,
+    }  # fmt: skip
 
 
 def _line_row(line: CanonicalLine, position: int, counters: LineQuantities) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The statement that captures orders: rows of six tables and their events from one JSON
+"""The statement that captures orders: rows of seven tables and their events from one JSON
 array, in one round trip.
 
 Orders that the channel had before are left alone and returned with created = false. New ids come from the sequence
@@ -25,7 +25,7 @@ WITH incoming AS MATERIALIZED (
         ship_by timestamptz, is_b2b bool, is_gift bool, gift_message text, buyer_gstin text, customer_note text,
         internal_note text, tags text[], extra jsonb, search_text text, message text, payment_state text,
         gateway text, payment_reference text, amount_minor bigint, captured_minor bigint, refunded_minor bigint,
-        lines json, holds json
+        lines json, kits json, holds json
     )
 ),
 known AS (
@@ -46,14 +46,24 @@ placed AS (
 ),
 new_lines AS (
     INSERT INTO orders_orderline (order_id, uid, external_id, position, sku_code, sku_id, name, options,
-        unit_price_minor, discount_minor, tax_minor, tax_included, quantity, {_BUCKETS})
+        unit_price_minor, discount_minor, tax_minor, tax_included, kit_id, units_per_kit, quantity, {_BUCKETS})
     SELECT f.id, l.uid, l.external_id, l.position, l.sku_code, l.sku_id, l.name, l.options, l.unit_price_minor,
-        l.discount_minor, l.tax_minor, l.tax_included, l.quantity, {_BUCKETS}
+        l.discount_minor, l.tax_minor, l.tax_included, l.kit_id, l.units_per_kit, l.quantity, {_BUCKETS}
     FROM fresh f JOIN placed p ON p.id = f.id
     CROSS JOIN LATERAL json_to_recordset(f.lines) AS l(
         uid uuid, external_id text, position int, sku_code text, sku_id bigint, name text, options jsonb,
-        unit_price_minor bigint, discount_minor bigint, tax_minor bigint, tax_included bool, quantity int,
-        {_BUCKET_TYPES})
+        unit_price_minor bigint, discount_minor bigint, tax_minor bigint, tax_included bool, kit_id uuid,
+        units_per_kit int, quantity int, {_BUCKET_TYPES})
+),
+new_kits AS (
+    INSERT INTO orders_orderkit (id, order_id, external_id, sku_code, sku_id, name, options, quantity,
+        unit_price_minor, discount_minor, tax_minor, tax_included, ships_together)
+    SELECT k.id, f.id, k.external_id, k.sku_code, k.sku_id, k.name, k.options, k.quantity, k.unit_price_minor,
+        k.discount_minor, k.tax_minor, k.tax_included, k.ships_together
+    FROM fresh f JOIN placed p ON p.id = f.id
+    CROSS JOIN LATERAL json_to_recordset(f.kits) AS k(
+        id uuid, external_id text, sku_code text, sku_id bigint, name text, options jsonb, quantity int,
+        unit_price_minor bigint, discount_minor bigint, tax_minor bigint, tax_included bool, ships_together bool)
 ),
 searchable AS (
     INSERT INTO orders_ordersearch (order_id, text)

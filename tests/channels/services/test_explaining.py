@@ -173,7 +173,7 @@ def _write_world(world: World, nodes: list[dict[str, Any]], term: dict[str, Any]
             if due := min(cell["due"], reserved):
                 Reservation.objects.create(
                     purpose="checkout", line_uid=uuid7(), reference="cart", sku=world.kurta, node=node, state="soft",
-                    quantity=due, open_quantity=due, expires_at=now() - timedelta(seconds=1),
+                    quantity=due, open_quantity=due, expires_at=now() - timedelta(hours=1),
                 )  # fmt: skip
         set_safety_stock(node_id=node.pk, sku_id=world.kurta.pk, quantity=cell["safety"])
         if cell["hidden"]:
