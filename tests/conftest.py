@@ -2,13 +2,17 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management.commands import flush
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import HealthCheck, settings
 
+from tests.emptying import sql_flush
 from tests.plugin_services import TEMPLATE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -32,6 +36,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     """Copy the migrated database of the services for each worker, instead of migrating an empty one."""
     if TEMPLATE in os.environ:
         connection.settings_dict["TEST"]["TEMPLATE"] = os.environ[TEMPLATE]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_emptying() -> Iterator[None]:
+    """Take the rows away after a test that commits, instead of making every table anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *args: None)
+        yield
 
 
 @pytest.fixture(scope="session")

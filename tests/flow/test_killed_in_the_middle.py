@@ -114,7 +114,7 @@ def undisturbed(running: Running, tmp_path: Path) -> End:
         assert_sound()
         _undisturbed.append(end_state())
         running.processes.send(signal.SIGSTOP)
-        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
         empty(running.mail)
         running.processes.send(signal.SIGCONT)
     return _undisturbed[0]
