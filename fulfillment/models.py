@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from carriers.models import Booking, CarrierAccount
-from inventory.models import Node, Sku
+from inventory.models import Lot, Node, SerialNumber, Sku
 from oms.core.constraints import money_bounds, not_negative, one_of, quantity_bounds
 from oms.core.ids import uuid7
 from orders.models import Order, OrderLine
@@ -199,6 +199,40 @@ class ShipmentItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} in {self.shipment_id}"
+
+
+class PickedUnit(models.Model):
+    """Units of one lot, or one serial number, that were taken for a line; once packed, the parcel's item they are in.
+
+    Only SKUs that are kept by lot or serial number have them. Before packing a serial number is in one tote only.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    line = models.ForeignKey(FulfillmentLine, on_delete=models.DO_NOTHING, related_name="picked_units")
+    item = models.ForeignKey(ShipmentItem, null=True, on_delete=models.DO_NOTHING, related_name="picked_units")
+    lot = models.ForeignKey(Lot, null=True, on_delete=models.PROTECT, related_name="+")
+    serial = models.ForeignKey(SerialNumber, null=True, on_delete=models.PROTECT, related_name="+")
+    quantity = models.IntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            quantity_bounds("quantity", prefix="picked_unit", low=1),
+            models.CheckConstraint(
+                condition=Q(lot__isnull=False, serial__isnull=True)
+                | Q(lot__isnull=True, serial__isnull=False, quantity=1),
+                name="picked_unit_of_a_lot_or_one_serial",
+            ),
+            models.UniqueConstraint(
+                fields=["serial"], condition=Q(item__isnull=True), name="picked_unit_serial_in_one_tote"
+            ),
+            models.UniqueConstraint(
+                fields=["line", "lot"], condition=Q(item__isnull=True), name="picked_unit_lot_once_a_line"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} for {self.line_id}"
 
 
 class ManifestState(models.TextChoices):

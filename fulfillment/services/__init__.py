@@ -10,7 +10,17 @@ from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
 from fulfillment.services.shipping import book_shipment, booking_request, hand_over
+from fulfillment.services.short_units import serials_here
 from fulfillment.services.tracking import apply_tracking, collect
+from fulfillment.services.units import (
+    NOTHING_NAMED,
+    LineUnits,
+    day_at,
+    is_tracked,
+    open_units,
+    packed_units,
+    spoken_for,
+)
 from fulfillment.services.work import (
     accept,
     hold_back,
@@ -21,8 +31,10 @@ from fulfillment.services.work import (
 )
 
 __all__ = [
+    "NOTHING_NAMED",
     "SHORT_REASONS",
     "CancelPreview",
+    "LineUnits",
     "ParcelPlan",
     "ReroutePreview",
     "ShortReason",
@@ -37,12 +49,17 @@ __all__ = [
     "cash_of_work",
     "close_manifest",
     "collect",
+    "day_at",
     "hand_over",
     "hold_back",
+    "is_tracked",
+    "lines_with_kits",
     "open_fulfillment_orders",
     "open_manifest",
+    "open_units",
     "pack",
     "pack_many",
+    "packed_units",
     "pick",
     "pick_all",
     "pick_many",
@@ -53,6 +70,8 @@ __all__ = [
     "report_short",
     "reroute_order",
     "retry_labels",
+    "serials_here",
+    "spoken_for",
     "withdraw",
     "withdraw_from_node",
 ]

@@ -21,9 +21,9 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
 )
-from fulfillment.services.packing import BOX_GRAMS, ParcelPlan
+from fulfillment.services.packing import BOX_GRAMS, ParcelPlan, consume_lines
+from fulfillment.services.units import NOTHING_NAMED, PackedPart, Taken, is_tracked, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
-from inventory.services import Consume, consume_reservations
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.outbox import publish
@@ -43,6 +43,8 @@ def pick_many(*, fulfillment_order_ids: Sequence[int], actor: str) -> list[int]:
         items = [item for item in lock_work(fulfillment_order_ids) if item.state in _PICKABLE]
         lines = lock_work_lines(items)
         moves = [UnitMove(line.order_line_id, "released", "picked", line.to_pick) for line in lines]
+        nodes = {item.pk: item.node for item in items}
+        note_taken([Taken(line, nodes[line.fulfillment_order_id], line.to_pick) for line in lines])
         FulfillmentLine.objects.filter(pk__in=[line.pk for line in lines]).update(picked=F("quantity") - F("short"))
         move_units(moves)
         ids = [item.pk for item in items]
@@ -74,8 +76,8 @@ def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: Parce
         for line in lock_work_lines(items):
             if line.picked:
                 lines[line.fulfillment_order_id].append(line)
-        shipments = _make_shipments(items, lines, parcel)
-        _consume(items, lines, actor)
+        shipments, contents = _make_shipments(items, lines, parcel)
+        _consume(items, lines, contents, actor)
         _advance([item.pk for item in items], State.PACKED, actor, packed_at=now())
         pickups = {item.pk for item in items if item.kind == FulfillmentOrderKind.PICKUP}
         _advance(sorted(pickups), State.READY, actor)
@@ -90,7 +92,7 @@ def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: Parce
 
 def _make_shipments(
     items: Sequence[FulfillmentOrder], lines: dict[int, list[FulfillmentLine]], parcel: ParcelPlan
-) -> list[Shipment]:
+) -> tuple[list[Shipment], list[ShipmentItem]]:
     shipments = Shipment.objects.bulk_create(
         Shipment(
             order_id=item.order_id, fulfillment_order=item, node_id=item.node_id,
@@ -100,19 +102,24 @@ def _make_shipments(
         )
         for item in items
     )  # fmt: skip
-    ShipmentItem.objects.bulk_create(
+    contents = ShipmentItem.objects.bulk_create(
         ShipmentItem(shipment=shipment, line=line, quantity=line.picked)
         for shipment in shipments for line in lines[shipment.fulfillment_order_id]
     )  # fmt: skip
-    return shipments
+    return shipments, contents
 
 
-def _consume(items: Sequence[FulfillmentOrder], lines: dict[int, list[FulfillmentLine]], actor: str) -> None:
+def _consume(
+    items: Sequence[FulfillmentOrder], lines: dict[int, list[FulfillmentLine]], contents: Sequence[ShipmentItem],
+    actor: str,
+) -> None:  # fmt: skip
     picked = [(item, line) for item in items for line in lines[item.pk]]
-    consume_reservations(
-        requests=[Consume(line.order_line.uid, item.node_id, line.picked, f"pack/{line.pk}") for item, line in picked],
-        actor=actor,
-    )
+    nodes = {item.pk: item.node for item in items}
+    parts = [
+        PackedPart(row.line, nodes[row.line.fulfillment_order_id], row.quantity, NOTHING_NAMED, row)
+        for row in contents if is_tracked(row.line)
+    ]  # fmt: skip
+    consume_lines(picked, parts, actor)
     FulfillmentLine.objects.filter(pk__in=[line.pk for _, line in picked]).update(packed=F("picked"))
     entries = [
         TimelineEntry(order_id=item.order_id, kind="packed", actor=actor,

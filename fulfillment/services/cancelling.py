@@ -17,6 +17,7 @@ from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orde
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
 from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
 from fulfillment.services.shipping import complete_work
+from fulfillment.services.units import packed_units
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import release_lines
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -27,8 +28,8 @@ from oms.core.errors import DomainError
 from oms.core.outbox import publish
 from oms.core.states import advance, advance_many
 from orders.events import OrderCancelled
-from orders.locks import lock_lines, lock_order
 from orders.kits import by_kit, component_units, kit_units, live_units, takes_whole_kits
+from orders.locks import lock_lines, lock_order
 from orders.models import Order, OrderLine, Payment
 from orders.services import TimelineEntry, UnitMove, end_holds, move_units
 from routing.services import giving_back_load
@@ -113,14 +114,13 @@ def _wanted(order_lines: Sequence[OrderLine], lines: Mapping[int, int] | None) -
     for pk, units in lines.items():
         if pk not in live or not 1 <= units <= live[pk]:
             raise DomainError(f"{units} units cannot be cancelled: {live.get(pk, 0)} have not left yet.", field="lines")
-    return dict(lines)
     for parts in by_kit(order_lines).values():
         if not takes_whole_kits(parts, lines):
             recipe = ", ".join(f"{line.units_per_kit} x {line.sku_code}" for line in parts)
             raise DomainError(f"{recipe} were sold as one kit: cancel whole kits.", field="lines")
+    return dict(lines)
 
 
-def _nothing_to_cancel(order: Order) -> str:
 def lines_with_kits(
     *, order_id: int, lines: Mapping[int, int] | None = None, kits: Mapping[UUID, int] | None = None
 ) -> dict[int, int] | None:
@@ -141,6 +141,7 @@ def lines_with_kits(
     return wanted
 
 
+def _nothing_to_cancel(order: Order) -> str:
     if order.stage == "cancelled":
         return f"{order.number} is cancelled already."
     return f"{order.number} is {order.get_stage_display().lower()}: the goods must come back first. Open a return."
@@ -209,21 +210,24 @@ def _unpack(work: Sequence[FulfillmentOrder], actor: str) -> None:
     """Parcels that have not left are opened: goods back on hand, units cancelled, labels to be voided."""
     ids = Shipment.objects.filter(fulfillment_order__in=work, state__in=_BEFORE_ROAD).values_list("pk", flat=True)
     by_id = {item.pk: item for item in work}
-    postings, moves = [], []
+    postings: list[Posting] = []
+    moves = []
     for shipment in lock_shipments(ids):
-        for item in shipment.items.select_related("line"):
-            postings.append(
-                Posting(op_key=f"unpack/{item.pk}", sku_id=item.line.sku_id, node_id=shipment.node_id,
-                        from_bucket=Bucket.PACKED, to_bucket=Bucket.ON_HAND, quantity=item.quantity,
-                        reason=StockMovementReason.UNPACK, reference=shipment.order.number, actor=actor)
-            )  # fmt: skip
+        contents = list(shipment.items.select_related("line__sku").order_by("pk"))
+        units = packed_units(contents)
+        for item in contents:
+            postings += [
+                Posting(op_key=f"unpack/{item.pk}", leg=leg, sku_id=item.line.sku_id, node_id=shipment.node_id,
+                        from_bucket=Bucket.PACKED, to_bucket=Bucket.ON_HAND, quantity=part.quantity,
+                        lot_id=part.lot_id, serial_id=part.serial_id, reason=StockMovementReason.UNPACK,
+                        reference=shipment.order.number, actor=actor)
+                for leg, part in enumerate(units.get(item.pk, ()), start=1)
+            ]  # fmt: skip
             moves.append(UnitMove(item.line.order_line_id, "packed", "cancelled", item.quantity))
         advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor)
         publish([ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=shipment.booking_id)])
         node_id = by_id[shipment.fulfillment_order_id].node_id
-        announce(
-            [item.line.sku_id for item in shipment.items.select_related("line")], reason="unpacked", grew_at=node_id
-        )
+        announce([item.line.sku_id for item in contents], reason="unpacked", grew_at=node_id)
     post(postings)
     move_units(moves)
 

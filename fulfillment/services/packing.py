@@ -15,6 +15,15 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
 )
+from fulfillment.services.units import (
+    NOTHING_NAMED,
+    LineUnits,
+    PackedPart,
+    is_tracked,
+    keep_packed,
+    others_of_parcels,
+    wanted_of_parcels,
+)
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.services import Consume, consume_reservations
 from oms.core.clock import now
@@ -30,9 +39,13 @@ BOX_GRAMS = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParcelPlan:
-    """One parcel: units by fulfillment line id (empty: everything picked), weight in grams, sides in millimetres."""
+    """One parcel: units by fulfillment line id (empty: everything picked), weight in grams, sides in millimetres.
+
+    `units` are lots and serial numbers by line id that were named while packing; else those picked go in.
+    """
 
     items: Mapping[int, int] = field(default_factory=dict)
+    units: Mapping[int, LineUnits] = field(default_factory=dict)
     weight_grams: int = 0
     length_mm: int = 300
     width_mm: int = 220
@@ -42,8 +55,10 @@ class ParcelPlan:
 def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan] = (ParcelPlan(),)) -> list[Shipment]:
     """Close the parcels of picked work; the shipments. Packing again returns those that exist.
 
-    Every picked unit must be in exactly one parcel: DomainError says which line does not add up. Publishes
-    ParcelPacked for each. Pickup orders become ready to collect at once.
+    Every picked unit must be in exactly one parcel: DomainError says which line does not add up. Raises TrackingNeeded
+    where a serial number is missing, SerialElsewhere where one is not here or in another tote, NotEnoughStock where a
+    lot has not so many units or may not be sold any more. Publishes ParcelPacked for each. Pickup orders become ready
+    to collect at once.
     """
 
     def work() -> list[Shipment]:
@@ -54,8 +69,14 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
             raise Conflict(f"{item.number} is {item.get_state_display().lower()}: pick it first.")
         lines = lock_work_lines([item])
         plans = _filled(parcels, lines)
-        shipments = [_make_shipment(item, plan, lines) for plan in plans]
-        _consume(item, lines, actor)
+        _refuse_strange_names(parcels, lines)
+        made = [_make_shipment(item, plan, lines) for plan in plans]
+        shipments = [shipment for shipment, _ in made]
+        parts = [
+            PackedPart(row.line, item.node, row.quantity, plan.units.get(row.line_id, NOTHING_NAMED), row)
+            for (plan, _), (_, contents) in zip(plans, made, strict=True) for row in contents if is_tracked(row.line)
+        ]  # fmt: skip
+        _consume(item, lines, parts, actor)
         advance(item, FulfillmentOrderState.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
         pickup = item.kind == FulfillmentOrderKind.PICKUP
         if pickup:
@@ -85,28 +106,57 @@ def _filled(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> 
     return [(plan, dict(plan.items)) for plan in parcels]
 
 
+def _refuse_strange_names(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> None:
+    """Lots and serial numbers are named of lines that were picked and are kept by them."""
+    known = {line.pk for line in lines if line.picked and is_tracked(line)}
+    for plan in parcels:
+        strange = [str(pk) for pk, named in plan.units.items() if named and pk not in known]
+        if strange:
+            raise DomainError(
+                f"No lots or serial numbers are kept of line {', '.join(strange)}: name none.", field="parcels"
+            )
+
+
 def _make_shipment(
     item: FulfillmentOrder, filled: tuple[ParcelPlan, dict[int, int]], lines: Sequence[FulfillmentLine]
-) -> Shipment:
+) -> tuple[Shipment, list[ShipmentItem]]:
     plan, contents = filled
+    by_id = {line.pk: line for line in lines}
     weights = {line.pk: line.sku.weight_grams for line in lines}
     weight = plan.weight_grams or BOX_GRAMS + sum(weights[key] * quantity for key, quantity in contents.items())
     shipment = Shipment.objects.create(
         order_id=item.order_id, fulfillment_order=item, node_id=item.node_id, weight_grams=weight,
         length_mm=plan.length_mm, width_mm=plan.width_mm, height_mm=plan.height_mm,
     )  # fmt: skip
-    ShipmentItem.objects.bulk_create(
-        ShipmentItem(shipment=shipment, line_id=line_id, quantity=quantity) for line_id, quantity in contents.items()
-    )
-    return shipment
+    rows = ShipmentItem.objects.bulk_create(
+        ShipmentItem(shipment=shipment, line=by_id[line_id], quantity=quantity)
+        for line_id, quantity in contents.items()
+    )  # fmt: skip
+    return shipment, rows
 
 
-def _consume(item: FulfillmentOrder, lines: Sequence[FulfillmentLine], actor: str) -> None:
+def consume_lines(
+    picked: Sequence[tuple[FulfillmentOrder, FulfillmentLine]], parts: Sequence[PackedPart], actor: str
+) -> None:
+    """Stock goes from on hand to packed, and what each of the parts is made of is kept.
+
+    `parts` are the parcels' shares of the lines that are kept by lot or serial number.
+    """
+    wanted = wanted_of_parcels(parts) if parts else {}
+    requests = [
+        Consume(line.order_line.uid, item.node_id, line.picked, f"pack/{line.pk}", tuple(wanted.get(line.pk, ())))
+        for item, line in picked
+    ]
+    chosen = consume_reservations(requests=requests, actor=actor, spoken_for=lambda: others_of_parcels(parts, wanted))
+    if not parts:
+        return
+    by_line = {line.pk: iter(units) for (_, line), units in zip(picked, chosen, strict=True)}
+    keep_packed(parts, [next(by_line[part.line.pk]) for part in parts])
+
+
+def _consume(item: FulfillmentOrder, lines: Sequence[FulfillmentLine], parts: Sequence[PackedPart], actor: str) -> None:
     picked = [line for line in lines if line.picked]
-    consume_reservations(
-        requests=[Consume(line.order_line.uid, item.node_id, line.picked, f"pack/{line.pk}") for line in picked],
-        actor=actor,
-    )
+    consume_lines([(item, line) for line in picked], parts, actor)
     for line in picked:
         line.packed = line.picked
         line.save(update_fields=["packed"])

@@ -8,8 +8,10 @@ from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.events import ShortPicked
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.services.short_units import units_short
+from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, is_tracked, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
-from inventory.models import Barcode
+from inventory.models import Barcode, Lot, SerialNumber, Tracking
 from inventory.services import Release, adjust, release_reservations
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -36,25 +38,31 @@ SHORT_REASONS: dict[str, ShortReason] = {
     "damaged": ShortReason("Damaged", "Moves this number to damaged stock", "damaged"),
     "display_worn": ShortReason("Display or worn", "Puts this number aside to check", "to_check"),
     "wrong_item": ShortReason("Wrong item in its place", "Lowers stock here by this number", "lost"),
+    "expired": ShortReason("Expired or blocked", "Puts this number aside as expired", "expired_aside"),
 }
 
 
 def pick(
-    *, fulfillment_order_id: int, actor: str, line_id: int | None = None, code: str = "", quantity: int = 1
-) -> FulfillmentLine:
-    """Put units of one line into the tote, by line or by scanned code (SKU or barcode); the line as it is then.
+    *, fulfillment_order_id: int, actor: str, line_id: int | None = None, code: str = "", quantity: int = 1,
+    named: LineUnits = NOTHING_NAMED,
+) -> FulfillmentLine:  # fmt: skip
+    """Put units of one line into the tote, by line or by scanned code; the line as it is then.
 
-    Picking everything ends the picking. Raises WrongItem for a code this work does not need, NothingLeft when all of
-    it is picked already, Conflict when the work is not to be picked (cancelled, on hold, packed).
+    A code is a SKU, a barcode, or a serial number or lot of a SKU that the work needs. `named` are the lots and serial
+    numbers; lots that are not named are those that expire first, and serial numbers may be named when packing. Picking
+    everything ends the picking. Raises WrongItem for a code this work does not need, NothingLeft when all of it is
+    picked already, Conflict when the work is not to be picked (cancelled, on hold, packed), and NotEnoughStock,
+    SerialElsewhere or TrackingNeeded for lots and serial numbers that cannot be taken.
     """
 
     def work() -> FulfillmentLine:
         item = lock_one_work(fulfillment_order_id)
         lines = lock_work_lines([item])
         _refuse_unpickable(item)
-        line = _find_line(item, lines, line_id, code)
+        line, scanned = _find_units(item, lines, line_id, code, quantity)
         if quantity < 1 or quantity > line.to_pick:
             raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, not {quantity}.")
+        note_taken([Taken(line, item.node, quantity, named or scanned)])
         line.picked += quantity
         line.save(update_fields=["picked"])
         move_units([UnitMove(line.order_line_id, "released", "picked", quantity)])
@@ -72,6 +80,7 @@ def pick_all(*, fulfillment_order_id: int, actor: str) -> FulfillmentOrder:
         lines = lock_work_lines([item])
         _refuse_unpickable(item)
         moves = [UnitMove(line.order_line_id, "released", "picked", line.to_pick) for line in lines]
+        note_taken([Taken(line, item.node, line.to_pick) for line in lines])
         for line in lines:
             line.picked += line.to_pick
             line.save(update_fields=["picked"])
@@ -85,6 +94,32 @@ def pick_all(*, fulfillment_order_id: int, actor: str) -> FulfillmentOrder:
 def _refuse_unpickable(item: FulfillmentOrder) -> None:
     if item.state not in (State.OPEN, State.ACCEPTED, State.PICKING):
         raise Conflict(f"{item.number} is {item.get_state_display().lower()}: there is nothing to pick.")
+
+
+def _find_units(
+    item: FulfillmentOrder, lines: list[FulfillmentLine], line_id: int | None, code: str, quantity: int
+) -> tuple[FulfillmentLine, LineUnits]:
+    """The line that is meant, and the lot or serial number that a code names."""
+    tracked = {line.sku_id for line in lines if is_tracked(line)}
+    if line_id is not None or not tracked:
+        return _find_line(item, lines, line_id, code), LineUnits()
+    try:
+        return _find_line(item, lines, None, code), LineUnits()
+    except WrongItem:
+        sku_id, named = _named_by(code.strip(), tracked, quantity)
+        own = [line for line in lines if line.sku_id == sku_id]
+        if not own:
+            raise
+        return next((line for line in own if line.to_pick), own[0]), named
+
+
+def _named_by(code: str, sku_ids: set[int], quantity: int) -> tuple[int, LineUnits]:
+    """The SKU of a serial number or lot of these SKUs; 0 where nobody knows it."""
+    serial = SerialNumber.objects.filter(number=code, sku__in=sku_ids).order_by("sku_id").first()
+    if serial is not None:
+        return serial.sku_id, LineUnits(serials=(serial.number,))
+    lot = Lot.objects.filter(code__iexact=code, sku__in=sku_ids, sku__tracking=Tracking.LOT).order_by("pk").first()
+    return (lot.sku_id, LineUnits(lots=((lot.code, quantity),))) if lot is not None else (0, LineUnits())
 
 
 def _find_line(item: FulfillmentOrder, lines: list[FulfillmentLine], line_id: int | None, code: str) -> FulfillmentLine:
@@ -118,12 +153,14 @@ def _advance_picking(item: FulfillmentOrder, lines: list[FulfillmentLine], actor
 
 
 def report_short(
-    *, fulfillment_order_id: int, line_id: int, quantity: int, reason: str, actor: str, note: str = ""
-) -> FulfillmentLine:
+    *, fulfillment_order_id: int, line_id: int, quantity: int, reason: str, actor: str, note: str = "",
+    named: LineUnits = NOTHING_NAMED,
+) -> FulfillmentLine:  # fmt: skip
     """Units of a line are not there or cannot be sold: stock is corrected as the reason says, the rest is rerouted.
 
     One transaction: reservation released, ledger posted, units unallocated, this node excluded for the order, event
-    published. Raises DomainError for an unknown reason or more units than are left to pick.
+    published. `named` are the lots or serial numbers that are not there; see `units_short` for those that need not be
+    named. Raises DomainError for an unknown reason or more units than are left to pick.
     """
     why = SHORT_REASONS.get(reason)
     if why is None:
@@ -142,8 +179,9 @@ def report_short(
             release_reservations(
                 requests=[Release(line.order_line.uid, item.node_id, quantity)], actor=actor, reason=why.label
             )
+        units = units_short(line, item.node, quantity, named, expired=reason == "expired")
         adjust(node_id=item.node_id, sku_id=line.sku_id, reason=why.adjustment, quantity=quantity,
-               op_key=f"short/{line.pk}/{line.short}", actor=actor,
+               op_key=f"short/{line.pk}/{line.short}", actor=actor, units=units,
                note=f"Short pick {item.number}: {why.label}. {note}".strip())  # fmt: skip
         exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"{line.sku.code}: {why.label.lower()}")
         entry = TimelineEntry(

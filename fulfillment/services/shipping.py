@@ -19,6 +19,7 @@ from fulfillment.models import (
     ShipmentState,
 )
 from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
+from fulfillment.services.units import packed_units
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, post
@@ -131,14 +132,16 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str) -> None:
     by_id = {shipment.pk: shipment for shipment in leaving}
     advance_many(Shipment, list(by_id), ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason,
                  handed_over_at=now())  # fmt: skip
-    items = list(ShipmentItem.objects.select_related("line").filter(shipment__in=by_id).order_by("pk"))
+    items = list(ShipmentItem.objects.select_related("line__sku").filter(shipment__in=by_id).order_by("pk"))
+    units = packed_units(items)
     post([
         Posting(
-            op_key=f"ship/{item.pk}", sku_id=item.line.sku_id, node_id=by_id[item.shipment_id].node_id,
-            from_bucket=Bucket.PACKED, to_bucket=Bucket.CUSTOMER, quantity=item.quantity,
-            reason=StockMovementReason.SHIP, reference=by_id[item.shipment_id].order.number, actor=actor,
+            op_key=f"ship/{item.pk}", leg=leg, sku_id=item.line.sku_id, node_id=by_id[item.shipment_id].node_id,
+            from_bucket=Bucket.PACKED, to_bucket=Bucket.CUSTOMER, quantity=part.quantity, lot_id=part.lot_id,
+            serial_id=part.serial_id, reason=StockMovementReason.SHIP,
+            reference=by_id[item.shipment_id].order.number, actor=actor,
         )
-        for item in items
+        for item in items for leg, part in enumerate(units.get(item.pk, ()), start=1)
     ])  # fmt: skip
     entries = [
         TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fulfillment.events import FulfillmentReleased, NodeWorkLeft, WorkWithdrawn
 from fulfillment.locks import lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.services.units import forget_units
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.services import Release, announce, release_reservations
 from oms.core.clock import now
@@ -142,6 +143,7 @@ def release_lines(
             message=f"Work at {item.node.code} {word}: {reason}",
         )  # fmt: skip
     release_reservations(requests=requests, actor=actor, reason=reason)
+    forget_units(lines)
     move_units(moves, list(entries.values()))
     for node_id in sorted({item.node_id for item in work.values()}):
         skus = [line.sku_id for line in lines if work[line.fulfillment_order_id].node_id == node_id]

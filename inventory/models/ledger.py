@@ -47,6 +47,8 @@ class StockMovementReason(models.TextChoices):
     EXPECTED = "expected", "Expected from supplier"
     QUALITY = "quality", "Quality check"
     EXPIRE = "expire", "Hold expired"
+    EXPIRED = "expired", "Expired"
+    BLOCK = "block", "Lot blocked or freed"
     UNEXPECTED = "unexpected", "No longer expected"
     FEED = "feed", "Reported by supplier"
     TO_SUPPLIER = "to_supplier", "Sent back to supplier"

@@ -86,7 +86,7 @@ class SkuTotal(models.Model):
 
 
 class Lot(models.Model):
-    """Units of a SKU that were made together and expire together. A blocked lot is not picked."""
+    """Units of a SKU that were made together and expire together. A blocked lot is not picked and not in ATP."""
 
     id = models.BigAutoField(primary_key=True)
     sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="lots", db_index=False)
@@ -94,6 +94,7 @@ class Lot(models.Model):
     expires_on = models.DateField(null=True, blank=True)
     made_on = models.DateField(null=True, blank=True)
     is_blocked = models.BooleanField(default=False, db_default=False)
+    block_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -120,6 +121,7 @@ class LotLevel(models.Model):
             models.UniqueConstraint(fields=["lot", "node"], name="lot_level_once"),
             quantity_bounds("on_hand", "packed", "damaged", "quarantine", prefix="lot_level"),
         ]
+        indexes = [models.Index(fields=["lot"], name="lot_level_on_hand", condition=Q(on_hand__gt=0))]
 
     def __str__(self) -> str:
         return f"{self.lot_id} at {self.node_id}"

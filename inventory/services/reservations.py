@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 from inventory.errors import NotEnoughStock
-from inventory.locks import lock_open_reservations
+from inventory.locks import lock_levels, lock_open_reservations
 from inventory.models import Bucket, Reservation, ReservationState, StockMovementReason
 from inventory.services.claims_sql import FREE_DUE_HOLDS, POST_FREED_AND_GRANTED, POST_GRANTED, fit
 from inventory.services.posting import Posting, post
+from inventory.services.units import Units, Wanted, split_units
 from oms.core.db import execute, fetch_all, run_atomic
 from oms.core.json_text import to_json
 
@@ -40,12 +41,16 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Consume:
-    """The reserved units went into a parcel. `op_key` names the packing."""
+    """The reserved units went into a parcel. `op_key` names the packing.
+
+    `units` are its lots and serial numbers, parcel by parcel, for a SKU that is kept by them; together `quantity`.
+    """
 
     line_uid: UUID
     node_id: int
     quantity: int
     op_key: str
+    units: tuple[Wanted, ...] = ()
 
 
 _RESERVED = """
@@ -125,38 +130,101 @@ def release_reservations(*, requests: Sequence[Release], actor: str, reason: str
     return run_atomic(work)
 
 
-def consume_reservations(*, requests: Sequence[Consume], actor: str) -> None:
+def consume_reservations(
+    *, requests: Sequence[Consume], actor: str, spoken_for: Callable[[], Mapping[tuple[int, int], int]] = dict
+) -> list[list[list[Units]]]:
     """Reserved units go into parcels: on hand to packed, and the claim on them ends.
 
-    Raises NotEnoughStock when a line no longer has so many units reserved there.
+    The lots and serial numbers that went, for each of the `units` of each request; lots that were not named are those
+    that expire first, without the units by (node id, lot id) that `spoken_for` says are in other hands, which is asked
+    once the levels are locked. Raises NotEnoughStock when a line
+    no longer has so many units reserved there, and what `split_units` raises. SKUs that are kept by quantity cost no
+    statement for it.
     """
     keys = {(r.line_uid, r.node_id): r.op_key for r in requests}
 
-    def work() -> None:
+    def work() -> list[list[list[Units]]]:
         taken = _take(((r.line_uid, r.node_id, r.quantity) for r in requests), ReservationState.CONSUMED, strict=True)
+        chosen = _chosen(requests, spoken_for)
+        left = {key: deque(parts) for key, parts in _by_key(requests, chosen).items()}
         postings: list[Posting] = []
         for row, quantity in taken:
-            op_key = f"{keys[row.line_uid, row.node_id]}/{row.pk}"
-            for leg, (source, target) in enumerate(
-                ((Bucket.RESERVED, Bucket.DEMAND), (Bucket.ON_HAND, Bucket.PACKED)), start=1
-            ):
+            key = row.line_uid, row.node_id
+            parts = _next_units(left[key], quantity) if key in left else [Units(quantity)]
+            moves = [(Bucket.RESERVED, Bucket.DEMAND, Units(quantity))]
+            moves += [(Bucket.ON_HAND, Bucket.PACKED, part) for part in parts]
+            for leg, (source, target, part) in enumerate(moves, start=1):
                 postings.append(
                     Posting(
-                        op_key=op_key,
+                        op_key=f"{keys[key]}/{row.pk}",
                         leg=leg,
                         sku_id=row.sku_id,
                         node_id=row.node_id,
                         from_bucket=source,
                         to_bucket=target,
-                        quantity=quantity,
+                        quantity=part.quantity,
+                        lot_id=part.lot_id,
+                        serial_id=part.serial_id,
                         reason=StockMovementReason.PACK,
                         reference=row.reference,
                         actor=actor,
                     )  # fmt: skip
                 )
         post(postings)
+        return chosen
 
-    run_atomic(work)
+    return run_atomic(work)
+
+
+def _chosen(
+    requests: Sequence[Consume], spoken_for: Callable[[], Mapping[tuple[int, int], int]]
+) -> list[list[list[Units]]]:
+    """The units of each request. Their levels are locked first, so that nobody else takes the same ones meanwhile."""
+    chosen: list[list[list[Units]]] = [[[] for _ in request.units] for request in requests]
+    named = [
+        (request.node_id, row, column, wanted)
+        for row, request in enumerate(requests) for column, wanted in enumerate(request.units)
+    ]  # fmt: skip
+    if not named:
+        return chosen
+    lock_levels({(wanted.sku.pk, node_id) for node_id, _, _, wanted in named})
+    others = spoken_for()
+    for node_id in sorted({item[0] for item in named}):
+        here = [item for item in named if item[0] == node_id]
+        split = split_units(
+            [wanted for *_, wanted in here], node_id=node_id, bucket=Bucket.ON_HAND,
+            spoken_for={lot_id: units for (place, lot_id), units in others.items() if place == node_id},
+        )  # fmt: skip
+        for (_, row, column, _), parts in zip(here, split, strict=True):
+            chosen[row][column] = parts
+    return chosen
+
+
+def _by_key(requests: Sequence[Consume], chosen: list[list[list[Units]]]) -> dict[tuple[UUID, int], list[Units]]:
+    """The units of each line at a node, parcels together: each lot once."""
+    found: dict[tuple[UUID, int], Counter[tuple[int | None, int | None]]] = {}
+    for request, parcels in zip(requests, chosen, strict=True):
+        if request.units:
+            units = found.setdefault((request.line_uid, request.node_id), Counter())
+            for part in (part for parts in parcels for part in parts):
+                units[part.lot_id, part.serial_id] += part.quantity
+    return {
+        key: [Units(quantity, lot_id, serial_id) for (lot_id, serial_id), quantity in units.items()]
+        for key, units in found.items()
+    }
+
+
+def _next_units(left: deque[Units], quantity: int) -> list[Units]:
+    """The next `quantity` units of what is left; fewer where fewer were named."""
+    parts: list[Units] = []
+    while quantity and left:
+        part = left.popleft()
+        if part.quantity > quantity:
+            left.appendleft(Units(part.quantity - quantity, part.lot_id, part.serial_id))
+            part = Units(quantity, part.lot_id, part.serial_id)
+        parts.append(part)
+        quantity -= part.quantity
+    return parts
 
 
 def _take(

@@ -66,6 +66,8 @@ ADJUSTMENTS: dict[str, AdjustmentEffect] = {
                                 StockMovementReason.DAMAGE, Bucket.ON_HAND, Bucket.DAMAGED),
     "expired": AdjustmentEffect("Expired", "On hand and ATP go down, the units are written off",
                                 StockMovementReason.QUALITY, Bucket.ON_HAND, Bucket.ADJUSTMENT),
+    "expired_aside": AdjustmentEffect("Expired, put aside", "On hand and ATP go down, quarantine goes up",
+                                      StockMovementReason.EXPIRED, Bucket.ON_HAND, Bucket.QUARANTINE),
     "theft": AdjustmentEffect("Stolen", "On hand and ATP go down, the units are written off",
                               StockMovementReason.LOST, Bucket.ON_HAND, Bucket.ADJUSTMENT),
     "given_away": AdjustmentEffect("Given away or used for marketing",

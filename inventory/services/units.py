@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from django.db.models import F
 
@@ -23,12 +23,16 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A quantity of a SKU with what is known of it: units of lots by code, serial numbers. The rest is found."""
+    """A quantity of a SKU with what is known of it: units of lots by code, serial numbers. The rest is found.
+
+    With `sold_on` the units leave for a customer on that day: a lot that may not be sold then is refused, named or not.
+    """
 
     sku: Sku
     quantity: int
     lots: tuple[tuple[str, int], ...] = ()
     serials: tuple[str, ...] = ()
+    sold_on: date | None = None
 
 
 @dataclass(slots=True)
@@ -40,20 +44,43 @@ class _Place:
 
 
 def split_units(
-    wanted: Sequence[Wanted], *, node_id: int, bucket: str, usable_on: date | None = None
-) -> list[list[Units]]:
+    wanted: Sequence[Wanted], *, node_id: int, bucket: str, usable_on: date | None = None,
+    spoken_for: Mapping[int, int] | None = None,
+) -> list[list[Units]]:  # fmt: skip
     """The units that each quantity is made of in a bucket (on_hand, packed, damaged, quarantine) of a node.
 
     Lots that are not named are taken first expired, first out (FEFO): the earliest expiry first, lots without one
-    last. With `usable_on` blocked lots and those that expire before that day are left lying. Raises TrackingNeeded
-    where serial numbers or more lots are needed, SerialElsewhere and NotEnoughStock where they do not lie there. Two
-    statements, however many SKUs.
+    last. With `usable_on` blocked lots and those that expire before that day are left lying; `spoken_for` are units by
+    lot id that lie there but are in somebody's hands. No unit is taken twice, and names go before what is found. Raises
+    TrackingNeeded where serial numbers or more lots are needed, SerialElsewhere and NotEnoughStock where they do not
+    lie there. Two statements, however many SKUs.
     """
     place = _Place(
-        lots=_lots_in(_ids(wanted, Tracking.LOT), node_id, bucket),
+        lots=_lots_in(_ids(wanted, Tracking.LOT), node_id, bucket, spoken_for or {}),
         serials=_serials_named(wanted),
     )
-    return [_split_one(item, place, node_id, bucket, usable_on) for item in wanted]
+    _refuse_twice(wanted)
+    named = [_named_lots(item, place.lots.get(item.sku.pk, {}), bucket, usable_on) for item in wanted]
+    return [
+        _split_one(item, place, units, node_id, bucket, usable_on)
+        for item, units in zip(wanted, named, strict=True)
+    ]  # fmt: skip
+
+
+def may_be_sold(lot: Lot, sku: Sku, day: date) -> bool:
+    """The lot is not blocked and has the SKU's days of use left on that day."""
+    return _is_usable(lot, day + timedelta(days=sku.shelf_life_days))
+
+
+def why_not_sold(lot: Lot, sku: Sku, day: date) -> str:
+    """Why units of the lot do not leave for a customer that day, as the end of a sentence; nothing where they may."""
+    if lot.is_blocked:
+        return "is blocked"
+    if lot.expires_on is None or may_be_sold(lot, sku, day):
+        return ""
+    if lot.expires_on < day:
+        return f"expired on {lot.expires_on:%d %b %Y}"
+    return f"expires on {lot.expires_on:%d %b %Y}, and {sku.shelf_life_days} days must be left when it is sold"
 
 
 def share_out(lots: Iterable[tuple[Lot, int]], quantity: int) -> tuple[list[Units], int]:
@@ -71,13 +98,17 @@ def _ids(wanted: Sequence[Wanted], tracking: str) -> list[int]:
     return [item.sku.pk for item in wanted if item.sku.tracking == tracking]
 
 
-def _lots_in(sku_ids: list[int], node_id: int, bucket: str) -> dict[int, dict[int, tuple[Lot, int]]]:
+def _lots_in(
+    sku_ids: list[int], node_id: int, bucket: str, spoken_for: Mapping[int, int]
+) -> dict[int, dict[int, tuple[Lot, int]]]:
     found: dict[int, dict[int, tuple[Lot, int]]] = {}
     if not sku_ids:
         return found
     rows = LotLevel.objects.filter(lot__sku__in=sku_ids, node_id=node_id, **{f"{bucket}__gt": 0}).select_related("lot")
     for row in rows.order_by(F("lot__expires_on").asc(nulls_last=True), "lot_id"):
-        found.setdefault(row.lot.sku_id, {})[row.lot_id] = (row.lot, getattr(row, bucket))
+        units = getattr(row, bucket) - spoken_for.get(row.lot_id, 0)
+        if units > 0:
+            found.setdefault(row.lot.sku_id, {})[row.lot_id] = (row.lot, units)
     return found
 
 
@@ -89,14 +120,35 @@ def _serials_named(wanted: Sequence[Wanted]) -> dict[tuple[int, str], SerialNumb
     return {(row.sku_id, row.number): row for row in rows}
 
 
-def _split_one(item: Wanted, place: _Place, node_id: int, bucket: str, usable_on: date | None) -> list[Units]:
+def _refuse_twice(wanted: Sequence[Wanted]) -> None:
+    """Raises TrackingNeeded for a serial number that stands for two units."""
+    seen: set[tuple[int, str]] = set()
+    for item in wanted:
+        for number in set(item.serials) if item.sku.tracking == Tracking.SERIAL else ():
+            if (item.sku.pk, number) in seen:
+                raise TrackingNeeded(f"Serial number {number} of {item.sku.code} was named twice.", field="serials")
+            seen.add((item.sku.pk, number))
+
+
+def _split_one(
+    item: Wanted, place: _Place, named: list[Units], node_id: int, bucket: str, usable_on: date | None
+) -> list[Units]:
     if item.quantity <= 0:
         return []
     if item.sku.tracking == Tracking.SERIAL:
         return _serial_units(item, place.serials, node_id, bucket)
     if item.sku.tracking == Tracking.LOT:
-        return _lot_units(item, place.lots.get(item.sku.pk, {}), bucket, usable_on)
+        rest = item.quantity - sum(units.quantity for units in named)
+        return _joined([*named, *_first_to_expire(item, place.lots.get(item.sku.pk, {}), rest, usable_on)])
     return [Units(item.quantity)]
+
+
+def _joined(parts: Sequence[Units]) -> list[Units]:
+    """Each lot once."""
+    units: dict[int | None, int] = {}
+    for part in parts:
+        units[part.lot_id] = units.get(part.lot_id, 0) + part.quantity
+    return [Units(quantity, lot_id=lot_id) for lot_id, quantity in units.items()]
 
 
 def _serial_units(item: Wanted, serials: dict[tuple[int, str], SerialNumber], node_id: int, bucket: str) -> list[Units]:
@@ -125,30 +177,51 @@ def refuse_miscount(sku: Sku, serials: Sequence[str], quantity: int) -> list[str
     return numbers
 
 
-def _lot_units(item: Wanted, there: dict[int, tuple[Lot, int]], bucket: str, usable_on: date | None) -> list[Units]:
+def _named_lots(item: Wanted, there: dict[int, tuple[Lot, int]], bucket: str, usable_on: date | None) -> list[Units]:
+    """Units of the lots that were named; they are taken out of `there`."""
+    if item.sku.tracking != Tracking.LOT or item.quantity <= 0:
+        return []
     named: list[Units] = []
-    left = dict(there)
     for code, quantity in item.lots:
-        found = next((row for row in left.values() if row[0].code.upper() == code.strip().upper()), None)
+        found = next((row for row in there.values() if row[0].code.upper() == code.strip().upper()), None)
         if found is None or found[1] < quantity:
             units = found[1] if found else 0
             raise NotEnoughStock(
                 f"Lot {code} of {item.sku.code}: {quantity} units wanted, {units} are {Bucket(bucket).label.lower()}.",
                 field="lot",
             )
+        refused = why_not_sold(found[0], item.sku, item.sold_on) if item.sold_on is not None else ""
+        if refused:
+            raise NotEnoughStock(f"Lot {code} of {item.sku.code} {refused}. Take another one.", field="lot")
         if usable_on is not None and found[0].is_blocked:
             raise NotEnoughStock(f"Lot {code} of {item.sku.code} is blocked and is not picked.", field="lot")
         named.append(Units(quantity, lot_id=found[0].pk))
-        left[found[0].pk] = (found[0], found[1] - quantity)
-    rest = item.quantity - sum(units.quantity for units in named)
-    usable = [row for row in left.values() if usable_on is None or _is_usable(row[0], usable_on)]
-    taken, missing = share_out(usable, rest)
+        there[found[0].pk] = (found[0], found[1] - quantity)
+    too_many = sum(units.quantity for units in named) - item.quantity
+    if too_many > 0:
+        raise TrackingNeeded(
+            f"{item.sku.code}: the lots that were named have {too_many} more than {item.quantity} units.", field="lot"
+        )
+    return named
+
+
+def _first_to_expire(
+    item: Wanted, there: dict[int, tuple[Lot, int]], quantity: int, usable_on: date | None
+) -> list[Units]:
+    """So many units, first expired, first out; they are taken out of `there`."""
+    usable = [row for row in there.values() if usable_on is None or _is_usable(row[0], usable_on)]
+    if item.sold_on is not None:
+        usable = [row for row in usable if may_be_sold(row[0], item.sku, item.sold_on)]
+    taken, missing = share_out(usable, quantity)
     if missing > 0:
         raise NotEnoughStock(
             f"{item.sku.code}: {item.quantity} units wanted, but its lots that may be used have {missing} too few.",
             field="lot",
         )
-    return [*named, *taken]
+    for part in taken:
+        lot, units = there[part.lot_id or 0]
+        there[lot.pk] = (lot, units - part.quantity)
+    return taken
 
 
 def _is_usable(lot: Lot, day: date) -> bool:

@@ -95,6 +95,7 @@ SHORT_STOCK = {
     "wrong_item": {"on_hand": 9, "reserved": 1},
     "damaged": {"on_hand": 9, "reserved": 1, "damaged": 1},
     "display_worn": {"on_hand": 9, "reserved": 1, "quarantine": 1},
+    "expired": {"on_hand": 9, "reserved": 1, "quarantine": 1},
 }
 
 

@@ -1,0 +1,76 @@
+"""Which lots and serial numbers are meant when units of a line cannot be picked."""
+
+from __future__ import annotations
+
+from fulfillment.models import FulfillmentLine, PickedUnit
+from fulfillment.services.units import LineUnits, day_at, is_tracked, spoken_for
+from inventory.errors import NotEnoughStock, TrackingNeeded
+from inventory.locks import lock_levels
+from inventory.models import Bucket, LotLevel, Node, SerialNumber, Tracking
+from inventory.services import Units, Wanted, split_units, why_not_sold
+
+#: Serial numbers that a sentence names at most.
+_SAID = 6
+
+
+def units_short(line: FulfillmentLine, node: Node, quantity: int, named: LineUnits, *, expired: bool) -> list[Units]:
+    """The units that could not be picked; none for a SKU that is kept by quantity.
+
+    Lots that are not named are those that a picker would have taken, or, where they are `expired`, those that may not
+    be sold. Serial numbers need no name where every one that lies here is missing. Raises TrackingNeeded and
+    NotEnoughStock. Lock the line first.
+    """
+    if not is_tracked(line):
+        return []
+    lock_levels([(line.sku_id, node.pk)])
+    if line.sku.tracking == Tracking.SERIAL:
+        return _serials_short(line, node, quantity, named)
+    others = {lot_id: units for (_, lot_id), units in spoken_for([(line.sku_id, node.pk)]).items()}
+    if expired and not named.lots:
+        return _unsold(line, node, quantity, others)
+    wanted = Wanted(sku=line.sku, quantity=quantity, lots=named.lots)
+    return split_units(
+        [wanted], node_id=node.pk, bucket=Bucket.ON_HAND, usable_on=None if expired or named.lots else day_at(node),
+        spoken_for=others,
+    )[0]  # fmt: skip
+
+
+def _unsold(line: FulfillmentLine, node: Node, quantity: int, others: dict[int, int]) -> list[Units]:
+    """Units of lots that may not be sold, the earliest expiry first."""
+    rows = LotLevel.objects.filter(lot__sku=line.sku_id, node=node, on_hand__gt=0).select_related("lot")
+    found: list[Units] = []
+    left = quantity
+    for row in sorted(rows, key=lambda row: (row.lot.expires_on is None, row.lot.expires_on, row.lot_id)):
+        units = min(left, row.on_hand - others.get(row.lot_id, 0))
+        if units > 0 and why_not_sold(row.lot, line.sku, day_at(node)):
+            found.append(Units(units, lot_id=row.lot_id))
+            left -= units
+    if left:
+        raise NotEnoughStock(
+            f"{line.sku.code}: {quantity} units reported, but by the books only {quantity - left} of those here are "
+            "expired or blocked.", field="quantity",
+        )  # fmt: skip
+    return found
+
+
+def serials_here(sku_id: int, node_id: int) -> list[SerialNumber]:
+    """Serial numbers on hand at a node that lie in no tote."""
+    picked = PickedUnit.objects.filter(item__isnull=True, serial__isnull=False, line__sku=sku_id)
+    rows = SerialNumber.objects.filter(sku=sku_id, node=node_id, bucket=Bucket.ON_HAND)
+    return list(rows.exclude(pk__in=picked.values("serial_id")).order_by("number"))
+
+
+def _serials_short(line: FulfillmentLine, node: Node, quantity: int, named: LineUnits) -> list[Units]:
+    here = serials_here(line.sku_id, node.pk)
+    if not named.serials and len(here) == quantity:
+        return [Units(1, serial_id=row.pk) for row in here]
+    by_number = {row.number: row.pk for row in here}
+    numbers = list(dict.fromkeys(number.strip() for number in named.serials if number.strip()))
+    if len(numbers) != quantity or any(number not in by_number for number in numbers):
+        some = ", ".join(list(by_number)[:_SAID]) or "none"
+        more = f" and {len(by_number) - _SAID} more" if len(by_number) > _SAID else ""
+        raise TrackingNeeded(
+            f"{line.sku.code} is kept by serial number: say which {quantity} of those that should lie here. They are "
+            f"{some}{more}.", field="serials",
+        )  # fmt: skip
+    return [Units(1, serial_id=by_number[number]) for number in numbers]

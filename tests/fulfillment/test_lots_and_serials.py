@@ -1,0 +1,410 @@
+"""Lots and serial numbers from the shelf into the parcel: what is taken, what is refused, and what is undone."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit
+from fulfillment.services import (
+    LineUnits,
+    ParcelPlan,
+    accept,
+    cancel_order,
+    hand_over,
+    pack,
+    pack_many,
+    pick,
+    pick_all,
+    pick_many,
+    reject,
+    report_short,
+)
+from fulfillment.services.shipping import book_shipment
+from inventory.errors import NotEnoughStock, SerialElsewhere, TrackingNeeded
+from inventory.models import Lot, SerialNumber, Sku
+from inventory.selectors.audit import Compared, iter_differences
+from inventory.services import Wanted, split_units
+from oms.core.db import run_atomic
+from oms.core.errors import DomainError
+from oms.reporting.stock_audit import ORDER_CHECKS
+from tests.factories import World, make_line, make_world
+from tests.fulfillment.floor import make_carrier, make_work, stock_of, units_of
+from tests.fulfillment.tracked import (
+    in_parcel,
+    in_totes,
+    lots_at,
+    make_lot_sku,
+    make_serial_sku,
+    places,
+    postings,
+    put_lot,
+    put_serials,
+    today,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+@pytest.fixture
+def serum(world: World) -> Sku:
+    sku = make_lot_sku()
+    put_lot(sku, world.blr, "LATE", 5, days=200)
+    put_lot(sku, world.blr, "SOON", 2, days=60)
+    return sku
+
+
+@pytest.fixture
+def phone(world: World) -> Sku:
+    sku = make_serial_sku()
+    put_serials(sku, world.blr, "IMEI-1", "IMEI-2", "IMEI-3")
+    return sku
+
+
+def work_for(world: World, sku: Sku, quantity: int, number: str = "1") -> FulfillmentOrder:
+    work = make_work(world, number, make_line(sku, quantity))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    return work
+
+
+def line_of(work: FulfillmentOrder) -> FulfillmentLine:
+    return work.lines.get()
+
+
+def nothing_differs() -> bool:
+    return list(iter_differences(Compared(), more=ORDER_CHECKS)) == []
+
+
+# -- lots --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_lot_that_expires_first_is_picked_packed_and_shipped(world: World, serum: Sku) -> None:
+    make_carrier()
+    work = work_for(world, serum, 3)
+
+    pick(fulfillment_order_id=work.pk, code="SERUM-30", quantity=3, actor="Asha")
+    assert in_totes() == {"SOON": 2, "LATE": 1}
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha")
+    assert (in_totes(), in_parcel(parcel.pk)) == ({}, {"SOON": 2, "LATE": 1})
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 4, "packed": 1}, "SOON": {"packed": 2}}
+    book_shipment(parcel.pk)
+    hand_over(shipment_ids=[parcel.pk], actor="Asha")
+
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 4}}
+    assert postings(serum, "pack", "ship") == [
+        ("reserved", "demand", 3, ""), ("on_hand", "packed", 2, "SOON"), ("on_hand", "packed", 1, "LATE"),
+        ("packed", "customer", 2, "SOON"), ("packed", "customer", 1, "LATE"),
+    ]  # fmt: skip
+    assert nothing_differs()
+
+
+def test_a_scanned_lot_is_taken_instead(world: World, serum: Sku) -> None:
+    work = work_for(world, serum, 2)
+
+    pick(fulfillment_order_id=work.pk, code="late", actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="SERUM-30", actor="Asha")
+
+    assert in_totes() == {"LATE": 1, "SOON": 1}
+
+
+def test_what_lies_in_another_tote_is_not_taken_again(world: World, serum: Sku) -> None:
+    first, second = work_for(world, serum, 2), work_for(world, serum, 1, "2")
+    pick_all(fulfillment_order_id=first.pk, actor="Asha")
+
+    pick_all(fulfillment_order_id=second.pk, actor="Ben")
+
+    assert in_totes() == {"SOON": 2, "LATE": 1}
+    with (
+        pytest.raises(NotEnoughStock, match="Lot SOON of SERUM-30: 1 units wanted, 0 are on hand"),
+        transaction.atomic(),
+    ):
+        pack(fulfillment_order_id=second.pk, actor="Ben", parcels=[
+            ParcelPlan(units={line_of(second).pk: LineUnits(lots=(("SOON", 1),))})
+        ])  # fmt: skip
+
+
+@pytest.mark.parametrize(("days", "blocked", "words"), [
+    (-1, False, "expired on"), (60, True, "is blocked"), (20, False, "30 days must be left when it is sold"),
+])  # fmt: skip
+def test_a_lot_that_may_not_be_sold_is_neither_found_nor_taken_by_name(
+    world: World, days: int, blocked: bool, words: str
+) -> None:
+    cream = make_lot_sku("CREAM", shelf_life_days=30)
+    put_lot(cream, world.blr, "GOOD", 2, days=30)
+    put_lot(cream, world.blr, "BAD", 5, days=days, blocked=blocked)
+    work = work_for(world, cream, 3)
+
+    with pytest.raises(NotEnoughStock, match=words), transaction.atomic():
+        pick(fulfillment_order_id=work.pk, code="BAD", actor="Asha")
+    with pytest.raises(NotEnoughStock, match="its lots that may be used have 1 too few"), transaction.atomic():
+        pick(fulfillment_order_id=work.pk, line_id=line_of(work).pk, quantity=3, actor="Asha")
+
+    pick(fulfillment_order_id=work.pk, line_id=line_of(work).pk, quantity=2, actor="Asha")
+    assert in_totes() == {"GOOD": 2}
+    assert units_of(work.order_id) == {"released": 1, "picked": 2}
+
+
+def test_a_lot_that_is_blocked_after_the_pick_is_not_packed(world: World, serum: Sku) -> None:
+    work = work_for(world, serum, 2)
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    Lot.objects.filter(code="SOON").update(is_blocked=True)
+
+    with (
+        pytest.raises(NotEnoughStock, match="Lot SOON of SERUM-30 is blocked. Take another one."),
+        transaction.atomic(),
+    ):
+        pack(fulfillment_order_id=work.pk, actor="Asha")
+    assert units_of(work.order_id) == {"picked": 2}
+
+    other = ParcelPlan(units={line_of(work).pk: LineUnits(lots=(("LATE", 2),))})
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[other])
+    assert in_parcel(parcel.pk) == {"LATE": 2}
+    assert nothing_differs()
+
+
+def test_two_parcels_of_one_line_share_its_lots(world: World, serum: Sku) -> None:
+    work = work_for(world, serum, 4)
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    line = line_of(work).pk
+
+    first, second = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[
+        ParcelPlan(items={line: 1}, units={line: LineUnits(lots=(("LATE", 1),))}), ParcelPlan(items={line: 3}),
+    ])  # fmt: skip
+
+    assert (in_parcel(first.pk), in_parcel(second.pk)) == ({"LATE": 1}, {"SOON": 2, "LATE": 1})
+
+
+def test_many_at_once_take_each_unit_once(world: World, serum: Sku) -> None:
+    work = [work_for(world, serum, 2, str(number)) for number in range(3)]
+    ids = [item.pk for item in work]
+
+    pick_many(fulfillment_order_ids=ids, actor="wave")
+    parcels = pack_many(fulfillment_order_ids=ids, actor="wave")
+
+    held: dict[str, int] = {}
+    for parcel in parcels:
+        for code, units in in_parcel(parcel.pk).items():
+            held[code] = held.get(code, 0) + units
+    assert held == {"SOON": 2, "LATE": 4}
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 1, "packed": 4}, "SOON": {"packed": 2}}
+    assert nothing_differs()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    stock=st.lists(st.tuples(st.integers(0, 6), st.one_of(st.none(), st.integers(-20, 90)), st.booleans()),
+                   min_size=1, max_size=6),
+    held=st.lists(st.integers(0, 6), min_size=6, max_size=6), wanted=st.integers(1, 12), shelf=st.sampled_from([0, 30]),
+)  # fmt: skip
+def test_no_later_lot_is_taken_while_an_earlier_one_that_may_be_sold_has_units(
+    world: World, stock: list[tuple[int, int | None, bool]], held: list[int], wanted: int, shelf: int
+) -> None:
+    sku = make_lot_sku(f"SKU-{Sku.objects.count()}", shelf_life_days=shelf)
+    lots = {}
+    for place, (units, days, blocked) in enumerate(stock):
+        if units:
+            lot = put_lot(sku, world.blr, f"L{place}", units, days=days, blocked=blocked)
+            usable = not blocked and (days is None or days >= shelf)
+            lots[lot.pk] = (days if days is not None else 10_000, lot.pk, max(0, units - held[place]) if usable else 0)
+    spoken = {pk: held[int(Lot.objects.get(pk=pk).code[1:])] for pk in lots}
+    there = sum(units for *_, units in lots.values())
+
+    item = Wanted(sku=sku, quantity=wanted, sold_on=today())
+    if there < wanted:
+        with pytest.raises(NotEnoughStock), transaction.atomic():
+            split_units([item], node_id=world.blr.pk, bucket="on_hand", spoken_for=spoken)
+        return
+    [parts] = split_units([item], node_id=world.blr.pk, bucket="on_hand", spoken_for=spoken)
+
+    expected, left = {}, wanted
+    for _, pk, units in sorted(lots.values()):
+        if min(left, units):
+            expected[pk] = min(left, units)
+            left -= expected[pk]
+    assert {part.lot_id: part.quantity for part in parts} == expected
+
+
+# -- serial numbers ----------------------------------------------------------------------------------------------------
+
+
+def test_serial_numbers_scanned_while_picking_are_in_the_parcel_and_then_with_the_customer(
+    world: World, phone: Sku
+) -> None:
+    make_carrier()
+    work = work_for(world, phone, 2)
+
+    pick(fulfillment_order_id=work.pk, code="IMEI-3", actor="Asha")
+    pick(fulfillment_order_id=work.pk, line_id=line_of(work).pk, named=LineUnits(serials=("IMEI-1",)), actor="Asha")
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha")
+    assert in_parcel(parcel.pk) == {"IMEI-3": 1, "IMEI-1": 1}
+    assert places(phone) == {"IMEI-1": "packed", "IMEI-2": "on_hand", "IMEI-3": "packed"}
+    book_shipment(parcel.pk)
+    hand_over(shipment_ids=[parcel.pk], actor="Asha")
+
+    assert places(phone) == {"IMEI-1": "customer", "IMEI-2": "on_hand", "IMEI-3": "customer"}
+    assert SerialNumber.objects.get(number="IMEI-1").reference == work.order.number
+    assert nothing_differs()
+
+
+def test_serial_numbers_may_be_named_when_packing(world: World, phone: Sku) -> None:
+    work = work_for(world, phone, 2)
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+
+    with pytest.raises(TrackingNeeded, match="scan each of the 2 in the parcel; 0 scanned"), transaction.atomic():
+        pack(fulfillment_order_id=work.pk, actor="Asha")
+    plan = ParcelPlan(units={line_of(work).pk: LineUnits(serials=("IMEI-1", "IMEI-2"))})
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[plan])
+    again = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[plan])
+
+    assert [row.pk for row in again] == [parcel.pk]
+    assert in_parcel(parcel.pk) == {"IMEI-1": 1, "IMEI-2": 1}
+
+
+def test_what_the_packer_names_is_in_the_parcel_whatever_was_picked(world: World, phone: Sku) -> None:
+    work = work_for(world, phone, 1)
+    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
+
+    plan = ParcelPlan(units={line_of(work).pk: LineUnits(serials=("IMEI-2",))})
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[plan])
+
+    assert (in_parcel(parcel.pk), in_totes()) == ({"IMEI-2": 1}, {})
+    assert places(phone) == {"IMEI-1": "on_hand", "IMEI-2": "packed", "IMEI-3": "on_hand"}
+
+
+@pytest.mark.parametrize(("numbers", "words"), [
+    (("NOBODY",), "PHONE-1 has no serial number NOBODY"),
+    (("FAR-1",), "Serial number FAR-1 of PHONE-1 is on hand at del-01, not on hand here"),
+    (("OTHER-1",), "PHONE-1 has no serial number OTHER-1"),
+    (("IMEI-1", "IMEI-1"), "named twice"),
+    (("TAKEN",), "is picked for .* already"),
+])  # fmt: skip
+def test_a_serial_number_that_cannot_be_is_refused_with_a_sentence(
+    world: World, phone: Sku, numbers: tuple[str, ...], words: str
+) -> None:
+    put_serials(phone, world.delhi, "FAR-1")
+    put_serials(phone, world.blr, "TAKEN")
+    put_serials(make_serial_sku("TABLET"), world.blr, "OTHER-1")
+    other = work_for(world, phone, 1, "other")
+    pick(fulfillment_order_id=other.pk, code="TAKEN", actor="Ben")
+    work = work_for(world, phone, 2)
+    before = PickedUnit.objects.count()
+
+    with pytest.raises(DomainError, match=words), transaction.atomic():
+        pick(fulfillment_order_id=work.pk, line_id=line_of(work).pk, quantity=len(numbers), actor="Asha",
+             named=LineUnits(serials=numbers))  # fmt: skip
+
+    assert PickedUnit.objects.count() == before
+    assert units_of(work.order_id) == {"released": 2}
+
+
+def test_a_packer_cannot_take_what_lies_in_another_tote(world: World, phone: Sku) -> None:
+    other, work = work_for(world, phone, 1, "other"), work_for(world, phone, 1)
+    pick(fulfillment_order_id=other.pk, code="IMEI-1", actor="Ben")
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+
+    plan = ParcelPlan(units={line_of(work).pk: LineUnits(serials=("IMEI-1",))})
+    with (
+        pytest.raises(SerialElsewhere, match=f"IMEI-1 of PHONE-1 is picked for {other.order.number}"),
+        transaction.atomic(),
+    ):
+        pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[plan])
+
+    assert units_of(work.order_id) == {"picked": 1}
+
+
+def test_names_for_what_is_kept_by_quantity_are_refused(world: World) -> None:
+    work = work_for(world, world.kurta, 1)
+
+    with pytest.raises(TrackingNeeded, match="KURTA-M is not kept by serial number"), transaction.atomic():
+        pick(fulfillment_order_id=work.pk, line_id=line_of(work).pk, named=LineUnits(serials=("X",)), actor="Asha")
+
+
+# -- undone ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cancelled_parcel_gives_back_the_very_units(world: World, serum: Sku, phone: Sku) -> None:
+    work = make_work(world, "1", make_line(serum, 3), make_line(phone))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="SERUM-30", quantity=3, actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="IMEI-2", actor="Asha")
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha")
+
+    cancel_order(order_id=work.order_id, reason="changed mind", actor="Asha")
+
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 5}, "SOON": {"on_hand": 2}}
+    assert places(phone)["IMEI-2"] == "on_hand"
+    assert in_parcel(parcel.pk) == {"SOON": 2, "LATE": 1, "IMEI-2": 1}
+    assert nothing_differs()
+
+
+def test_rejected_work_leaves_nothing_in_a_tote(world: World, serum: Sku, phone: Sku) -> None:
+    work = make_work(world, "1", make_line(serum, 3), make_line(phone))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="SERUM-30", quantity=3, actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="IMEI-2", actor="Asha")
+
+    reject(fulfillment_order_id=work.pk, reason="no hands", actor="Asha")
+
+    assert in_totes() == {}
+    assert stock_of(serum, world.blr) == {"on_hand": 7}
+    assert nothing_differs()
+
+
+def test_a_short_pick_says_which_lot_or_serial_number(world: World, serum: Sku, phone: Sku) -> None:
+    work = make_work(world, "1", make_line(serum, 3), make_line(phone, 2))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    lots, serials = work.lines.get(sku=serum), work.lines.get(sku=phone)
+
+    report_short(fulfillment_order_id=work.pk, line_id=lots.pk, quantity=1, reason="damaged", actor="Asha")
+    report_short(fulfillment_order_id=work.pk, line_id=lots.pk, quantity=1, reason="not_found", actor="Asha",
+                 named=LineUnits(lots=(("LATE", 1),)))  # fmt: skip
+    with (
+        pytest.raises(TrackingNeeded, match="say which 1 of those that should lie here. They are IMEI-1, IMEI-2, IM"),
+        transaction.atomic(),
+    ):
+        report_short(fulfillment_order_id=work.pk, line_id=serials.pk, quantity=1, reason="not_found", actor="Asha")
+    report_short(fulfillment_order_id=work.pk, line_id=serials.pk, quantity=1, reason="not_found", actor="Asha",
+                 named=LineUnits(serials=("IMEI-2",)))  # fmt: skip
+
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 4}, "SOON": {"on_hand": 1, "damaged": 1}}
+    assert places(phone) == {"IMEI-1": "on_hand", "IMEI-2": "adjustment", "IMEI-3": "on_hand"}
+    assert nothing_differs()
+
+
+def test_expired_units_that_an_order_waits_for_are_reported_short_and_put_aside(world: World) -> None:
+    cream = make_lot_sku("CREAM")
+    old = put_lot(cream, world.blr, "OLD", 2, days=5)
+    work = work_for(world, cream, 2)
+    Lot.objects.filter(pk=old.pk).update(expires_on=today().replace(year=today().year - 1))
+
+    report_short(fulfillment_order_id=work.pk, line_id=line_of(work).pk, quantity=2, reason="expired", actor="Asha")
+
+    assert lots_at(cream, world.blr) == {"OLD": {"quarantine": 2}}
+    assert postings(cream, "expired") == [("on_hand", "quarantine", 2, "OLD")]
+    assert nothing_differs()
+
+
+def test_what_breaks_while_packing_leaves_nothing_behind(
+    world: World, phone: Sku, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = work_for(world, phone, 1)
+    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
+
+    def die(*_: object, **__: object) -> None:
+        raise RuntimeError("the power went")
+
+    monkeypatch.setattr("fulfillment.services.packing.keep_packed", die)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        run_atomic(lambda: pack(fulfillment_order_id=work.pk, actor="Asha"))
+
+    assert in_totes() == {"IMEI-1": 1}
+    assert places(phone)["IMEI-1"] == "on_hand"
+    assert units_of(work.order_id) == {"picked": 1}
+    assert nothing_differs()
