@@ -5,6 +5,7 @@ from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_w
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
+from fulfillment.services.naming import forget_unit, name_unit
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short
@@ -15,11 +16,8 @@ from fulfillment.services.tracking import apply_tracking, collect
 from fulfillment.services.units import (
     NOTHING_NAMED,
     LineUnits,
-    day_at,
-    is_tracked,
     open_units,
     packed_units,
-    spoken_for,
 )
 from fulfillment.services.work import (
     accept,
@@ -49,11 +47,11 @@ __all__ = [
     "cash_of_work",
     "close_manifest",
     "collect",
-    "day_at",
+    "forget_unit",
     "hand_over",
     "hold_back",
-    "is_tracked",
     "lines_with_kits",
+    "name_unit",
     "open_fulfillment_orders",
     "open_manifest",
     "open_units",
@@ -71,7 +69,6 @@ __all__ = [
     "reroute_order",
     "retry_labels",
     "serials_here",
-    "spoken_for",
     "withdraw",
     "withdraw_from_node",
 ]

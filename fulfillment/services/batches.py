@@ -21,8 +21,9 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
 )
+from fulfillment.selectors.units import is_tracked
 from fulfillment.services.packing import BOX_GRAMS, ParcelPlan, consume_lines
-from fulfillment.services.units import NOTHING_NAMED, PackedPart, Taken, is_tracked, note_taken
+from fulfillment.services.units import NOTHING_NAMED, PackedPart, Taken, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
 from oms.core.clock import now
 from oms.core.db import run_atomic

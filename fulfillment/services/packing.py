@@ -15,11 +15,11 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
 )
+from fulfillment.selectors.units import is_tracked
 from fulfillment.services.units import (
     NOTHING_NAMED,
     LineUnits,
     PackedPart,
-    is_tracked,
     keep_packed,
     others_of_parcels,
     wanted_of_parcels,

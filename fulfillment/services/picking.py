@@ -8,8 +8,9 @@ from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.events import ShortPicked
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.selectors.units import is_tracked
 from fulfillment.services.short_units import units_short
-from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, is_tracked, note_taken
+from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.models import Barcode, Lot, SerialNumber, Tracking
 from inventory.services import Release, adjust, release_reservations
@@ -106,14 +107,14 @@ def _find_units(
     try:
         return _find_line(item, lines, None, code), LineUnits()
     except WrongItem:
-        sku_id, named = _named_by(code.strip(), tracked, quantity)
+        sku_id, named = units_named_by(code.strip(), tracked, quantity)
         own = [line for line in lines if line.sku_id == sku_id]
         if not own:
             raise
         return next((line for line in own if line.to_pick), own[0]), named
 
 
-def _named_by(code: str, sku_ids: set[int], quantity: int) -> tuple[int, LineUnits]:
+def units_named_by(code: str, sku_ids: set[int], quantity: int) -> tuple[int, LineUnits]:
     """The SKU of a serial number or lot of these SKUs; 0 where nobody knows it."""
     serial = SerialNumber.objects.filter(number=code, sku__in=sku_ids).order_by("sku_id").first()
     if serial is not None:

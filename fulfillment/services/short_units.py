@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fulfillment.models import FulfillmentLine, PickedUnit
-from fulfillment.services.units import LineUnits, day_at, is_tracked, spoken_for
+from fulfillment.selectors.units import day_at, is_tracked, units_in_totes
+from fulfillment.services.units import LineUnits
 from inventory.errors import NotEnoughStock, TrackingNeeded
 from inventory.locks import lock_levels
 from inventory.models import Bucket, LotLevel, Node, SerialNumber, Tracking
@@ -25,7 +26,7 @@ def units_short(line: FulfillmentLine, node: Node, quantity: int, named: LineUni
     lock_levels([(line.sku_id, node.pk)])
     if line.sku.tracking == Tracking.SERIAL:
         return _serials_short(line, node, quantity, named)
-    others = {lot_id: units for (_, lot_id), units in spoken_for([(line.sku_id, node.pk)]).items()}
+    others = {lot_id: units for (_, lot_id), units in units_in_totes([line.sku_id], [node.pk]).items()}
     if expired and not named.lots:
         return _unsold(line, node, quantity, others)
     wanted = Wanted(sku=line.sku, quantity=quantity, lots=named.lots)

@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
 
 from fulfillment.models import FulfillmentLine, PickedUnit, ShipmentItem
+from fulfillment.selectors.units import day_at, is_tracked, units_in_totes
 from inventory.errors import SerialElsewhere, TrackingNeeded
 from inventory.locks import lock_levels
 from inventory.models import Bucket, Node, Tracking
 from inventory.services import Units, Wanted, split_units
-from oms.core.clock import now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,30 +43,6 @@ class Taken:
     named: LineUnits = NOTHING_NAMED
 
 
-def is_tracked(line: FulfillmentLine) -> bool:
-    """The SKU of the line is kept by lot or serial number."""
-    return line.sku.tracking != Tracking.NONE
-
-
-def day_at(node: Node) -> date:
-    """Today, where the node is."""
-    return now().astimezone(ZoneInfo(node.time_zone)).date()
-
-
-def spoken_for(keys: Iterable[tuple[int, int]], *, besides: Sequence[int] = ()) -> dict[tuple[int, int], int]:
-    """Units by (node id, lot id) of these (SKU id, node id) that lie in totes, `besides` those of these lines."""
-    wanted = set(keys)
-    rows = (
-        PickedUnit.objects.filter(
-            item__isnull=True, lot__isnull=False, line__sku__in={key[0] for key in wanted},
-            line__fulfillment_order__node__in={key[1] for key in wanted},
-        )
-        .exclude(line__in=besides).order_by()
-        .values_list("line__fulfillment_order__node_id", "lot_id").annotate(units=Sum("quantity"))
-    )  # fmt: skip
-    return {(node_id, lot_id): units for node_id, lot_id, units in rows}
-
-
 def note_taken(taken: Sequence[Taken]) -> None:
     """Keep which lots and serial numbers went into totes. Lock the lines first.
 
@@ -83,7 +56,7 @@ def note_taken(taken: Sequence[Taken]) -> None:
         return
     keys = {(item.line.sku_id, item.node.pk) for item in tracked}
     lock_levels(keys)
-    others = spoken_for(keys)
+    others = units_in_totes({key[0] for key in keys}, {key[1] for key in keys})
     rows: list[PickedUnit] = []
     for node in {item.node.pk: item.node for item in tracked}.values():
         here = [item for item in tracked if item.node.pk == node.pk]
@@ -278,8 +251,9 @@ def others_of_parcels(
         )
         found = rows.exclude(line__in=lines).values_list("serial_id", "serial__sku_id", "serial__number")
         refuse_in_a_tote([pk for pk, sku_id, number in found if (sku_id, number) in numbers], besides=lines)
-    keys = {(part.line.sku_id, part.node.pk) for part in parts if part.line.sku.tracking == Tracking.LOT}
-    return spoken_for(keys, besides=lines) if keys else {}
+    lots = [part for part in parts if part.line.sku.tracking == Tracking.LOT]
+    nodes = {part.node.pk for part in lots}
+    return units_in_totes({part.line.sku_id for part in lots}, nodes, besides=lines) if lots else {}
 
 
 def keep_packed(parts: Sequence[PackedPart], packed: Sequence[Sequence[Units]]) -> None:

@@ -21,7 +21,8 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
-from inventory.models import Sku, StockLevel
+from fulfillment.selectors.units import LotHere, lots_here, lots_to_take, units_of_lines
+from inventory.models import Node, Sku, StockLevel
 from oms.core.clock import now
 from oms.core.models import Transition
 from orders.models import OrderEvent
@@ -97,6 +98,11 @@ class PickRow:
     short: int = 0
     orders: list[str] = field(default_factory=list)
     other_orders: int = 0
+    #: Lots that may be taken from, the first to expire first, and from which the units that are left should come.
+    lots: list[LotHere] = field(default_factory=list)
+    take_from: list[LotHere] = field(default_factory=list)
+    #: Lots and serial numbers that lie in the tote.
+    taken: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -132,7 +138,22 @@ def pick_rows(node_id: int, work: Sequence[FulfillmentOrder]) -> list[PickRow]:
         row.picked += line.picked
         row.short += line.short
         row.orders.append(item.order.number)
+    _add_units(node_id, rows, [line for _, line in lines])
     return sorted(rows.values(), key=lambda row: (not row.bin_code, row.bin_code, row.sku.code))
+
+
+def _add_units(node_id: int, rows: dict[int, PickRow], lines: Sequence[FulfillmentLine]) -> None:
+    """Lots and serial numbers of the rows whose SKU is kept by them."""
+    tracked = [row for row in rows.values() if row.sku.tracking != "none"]
+    if not tracked:
+        return
+    here = lots_here(Node.objects.get(pk=node_id), [row.sku for row in tracked])
+    taken = units_of_lines(lines)
+    for row in tracked:
+        row.lots = here.get(row.sku.pk, [])
+        row.take_from = lots_to_take(row.lots, row.left)
+        own = [unit for line in lines if line.sku_id == row.sku.pk for unit in taken.get(line.pk, [])]
+        row.taken = [str(unit.lot or unit.serial) + (f" ×{unit.quantity}" if unit.lot else "") for unit in own]
 
 
 def _other_orders(node_id: int, sku_ids: Collection[int], work_ids: Collection[int]) -> dict[int, int]:
