@@ -4,7 +4,7 @@ from inventory.selectors.audit import Compared, Difference, iter_differences
 from inventory.selectors.codes import find_sku_by_code_or_barcode, find_skus_by_codes
 from inventory.selectors.holds import HeldLine, HoldView, SoftUnits, find_hold, soft_units
 from inventory.selectors.inbound import Arrival, arrivals_of, uncovered_units
-from inventory.selectors.kits import Component, KitAtNode, KitPart, Recipe, kits_at_nodes, kits_with, read_recipes
+from inventory.selectors.kits import Component, KitAtNode, KitPart, Recipe, kits_at_nodes, kits_of, read_recipes
 from inventory.selectors.ledger import (
     BALANCES,
     BroughtForward,
@@ -77,7 +77,7 @@ __all__ = [
     "iter_differences",
     "iter_ledger",
     "kits_at_nodes",
-    "kits_with",
+    "kits_of",
     "ledger_balances",
     "ledger_page",
     "ledger_size",

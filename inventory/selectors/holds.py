@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from inventory.models import Sku
 from oms.core.db import fetch_all
+from oms.core.json_text import from_json
 
 
 class HeldLine(NamedTuple):
-    """Units that a hold keeps, or kept, at a node."""
+    """Units that a hold keeps, or kept, at a node; `kit` is the code of the kit that they are kept for."""
 
     sku: str
     node: str
+    quantity: int
+    kit: str
+
+
+class HeldKit(NamedTuple):
+    """Units of a kit that a hold was made for: their components are among its lines."""
+
+    sku: str
     quantity: int
 
 
@@ -29,17 +40,19 @@ class HoldView:
     expires_at: datetime
     seconds_left: int
     lines: tuple[HeldLine, ...]
+    kits: tuple[HeldKit, ...]
 
 
 _HOLD = """
 SELECT h.uid, CASE WHEN h.state = 'held' AND h.expires_at <= statement_timestamp() THEN 'expired' ELSE h.state END,
     h.channel_code, h.reference, h.expires_at,
     CASE h.state WHEN 'held' THEN greatest(0, extract(epoch FROM h.expires_at - statement_timestamp())::int) ELSE 0 END,
-    s.code, n.code, r.quantity
+    h.kits, s.code, n.code, r.quantity, coalesce(kit.code, '')
 FROM inventory_stockhold h
 JOIN inventory_reservation r ON r.hold_id = h.id
 JOIN inventory_sku s ON s.id = r.sku_id
 JOIN inventory_node n ON n.id = r.node_id
+LEFT JOIN inventory_sku kit ON kit.id = (h.kits -> r.line_uid::text ->> 'sku_id')::bigint
 WHERE h.uid = %s::uuid AND h.owner = %s
 ORDER BY r.id
 """
@@ -52,8 +65,14 @@ def find_hold(uid: UUID, owner: str) -> HoldView | None:
         return None
     return HoldView(
         uid=rows[0][0], state=rows[0][1], channel_code=rows[0][2], reference=rows[0][3], expires_at=rows[0][4],
-        seconds_left=rows[0][5], lines=tuple(HeldLine(*row[6:]) for row in rows),
+        seconds_left=rows[0][5], lines=tuple(HeldLine(*row[7:]) for row in rows), kits=_kits(rows[0][6]),
     )  # fmt: skip
+
+
+def _kits(stored: str | Mapping[str, Mapping[str, int]]) -> tuple[HeldKit, ...]:
+    kits = list((from_json(stored) if isinstance(stored, str) else stored).values())
+    codes = dict(Sku.objects.filter(pk__in=[kit["sku_id"] for kit in kits]).values_list("pk", "code")) if kits else {}
+    return tuple(HeldKit(codes[kit["sku_id"]], kit["quantity"]) for kit in kits)
 
 
 class SoftUnits(NamedTuple):

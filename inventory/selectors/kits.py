@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from inventory.models import KitComponent
 from oms.core.db import bigints, fetch_all
 
 
@@ -53,14 +52,6 @@ def read_recipes(kit_ids: Iterable[int]) -> dict[int, Recipe]:
         kit_id: Recipe(kit_id=kit_id, code=code, ships_together=together, components=tuple(components))
         for kit_id, (code, together, components) in rows.items()
     }
-
-
-def kits_with(sku_ids: Collection[int]) -> set[int]:
-    """The kits that any of these SKUs is a component of."""
-    if not sku_ids:
-        return set()
-    rows = KitComponent.objects.filter(component_id__in=sku_ids)
-    return set(rows.values_list("kit_id", flat=True))
 
 
 _KITS_OF = """

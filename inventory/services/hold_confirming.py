@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -22,11 +22,12 @@ from oms.core.outbox import publish
 
 @dataclass(frozen=True, slots=True)
 class WantedUnits:
-    """Units of an order line that want a node: its public id, its SKU, how many."""
+    """Units of an order line that want a node: its public id, its SKU, how many, and the kit it is a component of."""
 
     line_uid: UUID
     sku_id: int
     quantity: int
+    kit_sku_id: int | None = None
 
 
 class Adopted(NamedTuple):
@@ -82,6 +83,7 @@ class _Kept(NamedTuple):
     sku_id: int
     node_id: int
     quantity: int
+    kit_sku_id: int | None
 
 
 class _Piece(NamedTuple):
@@ -94,18 +96,31 @@ class _Piece(NamedTuple):
 
 
 def _share(kept: Sequence[_Kept], lines: Sequence[WantedUnits]) -> list[_Piece]:
-    """Give the reservations to the lines, oldest first."""
+    """Give the reservations to the lines.
+
+    What was kept for a kit goes to lines of that kit first, node by node, so that components of one unit stay together;
+    then what is left to whoever wants the SKU, oldest first, what was kept for no kit before the rest.
+    """
     left = {row.id: row.quantity for row in kept}
+    need = {line.line_uid: line.quantity for line in lines}
     pieces: list[_Piece] = []
-    for line in lines:
-        need = line.quantity
-        for row in kept:
-            share = min(need, left[row.id]) if row.sku_id == line.sku_id else 0
+
+    def give(line: WantedUnits, rows: Iterable[_Kept]) -> None:
+        for row in rows:
+            share = min(need[line.line_uid], left[row.id]) if row.sku_id == line.sku_id else 0
             if share:
                 is_first = left[row.id] == row.quantity
                 pieces.append(_Piece(row.id, None if is_first else uuid7(), line.line_uid, share))
                 left[row.id] -= share
-                need -= share
+                need[line.line_uid] -= share
+
+    by_node = sorted(kept, key=lambda row: (row.node_id, row.id))
+    for line in lines:
+        if line.kit_sku_id is not None:
+            give(line, [row for row in by_node if row.kit_sku_id == line.kit_sku_id])
+    rest = sorted(kept, key=lambda row: (row.kit_sku_id is not None, row.id))
+    for line in lines:
+        give(line, rest)
     return pieces
 
 

@@ -7,7 +7,7 @@ of a hold that is over ends it in passing (`claims_sql.FREE_DUE_HOLDS`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,12 +54,12 @@ def hold_stock(
 
     `uid` names the hold for ever: the same again gives the hold that there is. `owner` alone may use it later. Units
     are bound to as few active nodes as can be, those with the highest ATP first: out of `node_ids`, otherwise out of
-    all that ship; a line that names its node is bound to that. Holds that are over give up their units here. Raises
-    NotEnoughStock with `lines` (sku, node, wanted, possible), BadQuantity, DomainError for a time or a number of lines
-    out of bounds, HoldUnknown for a `uid` of somebody else.
+    all that ship; a line that names its node is bound to that. All parts of one unit of a kit are kept at one node.
+    Holds that are over give up their units here. Raises NotEnoughStock with `lines` (sku, node, wanted, possible),
+    BadQuantity, DomainError for a time or a number of lines out of bounds, HoldUnknown for a `uid` of somebody else.
     """
     _refuse_impossible(lines, seconds)
-    skus = sorted({line.sku_id for line in lines})
+    skus = _skus(lines)
     changed = StockChanged(sku_ids=skus, reason="held")
     params: dict[str, Any] = {
         "uid": uid, "owner": owner[:120], "reference": reference[:80], "channel": channel_code, "seconds": seconds,
@@ -74,13 +74,16 @@ def hold_stock(
         if short:
             raise _not_enough(short)
         freeing = any((part.sku_id, part.node_id) in around.due for part in bound)
-        claims = claims_json(_claims(bound, reference or "checkout"))
-        placed = _place(PLACE_FREEING if freeing else PLACE, params | {"claims": claims})
+        uids = {index: uuid7() for index, line in enumerate(lines) if line.parts}
+        kits = {str(uid): {"sku_id": lines[index].sku_id, "quantity": lines[index].quantity}
+                for index, uid in uids.items()}  # fmt: skip
+        claims = claims_json(_claims(bound, uids, reference or "checkout"))
+        placed = _place(PLACE_FREEING if freeing else PLACE, params | {"claims": claims, "kits": to_json(kits)})
         if placed is not None:
             hold_id, expires_at, created_at = placed
             return StockHold(
                 id=hold_id, uid=uid, owner=owner[:120], reference=reference[:80], channel_code=channel_code,
-                state=StockHoldState.HELD, expires_at=expires_at, created_at=created_at,
+                state=StockHoldState.HELD, expires_at=expires_at, created_at=created_at, kits=kits,
             )  # fmt: skip
     raise StillBusy("Too many are buying the same at this moment, so nothing was held. Try again in a second.")
 
@@ -97,7 +100,7 @@ class _Around:
 
 def _read(uid: UUID, lines: Sequence[HoldLine], node_ids: Collection[int] | None) -> _Around:
     params = {
-        "uid": uid, "skus": bigints(sorted({line.sku_id for line in lines})),
+        "uid": uid, "skus": bigints(_skus(lines)),
         "nodes": None if node_ids is None else bigints(sorted(node_ids)),
         "named": bigints(sorted({line.node_id for line in lines if line.node_id is not None})),
     }  # fmt: skip
@@ -111,9 +114,18 @@ def _read(uid: UUID, lines: Sequence[HoldLine], node_ids: Collection[int] | None
     )
 
 
-def _claims(bound: Iterable[Bound], reference: str) -> list[Claim]:
-    # One number for all claims: they are granted together or not at all.
-    return [Claim(uuid7(), uuid7(), 0, reference, part.sku_id, part.node_id, part.quantity) for part in bound]
+def _skus(lines: Sequence[HoldLine]) -> list[int]:
+    """The SKUs that have to be kept: of a kit its parts."""
+    return sorted({sku_id for line in lines for sku_id, _ in line.needs})
+
+
+def _claims(bound: Iterable[Bound], kit_uids: Mapping[int, UUID], reference: str) -> list[Claim]:
+    # One number for all claims: they are granted together or not at all. Parts of a kit share a line.
+    return [
+        Claim(uuid7(), uuid7() if part.kit is None else kit_uids[part.kit], 0, reference, part.sku_id, part.node_id,
+              part.quantity)
+        for part in bound
+    ]  # fmt: skip
 
 
 def _place(statement: str, params: dict[str, Any]) -> tuple[int, datetime, datetime] | None:

@@ -29,8 +29,8 @@ SELECT NULL, id, 0, false, false FROM inventory_stockhold WHERE uid = %(uid)s::u
 # A hold that has this uid already is left alone, and nothing is reserved.
 _PLACE = """
 placed AS (
-    INSERT INTO inventory_stockhold (uid, owner, reference, channel_code, state, expires_at, created_at)
-    SELECT %(uid)s::uuid, %(owner)s::text, %(reference)s::text, %(channel)s::text, 'held',
+    INSERT INTO inventory_stockhold (uid, owner, reference, channel_code, state, kits, expires_at, created_at)
+    SELECT %(uid)s::uuid, %(owner)s::text, %(reference)s::text, %(channel)s::text, 'held', %(kits)s::jsonb,
         statement_timestamp() + make_interval(secs => %(seconds)s::int), statement_timestamp()
     WHERE NOT EXISTS (SELECT FROM refused)
     ON CONFLICT (uid) DO NOTHING
@@ -92,9 +92,10 @@ WITH taken AS (
     UPDATE inventory_stockhold SET state = 'confirmed', closed_at = clock_timestamp(), order_id = %(order)s::bigint
     WHERE uid = %(uid)s::uuid AND owner = %(owner)s::text AND channel_code = %(channel)s::text
       AND state = 'held' AND expires_at > clock_timestamp()
-    RETURNING id
+    RETURNING id, kits
 )
-SELECT r.id, r.uid, r.sku_id, r.node_id, r.open_quantity FROM inventory_reservation r JOIN taken ON taken.id = r.hold_id
+SELECT r.id, r.uid, r.sku_id, r.node_id, r.open_quantity, (taken.kits -> r.line_uid::text ->> 'sku_id')::bigint
+FROM inventory_reservation r JOIN taken ON taken.id = r.hold_id
 WHERE r.state = 'soft' ORDER BY r.id
 """
 

@@ -11,7 +11,7 @@ from ninja import Router, Schema
 from pydantic import Field, StringConstraints
 
 from inventory.models import Node, Sku
-from inventory.selectors import find_hold
+from inventory.selectors import find_hold, read_recipes
 from inventory.services import HoldLine, extend_hold, hold_stock, release_hold
 from oms.accounts.access import in_node_scope
 from oms.api.gate import ErrorOut, idempotent, need
@@ -27,7 +27,7 @@ DEFAULT_SECONDS = 900
 
 
 class HoldLineIn(Schema):
-    """Units of a SKU; of one node where it is named, for pickup there."""
+    """Units of a SKU, or of a kit; of one node where it is named, for pickup there."""
 
     sku: str
     quantity: int
@@ -50,10 +50,18 @@ class ExtendIn(Schema):
 
 
 class HoldLineOut(Schema):
-    """Units that are kept at a node."""
+    """Units that are kept at a node; `kit` names the kit that they are components of, while it is held."""
 
     sku: str
     node: str
+    quantity: int
+    kit: str = ""
+
+
+class HoldKitOut(Schema):
+    """Units of a kit that are kept: their components are lines."""
+
+    sku: str
     quantity: int
 
 
@@ -67,6 +75,7 @@ class HoldOut(Schema):
     expires_at: datetime
     seconds_left: int
     lines: list[HoldLineOut]
+    kits: list[HoldKitOut] = []
 
 
 def hold_out(uid: UUID, owner: str) -> dict[str, Any]:
@@ -77,14 +86,15 @@ def hold_out(uid: UUID, owner: str) -> dict[str, Any]:
     return HoldOut(
         uid=found.uid, state=found.state, channel=found.channel_code, reference=found.reference,
         expires_at=found.expires_at, seconds_left=found.seconds_left,
-        lines=[HoldLineOut(sku=line.sku, node=line.node, quantity=line.quantity) for line in found.lines],
+        lines=[HoldLineOut(**line._asdict()) for line in found.lines],
+        kits=[HoldKitOut(**kit._asdict()) for kit in found.kits],
     ).model_dump(mode="json")  # fmt: skip
 
 
 @router.post("/holds", summary="Hold stock for a checkout", response={201: HoldOut, **REFUSALS})
 @idempotent
 def hold(request: HttpRequest, body: HoldIn) -> tuple[int, Any]:
-    """Keep units for so many seconds: all lines or none.
+    """Keep units for so many seconds: all lines or none. Of a kit its components are kept, those of one unit together.
 
     Sold out is 409 `not_enough_stock`, with `data.lines`: SKU, what was wanted, what is possible.
     """
@@ -102,14 +112,21 @@ def hold(request: HttpRequest, body: HoldIn) -> tuple[int, Any]:
 
 
 def _lines(body: HoldIn, nodes: dict[str, Node]) -> list[HoldLine]:
-    skus = dict(Sku.objects.filter(code__in=[line.sku for line in body.lines]).values_list("code", "pk"))
+    named = Sku.objects.filter(code__in=[line.sku for line in body.lines]).values_list("code", "pk", "is_kit")
+    skus = {code: (pk, is_kit) for code, pk, is_kit in named}
+    kits = [pk for pk, is_kit in skus.values() if is_kit]
+    recipes = read_recipes(kits) if kits else {}
     lines: list[HoldLine] = []
     for position, line in enumerate(body.lines):
         if line.sku not in skus:
             raise DomainError(f"There is no SKU {line.sku}.", field=f"lines.{position}.sku")
         if line.node and line.node not in nodes:
             raise NotFound(f"There is no node {line.node}.", field=f"lines.{position}.node")
-        lines.append(HoldLine(skus[line.sku], line.quantity, nodes[line.node].pk if line.node else None))
+        pk, is_kit = skus[line.sku]
+        parts = tuple((one.sku_id, one.quantity) for one in recipes[pk].components) if is_kit else ()
+        if is_kit and not parts:
+            raise DomainError(f"{line.sku} is a kit without components.", field=f"lines.{position}.sku")
+        lines.append(HoldLine(pk, line.quantity, nodes[line.node].pk if line.node else None, parts))
     return lines
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from routing.engine.cost import Destination, Terms
 from routing.engine.explain import Trace
 from routing.engine.filters import Gate
+from routing.engine.kits import Needs, assembled, needs_of, solve_shared
 from routing.engine.problem import Problem, Solution
 from routing.engine.solve import solve
 from routing.engine.types import (
@@ -92,7 +93,8 @@ class _Desk:
         """Route one order and use up what it takes."""
         passed, destination = self.terms.gate(order), self.terms.destination(order)
         wants = _wants(order.lines)
-        rows = [self.rows.get(sku, _NONE) for sku in wants]
+        needs = [needs_of(lines[0]) for lines in wants.values()] if any(line.parts for line in order.lines) else None
+        rows = self._rows_of(wants, needs)
         opening = self._openings(order, rows, passed, destination)
         complete = order.must_ship_complete or not self.policy.allow_partial
         problem = Problem(
@@ -104,11 +106,20 @@ class _Desk:
             self.policy.weights.split_minor,
             self.policy.max_shipments,
         )
-        solution = solve(problem, complete)
+        solution = solve(problem, complete) if needs is None else solve_shared(problem, needs, self.rows, complete)
         trace = Trace(self.policy, self.terms, order, wants, problem, passed, destination, self.load_minor, self.full)
         plan = self._written(order, wants, solution, passed, trace)
-        self._use_up(wants, solution)
+        self._use_up([{sku: 1} for sku in wants] if needs is None else needs, solution)
         return plan
+
+    def _rows_of(self, wants: Mapping[int, list[LineInput]], needs: Sequence[Needs] | None) -> list[Mapping[int, int]]:
+        """What each node index has of each want: of a kit as many as it can assemble."""
+        if needs is None:
+            return [self.rows.get(sku, _NONE) for sku in wants]
+        return [
+            assembled(need, self.rows) if lines[0].parts else self.rows.get(sku, _NONE)
+            for (sku, lines), need in zip(wants.items(), needs, strict=True)
+        ]
 
     def _openings(
         self, order: OrderInput, rows: Sequence[Mapping[int, int]], passed: Gate, destination: Destination
@@ -167,13 +178,13 @@ class _Desk:
                     backordered.append((line.key, left))
         return tuple(assignments), tuple(backordered)
 
-    def _use_up(self, wants: Iterable[int], solution: Solution) -> None:
+    def _use_up(self, needs: Sequence[Needs], solution: Solution) -> None:
         """Take the parcels out of the stock, and an order out of the capacity of each node that ships."""
         for index, units in solution.parcels:
-            for sku, taken in zip(wants, units, strict=True):
-                if taken:
+            for need, count in zip(needs, units, strict=True):
+                for sku, each in need.items() if count else ():
                     row = dict(self.rows[sku])
-                    row[index] -= taken
+                    row[index] -= count * each
                     if not row[index]:
                         del row[index]
                     self.rows[sku] = row
@@ -205,7 +216,8 @@ def _rows(orders: Iterable[OrderInput], ids: Sequence[int], stock: Stock) -> dic
 
     Reads the whole stock when it is small, and only the pairs that can matter when it is not.
     """
-    skus = {line.sku_id for order in orders for line in order.lines}
+    skus = {line.sku_id for order in orders for line in order.lines if not line.parts}
+    skus |= {sku for order in orders for line in order.lines for sku, _ in line.parts}
     rows: dict[int, dict[int, int]] = {sku: {} for sku in skus}
     if len(stock) <= len(skus) * len(ids):
         place = {node_id: index for index, node_id in enumerate(ids)}

@@ -59,7 +59,9 @@ class NodeInput:
 class LineInput:
     """One line to route: `quantity` units still to be allocated, `weight_grams` of one unit.
 
-    `label` is what a person calls the item (the SKU code); sentences use it.
+    `label` is what a person calls the item (the SKU code); sentences use it. A kit names in `parts` the SKUs, and units
+    of each, that one unit of it is assembled from, and in `sku_id` itself: all parts of one unit leave from one node.
+    Lines of one SKU have the same parts.
     """
 
     key: int
@@ -67,8 +69,11 @@ class LineInput:
     quantity: int
     weight_grams: int = 0
     label: str = ""
+    parts: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
+        if any(units < 1 for _, units in self.parts):
+            raise ValueError(f"Line {self.key}: a kit needs at least one unit of each part.")
         if self.quantity < 0 or self.weight_grams < 0:
             raise ValueError(f"Line {self.key}: quantity and weight cannot be negative.")
 

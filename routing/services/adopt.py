@@ -14,7 +14,7 @@ from inventory.services import Adopted, ForOrder, WantedUnits, confirm_hold
 from oms.core.db import bigints, fetch_all, run_atomic
 from oms.core.json_text import to_json
 from orders.locks import lock_lines, lock_order
-from orders.models import Order, OrderLine
+from orders.models import Order, OrderKit, OrderLine
 from orders.services import DELTA_COLUMNS, MOVE_UNITS
 from routing.engine import Assignment
 from routing.events import OrderRouted
@@ -78,7 +78,11 @@ def adopt_hold(*, order_id: int, hold: CheckoutHold, actor: str) -> Routed:
     def work() -> Routed:
         order = lock_order(order_id)
         lines = [line for line in lock_lines([order_id]) if line.sku_id is not None and line.unrouted]
-        wanted = [WantedUnits(line.uid, line.sku_id, line.unrouted) for line in lines if line.sku_id is not None]
+        kits = _kit_skus(order_id) if any(line.kit_id for line in lines) else {}
+        wanted = [
+            WantedUnits(line.uid, line.sku_id, line.unrouted, kits.get(line.kit_id))
+            for line in lines if line.sku_id is not None
+        ]  # fmt: skip
         adopted = confirm_hold(
             uid=hold.uid, owner=hold.owner, channel_code=hold.channel_code,
             order=ForOrder(order_id, order.number, wanted, actor),
@@ -86,6 +90,11 @@ def adopt_hold(*, order_id: int, hold: CheckoutHold, actor: str) -> Routed:
         return _record(order, lines, adopted, actor)
 
     return run_atomic(work)
+
+
+def _kit_skus(order_id: int) -> dict[UUID | None, int]:
+    """The SKU of each kit of an order."""
+    return dict(OrderKit.objects.filter(order=order_id).values_list("pk", "sku_id"))
 
 
 def _record(order: Order, lines: Sequence[OrderLine], adopted: Sequence[Adopted], actor: str) -> Routed:

@@ -17,9 +17,10 @@ from oms.core.db import fetch_all, run_statement
 from oms.core.events import Event
 from oms.core.ids import uuid7
 from oms.core.json_text import to_json
-from routing.engine import LineInput, NodeInput, OrderInput, Plan, plan_with
+from routing.engine import Assignment, NodeInput, OrderInput, Plan, plan_with
 from routing.events import OrderRouted, OrderUnroutable
 from routing.services.context import active_policy, place_of, read_groups, terms_of
+from routing.services.kits import engine_lines, in_components
 from routing.services.reading import Demand, Surroundings, read_surroundings
 from routing.services.route_sql import WRITE, WRITE_FREEING
 
@@ -68,6 +69,8 @@ def route_orders(
 class _Decided:
     demand: Demand
     plan: Plan
+    #: The plan's assignments by line of the order: kits as units of their components.
+    assignments: list[Assignment]
     duration_us: int
 
 
@@ -77,7 +80,10 @@ def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
     started = perf_counter_ns()
     plans = plan_with(terms_of(nodes, policy), inputs, around.stock, policy, around.used)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(plans))
-    return [_Decided(demand, plan, duration) for demand, plan in zip(around.demands.values(), plans, strict=True)]
+    return [
+        _Decided(demand, plan, in_components(plan.assignments, demand.lines), duration)
+        for demand, plan in zip(around.demands.values(), plans, strict=True)
+    ]
 
 
 def question(around: Surroundings, only_node_id: int | None) -> tuple[list[NodeInput], list[OrderInput]]:
@@ -106,11 +112,7 @@ def _order_input(
     pickup = by_code.get(row["pickup_node_code"]) if row["service_level"] == "pickup" else None
     return OrderInput(
         key=demand.order_id,
-        lines=tuple(
-            LineInput(line["line_id"], line["sku_id"], line["unallocated"] + line["backordered"],
-                      line["weight_grams"] or 0, line["sku_code"])
-            for line in demand.lines if line["sku_id"] is not None
-        ),
+        lines=engine_lines(demand.lines),
         postcode=row["ship_postcode"], lat=place.lat if place else None, lon=place.lon if place else None,
         region=row["ship_region"], cod=row["payment_method"] == "cod", value_minor=row["total_minor"],
         currency=row["currency"], service_level=row["service_level"],
@@ -123,7 +125,7 @@ def _order_input(
 def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
     for item in decided:
         uids = {line["line_id"]: UUID(line["line_uid"]) for line in item.demand.lines}
-        for part in item.plan.assignments:
+        for part in item.assignments:
             yield Claim(uuid7(), uids[part.line_key], item.demand.order_id, item.demand.order["number"], part.sku_id,
                         part.node_id, part.quantity)  # fmt: skip
 
@@ -161,7 +163,7 @@ def _says_nothing_new(item: _Decided) -> bool:
 def _deltas(item: _Decided) -> Iterable[dict[str, int]]:
     """What changes at each line: its fresh units are gone, some are allocated, the rest waits for stock."""
     assigned: Counter[int] = Counter()
-    for part in item.plan.assignments:
+    for part in item.assignments:
         assigned[part.line_key] += part.quantity
     for line in item.demand.lines:
         take, fresh = assigned[line["line_id"]], line["unallocated"]
@@ -186,7 +188,7 @@ def _row(item: _Decided, policy_version: int, trigger: str, actor: str) -> dict[
         "policy_version": policy_version, "outcome": plan.outcome, "sentence": plan.sentence[:500],
         "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor, "optimal": plan.optimal,
         "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,
-        "assignments": [list(part) for part in plan.assignments], "trace": to_json(plan.compact()),
+        "assignments": [list(part) for part in item.assignments], "trace": to_json(plan.compact()),
         "entry_kind": "unroutable" if plan.outcome == "unroutable" else "routed",
         "entry_data": {"attempt": demand.attempt, "outcome": plan.outcome},
         "event_kind": event.kind, "event": event.payload(),

@@ -10,6 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from channels.models import ChannelAccount, Listing
+from channels.services import held
+from channels.services.submit import submit_orders
 from fulfillment.models import FulfillmentOrder
 from inventory.models import Reservation, StockHold, StockLevel
 from inventory.services import audit_stock
@@ -20,6 +22,7 @@ from tests.api.test_api import bearer, call, order_body
 from tests.factories import World, make_node, make_world, stock
 from tests.flow.driver import drain
 from tests.inventory.holding import end_now
+from tests.kits import make_kit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 VERBS = ("stock.hold", "orders.ingest", "orders.view")
@@ -60,9 +63,11 @@ def test_a_hold_says_where_its_units_are_and_how_long(client: Client, world: Wor
 
     assert status == 201
     assert made["lines"] == [
-        {"sku": "KURTA-M", "node": "blr-01", "quantity": 10}, {"sku": "SAREE-1", "node": "blr-01", "quantity": 1},
-        {"sku": "KURTA-M", "node": "del-01", "quantity": 2},
-    ]  # fmt: skip
+        {"sku": "KURTA-M", "node": "blr-01", "quantity": 10, "kit": ""},
+        {"sku": "SAREE-1", "node": "blr-01", "quantity": 1, "kit": ""},
+        {"sku": "KURTA-M", "node": "del-01", "quantity": 2, "kit": ""},
+    ]
+    assert made["kits"] == []
     assert (made["state"], made["channel"], made["reference"]) == ("held", "web", "CART-1")
     assert 895 <= made["seconds_left"] <= 900
     assert call(client, "GET", f"/holds/{made['uid']}", **shop)[1]["lines"] == made["lines"]
@@ -143,6 +148,25 @@ def test_a_hold_that_is_over_leaves_no_order(client: Client, world: World, shop:
     assert (status, refused["code"], refused["field"]) == (409, "hold_expired", "hold")
     assert not Order.objects.exists()
     assert call(client, "GET", f"/holds/{uid}", **shop)[1]["state"] == "expired"
+
+
+def test_a_hold_that_ends_while_its_order_is_captured_leaves_no_order(
+    client: Client, world: World, shop: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = hold(client, shop, ("KURTA-M", 2))
+
+    def slowly(*args: Any) -> Any:
+        done = submit_orders(*args)
+        end_now(row_of(uid))
+        return done
+
+    monkeypatch.setattr(held, "submit_orders", slowly)
+    status, reply = order(client, shop, uid, order_body("A-1"))
+
+    assert (status, reply["code"]) == (409, "hold_expired")
+    assert not Order.objects.exists()
+    assert not OutboxEvent.objects.filter(kind="orders.OrderCaptured").exists()
+    assert audit_stock().differences == 0
 
 
 def test_a_hold_is_used_once(client: Client, world: World, shop: dict[str, str]) -> None:
@@ -298,3 +322,53 @@ def test_a_hold_costs_a_fixed_number_of_statements(client: Client, world: World,
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_a_kit_is_held_as_its_components_at_one_node_and_becomes_an_order(
+    client: Client, world: World, shop: dict[str, str]
+) -> None:
+    make_kit("GIFT-SET", (world.kurta, 2), (world.shoe, 1))
+    stock(world.kurta, world.blr, 4)
+    stock(world.shoe, world.delhi, 1)
+
+    uid = hold(client, shop, ("GIFT-SET", 2), ("KURTA-M", 3))
+
+    _, reply = call(client, "GET", f"/holds/{uid}", **shop)
+    assert reply["kits"] == [{"sku": "GIFT-SET", "quantity": 2}]
+    lines = sorted((row["sku"], row["node"], row["quantity"], row["kit"]) for row in reply["lines"])
+    assert lines == [
+        ("KURTA-M", "blr-01", 4, "GIFT-SET"), ("KURTA-M", "del-01", 3, ""), ("SHOE-42", "blr-01", 2, "GIFT-SET"),
+    ]  # fmt: skip
+
+    body = order_body("W-1") | {"lines": [
+        {"external_id": "1", "sku_code": "KURTA-M", "quantity": 3, "unit_price_minor": 99_900},
+        {"external_id": "2", "sku_code": "GIFT-SET", "quantity": 2, "unit_price_minor": 150_000},
+    ]}  # fmt: skip
+    status, done = order(client, shop, uid, body)
+    assert (status, done["orders"][0]["state"]) == (201, "captured")
+    taken = Reservation.objects.filter(state="hard").order_by("node__code", "sku__code")
+    by_line = {line.uid: line.external_id for line in OrderLine.objects.all()}
+    assert [(by_line[row.line_uid], row.node.code, row.quantity) for row in taken] == [
+        ("2#1", "blr-01", 4), ("2#2", "blr-01", 2), ("1", "del-01", 3),
+    ]  # fmt: skip
+    assert Order.objects.get().stage == "routed"
+    assert not audit_stock().differences
+
+
+def test_a_kit_that_no_node_can_assemble_is_refused_by_its_own_name(
+    client: Client, world: World, shop: dict[str, str]
+) -> None:
+    make_kit("GIFT-SET", (world.kurta, 2), (world.shoe, 1))
+    make_kit("EMPTY-SET")
+    stock(world.kurta, world.blr, 0)
+    stock(world.shoe, world.delhi, 3)
+
+    status, reply = call(client, "POST", "/holds", cart(("GIFT-SET", 4)), **shop)
+    assert (status, reply["code"]) == (409, "not_enough_stock")
+    assert reply["data"]["lines"] == [{"sku": "GIFT-SET", "node": "", "wanted": 4, "possible": 3}]
+    line = {"sku": "GIFT-SET", "quantity": 1, "node": "blr-01"}
+    status, reply = call(client, "POST", "/holds", {"channel": "web", "lines": [line]}, **shop)
+    assert reply["data"]["lines"] == [{"sku": "GIFT-SET", "node": "blr-01", "wanted": 1, "possible": 0}]
+    status, reply = call(client, "POST", "/holds", cart(("EMPTY-SET", 1)), **shop)
+    assert (status, reply["field"]) == (422, "lines.0.sku")
+    assert not Reservation.objects.exists()
