@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from django.db import connection
 
+from oms.core.db import fetch_all
+
 T = TypeVar("T")
 #: Longer than anything here may take, so that what hangs fails.
 SECONDS = 60
@@ -35,6 +37,15 @@ def elsewhere(task: Callable[[], T]) -> T:
 def beside(pool: ThreadPoolExecutor, task: Callable[[], T]) -> Future[T]:
     """Start the task over another connection and go on."""
     return pool.submit(_closing, task)
+
+
+def waits_for_a_lock() -> int:
+    """How many connections to this database wait for a lock that another one holds."""
+    fetch_all("SELECT pg_stat_clear_snapshot()")  # a transaction sees activity as at its first look
+    [(count,)] = fetch_all(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return int(count)
 
 
 def _closing(task: Callable[[], T]) -> T:

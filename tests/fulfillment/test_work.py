@@ -13,15 +13,18 @@ from fulfillment.services import (
     pick,
     reject,
     release_fulfillment_orders,
+    report_short,
     withdraw_from_node,
 )
+from inventory.services import audit_stock
 from oms.core.errors import Conflict, DomainError
 from oms.core.models import OutboxEvent, Transition
+from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.models import Hold, Order
 from orders.services import place_hold, release_hold
 from routing.models import RoutingExclusion
 from routing.services import route_orders
-from tests.factories import World, capture, make_line, make_order, make_world
+from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.fulfillment.floor import make_work, packed, picked, stock_of, units_of
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +104,25 @@ def test_rejected_work_frees_its_stock_and_the_node_is_not_asked_again(world: Wo
     assert stock_of(world.kurta, world.blr) == {"on_hand": 10}
     assert list(RoutingExclusion.objects.values_list("node", flat=True)) == [world.blr.pk]
     assert OutboxEvent.objects.filter(kind="fulfillment.WorkWithdrawn").count() == 1
+
+
+def test_rejected_work_leaves_what_other_work_of_the_same_line_holds(world: World) -> None:
+    stock(world.kurta, world.blr, 2)
+    stock(world.kurta, world.delhi, 0)
+    first = make_work(world, "1", make_line(world.kurta, 3))
+    stock(world.kurta, world.blr, 7)
+    route_orders([first.order_id], trigger="stock arrived")
+    [second] = open_fulfillment_orders([first.order_id])
+    line_id = first.lines.get().pk
+    report_short(fulfillment_order_id=first.pk, line_id=line_id, quantity=1, reason="not_found", actor="Asha")
+    assert stock_of(world.kurta, world.blr) == {"on_hand": 6, "reserved": 2}
+
+    reject(fulfillment_order_id=first.pk, reason="Shelf is empty", actor="Asha")
+
+    assert stock_of(world.kurta, world.blr) == {"on_hand": 6, "reserved": 1}
+    assert FulfillmentOrder.objects.get(pk=second).lines.get().quantity == 1
+    assert units_of(first.order_id) == {"unallocated": 2, "released": 1}
+    assert audit_stock(more=ORDER_CHECKS).differences == 0
 
 
 def test_packed_work_cannot_be_rejected(world: World) -> None:

@@ -40,7 +40,7 @@ from tests.factories import World, capture, make_line, make_node, make_order, ma
 from tests.flow.broker import own_broker
 from tests.flow.processes import ALONE, Pipeline, pipeline, until
 from tests.inventory.holding import end_now
-from tests.threads import at_once, beside
+from tests.threads import at_once, beside, waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,14 +104,6 @@ def test_who_comes_second_waits_and_gets_what_the_first_left(node: Node, shippin
     assert (row.open_quantity, row.consumed_quantity, row.released_quantity) == (0, 2 * shipped, 2 * (not shipped))
     assert level(sku) == ((3, 0, 2) if shipped else (5, 0, 0))
     assert audit_stock().differences == 0
-
-
-def waits_for_a_lock() -> int:
-    fetch_all("SELECT pg_stat_clear_snapshot()")  # a transaction sees activity as at its first look
-    [(count,)] = fetch_all(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    return int(count)
 
 
 def test_shipping_releasing_and_expiring_one_reservation_takes_each_unit_once(node: Node) -> None:

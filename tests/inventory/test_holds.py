@@ -24,6 +24,7 @@ from inventory.services import (
     expire_due_holds,
     extend_hold,
     hold_stock,
+    holds,
     release_hold,
     reserve,
     set_safety_stock,
@@ -250,6 +251,32 @@ def test_the_sweep_ends_what_is_over_and_nothing_else(world: World) -> None:
     assert ledger("expire") == [("KURTA-M", "blr-01", "reserved", "demand", 2, "expire")]
     stored = StockHold.objects.get(pk=over.pk)
     assert (stored.state, stored.closed_at is not None) == ("expired", True)
+    require_sound()
+
+
+def test_the_sweep_goes_on_until_nothing_is_over_or_it_did_its_share(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "SWEEP", 2)
+    made = [hold(HoldLine(world.kurta.pk, 1)) for _ in range(8)]
+    end_now(*made)
+
+    assert expire_due_holds(limit=3) == 3
+    assert expire_due_holds() == 5
+
+    assert set(StockHold.objects.values_list("state", flat=True)) == {"expired"}
+    require_sound()
+
+
+def test_a_hold_that_was_sold_is_not_ended_by_the_clock(world: World) -> None:
+    made = hold(HoldLine(world.kurta.pk, 2))
+    confirm(made, wanted(world.kurta, 2))
+    end_now(made)
+
+    assert expire_due_holds() == 0
+
+    assert StockHold.objects.get().state == "confirmed"
+    assert [row[2:] for row in rows(made)] == [("hard", 2, 2)]
     require_sound()
 
 

@@ -34,6 +34,7 @@ from inventory.services import (
     announce_shipment,
     announced_units,
     arrive_shipment,
+    audit_stock,
     cancel_purchase_order,
     cancel_shipment,
     close_purchase_order,
@@ -173,6 +174,14 @@ def test_placing_makes_every_unit_inbound_and_fills_in_the_lead_time(world: Worl
     assert Transition.objects.filter(model="inventory.PurchaseOrder", actor="Meera").count() == 1
     # ATP did not change, so nobody needs to hear of it.
     assert not OutboxEvent.objects.exists()
+
+
+def test_two_orders_of_the_same_goods_are_both_expected(world: World, supplier: Supplier) -> None:
+    for _ in range(2):
+        make_placed(supplier, world.blr, (world.kurta, 5))
+
+    assert buckets(world.kurta, world.blr) == (10, 0, 10)
+    assert audit_stock().differences == 0
 
 
 def test_placing_twice_expects_it_once(world: World, supplier: Supplier) -> None:

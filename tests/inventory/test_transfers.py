@@ -233,6 +233,17 @@ def test_cancelling_before_the_road_releases_and_on_the_road_says_how_to_return(
     assert Transfer.objects.get(pk=second.pk).state == "shipped"
 
 
+def test_a_transfer_cancelled_after_picking_gives_back_all_of_it(world: World) -> None:
+    transfer = draft(world, (world.kurta, 3))
+    confirm_transfer(transfer_id=transfer.pk, actor="Asha")
+    pick_for_transfer(transfer_id=transfer.pk, sku_id=world.kurta.pk, quantity=2, actor="Babu")
+
+    cancel_transfer(transfer_id=transfer.pk, actor="Asha", reason="Not needed")
+
+    assert balances(world.kurta, world.blr.pk) == (10, 0, 0, 0)
+    assert Reservation.objects.get().open_quantity == 0
+
+
 def test_goods_come_in_several_goes_and_over_units_are_found(world: World) -> None:
     transfer = on_road(world, (world.kurta, 5))
     line = line_of(transfer, world.kurta)

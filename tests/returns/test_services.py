@@ -6,13 +6,14 @@ import pytest
 
 from fulfillment.models import Shipment
 from fulfillment.services import hand_over
+from inventory.models import Sku
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.models import OutboxEvent, Transition
 from orders.models import Order, OrderEvent
 from returns.models import Return
 from returns.selectors import count_by_state, find_return, unannounced_parcel
 from returns.services import expect_rto, receive
-from tests.factories import World, make_line, make_world
+from tests.factories import World, make_line, make_sku, make_world
 from tests.fulfillment.floor import labelled, make_carrier, make_work, stock_of, units_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,6 +68,17 @@ def test_each_decision_has_its_stock_effect(world: World, parcel: Shipment, deci
     item.refresh_from_db()
     assert (parcel.state, item.state, Order.objects.get().stage) == ("rto_received", "disposed", "returned")
     assert item.received_at is not None
+
+
+def test_goods_of_a_sku_with_a_new_code_come_back_to_where_they_left(world: World, parcel: Shipment) -> None:
+    Sku.objects.filter(pk=world.kurta.pk).update(code="KURTA-MEDIUM")
+    other = make_sku("KURTA-M")
+    item = expect_rto(shipment_id=parcel.pk)
+
+    receive(return_id=item.pk, dispositions=decide(item, kurta="restock", saree="restock"), actor="Asha")
+
+    assert stock_of(world.kurta, world.blr) == {"on_hand": 10}
+    assert not other.levels.exists()
 
 
 def test_receiving_twice_counts_once(world: World, parcel: Shipment) -> None:
