@@ -34,9 +34,7 @@ def name_unit(*, fulfillment_order_id: int, code: str) -> FulfillmentLine:
             )
         there = open_units(own)
         if own[0].sku.tracking == Tracking.SERIAL:
-            line = next((row for row in own if len(there[row.pk]) < row.picked), None)
-            if line is None:
-                raise NothingLeft(_all_named(own, there, named.serials[0]), field="code")
+            line = _unnamed(own, there, named.serials[0])
         else:
             line = _make_room(own, there, named)
         note_taken([Taken(line, item.node, 1, named)])
@@ -45,11 +43,18 @@ def name_unit(*, fulfillment_order_id: int, code: str) -> FulfillmentLine:
     return run_atomic(work)
 
 
-def _all_named(lines: list[FulfillmentLine], there: dict[int, list[PickedUnit]], number: str) -> str:
+def _unnamed(lines: list[FulfillmentLine], there: dict[int, list[PickedUnit]], number: str) -> FulfillmentLine:
+    """A line with a unit that has no serial number yet."""
     units = [row for line in lines for row in there[line.pk]]
     if any(row.serial is not None and row.serial.number == number for row in units):
-        return f"{number} was scanned already."
-    return f"All {len(units)} serial numbers of {lines[0].sku.code} are scanned. Take one out first, or put this back."
+        raise NothingLeft(f"{number} was scanned already.", field="code")
+    line = next((row for row in lines if len(there[row.pk]) < row.picked), None)
+    if line is None:
+        raise NothingLeft(
+            f"All {len(units)} serial numbers of {lines[0].sku.code} are scanned. Take one out first, or put this one "
+            "back.", field="code",
+        )  # fmt: skip
+    return line
 
 
 def _make_room(lines: list[FulfillmentLine], there: dict[int, list[PickedUnit]], named: LineUnits) -> FulfillmentLine:

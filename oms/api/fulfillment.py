@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -10,37 +11,55 @@ from ninja import Router, Schema
 
 from carriers.models import Label
 from fulfillment import services
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Shipment
-from fulfillment.services import ParcelPlan
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment, ShipmentItem
+from fulfillment.selectors.units import units_of_items, units_of_lines
+from fulfillment.services import LineUnits, ParcelPlan
 from oms.accounts.access import Principal, in_work_scope
 from oms.api.gate import ErrorOut, idempotent, need
-from oms.core.errors import NotFound
+from oms.core.errors import DomainError, NotFound
 
 router = Router(tags=["fulfillment"])
 REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
 
 
 class PickIn(Schema):
-    """What was picked: a line, or a scanned code (SKU or barcode)."""
+    """What was picked: a line, or a scanned code (SKU, barcode, serial number or lot).
+
+    `lots` (units by lot code) and `serials` name the units; lots that are not named are those that expire first, and
+    serial numbers may be named when packing.
+    """
 
     line_id: int | None = None
     code: str = ""
     quantity: int = 1
+    lots: dict[str, int] = {}
+    serials: list[str] = []
 
 
 class ShortIn(Schema):
-    """What could not be picked; reason: not_found, damaged, display_worn, wrong_item."""
+    """What could not be picked; reason: not_found, damaged, display_worn, wrong_item, expired.
+
+    `lots` and `serials` say which units, for a SKU that is kept by them.
+    """
 
     line_id: int
     quantity: int
     reason: str
     note: str = ""
+    lots: dict[str, int] = {}
+    serials: list[str] = []
 
 
 class ParcelIn(Schema):
-    """One parcel; without items it takes everything picked. Grams and millimetres."""
+    """One parcel; without items it takes everything picked. Grams and millimetres.
+
+    `lots` ({line id: {lot code: units}}) and `serials` ({line id: numbers}) are what lies in the parcel, whatever was
+    picked; a line that is not there has the units that were picked for it.
+    """
 
     items: dict[int, int] = {}
+    lots: dict[int, dict[str, int]] = {}
+    serials: dict[int, list[str]] = {}
     weight_grams: int = 0
     length_mm: int = 300
     width_mm: int = 220
@@ -66,12 +85,13 @@ class HandOverIn(Schema):
 
 
 def _scoped(principal: Principal) -> QuerySet[FulfillmentOrder]:
+    items = ShipmentItem.objects.select_related("line__sku").order_by("pk")
     return (
         in_work_scope(FulfillmentOrder.objects.all(), principal)
         .select_related("node", "order")
         .prefetch_related(
             Prefetch("lines", FulfillmentLine.objects.select_related("sku").order_by("pk")),
-            Prefetch("shipments", Shipment.objects.order_by("pk")),
+            Prefetch("shipments", Shipment.objects.order_by("pk").prefetch_related(Prefetch("items", items))),
         )
     )
 
@@ -85,21 +105,66 @@ def _work(principal: Principal, work_id: int) -> FulfillmentOrder:
 
 def work_out(work: FulfillmentOrder) -> dict[str, Any]:
     """A fulfillment order as the API shows it."""
+    return works_out([work])[0]
+
+
+def works_out(works: Sequence[FulfillmentOrder]) -> list[dict[str, Any]]:
+    """Fulfillment orders as the API shows them, with the lots and serial numbers in totes and parcels."""
+    in_lines = units_of_lines([line for work in works for line in work.lines.all()])
+    items = [item for work in works for parcel in work.shipments.all() for item in parcel.items.all()]
+    in_items = units_of_items(items)
+    return [_work_out(work, in_lines, in_items) for work in works]
+
+
+_Units = Mapping[int, Sequence[PickedUnit]]
+
+
+def _work_out(work: FulfillmentOrder, in_lines: _Units, in_items: _Units) -> dict[str, Any]:
     return {
         "id": work.pk, "number": work.number, "order": work.order.number, "node": work.node.code, "kind": work.kind,
         "state": work.state, "due_at": work.due_at.isoformat() if work.due_at else None,
         "is_gift": work.order.is_gift, "gift_message": work.order.gift_message,
         "lines": [
-            {"id": line.pk, "sku": line.sku.code, "name": line.sku.name, "quantity": line.quantity,
-             "picked": line.picked, "short": line.short, "packed": line.packed}
+            {"id": line.pk, "sku": line.sku.code, "name": line.sku.name, "tracking": line.sku.tracking,
+             "quantity": line.quantity, "picked": line.picked, "short": line.short, "packed": line.packed}
+            | _units_out(in_lines.get(line.pk, ()))
             for line in work.lines.all()
         ],
         "shipments": [
             {"id": item.pk, "state": item.state, "awb": item.awb, "courier": item.courier_name,
-             "problem": item.problem}
+             "problem": item.problem,
+             "items": [
+                 {"line_id": row.line_id, "sku": row.line.sku.code, "quantity": row.quantity}
+                 | _units_out(in_items.get(row.pk, ()))
+                 for row in item.items.all()
+             ]}
             for item in work.shipments.all()
         ],
     }  # fmt: skip
+
+
+def _units_out(units: Sequence[PickedUnit]) -> dict[str, Any]:
+    return {
+        "lots": [
+            {"code": row.lot.code, "quantity": row.quantity,
+             "expires_on": row.lot.expires_on.isoformat() if row.lot.expires_on else None}
+            for row in units if row.lot is not None
+        ],
+        "serials": [row.serial.number for row in units if row.serial is not None],
+    }  # fmt: skip
+
+
+def _named(lots: Mapping[str, int], serials: Sequence[str]) -> LineUnits:
+    if any(units < 1 for units in lots.values()):
+        raise DomainError("A lot has at least one unit.", field="lots")
+    return LineUnits(lots=tuple(lots.items()), serials=tuple(serials))
+
+
+def _units_of(parcel: ParcelIn) -> dict[int, LineUnits]:
+    return {
+        line_id: _named(parcel.lots.get(line_id, {}), parcel.serials.get(line_id, []))
+        for line_id in [*parcel.lots, *parcel.serials]
+    }
 
 
 @router.get("/fulfillment-orders", summary="Work of the nodes in scope", response={200: dict[str, Any]})
@@ -114,7 +179,7 @@ def list_work(request: HttpRequest, state: str = "", node: str = "", after: int 
     size = max(1, min(limit, 200))
     rows = list(found.order_by("pk")[:size])
     return {
-        "fulfillment_orders": [work_out(work) for work in rows],
+        "fulfillment_orders": works_out(rows),
         "next": rows[-1].pk if len(rows) == size else None,
     }
 
@@ -153,7 +218,7 @@ def pick(request: HttpRequest, work_id: int, body: PickIn) -> tuple[int, Any]:
     principal = need(request, "fulfillment.work")
     work = _work(principal, work_id)
     services.pick(fulfillment_order_id=work.pk, line_id=body.line_id, code=body.code, quantity=body.quantity,
-                  actor=principal.name)  # fmt: skip
+                  actor=principal.name, named=_named(body.lots, body.serials))  # fmt: skip
     return 200, work_out(_work(principal, work_id))
 
 
@@ -165,7 +230,8 @@ def short(request: HttpRequest, work_id: int, body: ShortIn) -> tuple[int, Any]:
     principal = need(request, "fulfillment.work")
     work = _work(principal, work_id)
     services.report_short(fulfillment_order_id=work.pk, line_id=body.line_id, quantity=body.quantity,
-                          reason=body.reason, note=body.note, actor=principal.name)  # fmt: skip
+                          reason=body.reason, note=body.note, actor=principal.name,
+                          named=_named(body.lots, body.serials))  # fmt: skip
     return 200, work_out(_work(principal, work_id))
 
 
@@ -176,8 +242,8 @@ def pack(request: HttpRequest, work_id: int, body: PackIn) -> tuple[int, Any]:
     principal = need(request, "fulfillment.work")
     work = _work(principal, work_id)
     plans = [
-        ParcelPlan(items=parcel.items, weight_grams=parcel.weight_grams, length_mm=parcel.length_mm,
-                   width_mm=parcel.width_mm, height_mm=parcel.height_mm)
+        ParcelPlan(items=parcel.items, units=_units_of(parcel), weight_grams=parcel.weight_grams,
+                   length_mm=parcel.length_mm, width_mm=parcel.width_mm, height_mm=parcel.height_mm)
         for parcel in body.parcels
     ]  # fmt: skip
     services.pack(fulfillment_order_id=work.pk, parcels=plans, actor=principal.name)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from carriers.models import Label
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, ShipmentState
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    PickedUnit,
+    ShipmentState,
+)
 from fulfillment.selectors import put_backs, with_contents, work_at
-from fulfillment.services import ParcelPlan, cash_of_work, pack
-from inventory.models import Node
+from fulfillment.selectors.units import is_tracked, units_of_lines
+from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack
+from inventory.models import Node, Tracking
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
@@ -22,6 +33,35 @@ from oms.store.gate import is_fragment, shipment_here, show, store_page, store_w
 
 State = FulfillmentOrderState
 _MOST_GRAMS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class PackLine:
+    """A picked line with the lots and serial numbers in its tote."""
+
+    line: FulfillmentLine
+    units: list[PickedUnit]
+
+    @property
+    def is_tracked(self) -> bool:
+        """It is kept by lot or serial number."""
+        return is_tracked(self.line)
+
+    @property
+    def by_serial(self) -> bool:
+        """Each unit has its number."""
+        return self.line.sku.tracking == Tracking.SERIAL
+
+    @property
+    def missing(self) -> int:
+        """Units whose serial number is still to scan."""
+        return self.line.picked - len(self.units) if self.by_serial else 0
+
+
+def _pack_lines(work: FulfillmentOrder) -> list[PackLine]:
+    lines = [line for line in work.lines.all() if line.picked]
+    units = units_of_lines(lines)
+    return [PackLine(line, units.get(line.pk, [])) for line in lines]
 
 
 @store_page
@@ -43,15 +83,55 @@ def _not_to_pack(request: HttpRequest, node: Node, work: FulfillmentOrder) -> Ht
 def _pack_form(
     request: HttpRequest, node: Node, work: FulfillmentOrder, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    lines = [line for line in work.lines.all() if line.picked]
-    grams = goods_grams(lines)
+    rows = _pack_lines(work)
+    grams = goods_grams([row.line for row in rows])
     box = box_of(request.POST.get("box", "")) or suggested(grams)
     queue = [item.pk for item in work_at(node.pk, [State.PICKED], limit=200)]
     return show(
-        request, node, "pack", status=status, work=work, lines=lines, boxes=BOXES, box=box,
+        request, node, "pack", status=status, work=work, rows=rows, boxes=BOXES, box=box,
+        is_tracked=any(row.is_tracked for row in rows),
         weight=request.POST.get("weight") or grams + box.empty_grams, queue_left=len(queue), problem=problem,
         pickup=work.kind == FulfillmentOrderKind.PICKUP, cod_minor=cash_of_work(work),
     )  # fmt: skip
+
+
+@store_write
+def pack_scan(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """One scanned serial number or lot: it lies in the tote of this order."""
+    work = work_here(node, pk)
+    code = request.POST.get("code", "").strip()[:80]
+
+    def act() -> dict[str, str]:
+        line = name_unit(fulfillment_order_id=work.pk, code=code)
+        return {"text": _("%(sku)s: %(code)s") % {"sku": line.sku.name, "code": code}}
+
+    try:
+        text, result = once_per_form(request, act, one_action=True)["text"], "ok"
+    except DomainError as error:
+        text, result = error.message, "wrong"
+    return _named(request, node, work.pk, result, text)
+
+
+@store_write
+def pack_forget(request: HttpRequest, node: Node, pk: int, unit: int) -> HttpResponseBase:
+    """A serial number that was scanned is not in the tote after all."""
+    work = work_here(node, pk)
+    try:
+        forget_unit(fulfillment_order_id=work.pk, unit_id=unit)
+        text, result = _("Taken out."), "ok"
+    except DomainError as error:
+        text, result = error.message, "wrong"
+    return _named(request, node, work.pk, result, text)
+
+
+def _named(request: HttpRequest, node: Node, pk: int, result: str, text: str) -> HttpResponseBase:
+    if not is_fragment(request):
+        messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
+        return HttpResponseRedirect(reverse("store:pack", args=[pk]))
+    work = work_here(node, pk)
+    response = show(request, node, "_pack_lines", work=work, rows=_pack_lines(work))
+    response["HX-Trigger"] = json.dumps({"scan": {"result": result, "text": text}})
+    return response
 
 
 @store_write

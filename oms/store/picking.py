@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from fulfillment.models import FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, work_at
-from fulfillment.services import SHORT_REASONS
-from inventory.models import Node
+from fulfillment.services import NOTHING_NAMED, SHORT_REASONS, LineUnits, serials_here
+from inventory.models import Node, Tracking
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
@@ -21,7 +21,7 @@ from oms.store.tasks import WALK_ORDERS, ids_of, walk_url
 from oms.store.walk import Act, Outcome, Walk, read_walk, report, take, take_code
 
 _ICONS = {"not_found": "zoom-question", "damaged": "alert-triangle", "display_worn": "shirt",
-          "wrong_item": "arrows-exchange"}  # fmt: skip
+          "wrong_item": "arrows-exchange", "expired": "hourglass"}  # fmt: skip
 
 
 @store_page
@@ -51,7 +51,10 @@ def pick_take(request: HttpRequest, node: Node) -> HttpResponseBase:
     walk = _walk(request, node)
     actor = principal_of(request).name
     row = _row(walk, request.POST.get("sku", ""))
-    return _done(request, node, walk, lambda: take(walk, row, _number(request, "quantity"), actor))
+    units = _number(request, "quantity")
+    lot = request.POST.get("lot", "").strip()[:60]
+    named = LineUnits(lots=((lot, units),)) if lot else NOTHING_NAMED
+    return _done(request, node, walk, lambda: take(walk, row, units, actor, named))
 
 
 def _walk(request: HttpRequest, node: Node) -> Walk:
@@ -105,7 +108,9 @@ def _short_page(
     ]
     orders = [item.order.number for item in walk.work for line in item.lines.all()
               if line.sku_id == row.sku.pk and line.to_pick]  # fmt: skip
+    serials = serials_here(row.sku.pk, node.pk) if row.sku.tracking == Tracking.SERIAL else []
     return show(request, node, "short", status=status, walk=walk, row=row, reasons=reasons, orders=orders,
+                serials=[serial.number for serial in serials], chosen=request.POST.getlist("serial"),
                 problem=problem, back=walk_url(walk.work))  # fmt: skip
 
 
@@ -116,10 +121,12 @@ def short_report(request: HttpRequest, node: Node) -> HttpResponseBase:
     row = _row(walk, request.POST.get("sku", ""))
     actor = principal_of(request).name
     reason = request.POST.get("reason", "")
+    serials = tuple(dict.fromkeys(number[:60] for number in request.POST.getlist("serial")))
+    units = len(serials) or _number(request, "quantity")
+    lot = request.POST.get("lot", "").strip()[:60]
+    named = LineUnits(lots=((lot, units),) if lot else (), serials=serials)
     try:
-        answer = once_per_form(
-            request, lambda: report(walk, row, _number(request, "quantity"), reason, actor).as_dict, one_action=True
-        )
+        answer = once_per_form(request, lambda: report(walk, row, units, reason, actor, named).as_dict, one_action=True)
     except DomainError as error:
         text = error.message if reason else "Choose a reason."
         return _short_page(request, node, walk, row, text, error.http_status)

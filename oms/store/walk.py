@@ -10,8 +10,8 @@ from django.utils.translation import ngettext
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
-from fulfillment.services import pick, report_short
-from inventory.models import Barcode, Node, Sku
+from fulfillment.services import NOTHING_NAMED, LineUnits, pick, report_short
+from inventory.models import Barcode, Lot, Node, SerialNumber, Sku, Tracking
 from oms.core.errors import Conflict, DomainError, NotFound
 
 State = FulfillmentOrderState
@@ -81,8 +81,14 @@ def read_walk(node: Node, work_ids: list[int], at: str = "") -> Walk:
 
 
 def take_code(walk: Walk, code: str, actor: str) -> Outcome:
-    """One unit of the scanned code goes into the tote, for the order that is due first."""
+    """One unit of the scanned code goes into the tote, for the order that is due first.
+
+    A code is a barcode or SKU, or a serial number or lot of something on the walk.
+    """
     sku = sku_of(code)
+    named = NOTHING_NAMED
+    if sku is None:
+        sku, named = _named_unit(walk, code.strip())
     if sku is None:
         text = _("%(code)s is not in the catalogue. Set it aside and look it up.") % {"code": code[:40]}
         return Outcome("unknown", text)
@@ -92,26 +98,56 @@ def take_code(walk: Walk, code: str, actor: str) -> Outcome:
     if not row.left:
         text = _("You have all %(n)d of %(item)s already. Put this one back.")
         return Outcome("wrong", text % {"n": row.picked, "item": name_of(sku)})
-    return take(walk, row, 1, actor)
+    if sku.tracking == Tracking.SERIAL and not named:
+        text = _("%(item)s is kept by serial number: scan the number of this one.")
+        return Outcome("wrong", text % {"item": name_of(sku)})
+    return take(walk, row, 1, actor, named)
 
 
-def take(walk: Walk, row: PickRow, quantity: int, actor: str) -> Outcome:
-    """So many units of a row go into the tote, for the orders that are due first. Raises Conflict for too many."""
+def _named_unit(walk: Walk, code: str) -> tuple[Sku | None, LineUnits]:
+    """A serial number or a lot of a SKU of this walk, for one unit. No question where no SKU is kept so."""
+    skus = {row.sku.pk: row.sku for row in walk.rows if row.sku.tracking != Tracking.NONE}
+    if not skus or not code:
+        return None, NOTHING_NAMED
+    here = SerialNumber.objects.filter(number=code[:60], sku__in=skus)
+    serial = here.filter(node=walk.node).order_by("pk").first() or here.order_by("pk").first()
+    if serial is not None:
+        return skus[serial.sku_id], LineUnits(serials=(serial.number,))
+    lot = Lot.objects.filter(code__iexact=code[:60], sku__in=skus).order_by("pk").first()
+    return (skus[lot.sku_id], LineUnits(lots=((lot.code, 1),))) if lot is not None else (None, NOTHING_NAMED)
+
+
+def take(walk: Walk, row: PickRow, quantity: int, actor: str, named: LineUnits = NOTHING_NAMED) -> Outcome:
+    """So many units of a row go into the tote, for the orders that are due first. Raises Conflict for too many.
+
+    `named` is one serial number, or the lot that all of them come from; else they come from those that expire first.
+    """
     if not 1 <= quantity <= row.left:
         raise Conflict(_("Only %(n)d of %(item)s are left to pick.") % {"n": row.left, "item": name_of(row.sku)})
     for item, line, units in _spread(walk, row, quantity, walk.work):
-        pick(fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, actor=actor)
+        own = LineUnits(lots=tuple((code, units) for code, _all in named.lots), serials=named.serials)
+        pick(fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, actor=actor, named=own)
     text = _("%(item)s: %(done)d of %(all)d")
     return Outcome("ok", text % {"item": name_of(row.sku), "done": row.picked + quantity,
                                  "all": row.quantity - row.short})  # fmt: skip
 
 
-def report(walk: Walk, row: PickRow, quantity: int, reason: str, actor: str) -> Outcome:
-    """So many units of a row cannot be picked: the orders due last go without, so that the first are complete."""
+def report(
+    walk: Walk, row: PickRow, quantity: int, reason: str, actor: str, named: LineUnits = NOTHING_NAMED
+) -> Outcome:
+    """So many units of a row cannot be picked: the orders due last go without, so that the first are complete.
+
+    `named` are their serial numbers, or the lot that they should have come from.
+    """
     if not 1 <= quantity <= row.left:
         raise DomainError(_("Between 1 and %(n)d units can be reported.") % {"n": row.left}, field="quantity")
+    serials = list(named.serials)
     for item, line, units in _spread(walk, row, quantity, walk.work[::-1]):
-        report_short(fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, reason=reason, actor=actor)
+        own = LineUnits(lots=tuple((code, units) for code, _all in named.lots), serials=tuple(serials[:units]))
+        del serials[:units]
+        report_short(
+            fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, reason=reason, actor=actor, named=own
+        )
     text = ngettext("%(n)d × %(sku)s reported. Another node gets it.", "%(n)d × %(sku)s reported. Another node gets "
                     "them.", quantity)  # fmt: skip
     return Outcome("ok", text % {"n": quantity, "sku": row.sku.code})

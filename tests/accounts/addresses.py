@@ -121,6 +121,8 @@ def _nodes(side: Side) -> Rows:
         ("supplier supplier_item_save", set(), (side.purchase.supplier.code,)),
         ("supplier_item_remove", set(), (side.purchase.supplier.code, side.sku.pk)),
         ("sku_label", set(), (side.sku.pk,)), ("buffer buffer_move buffer_remove", {NODES}, (side.buffer.pk,)),
+        ("suggestion", {NODES}, (side.suggestion.pk,)),
+        ("replenishment_rule replenishment_rule_move replenishment_rule_remove", {NODES}, (side.keeping.pk,)),
         ("count count_export count_close count_finish count_cancel count_code count_items", {NODES},
          (side.count.number,)),
         ("count_session", {NODES}, (side.count.number, side.counting.uid)),
@@ -159,7 +161,7 @@ def _store(side: Side) -> Rows:
     return walk | _table(
         "store",
         ("work reject reject_work put_back_done", limits, (side.work.pk,)),
-        ("pack pack_work", limits, (side.picked.pk,)), ("packed", limits, (side.packed.pk,)),
+        ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget", limits, (side.picked.pk, 1)), ("packed", limits, (side.packed.pk,)),
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
         ("collect collect_done", limits, (side.pickup.pk,)),
