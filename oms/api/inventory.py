@@ -9,7 +9,8 @@ from ninja import Router, Schema
 from pydantic import StringConstraints
 
 from inventory.models import Node, Sku, StockLevel
-from oms.accounts.access import in_node_scope
+from inventory.selectors import kits_at_nodes
+from oms.accounts.access import Principal, in_node_scope
 from oms.api.gate import ErrorOut, need
 from oms.core.errors import DomainError
 
@@ -43,8 +44,14 @@ def level_out(level: StockLevel) -> dict[str, Any]:
 
 @router.get("/inventory/levels", summary="Stock levels", response={200: dict[str, Any]})
 def levels(request: HttpRequest, sku: str = "", node: str = "", after: int = 0, limit: int = 200) -> Any:
-    """Levels in scope, of one SKU or node or of all; `after` pages by the `next` of the page before."""
+    """Levels in scope, of one SKU or node or of all; `after` pages by the `next` of the page before.
+
+    A kit has none of its own: asked for by its code, it shows as ATP what each node can assemble.
+    """
     principal = need(request, "inventory.view")
+    kit = Sku.objects.filter(code=sku, is_kit=True).first() if sku else None
+    if kit is not None:
+        return {"levels": _assembled(kit, principal, node), "next": None}
     found = in_node_scope(StockLevel.objects.select_related("sku", "node").filter(pk__gt=after), principal)
     if sku:
         found = found.filter(sku__code=sku)
@@ -53,6 +60,15 @@ def levels(request: HttpRequest, sku: str = "", node: str = "", after: int = 0, 
     size = max(1, min(limit, 1000))
     rows = list(found.order_by("pk")[:size])
     return {"levels": [level_out(row) for row in rows], "next": rows[-1].pk if len(rows) == size else None}
+
+
+def _assembled(kit: Sku, principal: Principal, node: str) -> list[dict[str, Any]]:
+    none = dict.fromkeys(("on_hand", "reserved", "packed", "damaged", "quarantine", "inbound", "safety_stock"), 0)
+    return [
+        {"sku": kit.code, "node": place.node_code, **none, "atp": place.atp, "sentence": place.sentence()}
+        for place in kits_at_nodes([kit.pk])
+        if principal.sees_node(place.node_code) and node in ("", place.node_code)
+    ]
 
 
 @router.get("/nodes", summary="Nodes", response={200: dict[str, Any]})
@@ -77,9 +93,9 @@ def skus(request: HttpRequest, after: int = 0, limit: int = 200) -> Any:
     rows = list(Sku.objects.filter(pk__gt=after).prefetch_related("barcodes").order_by("pk")[:size])
     return {
         "skus": [
-            {"code": sku.code, "name": sku.name, "category": sku.category, "weight_grams": sku.weight_grams,
-             "hsn": sku.hsn, "tax_rate_bp": sku.tax_rate_bp, "price_minor": sku.price_minor,
-             "barcodes": [barcode.code for barcode in sku.barcodes.all()]}
+            {"code": sku.code, "name": sku.name, "is_kit": sku.is_kit, "category": sku.category,
+             "weight_grams": sku.weight_grams, "hsn": sku.hsn, "tax_rate_bp": sku.tax_rate_bp,
+             "price_minor": sku.price_minor, "barcodes": [barcode.code for barcode in sku.barcodes.all()]}
             for sku in rows
         ],
         "next": rows[-1].pk if len(rows) == size else None,

@@ -14,11 +14,12 @@ from pydantic import StringConstraints
 from channels.models import ChannelAccount
 from channels.services import Submitted, submit_held_order, submit_orders
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.services import cancel_order, reroute_order
+from fulfillment.services import cancel_order, lines_with_kits, reroute_order
 from oms.accounts.access import Principal, in_order_scope
 from oms.api.gate import ErrorOut, idempotent, json_body, need, node_named
 from oms.core.errors import DomainError, NotFound
-from orders.models import Order
+from orders.kits import kit_units
+from orders.models import Order, OrderKit, OrderLine
 from orders.services import place_hold, release_orders
 from routing.services import CheckoutHold
 
@@ -49,10 +50,14 @@ class HoldIn(Schema):
 
 
 class CancelIn(Schema):
-    """Why an order is cancelled; `lines` maps order line ids to units, none means the whole order."""
+    """Why an order is cancelled; `lines` maps order line ids to units, none means the whole order.
+
+    `kits` maps ids of the order's kits to whole units of them; their components go together.
+    """
 
     reason: str
     lines: dict[int, int] | None = None
+    kits: dict[UUID, int] | None = None
 
 
 class RerouteIn(Schema):
@@ -161,9 +166,20 @@ def get_order(request: HttpRequest, number: str) -> Any:
 def _with_details(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.select_related("channel").prefetch_related(
         "lines",
+        "kits",
         Prefetch("fulfillment_orders", FulfillmentOrder.objects.select_related("node")),
         Prefetch("shipments", Shipment.objects.order_by("pk")),
     )
+
+
+def _kit_out(kit: OrderKit, lines: list[OrderLine]) -> dict[str, Any]:
+    """A line of the channel that was sold as a kit, in whole kits; its components are among the order's lines."""
+    units = kit_units([line for line in lines if line.kit_id == kit.pk])
+    return {
+        "id": str(kit.pk), "external_id": kit.external_id, "sku": kit.sku_code, "quantity": kit.quantity,
+        "unit_price_minor": kit.unit_price_minor, "shipped": units.shipped, "delivered": units.delivered,
+        "returned": units.returned, "cancelled": units.cancelled, "cancellable": units.live,
+    }  # fmt: skip
 
 
 def _order(principal: Principal, number: str) -> Order:
@@ -186,11 +202,13 @@ def order_out(order: Order, principal: Principal) -> dict[str, Any]:
         "lines": [
             {
                 "id": line.pk, "external_id": line.external_id, "sku": line.sku_code, "quantity": line.quantity,
-                "unit_price_minor": line.unit_price_minor,
+                "unit_price_minor": line.unit_price_minor, "kit": str(line.kit_id) if line.kit_id else None,
+                "units_per_kit": line.units_per_kit,
                 **{name: getattr(line.quantities, name) for name in line.quantities.__slots__},
             }
             for line in order.lines.all()
         ],
+        "kits": [_kit_out(kit, list(order.lines.all())) for kit in order.kits.all()],
         "fulfillment_orders": [
             {"number": work.number, "id": work.pk, "node": work.node.code, "state": work.state}
             for work in order.fulfillment_orders.all()
@@ -231,7 +249,8 @@ def cancel(request: HttpRequest, number: str, body: CancelIn) -> tuple[int, Any]
     """Cancel what has not left a node: stock goes back, labels are voided, the refund due is noted."""
     principal = need(request, "orders.cancel")
     order = _order(principal, number)
-    done = cancel_order(order_id=order.pk, reason=body.reason, lines=body.lines, actor=principal.name)
+    wanted = lines_with_kits(order_id=order.pk, lines=body.lines, kits=body.kits)
+    done = cancel_order(order_id=order.pk, reason=body.reason, lines=wanted, actor=principal.name)
     return 200, {"units": done.units, "refund_minor": done.refund_minor, "currency": done.currency,
                  "order": order_out(_order(principal, number), principal)}  # fmt: skip
 

@@ -17,6 +17,7 @@ from oms.api import (
     fulfillment,
     holds,
     inventory,
+    kits,
     orders,
     publication,
     purchasing,
@@ -43,6 +44,7 @@ api.add_router("/orders", orders.router)
 api.add_router("", fulfillment.router)
 api.add_router("", inventory.router)
 api.add_router("", counts.router)
+api.add_router("", kits.router)
 api.add_router("", count_reviews.router)
 api.add_router("", purchasing.router)
 api.add_router("", receipts.router)
