@@ -82,6 +82,10 @@ format: env ## Bring code and templates into shape
 bench-reserve: env ## Reservations per second on one hot SKU and on many, beside plain SQL (four minutes)
 	@$(WITH_SERVICES) --durable $(PY) benchmarks/reserve_contention.py $(ARGS)
 
+.PHONY: replay
+replay: env ## Real orders and stock at 600 times their speed through the whole system: ARGS="--hours 12" (eight minutes)
+	@$(WITH_SERVICES) --durable $(PY) -u benchmarks/replay_history.py $(ARGS)
+
 .PHONY: shell
 shell: env ## A Python shell with the models; `make run` must be running
 	@$(PY) manage.py shell
