@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from time import monotonic
 from typing import Any
 
@@ -12,14 +11,14 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 
 from inventory.locks import lock_replenishment
-from inventory.models import ReplenishmentRule, ReplenishmentSuggestion, Sku, SuggestionState
+from inventory.models import ReplenishmentSuggestion, Sku, SuggestionState
+from inventory.selectors.replenishment import active_levels, z_json
 from inventory.selectors.replenishment_sql import FIGURES, NONE_WAITING, OF_RANGE, OF_SKUS, SOURCE_FIGURES, plan
 from inventory.services.demand import refresh_demand_rates
 from inventory.states import REPLENISHMENT_SUGGESTION
 from oms.core.clock import now
 from oms.core.db import bigints, execute, fetch_all, run_atomic
 from oms.core.jobs import SLICE_SECONDS, progress, start_job
-from oms.core.json_text import to_json
 from oms.core.models import Job, JobState
 from oms.core.states import advance_many
 
@@ -29,8 +28,6 @@ REPLENISH = "inventory.replenish"
 CHUNK_SKUS = 500
 #: Days that suggestions which came to nothing are kept.
 OUTDATED_DAYS = 30
-#: Decimal places of z, as shown and as worked with.
-_Z_DIGITS = 4
 _CLOCK = "The clock"
 
 
@@ -44,26 +41,6 @@ class Refreshed:
 
     def __add__(self, other: Refreshed) -> Refreshed:
         return Refreshed(self.new + other.new, self.changed + other.changed, self.outdated + other.outdated)
-
-
-def z_of(service_level_bp: int) -> float:
-    """Standard deviations of safety for a service level in basis points, with four digits: 9500 -> 1.6449.
-
-    The inverse of the normal distribution as `statistics.NormalDist.inv_cdf` works it out: algorithm AS241 of
-    M. J. Wichura (1988), "The Percentage Points of the Normal Distribution", Applied Statistics 37 (3), 477-484.
-    """
-    return round(NormalDist().inv_cdf(service_level_bp / 10_000), _Z_DIGITS)
-
-
-def z_json(levels: Iterable[int]) -> str:
-    """The parameter `z` of the plan: a JSON object from service level to z."""
-    return to_json({str(level): z_of(level) for level in sorted(set(levels))})
-
-
-def active_levels() -> list[int]:
-    """Service levels of the rules in force."""
-    rules = ReplenishmentRule.objects.filter(is_active=True).order_by()
-    return list(rules.values_list("service_level_bp", flat=True).distinct())
 
 
 _PUT = f""",

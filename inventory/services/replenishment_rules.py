@@ -11,8 +11,8 @@ from typing import Any, Literal
 from inventory.errors import BadQuantity
 from inventory.locks import lock_replenishment, lock_replenishment_rule
 from inventory.models import Node, NodeKind, ReplenishmentRule, Sku
+from inventory.selectors.replenishment import active_levels, z_json
 from inventory.selectors.replenishment_sql import NONE_WAITING, OF_SKUS, plan
-from inventory.services.replenishing import active_levels, z_json
 from oms.core.clock import now
 from oms.core.db import bigints, fetch_dicts, run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound

@@ -22,6 +22,7 @@ from oms.api import (
     publication,
     purchasing,
     receipts,
+    replenishment,
     transfers,
     webhooks,
 )
@@ -43,8 +44,8 @@ api = NinjaAPI(
 api.add_router("/orders", orders.router)
 api.add_router("", fulfillment.router)
 api.add_router("", inventory.router)
-api.add_router("", counts.router)
 api.add_router("", kits.router)
+api.add_router("", counts.router)
 api.add_router("", count_reviews.router)
 api.add_router("", purchasing.router)
 api.add_router("", receipts.router)
@@ -53,6 +54,7 @@ api.add_router("", transfers.router)
 api.add_router("", holds.router)
 api.add_router("", buffers.router)
 api.add_router("", publication.router)
+api.add_router("", replenishment.router)
 api.add_router("", webhooks.router)
 
 

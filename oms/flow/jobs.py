@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from channels.imports.services import run_import_job
 from inventory.services import BUFFERS, run_buffers
+from inventory.services.replenishing import REPLENISH
 from oms.core.jobs import JobRunner
 from oms.flow.audit_jobs import AUDIT, run_audit
 from oms.flow.bulk_jobs import BULK, run_bulk
 from oms.flow.export_jobs import EXPORT, run_export
 from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
 from oms.flow.replay_jobs import REPLAY, run_replay
+from oms.flow.replenishment_jobs import run_replenishment
 
 RUNNERS: dict[str, JobRunner] = {
     BUFFERS: run_buffers,
@@ -19,4 +21,5 @@ RUNNERS: dict[str, JobRunner] = {
     IMPORT: run_import_job,
     IMPORT_CHECK: run_check,
     REPLAY: run_replay,
+    REPLENISH: run_replenishment,
 }

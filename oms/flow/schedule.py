@@ -22,11 +22,11 @@ from inventory.services import (
     audit_stock,
     ensure_ledger_months,
     expire_due_holds,
-    refresh_demand_rates,
 )
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
+from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
@@ -72,7 +72,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "reconcile listings": reconcile,
     "book exposure": book_exposure,
     "apply buffer rules": apply_moving_buffers,
-    "refresh demand rates": refresh_demand_rates,
+    "refresh demand rates": suggest_after_demand,
     "audit stock": audit,
     "make months of the ledger": ensure_ledger_months,
     "prune the outbox": prune,

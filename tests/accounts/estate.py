@@ -33,6 +33,8 @@ from inventory.models import (
     NodeKind,
     PurchaseOrder,
     Receipt,
+    ReplenishmentRule,
+    ReplenishmentSuggestion,
     Sku,
     StockAdjustment,
     StockCount,
@@ -53,6 +55,7 @@ from inventory.services import (
     receive_goods,
     ship_transfer,
 )
+from inventory.services.replenishing import refresh_suggestions
 from oms.accounts.models import ApiToken, Role, User
 from oms.accounts.services import create_token
 from oms.core.clock import now
@@ -109,6 +112,8 @@ class Side:
     message: InboundMessage
     listing: Listing
     buffer: BufferRule
+    keeping: ReplenishmentRule
+    suggestion: ReplenishmentSuggestion
     update: OutboundUpdate
     #: Ten bought, four came, two are announced.
     #: Goods for and from a warehouse of nobody: a draft, one to pick, one on its way here.
@@ -232,6 +237,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     )  # fmt: skip
     checkout = hold_stock(uid=uuid7(), owner="user:0", lines=[HoldLine(sku.pk, 1, node.pk)], seconds=900,
                           channel_code=channel_code, node_ids=[node.pk], actor="Shop")  # fmt: skip
+    keeping = ReplenishmentRule.objects.create(name=f"Kept up at {code}", node=node, sku=sku, least_stock=900)
+    refresh_suggestions(sku_ids=[sku.pk])
     queue_messages([("confirmation", held.order_id, "")])
     receive_messages(
         account, [RawMessage(event_id=f"{code}-1", kind="order", external_id="X-1", payload={"no": "order"})], "api"
@@ -243,6 +250,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
         waiting=labelled, travelling=on_road, pickup=ready, message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
+        keeping=keeping, suggestion=ReplenishmentSuggestion.objects.get(rule=keeping),
         buffer=BufferRule.objects.create(name=f"Kept at {code}", amount=1, node=node, measure="percent"),
         drafted=drafted, leaving=leaving, arriving=arriving, adjustment=adjustment,
         purchase=purchase, asn=asn, receipt=receipt, count=count,

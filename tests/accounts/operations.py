@@ -83,7 +83,8 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
         ("POST", "/transfers/{number}/resolve"): Operation("inventory.receive", node, {
             "reference": "r", "sku": sku, "how": "lost", "quantity": 1, "note": "Gone"},
             {"number": side.arriving.number}),
-        **_purchasing(side), **_counting(side), **_publication(side), **_holds(side), **_webhooks(side),
+        **_purchasing(side), **_counting(side), **_publication(side), **_replenishment(side),
+        **_holds(side), **_webhooks(side),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
     }  # fmt: skip
@@ -168,6 +169,31 @@ def _publication(side: Side) -> dict[tuple[str, str], Operation]:
         ("POST", "/listings/push"): Operation("channels.sync", channel, listing),
         ("POST", "/listings/pause"): Operation("channels.edit", channel, listing | {"reason": "Photos"}),
         ("POST", "/listings/resume"): Operation("channels.edit", channel, listing),
+    }  # fmt: skip
+
+
+def _replenishment(side: Side) -> dict[tuple[str, str], Operation]:
+    """Operations of suggestions, of deciding about them and of their rules."""
+    node, rule = (NODES,), {"rule_id": side.keeping.pk}
+    terms = {"name": "Kept up", "node": side.node.code, "least_stock": 3}
+    chosen = {"suggestions": [side.suggestion.pk]}
+    return {
+        ("GET", "/replenishment/suggestions"): Operation("inventory.view"),
+        ("GET", "/replenishment/suggestions/{suggestion_id}"):
+            Operation("inventory.view", node, None, {"suggestion_id": side.suggestion.pk}),
+        ("POST", "/replenishment/accept"):
+            Operation("inventory.move", node, {"suggestions": [{"id": side.suggestion.pk}]}),
+        ("POST", "/replenishment/dismiss"): Operation("inventory.move", node, chosen | {"reason": "No"}),
+        ("POST", "/replenishment/undo"): Operation("inventory.move", node, chosen),
+        ("POST", "/replenishment/run"): Operation("inventory.buy"),
+        ("GET", "/replenishment/rules"): Operation("inventory.view"),
+        ("POST", "/replenishment/rules"): Operation("inventory.rules", node, terms),
+        ("POST", "/replenishment/rules/preview"): Operation("inventory.rules", node, terms),
+        ("GET", "/replenishment/rules/{rule_id}"): Operation("inventory.view", node, None, rule),
+        ("PUT", "/replenishment/rules/{rule_id}"): Operation("inventory.rules", node, terms, rule),
+        ("DELETE", "/replenishment/rules/{rule_id}"): Operation("inventory.rules", node, None, rule),
+        ("POST", "/replenishment/rules/{rule_id}/move"):
+            Operation("inventory.rules", node, {}, rule, query="way=up", closed_to=node),
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from inventory.models import (
     Supplier,
     SupplierItem,
 )
+from inventory.selectors.replenishment import z_of
 from inventory.selectors.replenishment_sql import NONE_WAITING
 from inventory.services import (
     PurchaseLine,
@@ -43,7 +44,6 @@ from inventory.services.replenishing import (
     refresh_suggestions,
     run_replenishing,
     start_replenishing,
-    z_of,
 )
 from oms.core.clock import now
 from oms.core.db import execute
