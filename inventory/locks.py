@@ -11,6 +11,7 @@ from inventory.models import (
     CountSession,
     InboundShipment,
     InboundShipmentLine,
+    Lot,
     Node,
     PurchaseOrder,
     PurchaseOrderLine,
@@ -87,6 +88,15 @@ def lock_skus(ids: Iterable[int]) -> dict[int, Sku]:
     """These SKUs by id, locked in id order; those that do not exist are left out."""
     rows = Sku.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
     return {row.pk: row for row in rows}
+
+
+def lock_lot(lot_id: int) -> Lot:
+    """One lot, locked, with its SKU. Raises NotFound."""
+    rows = Lot.objects.select_for_update(no_key=True, of=("self",)).select_related("sku")
+    found = rows.filter(pk=lot_id).first()
+    if found is None:
+        raise NotFound(f"There is no lot {lot_id}.")
+    return found
 
 
 def lock_transfer(transfer_id: int) -> Transfer:

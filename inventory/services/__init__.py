@@ -70,6 +70,7 @@ from inventory.services.kits import (
     recipe_version,
     set_components,
 )
+from inventory.services.lots import block_lot, correct_lot, set_aside_unsold_lots, unblock_lot
 from inventory.services.named_units import (
     ReceiptItem,
 )
@@ -162,6 +163,10 @@ from inventory.services.units import Units, Wanted, may_be_sold, split_units, wh
 __all__ = [
     "Units",
     "Wanted",
+    "block_lot",
+    "correct_lot",
+    "set_aside_unsold_lots",
+    "unblock_lot",
     "may_be_sold",
     "split_units",
     "why_not_sold",

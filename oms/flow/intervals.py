@@ -10,6 +10,7 @@ EVERY_SECONDS: dict[str, float] = {
     "retry webhooks": 5,
     "release expired holds": 60,
     "end stock holds": 5,
+    "put expired lots aside": 300,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
     "count sellable": 3,

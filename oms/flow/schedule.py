@@ -66,6 +66,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry webhooks": wake_webhooks,
     "release expired holds": release_expired_holds,
     "end stock holds": expire_due_holds,
+    "put expired lots aside": set_aside_unsold_lots,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
     "count sellable": recount_due,
