@@ -11,17 +11,20 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from inventory.models import Bucket, StockMovementReason
+from inventory.models import Bucket, ReplenishmentSuggestion, StockMovementReason, SuggestionState
 from inventory.selectors import (
     LedgerRow,
     LevelExplanation,
     explain_level,
 )
 from inventory.selectors.count_history import last_count
+from inventory.selectors.replenishment import reorder_figures
 from oms.accounts.access import Principal, principal_of, requires
 from oms.dashboard.inventory.access import node_for
 from oms.dashboard.inventory.forms import SafetyForm
 from oms.dashboard.orders.posting import is_fragment
+from oms.reporting.replenishment_words import reorder_in_words
+from oms.reporting.waiting_units import WAITING_SQL
 
 #: What each bucket of the ledger is called.
 BUCKET_WORDS = dict(Bucket.choices)
@@ -58,8 +61,17 @@ def level_context(request: HttpRequest, found: LevelExplanation) -> dict[str, An
             initial={"quantity": found.level.safety_stock}),
         "last_count": last_count(sku.pk, node.pk), "may_count": principal.may("inventory.count"),
         "more_reservations": found.reserved_orders - len({row.order_id for row in found.reservations}),
-        **_may(principal),
+        **_may(principal), "may_rules": principal.may("inventory.rules"), **_keeping(sku.pk, node.pk),
     }  # fmt: skip
+
+
+def _keeping(sku_id: int, node_id: int) -> dict[str, Any]:
+    """When it is reordered here and how long it lasts, where a rule keeps it up; and what is suggested."""
+    figures = reorder_figures(sku_id, waiting=WAITING_SQL).get(node_id)
+    if figures is None:
+        return {"keeping": None}
+    open_one = ReplenishmentSuggestion.objects.filter(sku=sku_id, node=node_id, state=SuggestionState.OPEN).first()
+    return {"keeping": figures, "keeping_words": reorder_in_words(figures), "suggested": open_one}
 
 
 def _may(principal: Principal) -> dict[str, bool]:

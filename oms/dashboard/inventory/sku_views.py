@@ -11,9 +11,11 @@ from django.views.decorators.http import require_GET
 
 from channels.models import Listing
 from inventory.models import Node, StockLevel
+from inventory.selectors.replenishment import reorder_figures
 from oms.accounts.access import in_channel_scope, in_node_scope, principal_of, requires
 from oms.dashboard.inventory.access import sku_for
 from oms.dashboard.inventory.grid import waiting_units
+from oms.reporting.waiting_units import WAITING_SQL
 from routing.selectors import expected_of
 
 
@@ -25,11 +27,12 @@ def sku(request: HttpRequest, sku_id: int) -> HttpResponse:
     found = sku_for(sku_id)
     nodes = in_node_scope(Node.objects.order_by("code"), principal, "code")
     levels = {level.node_id: level for level in StockLevel.objects.filter(sku=found, node__in=nodes)}
-    rows = [(node, levels.get(node.pk)) for node in nodes]
+    figures = reorder_figures(sku_id, waiting=WAITING_SQL)
+    rows = [(node, levels.get(node.pk), figures.get(node.pk)) for node in nodes]
     rows.sort(key=lambda row: (row[1] is None, -(row[1].atp if row[1] else 0), row[0].code))
     known = list(levels.values())
     context = {
-        "sku": found, "rows": rows, "listings": _listings(request, sku_id),
+        "sku": found, "rows": rows, "kept_up": bool(figures), "listings": _listings(request, sku_id),
         "atp": sum(max(0, level.atp) for level in known), "waiting": waiting_units([sku_id]).get(sku_id, 0),
         "totals": {name: sum(getattr(level, name) for level in known)
                    for name in ("on_hand", "reserved", "packed", "damaged", "quarantine", "inbound")},

@@ -275,3 +275,24 @@ def test_people_of_one_node_make_rules_for_it_and_do_not_touch_those_of_all(worl
     assert client.post(f"{HOME}rules/new/", filled()).status_code == 422
     post(client, "rules/new/", **filled(node="blr-s1", from_node="blr-01"))
     assert ReplenishmentRule.objects.get(name="Sarees").from_node == world.blr
+
+
+# -- on the pages of the stock -----------------------------------------------------------------------------------------
+
+
+def test_the_drawer_of_a_level_says_when_it_is_reordered_and_what_is_suggested(world: World) -> None:
+    client = signed_in()
+    page = client.get(f"/inventory/{world.kurta.pk}/blr-01/").content.decode()
+    assert "Reordered at 31." in page
+    assert "4.3 days of cover, lead time 9." in page or "4.4 days of cover, lead time 9." in page
+    assert "Suggested: 48" in page
+    page = client.get(f"/inventory/{world.saree.pk}/blr-01/").content.decode()
+    assert "No rule keeps its stock up." in page
+
+
+def test_the_page_of_a_sku_shows_reorder_points_where_a_rule_keeps_it_up(world: World) -> None:
+    client = signed_in()
+    page = client.get(f"/inventory/{world.kurta.pk}/").content.decode()
+    assert "Reordered at" in page
+    assert '<td class="num wide">31</td>' in page
+    assert "Reordered at" not in client.get(f"/inventory/{world.saree.pk}/").content.decode()
