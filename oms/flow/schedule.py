@@ -22,6 +22,7 @@ from inventory.services import (
     audit_stock,
     ensure_ledger_months,
     expire_due_holds,
+    set_aside_unsold_lots,
 )
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
