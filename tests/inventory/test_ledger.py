@@ -71,15 +71,17 @@ def move(
     ])  # fmt: skip
 
 
-def record_in(month: str, sku: Sku, node: Node, quantity: int, key: str) -> None:
+def record_in(month: str, sku: Sku, node: Node, quantity: int, key: str, lot: Lot | None = None) -> None:
     """A posting that became known in the middle of a month that is over."""
     with connection.cursor() as cursor:
         cursor.execute(
             """INSERT INTO inventory_stockmovement
-            (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, note, occurred_at, recorded_at)
-            VALUES (%s, 1, %s, %s, 'supplier', 'on_hand', %s, 'receipt', %s, %s, %s)""",
-            [key, sku.pk, node.pk, quantity, "two\nlines", f"{month}-10 06:00+00", f"{month}-15 06:00+00"],
-        )
+            (op_key, leg, sku_id, node_id, from_bucket, to_bucket, quantity, reason, note, occurred_at, recorded_at,
+            lot_id)
+            VALUES (%s, 1, %s, %s, 'supplier', 'on_hand', %s, 'receipt', %s, %s, %s, %s)""",
+            [key, sku.pk, node.pk, quantity, "two\nlines", f"{month}-10 06:00+00", f"{month}-15 06:00+00",
+             lot.pk if lot else None],
+        )  # fmt: skip
 
 
 def test_the_same_operation_is_posted_once_whatever_month_it_is(node: Node) -> None:
@@ -146,6 +148,16 @@ def test_each_row_shows_the_balances_of_its_moment_page_after_page_and_filtered(
     only = LedgerFilter(bucket=Bucket.RESERVED)
     assert [row.reserved for row in ledger_page(sku.pk, node.pk, only=only).rows] == [7, 6, 5, 4, 3, 2, 1]
     assert [row.on_hand for row in ledger_page(sku.pk, node.pk, only=only).rows] == [28, 21, 15, 10, 6, 3, 1]
+
+
+def test_what_became_known_late_counts_from_when_it_was_known(node: Node) -> None:
+    sku = make_sku("KURTA-M")
+    came(sku, node, 5, "grn/1")
+    came(sku, node, 3, "grn/2", occurred_at=datetime(2026, 11, 1, tzinfo=UTC))
+
+    rows = ledger_page(sku.pk, node.pk).rows
+
+    assert [(row.change, row.on_hand) for row in rows] == [(3, 8), (5, 5)]
 
 
 def test_the_ledger_of_all_nodes_shows_each_node_by_itself(node: Node) -> None:
@@ -220,6 +232,22 @@ def test_an_archived_month_is_the_first_line_of_each_ledger_and_a_file(node: Nod
     with pytest.raises(DomainError, match="are archived"):
         balances_as_of(sku.pk, [node.pk], happened=datetime(2026, 3, 20, tzinfo=UTC))
     assert balances_as_of(sku.pk, [node.pk], happened=datetime(2026, 4, 2, tzinfo=UTC))[node.pk]["on_hand"] == 13
+
+
+@pytest.mark.usefixtures("media")
+def test_lots_of_archived_months_are_counted_once(node: Node) -> None:
+    milk = make_sku("MILK", tracking="lot")
+    old, fresh = Lot.objects.create(sku=milk, code="A"), Lot.objects.create(sku=milk, code="B")
+    record_in("2026-02", milk, node, 4, "grn/1", old)
+    record_in("2026-02", milk, node, 6, "grn/2", fresh)
+    record_in("2026-03", milk, node, 2, "grn/3", fresh)
+    ensure_ledger_months()
+
+    archive_month(date(2026, 2, 1), actor="test")
+
+    assert ledger_balances(milk.pk, node.pk)["on_hand"] == 12
+    assert dict(LotLevel.objects.values_list("lot__code", "on_hand")) == {"A": 4, "B": 8}
+    assert audit_stock().differences == 0
 
 
 @pytest.mark.usefixtures("media")

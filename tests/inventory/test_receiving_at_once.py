@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 from django.db.models import Sum
@@ -42,6 +43,18 @@ def test_two_receipts_of_one_order_at_once_are_both_counted() -> None:
     assert line_of(order, sku) == (0, 96, 4, 0, 5)
     assert buckets(sku, node) == (100, 5, 0)
     assert state_of(order) == "received"
+
+
+def test_a_placing_that_dies_between_its_statements_leaves_a_draft() -> None:
+    node, sku = make_node("blr-01", city="Bengaluru", postcode="560037"), make_sku("KURTA")
+    order = make_draft(make_supplier(), node, (sku, 100))
+
+    with patch("inventory.services.purchasing.post", side_effect=RuntimeError), pytest.raises(RuntimeError):
+        place_purchase_order(order_id=order.pk, version=1, actor="x")
+
+    assert state_of(order) == "draft"
+    place_purchase_order(order_id=order.pk, version=1, actor="x")
+    assert buckets(sku, node) == (0, 0, 100)
 
 
 def test_the_same_receipt_from_two_devices_is_one() -> None:

@@ -138,6 +138,13 @@ def test_the_last_units_go_to_the_second_only_where_the_first_lets_go(
     assert audit_stock().differences == 0
 
 
+def test_a_transfer_that_comes_second_says_what_is_missing(world: World) -> None:
+    with pytest.raises(NotEnoughStock, match="KURTA-M: 2 wanted, ATP 0"):
+        behind(partial(order_reserves, world), partial(transfer_is_confirmed, world))
+
+    assert level(world.kurta, world.blr).reserved == 2
+
+
 # -- numbers that others change ----------------------------------------------------------------------------------------
 
 

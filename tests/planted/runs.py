@@ -24,8 +24,10 @@ from tests.planted.trees import Tree
 #: A run of tests that lasts longer says nothing.
 SECONDS = 300
 #: Errors of code that does not run at all: a patch that causes one is no bug that anybody would have shipped.
-NONSENSE = ("SyntaxError", "IndentationError", "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError",
-            "AttributeError", "TypeError", "django.db.utils.ProgrammingError")  # fmt: skip
+NONSENSE = re.compile(
+    r"(SyntaxError|IndentationError|NameError|UnboundLocalError|ImportError|ModuleNotFoundError|AttributeError|TypeError)\b"
+    r"|django\.db\.utils\.ProgrammingError: (syntax error|missing|column|relation|function|table|operator|.* ambiguous)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Worker:
                 verdict.faults.append(f"{test} did not catch it{f', it stopped with {errors}' if errors else ''}")
                 continue
             verdict.told |= {one.test: one.words for one in failed}
-            nonsense = [one.words for one in failed if one.words.startswith(NONSENSE)]
+            nonsense = [one.words for one in failed if NONSENSE.match(one.words)]
             if nonsense:
                 verdict.faults.append(f"{test} failed because the code does not run: {nonsense[0]}")
 
