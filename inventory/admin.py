@@ -22,6 +22,8 @@ from inventory.models import (
     PurchaseOrderLine,
     Receipt,
     ReceiptLine,
+    ReplenishmentRule,
+    ReplenishmentSuggestion,
     Reservation,
     Sku,
     StockAdjustment,
@@ -258,4 +260,23 @@ class StockCountAdmin(ReadOnly, admin.ModelAdmin[StockCount]):
     list_filter = ("state", "node")
     search_fields = ("=number",)
     inlines = (CountSessionInline, CountItemInline)
+    ordering = ("-id",)
+
+
+@admin.register(ReplenishmentRule)
+class ReplenishmentRuleAdmin(ReadOnly, admin.ModelAdmin[ReplenishmentRule]):
+    """Rules of replenishment. They are changed on the screens and over the API."""
+
+    list_display = ("name", "priority", "node", "sku", "category", "service_level_bp", "from_node", "is_active")
+    list_select_related = ("node", "sku", "from_node")
+
+
+@admin.register(ReplenishmentSuggestion)
+class ReplenishmentSuggestionAdmin(ReadOnly, admin.ModelAdmin[ReplenishmentSuggestion]):
+    """What was suggested, with every figure. Decided on the screens and over the API."""
+
+    list_display = ("sku", "node", "state", "quantity", "supplier", "from_node", "decided_by", "updated_at")
+    list_select_related = ("sku", "node", "supplier", "from_node")
+    list_filter = ("state",)
+    search_fields = ("=sku__code",)
     ordering = ("-id",)
