@@ -79,7 +79,7 @@ def work_at(node_id: int, states: Collection[str], *, kind: str = "", limit: int
 
 def with_lines(rows: QuerySet[FulfillmentOrder]) -> QuerySet[FulfillmentOrder]:
     """Load order, node, lines and SKUs with the rows."""
-    lines = FulfillmentLine.objects.select_related("sku", "order_line").order_by("pk")
+    lines = FulfillmentLine.objects.select_related("sku", "order_line__kit").order_by("pk")
     return rows.select_related("order", "node").prefetch_related(Prefetch("lines", lines))
 
 
@@ -103,6 +103,8 @@ class PickRow:
     take_from: list[LotHere] = field(default_factory=list)
     #: Lots and serial numbers that lie in the tote.
     taken: list[str] = field(default_factory=list)
+    #: Codes of the kits that units of it are for.
+    kits: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -138,6 +140,9 @@ def pick_rows(node_id: int, work: Sequence[FulfillmentOrder]) -> list[PickRow]:
         row.picked += line.picked
         row.short += line.short
         row.orders.append(item.order.number)
+        kit = line.order_line.kit
+        if kit is not None and kit.sku_code not in row.kits:
+            row.kits.append(kit.sku_code)
     _add_units(node_id, rows, [line for _, line in lines])
     return sorted(rows.values(), key=lambda row: (not row.bin_code, row.bin_code, row.sku.code))
 

@@ -4,7 +4,16 @@ from inventory.selectors.audit import Compared, Difference, iter_differences
 from inventory.selectors.codes import find_sku_by_code_or_barcode, find_skus_by_codes
 from inventory.selectors.holds import HeldLine, HoldView, SoftUnits, find_hold, soft_units
 from inventory.selectors.inbound import Arrival, arrivals_of, uncovered_units
-from inventory.selectors.kits import Component, KitAtNode, KitPart, Recipe, kits_at_nodes, kits_of, read_recipes
+from inventory.selectors.kits import (
+    Component,
+    KitAtNode,
+    KitPart,
+    Recipe,
+    kits_at_nodes,
+    kits_of,
+    parts_at_nodes,
+    read_recipes,
+)
 from inventory.selectors.ledger import (
     BALANCES,
     BroughtForward,
@@ -83,6 +92,7 @@ __all__ = [
     "ledger_size",
     "level_of",
     "lines_of_transfer",
+    "parts_at_nodes",
     "parts_of",
     "read_recipes",
     "read_unit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from oms.core.db import bigints, fetch_all
 
@@ -106,13 +107,20 @@ class KitAtNode:
         return f"{self.atp} = min({steps})" if self.parts else "0: this kit has no components"
 
 
-# A component that a node never had counts as none of it there, so that the explanation names every component.
-_AT_NODES = """
-WITH part AS MATERIALIZED (
+_STORED = """
     SELECT part.kit_id, part.component_id, part.quantity, sku.code, sku.name
     FROM inventory_kitcomponent part JOIN inventory_sku sku ON sku.id = part.component_id
     WHERE part.kit_id = ANY(%(kits)s::bigint[])
-),
+"""
+_GIVEN = """
+    SELECT 0::bigint AS kit_id, sku.id AS component_id, given.quantity, sku.code, sku.name
+    FROM unnest(%(skus)s::bigint[], %(units)s::int[]) AS given(sku_id, quantity)
+    JOIN inventory_sku sku ON sku.id = given.sku_id
+"""
+
+# A component that a node never had counts as none of it there, so that the explanation names every component.
+_AT_NODES = """
+WITH part AS MATERIALIZED ({parts}),
 place AS MATERIALIZED (
     SELECT DISTINCT part.kit_id, level.node_id
     FROM part JOIN inventory_stocklevel level ON level.sku_id = part.component_id
@@ -124,6 +132,7 @@ FROM place JOIN inventory_node node ON node.id = place.node_id JOIN part ON part
 LEFT JOIN inventory_stocklevel level ON level.sku_id = part.component_id AND level.node_id = place.node_id
 ORDER BY place.kit_id, node.code, part.code
 """
+_KITS_AT_NODES, _PARTS_AT_NODES = _AT_NODES.format(parts=_STORED), _AT_NODES.format(parts=_GIVEN)
 
 
 def kits_at_nodes(kit_ids: Iterable[int], node_ids: Sequence[int] | None = None) -> list[KitAtNode]:
@@ -131,9 +140,19 @@ def kits_at_nodes(kit_ids: Iterable[int], node_ids: Sequence[int] | None = None)
 
     By kit, then by code of the node. One statement.
     """
-    params = {"kits": bigints(sorted(set(kit_ids))), "nodes": None if node_ids is None else bigints(node_ids)}
+    return _places(_KITS_AT_NODES, {"kits": bigints(sorted(set(kit_ids)))}, node_ids)
+
+
+def parts_at_nodes(parts: Sequence[tuple[int, int]], node_ids: Sequence[int] | None = None) -> list[KitAtNode]:
+    """The same for a recipe that nobody has saved yet: (SKU id, units in one kit). Its `kit_id` is 0."""
+    params = {"skus": bigints(sku for sku, _ in parts), "units": [units for _, units in parts]}
+    return _places(_PARTS_AT_NODES, params, node_ids)
+
+
+def _places(statement: str, params: dict[str, Any], node_ids: Sequence[int] | None) -> list[KitAtNode]:
+    nodes = None if node_ids is None else bigints(node_ids)
     found: dict[tuple[int, int], tuple[str, list[KitPart]]] = {}
-    for kit_id, node_id, node_code, sku_id, code, name, per_kit, atp in fetch_all(_AT_NODES, params):
+    for kit_id, node_id, node_code, sku_id, code, name, per_kit, atp in fetch_all(statement, params | {"nodes": nodes}):
         parts = found.setdefault((kit_id, node_id), (node_code, []))[1]
         parts.append(KitPart(sku_id=sku_id, code=code, name=name, per_kit=per_kit, atp=atp))
     return [

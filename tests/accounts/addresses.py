@@ -135,7 +135,7 @@ def _nodes(side: Side) -> Rows:
         ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
          {NODES}, (side.adjustment.pk,)),
         ("node node_switch receive move", {NODES}, (code,)),
-        ("sku sku_ledger sku_ledger_export", set(), (side.sku.pk,)),
+        ("sku sku_ledger sku_ledger_export sku_components", set(), (side.sku.pk,)),
         ("stock_difference", {NODES}, (side.difference.pk,)),
         ("level ledger ledger_export adjust safety_stock", {NODES}, (side.sku.pk, code)),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.urls import reverse
 
 from inventory.models import Node, NodeGroup, NodeKind, Sku
+from inventory.selectors import kits_at_nodes
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.db import fetch_all, fetch_dicts
 from oms.dashboard.inventory.grid_question import COLUMNS_BY, Column, GridQuestion, columns_of
@@ -45,6 +46,11 @@ class GridRow:
     on_hand: int = 0
     waiting: int = 0
     columns: Sequence[Column] = ()
+
+    @property
+    def is_kit(self) -> bool:
+        """It has no stock of its own: its cells are what each node can assemble."""
+        return self.sku.is_kit
 
     @property
     def pairs(self) -> list[tuple[Column, Cell | None, str]]:
@@ -105,7 +111,14 @@ _BELOW = """ AND NOT EXISTS (
 _BELOW_AT_NODES = """ AND s.id NOT IN (
     SELECT sku_id FROM inventory_stocklevel WHERE node_id = ANY(%(nodes)s::bigint[])
     GROUP BY sku_id HAVING sum(greatest(0, on_hand - reserved - safety_stock)) >= %(below)s
-)"""
+) AND NOT (s.is_kit AND %(below)s <= (
+    SELECT coalesce(sum(kits), 0) FROM (
+        SELECT min(greatest(0, level.on_hand - level.reserved - level.safety_stock) / part.quantity) AS kits
+        FROM inventory_kitcomponent part JOIN inventory_stocklevel level ON level.sku_id = part.component_id
+        WHERE part.kit_id = s.id AND level.node_id = ANY(%(nodes)s::bigint[]) GROUP BY level.node_id
+        HAVING count(*) = (SELECT count(*) FROM inventory_kitcomponent every WHERE every.kit_id = s.id)
+    ) place
+))"""
 _WANTED = "SELECT sku_id FROM orders_orderline WHERE (unallocated > 0 OR backordered > 0) AND sku_id IS NOT NULL"
 _PROBLEMS = f""" AND s.id IN (
     SELECT sku_id FROM inventory_skutotal WHERE short_nodes > 0 OR aside_nodes > 0 UNION ALL {_WANTED}
@@ -190,6 +203,7 @@ def _rows(skus: Sequence[Sku], columns: Sequence[Column], nodes: Sequence[Node])
     ids = [sku.pk for sku in skus]
     cells = {(row["sku_id"], row["node_id"]): Cell(**row)
              for row in fetch_dicts(_CELLS, [ids, [node.pk for node in nodes]])}  # fmt: skip
+    cells |= _assembled([sku.pk for sku in skus if sku.is_kit], nodes)
     waiting = waiting_units(ids)
     rows = {
         sku.pk: GridRow(
@@ -201,6 +215,16 @@ def _rows(skus: Sequence[Sku], columns: Sequence[Column], nodes: Sequence[Node])
         rows[sku_id].atp += max(0, cell.atp)
         rows[sku_id].on_hand += cell.on_hand
     return list(rows.values())
+
+
+def _assembled(kit_ids: Sequence[int], nodes: Sequence[Node]) -> dict[tuple[int, int], Cell]:
+    """Cells of kits: as many as each node can assemble. One statement, and none where there are no kits."""
+    places = kits_at_nodes(kit_ids, [node.pk for node in nodes]) if kit_ids else []
+    none = dict.fromkeys(_SUMMED, 0)
+    return {
+        (place.kit_id, place.node_id): Cell(sku_id=place.kit_id, node_id=place.node_id, atp=place.atp, **none)
+        for place in places
+    }
 
 
 def _cell(cells: Mapping[tuple[int, int], Cell], sku_id: int, column: Column) -> Cell | None:

@@ -20,8 +20,9 @@ from inventory.selectors import (
 from inventory.selectors.count_history import last_count
 from inventory.selectors.replenishment import reorder_figures
 from oms.accounts.access import Principal, principal_of, requires
-from oms.dashboard.inventory.access import node_for
+from oms.dashboard.inventory.access import node_for, sku_for
 from oms.dashboard.inventory.forms import SafetyForm
+from oms.dashboard.inventory.kit_views import level_of_kit
 from oms.dashboard.orders.posting import is_fragment
 from oms.reporting.replenishment_words import reorder_in_words
 from oms.reporting.waiting_units import WAITING_SQL
@@ -105,6 +106,9 @@ def _document(reference: str) -> str:
 def level(request: HttpRequest, sku_id: int, code: str) -> HttpResponse:
     """Why is it 3? The sentence, the steps to it, the orders that hold units, the last postings."""
     node = node_for(request, code)
+    found = sku_for(sku_id)
+    if found.is_kit:
+        return level_of_kit(request, found, node)
     context = level_context(request, explain_level(sku_id, node.pk))
     template = "_level_drawer.html" if is_fragment(request) else "level.html"
     return render(request, f"dashboard/inventory/{template}", context)

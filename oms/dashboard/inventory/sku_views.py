@@ -15,6 +15,7 @@ from inventory.selectors.replenishment import reorder_figures
 from oms.accounts.access import in_channel_scope, in_node_scope, principal_of, requires
 from oms.dashboard.inventory.access import sku_for
 from oms.dashboard.inventory.grid import waiting_units
+from oms.dashboard.inventory.kit_views import kit_context
 from oms.reporting.waiting_units import WAITING_SQL
 from routing.selectors import expected_of
 
@@ -40,6 +41,7 @@ def sku(request: HttpRequest, sku_id: int) -> HttpResponse:
         "may_adjust": principal.may("inventory.adjust"), "may_receive": principal.may("inventory.receive"),
         "may_move": principal.may("inventory.move"),
         "today": timezone.localdate(),
+        **kit_context(request, found),
         "expected": [row for row in expected_of([sku_id]) if principal.sees_node(row.arrival.node_code)],
     }  # fmt: skip
     return render(request, "dashboard/inventory/sku.html", context)

@@ -12,6 +12,7 @@ from oms.dashboard.inventory import (
     count_review_views,
     count_views,
     grid_views,
+    kit_views,
     ledger_views,
     level_views,
     limit_views,
@@ -154,3 +155,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<int:sku_id>/<slug:code>/adjust/", adjust_views.adjust_stock, name="adjust"),
     path("<int:sku_id>/<slug:code>/safety/", change_views.safety_stock, name="safety_stock"),
 ]
+    path("<int:sku_id>/components/", kit_views.components, name="sku_components"),

@@ -16,9 +16,9 @@ from oms.core.templatetags.oms_format import money
 from oms.dashboard.orders.action_views import asked, done, target_of
 from oms.dashboard.orders.consequences import cancel_effects
 from oms.dashboard.orders.detail import order_or_404
-from oms.dashboard.orders.forms import open_units, wanted_units
+from oms.dashboard.orders.forms import SoldLine, sold_lines, wanted_units
 from oms.dashboard.orders.posting import into_modal, is_fragment
-from orders.models import Order, OrderLine
+from orders.models import Order
 
 
 class NotShown(Conflict):
@@ -33,7 +33,7 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
     """Choose units, see what cancelling them does, cancel. The whole order unless units are chosen."""
     principal = principal_of(request)
     order = order_or_404(principal, number)
-    lines = list(order.lines.order_by("position", "id"))
+    lines = sold_lines(order.lines.select_related("kit").order_by("position", "id"))
     if request.method == "GET":
         context = _context(request, order, lines)
         return asked(request, "cancel", context, refused="errors" in context)
@@ -49,7 +49,7 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
     return done(request, number, answer["text"])
 
 
-def _cancel(order: Order, lines: list[OrderLine], post: Mapping[str, Any], principal: Principal) -> dict[str, Any]:
+def _cancel(order: Order, lines: list[SoldLine], post: Mapping[str, Any], principal: Principal) -> dict[str, Any]:
     wanted = wanted_units(post, lines)
     if post.get("seen_units") != _digest(wanted):
         raise NotShown("These units were not previewed.")
@@ -65,13 +65,13 @@ def _done_words(order: Order, wanted: dict[int, int] | None, units: int) -> str:
     return f"{units} {'unit is' if units == 1 else 'units are'} cancelled."
 
 
-def _context(request: HttpRequest, order: Order, lines: list[OrderLine]) -> dict[str, Any]:
+def _context(request: HttpRequest, order: Order, lines: list[SoldLine]) -> dict[str, Any]:
     """The form with what it would do; `errors` where it cannot be done."""
     post = request.POST
     context: dict[str, Any] = {
         "order": order, "reason": post.get("reason", ""), "target": target_of(request, order),
         "confirm_label": "Cancel these units",
-        "lines": [(line, open_units(line), post.get(f"line_{line.pk}", open_units(line))) for line in lines],
+        "lines": [(line, line.open, post.get(line.field, line.open)) for line in lines],
     }  # fmt: skip
     try:
         wanted = wanted_units(post, lines)

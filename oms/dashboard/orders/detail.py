@@ -26,7 +26,8 @@ from oms.dashboard.orders.words import (
 )
 from oms.notifications.models import Message
 from oms.reporting.masking import shown_email, shown_name, shown_phone
-from orders.models import Order, OrderLine, Payment
+from orders.kits import by_kit, kit_units
+from orders.models import Order, OrderKit, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
 from orders.status import is_partial
 from routing.selectors import Promise, promises_of
@@ -59,6 +60,9 @@ class LineRow:
     options: str = ""
     #: What goods on their way will serve of it, while it waits for stock.
     promises: list[Promise] = field(default_factory=list)
+    #: The kit that it is a component of, and, of the first of its lines, where the units of the kit are.
+    kit: OrderKit | None = None
+    kit_segments: list[tuple[str, int, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class ShipmentRow:
 def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dict[str, Any]:
     """The page of one order; `kind` filters its timeline."""
     masked = not principal.may("pii.view")
-    lines = list(order.lines.order_by("position", "id"))
+    lines = list(order.lines.select_related("kit").order_by("position", "id"))
     holds = list(order.holds.order_by("pk"))
     open_holds = [hold for hold in holds if hold.released_at is None]
     work = list(order.fulfillment_orders.select_related("node").order_by("pk"))
@@ -141,6 +145,7 @@ def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
     rows = []
     for line in lines:
         nodes = [
+    kits = by_kit(lines)
             row.work.node.code for row in work
             if row.work.state not in ("rejected", "cancelled")
             and any(part.order_line_id == line.pk for part, _ in row.lines)
@@ -148,13 +153,27 @@ def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
         rows.append(
             LineRow(line, images.get(line.sku_id or 0, ""), segments_of(line), ", ".join(dict.fromkeys(nodes)),
                     ", ".join(f"{key}: {value}" for key, value in line.options.items()),
-                    promised.get(line.pk, []))
+                    promised.get(line.pk, []), line.kit,
+                    kit_segments(kits.pop(line.kit_id)) if line.kit_id in kits else [])
         )  # fmt: skip
     return rows
 
 
 def segments_of(line: OrderLine) -> list[tuple[str, int, str]]:
     """Where the units of a line are, as parts of a bar: delivered and returned units are no longer counted shipped."""
+def kit_segments(parts: list[OrderLine]) -> list[tuple[str, int, str]]:
+    """Where the units of a kit are, as parts of a bar: whole kits, and those that have left in part."""
+    units = kit_units(parts)
+    words = {bucket: (label, tone) for bucket, label, tone in BUCKET_WORDS}
+    counts = [
+        (*words["cancelled"], units.cancelled), (*words["returned"], units.returned),
+        (*words["delivered"], units.delivered), (*words["shipped"], units.shipped - units.delivered - units.returned),
+        ("in part shipped", "warn", units.quantity - units.cancelled - units.shipped - units.live),
+        ("not shipped", "progress", units.live),
+    ]  # fmt: skip
+    return [(label, count, tone) for label, tone, count in counts if count > 0]
+
+
     parts = []
     for bucket, words, tone in BUCKET_WORDS:
         units = getattr(line, bucket)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from oms.core.clock import now
 from oms.core.errors import DomainError
 from oms.core.places import find_place, normalise_postcode
 from oms.core.values import Address
+from orders.kits import by_kit, component_units, kit_units, live_units
 from orders.models import OrderLine
 from orders.selectors import hold_reasons
 
@@ -77,25 +79,57 @@ def address_digest(address: Address) -> str:
     return hashlib.sha256(json.dumps(address.as_json(), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def wanted_units(post: Mapping[str, Any], lines: list[OrderLine]) -> dict[int, int] | None:
-    """Units to cancel per line from fields `line_<id>`; None where every open unit is wanted or no field was sent.
+@dataclass(frozen=True, slots=True)
+class SoldLine:
+    """A line of an order as it was sold: one order line, or a kit with the lines that are its components."""
 
-    Raises DomainError for what is no whole number, or for nothing at all.
-    """
-    if not any(f"line_{line.pk}" in post for line in lines):
-        return None
-    wanted: dict[int, int] = {}
+    field: str
+    code: str
+    name: str
+    parts: tuple[OrderLine, ...]
+    open: int
+    is_kit: bool = False
+
+    def units(self, quantity: int) -> dict[int, int]:
+        """So many of it as units by order line id."""
+        return component_units(self.parts, quantity) if self.is_kit else {self.parts[0].pk: quantity}
+
+
+def sold_lines(lines: Iterable[OrderLine]) -> list[SoldLine]:
+    """The lines of an order as they were sold, in their order; the `kit` of each is loaded."""
+    lines = list(lines)
+    kits = by_kit(lines)
+    found: dict[object, SoldLine] = {}
     for line in lines:
-        text = str(post.get(f"line_{line.pk}", "0")).strip() or "0"
+        if line.kit is None:
+            found[line.pk] = SoldLine(f"line_{line.pk}", line.sku_code, line.name, (line,), live_units(line))
+        elif line.kit.pk not in found:
+            parts = tuple(kits[line.kit.pk])
+            found[line.kit.pk] = SoldLine(
+                f"kit_{line.kit.pk}", line.kit.sku_code, line.kit.name, parts, kit_units(parts).live, is_kit=True
+            )
+    return list(found.values())
+
+
+def wanted_units(post: Mapping[str, Any], sold: Sequence[SoldLine]) -> dict[int, int] | None:
+    """Units to cancel per order line from a field for each sold line; None where every open unit of it is wanted or no
+    field was sent.
+
+    Raises DomainError for what is no whole number, for more than is open, or for nothing at all.
+    """
+    if not any(line.field in post for line in sold):
+        return None
+    chosen: dict[str, int] = {}
+    for line in sold:
+        text = str(post.get(line.field, "0")).strip() or "0"
         if not text.isdigit() or len(text) > 9:
-            raise DomainError(f"{text} is no number of units of {line.sku_code}.", field=f"line_{line.pk}")
-        if int(text):
-            wanted[line.pk] = int(text)
-    if not wanted:
-        raise DomainError("Choose at least one unit to cancel.", field=f"line_{lines[0].pk}")
-    return None if all(wanted.get(line.pk, 0) == open_units(line) for line in lines) else wanted
-
-
-def open_units(line: OrderLine) -> int:
-    """Units of a line that have not left and are not cancelled."""
-    return line.unallocated + line.backordered + line.allocated + line.released + line.picked + line.packed
+            raise DomainError(f"{text} is no number of units of {line.code}.", field=line.field)
+        if line.is_kit and int(text) > line.open:
+            raise DomainError(f"{text} of {line.code} cannot be cancelled: {line.open} have not left yet.",
+                              field=line.field)  # fmt: skip
+        chosen[line.field] = int(text)
+    if not any(chosen.values()):
+        raise DomainError("Choose at least one unit to cancel.", field=sold[0].field)
+    if all(chosen[line.field] == line.open for line in sold):
+        return None
+    return {pk: units for line in sold if chosen[line.field] for pk, units in line.units(chosen[line.field]).items()}
