@@ -13,21 +13,25 @@ from typing import TypeVar
 import pytest
 from django.db import transaction
 
-from inventory.errors import NotEnoughStock
+from inventory.errors import HoldUsed, NotEnoughStock
 from inventory.models import Bucket, Node, Sku, StockLevel, StockMovement, StockMovementReason, Supplier
 from inventory.selectors import ledger_page
 from inventory.services import (
     Claim,
+    ForOrder,
     HoldLine,
     OpeningRow,
     Posting,
     PurchaseLine,
     PurchaseTerms,
     ReceiptItem,
+    Received,
     Source,
     StockLine,
+    WantedUnits,
     adjust,
     audit_stock,
+    confirm_hold,
     confirm_transfer,
     count,
     draft_purchase_order,
@@ -38,8 +42,11 @@ from inventory.services import (
     post,
     receive,
     receive_goods,
+    receive_transfer,
+    release_hold,
     reserve,
     set_opening_stock,
+    ship_transfer,
 )
 from oms.core.db import run_atomic
 from oms.core.ids import uuid7
@@ -195,6 +202,41 @@ def test_two_receipts_of_one_order_are_both_counted_in_it(world: World) -> None:
     assert (line.open_quantity, line.received_quantity) == (3, 7)
     found = level(world.kurta, world.blr)
     assert (found.on_hand, found.inbound) == (9, 3)
+    assert audit_stock().differences == 0
+
+
+def test_two_goes_of_a_transfer_are_both_counted_in_it(world: World) -> None:
+    lines = [StockLine(world.saree.pk, 6)]
+    road = draft_transfer(from_node_id=world.blr.pk, to_node_id=world.delhi.pk, lines=lines, actor="Asha")
+    confirm_transfer(transfer_id=road.pk, actor="Asha")
+    ship_transfer(transfer_id=road.pk, actor="Asha")
+    line = road.lines.get()
+
+    def come(quantity: int, key: str) -> object:
+        came = [Received(line_id=line.pk, good=quantity)]
+        return receive_transfer(transfer_id=road.pk, lines=came, op_key=key, actor="Babu")
+
+    behind(partial(come, 3, "first"), partial(come, 2, "second"))
+
+    line.refresh_from_db()
+    assert (line.in_transit_quantity, line.received_quantity) == (1, 5)
+    found = level(world.saree, world.delhi)
+    assert (found.on_hand, found.inbound) == (15, 1)
+    assert audit_stock().differences == 0
+
+
+def test_a_hold_that_is_being_sold_is_not_given_back(world: World) -> None:
+    held = hold_stock(uid=uuid7(), owner="t", lines=[HoldLine(world.kurta.pk, 2)], seconds=60, actor="shop")
+    order = ForOrder(7, "OM-7", [WantedUnits(uuid7(), world.kurta.pk, 2)], "shop")
+
+    with pytest.raises(HoldUsed):
+        behind(
+            partial(confirm_hold, uid=held.uid, owner="t", order=order),
+            partial(release_hold, uid=held.uid, owner="t", actor="shop"),
+        )
+
+    held.refresh_from_db()
+    assert (held.state, level(world.kurta, world.blr).reserved) == ("confirmed", 2)
     assert audit_stock().differences == 0
 
 
