@@ -123,6 +123,27 @@ STYLES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class DemoKit:
+    """One kit: its components by code, with the units that go into one, and its price in minor units."""
+
+    code: str
+    name: str
+    category: str
+    price_minor: int
+    components: tuple[tuple[str, int], ...]
+
+
+KITS = (
+    DemoKit("SET-GHAR", "Ghar home set: runner and cushion covers", "Home", 169_900,
+            (("BAITHAK-MUS", 1), ("CHULHA-SAF", 2))),
+    DemoKit("SET-BANDHANI", "Three bandhani dupattas", "Dupattas and stoles", 239_900,
+            (("INDU-GRN", 1), ("INDU-MAR", 1), ("INDU-SAF", 1))),
+    DemoKit("SET-RADHA", "Radha gift set: saree and chikan dupatta", "Sarees", 279_900,
+            (("JUHI-ROS", 1), ("RADHA-ROS", 1))),
+)  # fmt: skip
+
+
 def skus() -> list[DemoSku]:
     """Every SKU of the catalogue, best seller first. Ranks follow a fixed shuffle, so that they suit no pattern."""
     found = list(_variants())

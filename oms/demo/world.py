@@ -21,7 +21,7 @@ from oms.core.db import execute
 from oms.core.errors import DomainError
 from oms.core.places import find_place
 from oms.demo import brand
-from oms.demo.catalogue import DemoSku
+from oms.demo.catalogue import KITS, DemoSku
 from oms.demo.keys import password
 from oms.demo.models import DemoWorld
 from oms.demo.nodes import HOLIDAYS, NODES, DemoNode
@@ -64,6 +64,7 @@ def refuse_taken_names(skus: list[DemoSku]) -> None:
     taken = [
         *Node.objects.filter(code__in=[node.code for node in NODES]).values_list("code", flat=True),
         *Sku.objects.filter(code__in=[sku.code for sku in skus]).values_list("code", flat=True)[:5],
+        *Sku.objects.filter(code__in=[kit.code for kit in KITS]).values_list("code", flat=True),
         *Barcode.objects.filter(code__in=[sku.barcode for sku in skus]).values_list("code", flat=True)[:5],
         *SalesChannel.objects.filter(code__in=_CHANNELS).values_list("code", flat=True),
         *User.objects.filter(email__in=[person.email for person in PEOPLE]).values_list("email", flat=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +21,7 @@ def recipe(*components: Component) -> Recipe:
     return Recipe(kit_id=99, code="SET", ships_together=True, components=components)
 
 
-def line(quantity: int = 1, **fields: int) -> CanonicalLine:
+def line(quantity: int = 1, **fields: Any) -> CanonicalLine:
     return CanonicalLine(external_id="17", sku_code="SET", sku_id=99, quantity=quantity, name="The set", **fields)
 
 

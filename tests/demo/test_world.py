@@ -32,7 +32,8 @@ from oms.core.db import execute, fetch_all
 from oms.core.models import IdempotencyKey
 from oms.demo.models import DemoWorld
 from oms.demo.outside import CREW_TOKEN
-from orders.models import Hold, HoldReason, Order
+from oms.demo.catalogue import KITS
+from orders.models import Hold, HoldReason, Order, OrderKit
 from tests.factories import capture, make_line, make_order, make_world
 
 ORDERS = 60
@@ -57,7 +58,8 @@ def before(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
 
 @pytest.mark.usefixtures("before", "db")
 def test_every_number_of_the_world_adds_up() -> None:
-    assert Order.objects.count() == ORDERS
+    assert Order.objects.filter(kits=None).count() == ORDERS
+    assert set(OrderKit.objects.values_list("sku_code", flat=True)) == {kit.code for kit in KITS}
     # Balances are the sums of the ledger, reserved units those of open reservations.
     assert audit_stock().differences == 0
     # Units of lines that live work covers are the units that are reserved or packed there.

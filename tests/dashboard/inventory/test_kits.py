@@ -41,7 +41,7 @@ def client() -> Client:
     return signed_in()
 
 
-def page(client: Client, name: str, *args: object, **params: object) -> str:
+def page(client: Client, name: str, *args: object, **params: str) -> str:
     return client.get(reverse(f"dashboard:{name}", args=args), params).content.decode()
 
 
