@@ -34,6 +34,7 @@ from inventory.models import (
     Node,
     NodeGroup,
     PurchaseOrder,
+    ReplenishmentSuggestion,
     Reservation,
     Sku,
     StockAdjustment,
@@ -103,6 +104,7 @@ _MACHINES: dict[str, type[models.Model]] = {
     "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
     "inventory.StockCount": StockCount, "inventory.CountItem": CountItem, "inventory.CountSession": CountSession,
     "inventory.PurchaseOrder": PurchaseOrder, "inventory.InboundShipment": InboundShipment,
+    "inventory.ReplenishmentSuggestion": ReplenishmentSuggestion,
 }  # fmt: skip
     "inventory.ReplenishmentSuggestion": ReplenishmentSuggestion, "inventory.Sku": Sku,
 

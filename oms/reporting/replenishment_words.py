@@ -88,7 +88,7 @@ def _packs(sums: Sums) -> str:
     parts = []
     if sums["pack"] > 1:
         parts.append(_("in packs of %(n)s") % {"n": sums["pack"]})
-    if sums["least_order"] > max(1, sums["missing"]):
+    if sums["least_order"] > -(-sums["missing"] // sums["pack"]) * sums["pack"]:
         parts.append(_("the least order is %(n)s") % {"n": sums["least_order"]})
     return ", ".join(parts)
 

@@ -18,6 +18,8 @@ from inventory.models import (
     CountItem,
     InboundShipment,
     PurchaseOrder,
+    ReplenishmentRule,
+    ReplenishmentSuggestion,
     Sku,
     StockAdjustment,
     StockCount,
@@ -222,3 +224,11 @@ def test_a_count_goes_on_one_waits_for_a_decision_and_one_is_closed() -> None:
     waiting = CountItem.objects.filter(count__state="review", state="counted")
     assert sorted(item.variance or 0 for item in waiting) == [-4, -3, -1, 2]
     assert StockMovement.objects.filter(reason="count", op_key__startswith="cycle/").count() == 2
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_stock_is_kept_up_by_rules_that_suggest_orders_and_transfers() -> None:
+    ways = ReplenishmentSuggestion.objects.filter(state="open").values_list("sums__way", "supplier", "from_node")
+    found = {(way, supplier is not None, source is not None) for way, supplier, source in ways}
+    assert {("purchase", True, False), ("transfer", False, True)} <= found
+    assert not ReplenishmentRule.objects.filter(node=None).exists()
