@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from fulfillment.models import Shipment
-from inventory.models import Node
+from inventory.models import Lot, Node, SerialNumber
 from oms.core.constraints import one_of, quantity_bounds
 from oms.core.ids import uuid7
 from orders.models import Order, OrderLine
@@ -92,3 +93,31 @@ class ReturnLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} of {self.order_line_id}"
+
+
+class ReturnUnit(models.Model):
+    """Units of one lot, or one serial number, that came back with a line.
+
+    `differs`: it is not what was sent, and a person took it all the same.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    line = models.ForeignKey(ReturnLine, on_delete=models.CASCADE, related_name="units")
+    lot = models.ForeignKey(Lot, null=True, on_delete=models.PROTECT, related_name="+")
+    serial = models.ForeignKey(SerialNumber, null=True, on_delete=models.PROTECT, related_name="+")
+    quantity = models.IntegerField()
+    differs = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        constraints = [
+            quantity_bounds("quantity", prefix="return_unit", low=1),
+            models.CheckConstraint(
+                condition=Q(lot__isnull=False, serial__isnull=True)
+                | Q(lot__isnull=True, serial__isnull=False, quantity=1),
+                name="return_unit_of_a_lot_or_one_serial",
+            ),
+            models.UniqueConstraint(fields=["line", "serial"], name="return_unit_serial_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.line_id}"

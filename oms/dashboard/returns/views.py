@@ -15,14 +15,26 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import Shipment
-from inventory.models import Node, Sku
+from inventory.models import Lot, Node, SerialNumber, Sku
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
 from oms.dashboard.orders.posting import is_fragment
-from returns.models import Return, ReturnLine, ReturnLineDisposition, ReturnState
-from returns.selectors import OPEN, count_by_state, find_return, listed, unannounced_parcel, with_lines
-from returns.services import expect_rto, receive
+from returns.errors import OtherUnit
+from returns.models import Return, ReturnLine, ReturnLineDisposition, ReturnState, ReturnUnit
+from returns.selectors import (
+    OPEN,
+    SentUnits,
+    count_by_state,
+    find_return,
+    lines_with_tracking,
+    listed,
+    sent_units,
+    tracking_of,
+    unannounced_parcel,
+    with_lines,
+)
+from returns.services import CameBack, expect_rto, receive
 from returns.states import RETURN
 
 PAGE_ROWS = 50
@@ -97,6 +109,12 @@ class DeskLine:
     line: ReturnLine
     image: str
     chosen: str
+    tracking: str = "none"
+    #: What was sent and is not back yet, each with what is ticked or typed.
+    serials: tuple[tuple[SerialNumber, bool], ...] = ()
+    lots: tuple[tuple[Lot, int, str], ...] = ()
+    others: str = ""
+    came_back: tuple[ReturnUnit, ...] = ()
 
 
 @require_safe
@@ -132,16 +150,57 @@ def _desk(
 
 def _lines(request: HttpRequest, item: Return) -> list[DeskLine]:
     """The lines with what was chosen; sellable goods go back to stock unless somebody says otherwise."""
-    lines = list(item.lines.all())
+    lines = lines_with_tracking(item)
     images = dict(Sku.objects.filter(pk__in=[row.order_line.sku_id for row in lines]).values_list("pk", "image"))
     is_open = RETURN.allows(item.state, ReturnState.RECEIVED)
+    sent = sent_units(item, lines) if is_open else {}
+    back = _came_back(lines) if not is_open else {}
     return [
         DeskLine(
             line=line, image=images.get(line.order_line.sku_id or 0, ""),
             chosen=request.POST.get(f"line-{line.pk}", "restock") if is_open else line.disposition,
+            tracking=tracking_of(line), others=request.POST.get(f"others-{line.pk}", "")[:2000],
+            came_back=tuple(back.get(line.pk, ())), **_choices(request, line, sent.get(line.pk)),
         )
         for line in lines
     ]  # fmt: skip
+
+
+def _came_back(lines: list[ReturnLine]) -> dict[int, list[ReturnUnit]]:
+    tracked = [line.pk for line in lines if tracking_of(line) != "none"]
+    found: dict[int, list[ReturnUnit]] = {}
+    if tracked:
+        for unit in ReturnUnit.objects.filter(line__in=tracked).select_related("lot", "serial").order_by("pk"):
+            found.setdefault(unit.line_id, []).append(unit)
+    return found
+
+
+def _choices(request: HttpRequest, line: ReturnLine, sent: SentUnits | None) -> dict[str, Any]:
+    """What of the units that were sent is ticked: all of them, where that is what comes back."""
+    if sent is None:
+        return {}
+    asked, whole = request.method == "POST", sent.units == line.quantity
+    ticked = set(request.POST.getlist(f"serial-{line.pk}"))
+    serials = tuple((serial, serial.number in ticked if asked else whole) for serial in sent.serials.values())
+    lots = tuple(
+        (lot, units, request.POST.get(f"lot-{line.pk}-{lot.pk}", "") if asked else str(units) if whole else "")
+        for lot, units in sent.lots.values()
+    )
+    return {"serials": serials, "lots": lots}
+
+
+def _named(request: HttpRequest, row: DeskLine) -> CameBack:
+    """What was ticked and typed of a line."""
+    words = [word[:60] for word in row.others.replace(",", " ").split()]
+    if row.tracking == "serial":
+        return CameBack(serials=(*(serial.number for serial, on in row.serials if on), *words))
+    if row.tracking != "lot":
+        return CameBack()
+    lots = [(lot.code, int(text)) for lot, _, text in row.lots if text.isascii() and text.isdigit() and len(text) < 7]
+    left = row.line.quantity - sum(units for _, units in lots)
+    if words and left > 0:
+        lots.append((words[0], left))
+    return CameBack(lots=tuple(lots))
 
 
 def _effects(item: Return, lines: list[DeskLine]) -> list[dict[str, str]]:
@@ -203,10 +262,18 @@ def receive_return(request: HttpRequest, pk: int) -> HttpResponse:
     if "preview" in request.POST:
         return _desk(request, item=item)
     chosen = {line.pk: request.POST.get(f"line-{line.pk}", "") for line in item.lines.all()}
+    units = {row.line.pk: _named(request, row) for row in _lines(request, item) if row.tracking != "none"}
+    as_found = bool(request.POST.get("as_found"))
+
+    def act() -> dict[str, int]:
+        done = receive(return_id=pk, dispositions=chosen, units=units, as_found=as_found, actor=principal.name)
+        return {"id": done.pk}
+
     try:
-        once_per_form(request, lambda: {"id": receive(return_id=pk, dispositions=chosen, actor=principal.name).pk})
+        once_per_form(request, act)
     except DomainError as error:
-        return _desk(request, item=_item(principal, pk), problem=error.message, status=error.http_status)
+        return _desk(request, item=_item(principal, pk), problem=error.message, status=error.http_status,
+                     asks_as_found=isinstance(error, OtherUnit))  # fmt: skip
     messages.success(request, _("%(number)s is received. Scan the next parcel.") % {"number": item.number})
     return HttpResponseRedirect(reverse("dashboard:returns_desk"))
 

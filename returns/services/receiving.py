@@ -18,6 +18,8 @@ from orders.services import TimelineEntry, UnitMove, move_units, record
 from returns.events import ReturnReceived
 from returns.locks import lock_return
 from returns.models import Return, ReturnKind, ReturnLine, ReturnLineDisposition, ReturnState
+from returns.selectors import lines_with_tracking
+from returns.services.came_back import CameBack, units_back
 from returns.states import RETURN
 
 #: Where units of each disposition go in the stock room; missing ones go nowhere.
@@ -53,11 +55,16 @@ def expect_rto(*, shipment_id: int) -> Return:
     return run_atomic(work)
 
 
-def receive(*, return_id: int, dispositions: Mapping[int, str], actor: str) -> Return:
+def receive(
+    *, return_id: int, dispositions: Mapping[int, str], actor: str, units: Mapping[int, CameBack] | None = None,
+    as_found: bool = False,
+) -> Return:  # fmt: skip
     """Receive a return: each line ({return line id: disposition}) goes where it is decided; the order counts it.
 
-    One transaction. Receiving again changes nothing. Raises DomainError for a line without a decision, Conflict for a
-    return that is not on its way.
+    `units` are the lots and serial numbers that came back, by return line id; a line that names none brings back what
+    was sent, where that is all of it. Another unit than was sent is refused (OtherUnit), unless a person looked and
+    takes it `as_found`. One transaction. Receiving again changes nothing. Raises DomainError for a line without a
+    decision, Conflict for a return that is not on its way, and TrackingNeeded and SerialElsewhere for units.
     """
 
     def work() -> Return:
@@ -66,13 +73,13 @@ def receive(*, return_id: int, dispositions: Mapping[int, str], actor: str) -> R
             return item
         if not RETURN.allows(item.state, ReturnState.RECEIVED):
             raise Conflict(f"{item} is {item.get_state_display().lower()} and cannot be received.")
-        lines = list(item.lines.select_related("order_line"))
+        lines = lines_with_tracking(item)
         for line in lines:
             line.disposition = dispositions.get(line.pk, "")
             if line.disposition not in _BUCKET and line.disposition != ReturnLineDisposition.MISSING:
                 raise DomainError(f"Say what happens to {line.order_line.sku_code}.", field=f"line-{line.pk}")
         ReturnLine.objects.bulk_update(lines, ["disposition"])
-        _post(item, lines, actor)
+        _post(item, lines, units or {}, as_found, actor)
         entry = TimelineEntry(order_id=item.order_id, kind="returned", actor=actor,
                               message=f"{item} received at {item.node.code}.")  # fmt: skip
         moves = [UnitMove(line.order_line_id, _source(item), "returned", line.quantity) for line in lines]
@@ -92,15 +99,17 @@ def _source(item: Return) -> str:
     return "shipped" if item.kind == ReturnKind.RTO else "delivered"
 
 
-def _post(item: Return, lines: list[ReturnLine], actor: str) -> None:
+def _post(item: Return, lines: list[ReturnLine], named: Mapping[int, CameBack], as_found: bool, actor: str) -> None:
     stocked = [line for line in lines if line.disposition in _BUCKET and line.order_line.sku_id is not None]
+    units = units_back(item, stocked, named, as_found=as_found)
     post([
         Posting(
-            op_key=f"return/{line.pk}", sku_id=line.order_line.sku_id or 0, node_id=item.node_id,
+            op_key=f"return/{line.pk}", leg=leg, sku_id=line.order_line.sku_id or 0, node_id=item.node_id,
             from_bucket=Bucket.CUSTOMER, to_bucket=_BUCKET[ReturnLineDisposition(line.disposition)],
-            quantity=line.quantity, reason=StockMovementReason.RETURN, reference=item.number, actor=actor,
+            quantity=part.quantity, lot_id=part.lot_id, serial_id=part.serial_id, reason=StockMovementReason.RETURN,
+            reference=item.number, actor=actor,
         )
-        for line in stocked
+        for line in stocked for leg, part in enumerate(units[line.pk], start=1)
     ])  # fmt: skip
     announce([line.order_line.sku_id or 0 for line in stocked], reason="return", grew_at=item.node_id)
 
