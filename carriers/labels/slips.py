@@ -101,8 +101,8 @@ def _draw_pick_row(page: Page, y: float, row: PickRow) -> None:
     page.box(_LEFT + 0.5, y + 0.4, 5, 5, line=0.3)
     page.put(23, y, 28, row.bin_code or "–", 12, bold=True)
     page.put(53, y + 0.6, 34, row.sku_code, 9.5)
-    page.put(89, y + (0.6 if not row.barcode else -0.6), 62, row.name, 9.5)
-    page.put(89, y + 3.6, 62, row.barcode, 7.5, colour=GREY)
+    page.put(89, y + (0.6 if not (row.barcode or row.lots) else -0.6), 62, row.name, 9.5)
+    page.put(89, y + 3.6, 62, " · ".join(text for text in (row.lots, row.barcode) if text), 7.5, colour=GREY)
     page.put(153, y + 0.6, 25, row.orders, 8.5)
     page.put(178, y - 0.3, 18, str(row.quantity), 13, bold=True, align="R")
     page.rule(_LEFT, y + 8.2, _RIGHT, y + 8.2, 0.1)
@@ -143,7 +143,9 @@ def _draw_slip_heads(page: Page, y: float) -> None:
 
 def _draw_slip_row(page: Page, y: float, row: PackingRow) -> None:
     page.put(14, y, 36, row.sku_code, 9.5, colour=GREY)
-    page.put(52, y, 96, row.name, 9.5)
+    page.put(52, y - (1.4 if row.units else 0), 96, row.name, 9.5)
+    if row.units:
+        page.put_lines(52, y + 2.4, 96, page.wrapped(row.units, 96, 6.5, 2), 6.5)
     page.put(150, y, 22, str(row.ordered), 9.5, align="R")
     page.put(172, y, 24, str(row.packed), 9.5, bold=True, align="R")
     page.rule(_LEFT, y + 6.6, _RIGHT, y + 6.6, 0.1)

@@ -79,7 +79,7 @@ class ManifestData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickRow:
-    """Take `quantity` of a SKU from one bin; `orders` names the orders or totes that it is for."""
+    """Take `quantity` of a SKU from one bin; `orders` names the orders or totes that it is for, `lots` where from."""
 
     bin_code: str
     sku_code: str
@@ -87,6 +87,7 @@ class PickRow:
     quantity: int
     barcode: str = ""
     orders: str = ""
+    lots: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +105,13 @@ class PickListData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackingRow:
-    """One SKU of an order: what was ordered and what lies in this parcel."""
+    """One SKU of an order: what was ordered and what lies in this parcel; `units` names its lots or serial numbers."""
 
     sku_code: str
     name: str
     ordered: int
     packed: int
+    units: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

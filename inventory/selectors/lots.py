@@ -14,7 +14,10 @@ from oms.core.db import fetch_all
 
 @dataclass(frozen=True, slots=True)
 class UnsoldLot:
-    """Units of a lot on hand at a node that may not be sold, and why: `left` says the days that its SKU asks for."""
+    """Units of a lot on hand at a node that may not be sold, and why: `left` says the days that its SKU asks for.
+
+    `reserved` are the units of the SKU that orders have reserved there: without any the next sweep puts the lot aside.
+    """
 
     sku_id: int
     node_id: int
@@ -26,17 +29,19 @@ class UnsoldLot:
     block_reason: str
     left: int
     has_expired: bool
+    reserved: int
 
 
 # Lots that are in stock lead the way, by an index of their own: those that were sold out long ago cost nothing.
 _UNSOLD = """
 SELECT lot.sku_id, level.node_id, lot.id, level.on_hand, lot.code, lot.expires_on, lot.is_blocked, lot.block_reason,
     sku.shelf_life_days,
-    coalesce(lot.expires_on < (%(at)s::timestamptz AT TIME ZONE node.time_zone)::date, false)
+    coalesce(lot.expires_on < (%(at)s::timestamptz AT TIME ZONE node.time_zone)::date, false), stock.reserved
 FROM inventory_lotlevel level
 JOIN inventory_lot lot ON lot.id = level.lot_id
 JOIN inventory_sku sku ON sku.id = lot.sku_id
 JOIN inventory_node node ON node.id = level.node_id
+JOIN inventory_stocklevel stock ON stock.sku_id = lot.sku_id AND stock.node_id = level.node_id
 WHERE level.on_hand > 0
   AND (lot.is_blocked OR
        lot.expires_on < (%(at)s::timestamptz AT TIME ZONE node.time_zone)::date + sku.shelf_life_days)
@@ -49,15 +54,17 @@ ORDER BY lot.sku_id, level.node_id, lot.expires_on NULLS LAST, lot.id
 def unsold_lots(
     moment: datetime, *, lot_ids: Collection[int] | None = None, node_ids: Collection[int] | None = None
 ) -> list[UnsoldLot]:
-    """Units on hand of lots that are blocked, or have not the days of use left that their SKU asks for.
-
-    What stays here after the sweep is promised to orders: a person must send something else.
-    """
+    """Units on hand of lots that are blocked, or have not the days of use left that their SKU asks for."""
     values = {
         "at": moment, "lots": list(lot_ids) if lot_ids is not None else None,
         "nodes": list(node_ids) if node_ids is not None else None,
     }  # fmt: skip
     return [UnsoldLot(*row) for row in fetch_all(_UNSOLD, values)]
+
+
+def promised_unsold(moment: datetime, *, node_ids: Collection[int] | None = None) -> list[UnsoldLot]:
+    """Those of them that orders wait for: a person must report them short, so that another node sends good ones."""
+    return [row for row in unsold_lots(moment, node_ids=node_ids) if row.reserved > 0]
 
 
 def lots_in_stock(rows: QuerySet[Lot], node_ids: Collection[int]) -> QuerySet[Lot]:

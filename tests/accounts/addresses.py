@@ -104,7 +104,7 @@ def _orders(side: Side) -> Rows:
         ("order_release", order, (number, side.hold.pk)), ("order_resend", order, (number, side.letter.pk)),
         ("order_label", order, (side.packed.order.number, side.shipment.pk)),
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
-        ("fulfil_parcel fulfil_label fulfil_retry fulfil_book", order, (side.shipment.pk,)),
+        ("fulfil_parcel fulfil_label fulfil_slip fulfil_retry fulfil_book", order, (side.shipment.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
          (side.manifest.pk,)),
     )  # fmt: skip
@@ -135,6 +135,7 @@ def _nodes(side: Side) -> Rows:
         ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
          {NODES}, (side.adjustment.pk,)),
         ("node node_switch receive move", {NODES}, (code,)),
+        ("lot lot_recall lot_block lot_correct", set(), (side.lot.pk,)), ("serial", set(), (side.serial.pk,)),
         ("sku sku_ledger sku_ledger_export sku_components", set(), (side.sku.pk,)),
         ("stock_difference", {NODES}, (side.difference.pk,)),
         ("level ledger ledger_export adjust safety_stock", {NODES}, (side.sku.pk, code)),
@@ -161,7 +162,8 @@ def _store(side: Side) -> Rows:
     return walk | _table(
         "store",
         ("work reject reject_work put_back_done", limits, (side.work.pk,)),
-        ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget", limits, (side.picked.pk, 1)), ("packed", limits, (side.packed.pk,)),
+        ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget", limits, (side.picked.pk, 1)),
+        ("packed", limits, (side.packed.pk,)),
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
         ("collect collect_done", limits, (side.pickup.pk,)),

@@ -29,12 +29,14 @@ from inventory.models import (
     CountItem,
     CountSession,
     InboundShipment,
+    Lot,
     Node,
     NodeKind,
     PurchaseOrder,
     Receipt,
     ReplenishmentRule,
     ReplenishmentSuggestion,
+    SerialNumber,
     Sku,
     StockAdjustment,
     StockCount,
@@ -122,6 +124,9 @@ class Side:
     arriving: Transfer
     #: Waits for a second person, with a photo.
     adjustment: StockAdjustment
+    #: Known here, and nothing of them in stock: everybody who sees stock may look them up.
+    lot: Lot
+    serial: SerialNumber
     purchase: PurchaseOrder
     asn: InboundShipment
     difference: StockDifference
@@ -253,6 +258,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         keeping=keeping, suggestion=ReplenishmentSuggestion.objects.get(rule=keeping),
         buffer=BufferRule.objects.create(name=f"Kept at {code}", amount=1, node=node, measure="percent"),
         drafted=drafted, leaving=leaving, arriving=arriving, adjustment=adjustment,
+        lot=Lot.objects.create(sku=sku, code=f"L-{code}"),
+        serial=SerialNumber.objects.create(sku=sku, number=f"S-{code}"),
         purchase=purchase, asn=asn, receipt=receipt, count=count,
         difference=StockDifference.objects.create(sku=sku, node=node, what="packed", stored=1, computed=0),
         counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(), checkout=checkout, webhook=webhook,

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from carriers.models import CarrierAccount, Label
 from carriers.selectors import quotes_for_screen, scans_of_booking
 from carriers.services.bookings import rate_request
-from fulfillment.models import Shipment, ShipmentState
+from fulfillment.models import PickedUnit, Shipment, ShipmentState
 from fulfillment.selectors import label_problems, with_contents, without_label
+from fulfillment.selectors.units import units_of_items
 from fulfillment.services import book_shipment, booking_request
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound, TransientError
@@ -48,7 +49,7 @@ def _groups(rows: list[Shipment]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: -pair[1])
 
 
-def _parcel(principal: Principal, pk: int) -> Shipment:
+def parcel_of(principal: Principal, pk: int) -> Shipment:
     found = with_contents(scoped_shipments(principal).filter(pk=pk)).first()
     if found is None:
         raise NotFound(f"There is no parcel {pk}.")
@@ -56,7 +57,7 @@ def _parcel(principal: Principal, pk: int) -> Shipment:
 
 
 def _waiting(principal: Principal, pk: int) -> Shipment:
-    shipment = _parcel(principal, pk)
+    shipment = parcel_of(principal, pk)
     if shipment.state != ShipmentState.CREATED:
         raise Conflict(f"{shipment.order.number} is {shipment.get_state_display().lower()} already.")
     return shipment
@@ -67,7 +68,7 @@ def _waiting(principal: Principal, pk: int) -> Shipment:
 def parcel(request: HttpRequest, pk: int) -> HttpResponse:
     """One parcel: contents, label to print, scans; for one without a label, the carriers that could take it."""
     principal = principal_of(request)
-    shipment = _parcel(principal, pk)
+    shipment = parcel_of(principal, pk)
     open_label = shipment.state == ShipmentState.CREATED and shipment.fulfillment_order.kind == "ship"
     may_fix = principal.may("fulfillment.manifest")
     quotes = []
@@ -81,8 +82,16 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "scans": scans_of_booking(shipment.booking_id) if shipment.booking_id else [],
         "has_label": principal.sees_labels and Label.objects.filter(booking__shipment=shipment).exists(),
         "tabs": sections(principal, "labels" if open_label else ""),
+        "named_units": named_units(shipment), "may_print": principal.sees_labels,
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
+
+
+def named_units(shipment: Shipment) -> list[tuple[str, list[PickedUnit]]]:
+    """SKU and the lots or serial numbers of it in the parcel, for SKUs that are kept by them."""
+    items = list(shipment.items.all())
+    units = units_of_items(items)
+    return [(item.line.sku.code, units[item.pk]) for item in items if units.get(item.pk)]
 
 
 @require_safe
@@ -90,7 +99,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
 def label_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     """The label, 100 x 150 mm."""
     principal = principal_of(request)
-    shipment = _parcel(principal, pk)
+    shipment = parcel_of(principal, pk)
     principal.require_labels()
     found = Label.objects.filter(booking__shipment=shipment).first()
     if found is None:

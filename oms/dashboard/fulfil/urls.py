@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.fulfil import label_views, manifest_views, work_views
+from oms.dashboard.fulfil import label_views, manifest_views, slip_views, work_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", work_views.work_list, name="fulfil"),
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("labels/retry/", label_views.retry_all, name="fulfil_retry_all"),
     path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),
     path("parcels/<int:pk>/label.pdf", label_views.label_pdf, name="fulfil_label"),
+    path("parcels/<int:pk>/slip.pdf", slip_views.packing_slip, name="fulfil_slip"),
     path("parcels/<int:pk>/retry/", label_views.retry, name="fulfil_retry"),
     path("parcels/<int:pk>/book/", label_views.book_with, name="fulfil_book"),
     path("manifests/", manifest_views.manifest_list, name="fulfil_manifests"),

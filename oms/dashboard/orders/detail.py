@@ -9,8 +9,8 @@ from typing import Any
 from django.http import Http404
 
 from carriers.models import Label, TrackingEvent
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Shipment, ShipmentState
-from inventory.models import Node, Sku
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment, ShipmentState
+from inventory.models import Node, Sku, Tracking
 from oms.accounts.access import Principal
 from oms.dashboard.orders.offers import next_step, offers_for
 from oms.dashboard.orders.timeline import FILTERS, timeline_of
@@ -82,6 +82,8 @@ class ShipmentRow:
     tone: str
     scans: list[TrackingEvent] = field(default_factory=list)
     has_label: bool = False
+    #: Lots and serial numbers in it: SKU and words.
+    units: list[tuple[str, list[PickedUnit]]] = field(default_factory=list)
 
 
 def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dict[str, Any]:
@@ -94,8 +96,10 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
     shipments = list(order.shipments.select_related("node", "booking", "carrier_account").order_by("pk"))
     codes = dict(Node.objects.values_list("pk", "code"))
     sku_codes = {line.sku_id: line.sku_code for line in lines if line.sku_id}
+    kit_codes = {line.kit.sku_id: line.kit.sku_code for line in lines if line.kit}
     work_rows = _work_rows(work, lines)
-    attempts = attempts_of(order, codes, sku_codes)
+    attempts = attempts_of(order, codes, sku_codes | kit_codes)
+    skus = Sku.objects.in_bulk(sku_codes)
     return {
         "order": order,
         "version": page_version(order),
@@ -104,10 +108,10 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "clock_runs": order.stage in TO_SHIP,
         "holds": open_holds,
         "past_holds": [hold for hold in holds if hold.released_at is not None],
-        "lines": _line_rows(lines, work_rows),
+        "lines": _line_rows(lines, work_rows, skus),
         "work": [row for row in work_rows if row.work.is_live or row.work.state == "completed"],
         "past_work": [row for row in work_rows if not row.work.is_live and row.work.state != "completed"],
-        "shipments": _shipment_rows(shipments, principal),
+        "shipments": _shipment_rows(shipments, principal, skus),
         "returns": [(item, RETURN_TONES[item.state]) for item in order.returns.select_related("node").order_by("pk")],
         "attempts": attempts,
         "factor_words": FACTOR_WORDS,
@@ -135,17 +139,16 @@ def title_of(order: Order, *, masked: bool) -> str:
     return " · ".join(part for part in (f"{order.channel.name} {order.external_number}", name, place) if part)
 
 
-def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
-    wanted = [line.sku_id for line in lines if line.sku_id]
-    images = dict(Sku.objects.filter(pk__in=wanted).exclude(image="").values_list("pk", "image"))
+def _line_rows(lines: list[OrderLine], work: list[WorkRow], skus: dict[int, Sku]) -> list[LineRow]:
+    images = {pk: sku.image for pk, sku in skus.items()}
     waiting = {line.sku_id for line in lines if line.sku_id and line.backordered}
     promised: dict[int, list[Promise]] = {}
     for promise in promises_of(sorted(waiting)) if waiting else ():
         promised.setdefault(promise.line_id, []).append(promise)
     rows = []
+    kits = by_kit(lines)
     for line in lines:
         nodes = [
-    kits = by_kit(lines)
             row.work.node.code for row in work
             if row.work.state not in ("rejected", "cancelled")
             and any(part.order_line_id == line.pk for part, _ in row.lines)
@@ -159,8 +162,6 @@ def _line_rows(lines: list[OrderLine], work: list[WorkRow]) -> list[LineRow]:
     return rows
 
 
-def segments_of(line: OrderLine) -> list[tuple[str, int, str]]:
-    """Where the units of a line are, as parts of a bar: delivered and returned units are no longer counted shipped."""
 def kit_segments(parts: list[OrderLine]) -> list[tuple[str, int, str]]:
     """Where the units of a kit are, as parts of a bar: whole kits, and those that have left in part."""
     units = kit_units(parts)
@@ -174,6 +175,8 @@ def kit_segments(parts: list[OrderLine]) -> list[tuple[str, int, str]]:
     return [(label, count, tone) for label, tone, count in counts if count > 0]
 
 
+def segments_of(line: OrderLine) -> list[tuple[str, int, str]]:
+    """Where the units of a line are, as parts of a bar: delivered and returned units are no longer counted shipped."""
     parts = []
     for bucket, words, tone in BUCKET_WORDS:
         units = getattr(line, bucket)
@@ -192,8 +195,10 @@ def _work_rows(work: list[FulfillmentOrder], lines: list[OrderLine]) -> list[Wor
     return list(rows.values())
 
 
-def _shipment_rows(shipments: list[Shipment], principal: Principal) -> list[ShipmentRow]:
+def _shipment_rows(shipments: list[Shipment], principal: Principal, skus: dict[int, Sku]) -> list[ShipmentRow]:
     rows = [ShipmentRow(item, SHIPMENT_TONES[item.state]) for item in shipments]
+    if any(sku.tracking != Tracking.NONE for sku in skus.values()):
+        _add_units(rows, skus)
     by_booking = {row.shipment.booking_id: row for row in rows if row.shipment.booking_id}
     for scan in TrackingEvent.objects.filter(booking__in=by_booking).order_by("-occurred_at", "-pk").defer("raw"):
         by_booking[scan.booking_id].scans.append(scan)
@@ -201,6 +206,18 @@ def _shipment_rows(shipments: list[Shipment], principal: Principal) -> list[Ship
         row = by_booking[booking_id]
         row.has_label = principal.sees_labels and row.shipment.state != ShipmentState.CANCELLED
     return rows
+
+
+def _add_units(rows: list[ShipmentRow], skus: dict[int, Sku]) -> None:
+    """Which lots and serial numbers went into each parcel, SKU by SKU."""
+    by_parcel = {row.shipment.pk: row for row in rows}
+    found = PickedUnit.objects.filter(item__shipment__in=by_parcel).select_related("lot", "serial", "item", "line")
+    for unit in found.order_by("line_id", "pk"):
+        row = by_parcel[unit.item.shipment_id if unit.item else 0]
+        code = skus[unit.line.sku_id].code
+        if not row.units or row.units[-1][0] != code:
+            row.units.append((code, []))
+        row.units[-1][1].append(unit)
 
 
 def money_rows(order: Order) -> list[tuple[str, int, str]]:

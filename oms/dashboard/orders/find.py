@@ -1,4 +1,4 @@
-"""Any exact id goes straight to its object: order, channel's number, AWB, work, return, phone, e-mail."""
+"""Any exact id goes straight to its object: order, channel's number, AWB, work, return, phone, e-mail, serial."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from fulfillment.models import FulfillmentOrder, Shipment
 from oms.accounts.access import Principal, in_order_scope
+from oms.dashboard.inventory.serial_views import url_of_serial
 from orders.models import SalesChannel
 from orders.selectors import orders_in_scope
 from orders.validation import digits
@@ -24,7 +25,7 @@ def find_exact(text: str, principal: Principal) -> str:
         if found:
             number, anchor = found
             return reverse("dashboard:order", args=[number]) + (f"#{anchor}" if anchor else "")
-    return ""
+    return url_of_serial(word) if principal.may("inventory.view") else ""
 
 
 def _one(numbers: list[str]) -> Found:

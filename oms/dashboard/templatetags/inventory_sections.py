@@ -18,6 +18,7 @@ SECTIONS = (
     ("purchase_orders", _("Purchase orders"), "dashboard:purchase_orders", "inventory.view"),
     ("transfers", _("Transfers"), "dashboard:transfers", "inventory.view"),
     ("counts", _("Counts"), "dashboard:counts", "inventory.view"),
+    ("lots", _("Lots"), "dashboard:lots", "inventory.view"),
     ("adjustments", _("Adjustments"), "dashboard:adjustments", "inventory.view"),
     ("buffers", _("Buffers"), "dashboard:buffers", "inventory.view"),
     ("publication", _("Publication"), "dashboard:publication", "channels.view"),

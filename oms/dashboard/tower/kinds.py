@@ -105,6 +105,11 @@ KINDS: dict[str, Kind] = {
         "Ask both nodes, then say for each line what became of the units: until then they stay in transit.",
         "", "transfer", 12 * 60,
     ),
+    "lot": Kind(
+        "Promised, may not be sold", "hourglass", "bad",
+        "Only units of lots that expired or are blocked are left for these orders. Report them short as expired: "
+        "another node gets the orders.", "", "lot", 4 * 60,
+    ),
     "adjustment": Kind(
         "To approve", "adjustments-horizontal", "warn",
         "Somebody else than who asked decides. Until then no stock changes.", "", "adjustment", 24 * 60,

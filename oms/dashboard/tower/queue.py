@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels.selectors import ChannelHealth, QuarantineGroup, channel_health, quarantine_groups
-from inventory.models import StockAdjustment
+from inventory.models import Node, StockAdjustment
 from inventory.selectors import adjustments_waiting, differences_waiting
+from inventory.selectors.lots import promised_unsold
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import money_compact, span
@@ -81,7 +82,7 @@ class Queue:
 
 
 def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: datetime | None = None) -> Queue:
-    """The queue of what this person sees. Eight statements at most."""
+    """The queue of what this person sees. Nine statements at most."""
     at = moment or now()
     scope = Scope.of(principal)
     groups = trouble_groups(scope, moment=at)
@@ -267,6 +268,7 @@ def _document_rows(principal: Principal) -> list[QueueRow]:
                 "", "transfer", sentence=f"{found.units} units of transfers did not come, or are late",
                 count=found.count, oldest_at=found.oldest_at, url=f"{reverse('dashboard:transfers')}?show=differences",
             ))  # fmt: skip
+        rows += _lot_rows(principal)
     if principal.may("inventory.approve"):
         waiting = adjustments_waiting(in_node_scope(StockAdjustment.objects.all(), principal))
         if waiting.count:
@@ -276,3 +278,18 @@ def _document_rows(principal: Principal) -> list[QueueRow]:
                 url=f"{reverse('dashboard:adjustments')}?show=waiting",
             ))  # fmt: skip
     return rows
+
+
+def _lot_rows(principal: Principal) -> list[QueueRow]:
+    """Orders that wait for units which may not be sold any more."""
+    nodes = None if principal.all_nodes else list(
+        in_node_scope(Node.objects.all(), principal, "code").values_list("pk", flat=True)
+    )  # fmt: skip
+    found = promised_unsold(now(), node_ids=nodes)
+    if not found:
+        return []
+    units = sum(min(row.units, row.reserved) for row in found)
+    return [_system_row(
+        "", "lot", sentence=f"Orders wait for {units} units of lots that expired or are blocked",
+        count=len({row.lot_id for row in found}), url=f"{reverse('dashboard:lots')}?show=unsold",
+    )]  # fmt: skip

@@ -1,0 +1,52 @@
+"""The paper in the box: what is in the parcel, with its lots and serial numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from carriers.labels import PackingRow, PackingSlipData, packing_slip_pdf
+from fulfillment.models import Shipment, ShipmentState
+from fulfillment.selectors.units import in_words, units_of_items
+from oms.accounts.access import principal_of, requires
+from oms.core.clock import now
+from oms.dashboard.fulfil.label_views import parcel_of
+
+
+@require_safe
+@requires("fulfillment.view")
+def packing_slip(request: HttpRequest, pk: int) -> HttpResponse:
+    """The packing slip of a parcel, A4, without prices."""
+    principal = principal_of(request)
+    shipment = parcel_of(principal, pk)
+    principal.require_labels()
+    response = HttpResponse(packing_slip_pdf(slip_data(shipment, now())), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="packing-slip-{shipment.order.number}-{shipment.pk}.pdf"'
+    return response
+
+
+def slip_data(shipment: Shipment, moment: datetime) -> PackingSlipData:
+    """What the slip says. `items` with line, SKU and order line must be loaded."""
+    order, node = shipment.order, shipment.node
+    parcels = order.shipments.exclude(state=ShipmentState.CANCELLED).order_by("pk").values_list("pk", flat=True)
+    ids = [*parcels] if shipment.pk in parcels else [shipment.pk]
+    items = list(shipment.items.all())
+    units = units_of_items(items)
+    zone = ZoneInfo(node.time_zone)
+    rows = tuple(
+        PackingRow(
+            sku_code=item.line.sku.code, name=item.line.order_line.name or item.line.sku.name,
+            ordered=item.line.order_line.quantity, packed=item.quantity, units=in_words(units.get(item.pk, [])),
+        )
+        for item in items
+    )  # fmt: skip
+    return PackingSlipData(
+        order_number=order.number, order_date=order.placed_at.astimezone(zone).date(),
+        created_at=moment.astimezone(zone), seller_name=order.channel.name, ship_from=node.address,
+        ship_to=order.shipping_address, rows=rows, awb=shipment.awb, courier_name=shipment.courier_name,
+        parcel_number=ids.index(shipment.pk) + 1, parcel_count=len(ids),
+        note=order.gift_message if order.is_gift else "",
+    )  # fmt: skip
