@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -26,6 +27,15 @@ T = TypeVar("T")
 S = TypeVar("S")
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How each bug is tried: so many times, caught by any or by every test, with the words of the failures or not."""
+
+    times: int
+    any_of: bool
+    verbose: bool
+
+
 def main(arguments: Sequence[str]) -> int:
     """Plant the bugs that are asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description="Bugs that the tests must catch.")
@@ -33,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="runs at the same time")
     parser.add_argument("--times", type=int, default=1, help="runs of each bug, all of which must catch it")
     parser.add_argument("--verbose", action="store_true", help="print with which words each test failed")
-    parser.add_argument("--tests", nargs="+", default=[], help="try these instead, and print those that catch it")
+    parser.add_argument("--tests", nargs="+", default=[], help="try these instead, and print which of them notice")
     parser.add_argument("--table", action="store_true", help="print the table of the documentation, and run nothing")
     chosen = parser.parse_args(arguments)
     plants = [plant for plant in read_plants() if not chosen.bugs or _is_wanted(plant, chosen.bugs)]
@@ -42,16 +52,17 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.table:
         print(markdown(plants), end="")
         return 0
+    how = How(chosen.times, any_of=bool(chosen.tests), verbose=chosen.verbose or bool(chosen.tests))
     if chosen.tests:
         plants = [replace(plant, caught_by=tuple(chosen.tests)) for plant in plants]
-    return _run(plants, chosen.jobs, chosen.times, verbose=chosen.verbose)
+    return _run(plants, chosen.jobs, how)
 
 
 def _is_wanted(plant: Plant, names: Iterable[str]) -> bool:
     return any(plant.name.startswith(name) or plant.family == name for name in names)
 
 
-def _run(plants: Sequence[Plant], jobs: int, times: int, *, verbose: bool) -> int:
+def _run(plants: Sequence[Plant], jobs: int, how: How) -> int:
     started = time.monotonic()
     services: list[ThrowawayServices] = []
     directories = [make_directory(number) for number in range(max(1, jobs))]
@@ -65,7 +76,7 @@ def _run(plants: Sequence[Plant], jobs: int, times: int, *, verbose: bool) -> in
         if failed:
             return failed
         print(f"the named tests pass without a bug, {time.monotonic() - started:.0f} s", flush=True)
-        verdicts = _plant_all(workers, plants, times, verbose=verbose)
+        verdicts = _plant_all(workers, plants, how)
     finally:
         for own in services:
             own.stop()
@@ -92,12 +103,12 @@ def _control(workers: Sequence[Worker], plants: Sequence[Plant]) -> int:
     return 1 if faults else 0
 
 
-def _plant_all(workers: Sequence[Worker], plants: Sequence[Plant], times: int, *, verbose: bool) -> list[Verdict]:
+def _plant_all(workers: Sequence[Worker], plants: Sequence[Plant], how: How) -> list[Verdict]:
     def attempt(worker: Worker, wanted: tuple[Plant, bool]) -> Verdict:
         plant, walls = wanted
-        verdict = worker.try_bug(plant, walls=walls, times=times)
+        verdict = worker.try_bug(plant, walls=walls, times=how.times, any_of=how.any_of)
         lines = [row(verdict), *(f"       {fault}" for fault in verdict.faults)]
-        lines += [f"       {test.rpartition('::')[2]}: {words}" for test, words in verdict.told.items() if verbose]
+        lines += [f"       {test.rpartition('::')[2]}: {words}" for test, words in verdict.told.items() if how.verbose]
         print("\n".join(lines), flush=True)
         return verdict
 
@@ -125,6 +136,8 @@ def _shared(workers: Sequence[Worker], task: Callable[[Worker, S], T], parts: Se
 
 
 if __name__ == "__main__":
+    # An interrupted make ends this with SIGTERM, which would otherwise skip all tidying up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.exit(main(sys.argv[1:]))
     except PatchError as error:

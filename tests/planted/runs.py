@@ -41,10 +41,14 @@ class Outcome:
 
 @dataclass(slots=True)
 class Verdict:
-    """What came of one bug with its walls standing or away: no faults where every named test failed."""
+    """What came of one bug with its walls standing or away: no faults where every named test failed.
+
+    With `any_of` one failing test is enough. `told` are the tests that failed, with the words of their failures.
+    """
 
     plant: Plant
     walls: bool
+    any_of: bool = False
     seconds: float = 0.0
     told: dict[str, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
@@ -52,7 +56,7 @@ class Verdict:
     @property
     def caught(self) -> bool:
         """True where every test that should fail did."""
-        return not self.faults
+        return not self.faults and bool(self.told)
 
 
 class Worker:
@@ -70,10 +74,10 @@ class Worker:
         bad = [f"{one.test} does not pass without a bug: {one.words}" for one in found if one.state != "passed"]
         return bad + [f"{test} did not run" for test in tests if not _of(test, found)]
 
-    def try_bug(self, plant: Plant, *, walls: bool, times: int) -> Verdict:
+    def try_bug(self, plant: Plant, *, walls: bool, times: int, any_of: bool = False) -> Verdict:
         """Plant the bug, run its tests so many times, and take it out again."""
         started = time.monotonic()
-        verdict = Verdict(plant, walls)
+        verdict = Verdict(plant, walls, any_of)
         try:
             with self._tree.with_bug(plant):
                 template = self._databases.template_for(plant, self._tree, walls=walls)
@@ -90,6 +94,8 @@ class Worker:
             return
         for test in verdict.plant.caught_by:
             failed = [one for one in _of(test, found) if one.state == "failed"]
+            if not failed and verdict.any_of:
+                continue
             if not failed:
                 errors = "; ".join(one.words for one in _of(test, found) if one.state == "error")
                 verdict.faults.append(f"{test} did not catch it{f', it stopped with {errors}' if errors else ''}")
