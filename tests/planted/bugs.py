@@ -119,7 +119,9 @@ def _fields(name: str, head: str) -> dict[str, str]:
 
 
 def _hunks(name: str, diff: str) -> Iterator[Hunk]:
-    path, before, after = "", [], []
+    path = ""
+    before: list[str] = []
+    after: list[str] = []
     for line in [*diff.splitlines(keepends=True), "@@"]:
         if line.startswith(("@@", "--- ", "diff ")) and (before or after):
             yield Hunk(path, "".join(before), "".join(after))
