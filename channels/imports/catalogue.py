@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 
 from channels.imports import fields
@@ -41,6 +42,21 @@ def _tax_rate(text: str, options: Options) -> int:
 
 def _barcodes(text: str, options: Options) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_code(part.strip(), most=80) for part in text.split("|") if part.strip()))
+
+
+_COMPONENT = re.compile(r"^(?P<code>.+?)(?:(?:\s+[x×]|\s*[*:])\s*(?P<units>\d{1,9}))?$")
+
+
+def _components(text: str, options: Options) -> tuple[tuple[str, int], ...]:
+    """ "TEA-1 x 2 | CUP-1": SKU codes with the units that go into one kit."""
+    units: dict[str, int] = {}
+    for part in text.split("|"):
+        found = _COMPONENT.match(part.strip())
+        if found is None:
+            raise Unreadable("SKU codes with units, such as TEA-1 x 2 | CUP-1")
+        code = parse_code(found["code"].strip(), most=80)
+        units[code] = units.get(code, 0) + int(found["units"] or 1)
+    return tuple(sorted(units.items()))
 
 
 def _clock(text: str, options: Options) -> time:
@@ -83,6 +99,9 @@ SKU_FIELDS: tuple[Field, ...] = (
     Field(name="cost", label="Cost", parse=fields.money, help="",
           synonyms=("cost price", "cost per item", "purchase price", "tp")),
     Field(name="is_active", label="Sold", parse=fields.flag, help="yes or no", synonyms=("active", "enabled")),
+    Field(name="components", label="Components", parse=_components,
+          help="Makes it a kit: SKU codes with the units that go into one, such as TEA-1 x 2 | CUP-1.",
+          synonyms=("kit components", "bundle components", "bundle items", "components of the kit")),
 )  # fmt: skip
 
 NODE_FIELDS: tuple[Field, ...] = (

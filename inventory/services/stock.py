@@ -9,7 +9,7 @@ from datetime import datetime
 from inventory.errors import BadQuantity
 from inventory.events import StockArrived, StockChanged
 from inventory.locks import lock_level, lock_levels
-from inventory.models import Bucket, LotLevel, StockMovementReason
+from inventory.models import Bucket, LotLevel, Sku, StockMovementReason
 from inventory.services.posting import Posting, post
 from inventory.services.units import Units
 from oms.core.db import fetch_all, run_atomic
@@ -103,11 +103,15 @@ def _whole(quantity: int) -> int:
 def set_opening_stock(*, rows: Sequence[OpeningRow], op_key: str, actor: str) -> int:
     """Set on hand at nodes where it differs: the ledger gets the difference. The number of levels changed.
 
-    Units that are reserved stay: a count below them raises NotEnoughStock for the whole batch.
+    Units that are reserved stay: a count below them raises NotEnoughStock for the whole batch. Raises DomainError for a
+    kit, which has no stock of its own.
     """
 
     def work() -> int:
         wanted = {(row.sku_id, row.node_id): row.on_hand for row in rows}
+        kit = Sku.objects.filter(pk__in={sku_id for sku_id, _ in wanted}, is_kit=True).order_by("code").first()
+        if kit is not None:
+            raise DomainError(f"{kit.code} is a kit and has no stock of its own: set its components.", field="sku")
         have = {key: level.on_hand for key, level in lock_levels(wanted).items()}
         postings: list[Posting] = []
         for (sku_id, node_id), on_hand in sorted(wanted.items()):

@@ -89,16 +89,28 @@ def _options(options: Any) -> str:
 
 
 def _order_items(order: Order) -> list[Item]:
-    return [_item(line, line.quantity, line.total_minor) for line in order.lines.all()]
+    """What was bought: a kit is one item, as the customer knows it."""
+    lines = list(order.lines.all())
+    kits = {kit.pk: kit for kit in order.kits.all()} if any(line.kit_id for line in lines) else {}
+    items: list[Item] = []
+    for line in lines:
+        if line.kit_id is None:
+            items.append(_item(line, line.quantity, line.total_minor))
+        elif line.kit_id in kits:
+            kit = kits.pop(line.kit_id)
+            items.append(Item(kit.name or kit.sku_code, _options(kit.options), kit.quantity, kit.total_minor))
+    return items
 
 
 def _parcel_items(shipment: Shipment) -> list[Item]:
-    rows = shipment.items.select_related("line__order_line").order_by("pk")
+    """What is in the parcel, piece by piece: a kit may come in several."""
+    rows = shipment.items.select_related("line__order_line__kit").order_by("pk")
     return [_item(row.line.order_line, row.quantity) for row in rows]
 
 
 def _item(line: OrderLine, quantity: int, total_minor: int | None = None) -> Item:
-    return Item(line.name or line.sku_code, _options(line.options), quantity, total_minor)
+    words = [_options(line.options), f"part of {line.kit.name or line.kit.sku_code}" if line.kit else ""]
+    return Item(line.name or line.sku_code, ", ".join(word for word in words if word), quantity, total_minor)
 
 
 def _totals(order: Order) -> list[tuple[str, int]]:

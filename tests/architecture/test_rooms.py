@@ -16,12 +16,14 @@ SHARED_SHAPE = {
     "migrations", "management", "webhooks",
 }  # fmt: skip
 OWN_ROOMS = {
-    "orders": {"canonical", "status", "validation", "filters"},
+    "orders": {"canonical", "status", "validation", "filters", "kits"},
     "inventory": set(),
     "routing": {"engine"},
     "fulfillment": set(),
     "returns": set(),
-    "channels": {"base", "registry", "adapters", "imports", "simulators", "canonical_json", "changes", "json_reader"},
+    "channels": {
+        "base", "registry", "adapters", "imports", "simulators", "canonical_json", "changes", "json_reader", "kits",
+    },
     "carriers": {"base", "registry", "adapters", "simulators", "rates", "rate_cards", "zones", "labels"},
 }  # fmt: skip
 

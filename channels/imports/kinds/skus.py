@@ -6,13 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+
 from channels.imports.catalogue import SKU_FIELDS
 from channels.imports.fields import FieldSet
 from channels.imports.kinds.base import Context, Finish, Written, read_records
 from channels.imports.kinds.upsert import Plan, apply_plan, codes, compare
 from channels.imports.tables import Table
 from channels.imports.types import Counts, Options, Reading, RowIssue, Unit
+from channels.services.kits import define_kit
 from inventory.models import Barcode, Sku
+from inventory.selectors import read_recipes
+from inventory.services import recipe_from_codes
+from oms.core.errors import DomainError
 
 _FIELDS = FieldSet(SKU_FIELDS)
 _COLUMNS = {
@@ -25,10 +31,11 @@ OPTION_NAMES = ("size", "color", "style")
 
 @dataclass(frozen=True, slots=True)
 class SkuRecord:
-    """Columns of the SKU that the file states, and its barcodes."""
+    """Columns of the SKU that the file states, its barcodes, and what it is assembled from where it is a kit."""
 
     values: dict[str, Any]
     barcodes: tuple[str, ...] = ()
+    components: tuple[tuple[str, int], ...] = ()
 
 
 def sku_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,8 +45,12 @@ def sku_values(values: Mapping[str, Any]) -> dict[str, Any]:
     return columns | ({"options": options} if options else {})
 
 
+def _record(values: Mapping[str, Any]) -> SkuRecord:
+    return SkuRecord(sku_values(values), values.get("barcodes", ()), values.get("components", ()))
+
+
 def _build(values: dict[str, Any], options: Options) -> list[tuple[str, Any]]:
-    return [(values["code"], SkuRecord(sku_values(values), values.get("barcodes", ())))]
+    return [(values["code"], _record(values))]
 
 
 def create_skus(records: Mapping[str, Mapping[str, Any]]) -> None:
@@ -77,21 +88,31 @@ class SkuHandler:
         )
 
     def verify(self, units: Sequence[Unit], options: Options) -> list[RowIssue]:
-        """Barcodes that belong to another SKU."""
+        """Barcodes that belong to another SKU, and components that are no SKU."""
         wanted = {barcode: unit for unit in units for barcode in unit.value.barcodes}
         taken = Barcode.objects.filter(code__in=list(wanted)).values_list("code", "sku__code")
         return [
             RowIssue(row=wanted[barcode].rows[0], field="barcodes", got=barcode,
                      expected=f"a barcode that is free; {owner} has it")
             for barcode, owner in taken if owner != wanted[barcode].key
+        ] + self._unknown_components(units)  # fmt: skip
+
+    def _unknown_components(self, units: Sequence[Unit]) -> list[RowIssue]:
+        named = {code: unit for unit in units for code, _ in unit.value.components}
+        known = {unit.key for unit in units}
+        known |= set(Sku.objects.filter(code__in=list(named)).values_list("code", flat=True)) if named else set()
+        expected = "SKUs of the catalogue or of this file"
+        return [
+            RowIssue(row=unit.rows[0], field="components", got=code, expected=expected)
+            for code, unit in named.items() if code not in known
         ]  # fmt: skip
 
     def count(self, units: Sequence[Unit], options: Options) -> Counts:
         """Compare with the catalogue."""
-        plan, _, new_barcodes = self._plan(units)
-        only_barcodes = len(new_barcodes.keys() - plan.create.keys() - plan.update.keys())
+        plan, existing, new_barcodes = self._plan(units)
+        more = (new_barcodes.keys() | _changed_recipes(units, existing)) - plan.create.keys() - plan.update.keys()
         counts = plan.counts
-        return Counts(create=counts.create, update=counts.update + only_barcodes, skip=counts.skip - only_barcodes)
+        return Counts(create=counts.create, update=counts.update + len(more), skip=counts.skip - len(more))
 
     def write(self, units: Sequence[Unit], context: Context) -> Written:
         """Create and change in a few statements."""
@@ -101,7 +122,7 @@ class SkuHandler:
         ids = dict(Sku.objects.filter(code__in=list(new_barcodes)).values_list("code", "pk"))
         rows = [Barcode(sku_id=ids[code], code=text) for code in sorted(new_barcodes) for text in new_barcodes[code]]
         Barcode.objects.bulk_create(rows, ignore_conflicts=True)
-        return Written(counts=counts)
+        return Written(counts=counts, refused=tuple(_define_kits(units, context)))
 
     def finish(self, context: Context, *, until: float | None) -> Finish:
         """Nothing follows."""
@@ -117,3 +138,31 @@ class SkuHandler:
         )
         new = {unit.key: [b for b in unit.value.barcodes if b not in stored] for unit in units}
         return plan, existing, {code: barcodes for code, barcodes in new.items() if barcodes}
+
+
+def _changed_recipes(units: Sequence[Unit], existing: Mapping[str, Sku]) -> set[str]:
+    """Codes of the SKUs there are that are assembled from something else than the file says."""
+    wanted = {unit.key: unit.value.components for unit in units if unit.value.components and unit.key in existing}
+    if not wanted:
+        return set()
+    recipes = read_recipes([existing[code].pk for code in wanted])
+    stored = {recipe.code: [(one.code, one.quantity) for one in recipe.components] for recipe in recipes.values()}
+    return {code for code, parts in wanted.items() if sorted(stored.get(code, [])) != sorted(parts)}
+
+
+def _define_kits(units: Sequence[Unit], context: Context) -> list[RowIssue]:
+    """Write the recipes that differ, each by itself; those that cannot be."""
+    kits = {unit.key: unit for unit in units if unit.value.components}
+    if not kits:
+        return []
+    skus = {sku.code: sku for sku in Sku.objects.filter(code__in=list(kits))}
+    refused: list[RowIssue] = []
+    for code in sorted(_changed_recipes(list(kits.values()), skus)):
+        parts = kits[code].value.components
+        try:
+            with transaction.atomic():  # a savepoint: one refused kit must not cost the chunk
+                define_kit(kit_id=skus[code].pk, components=recipe_from_codes(parts), actor=context.actor)
+        except DomainError as error:
+            got = " | ".join(f"{part} x {count}" for part, count in parts)
+            refused.append(RowIssue(row=kits[code].rows[0], field="components", got=got, expected=error.message))
+    return refused

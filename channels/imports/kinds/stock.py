@@ -85,11 +85,15 @@ class StockHandler:
         )
 
     def verify(self, units: Sequence[Unit], options: Options) -> list[RowIssue]:
-        """SKUs and nodes that do not exist."""
+        """SKUs and nodes that do not exist, and kits."""
         skus, nodes = self._ids(units)
+        kits = set(Sku.objects.filter(pk__in=list(skus.values()), is_kit=True).values_list("code", flat=True))
         issues: list[RowIssue] = []
         for unit in units:
             record = unit.value
+            if record.sku in kits:
+                expected = "a SKU with stock of its own; of a kit count the components"
+                issues += [RowIssue(row=row, field="sku", got=record.sku, expected=expected) for row in unit.rows]
             if record.sku not in skus and not options.create_skus:
                 expected = "a SKU of the catalogue"
                 issues += [RowIssue(row=row, field="sku", got=record.sku, expected=expected) for row in unit.rows]

@@ -10,10 +10,12 @@ from fulfillment.models import FulfillmentOrder
 from fulfillment.selectors import pick_rows, with_lines
 from fulfillment.services import open_fulfillment_orders
 from oms.accounts.models import Role, User
+from oms.notifications.letters import write_letter
 from orders.models import Order, OrderKit
 from routing.services import route_orders
 from tests.channels.services.doors import make_account, take, woo
 from tests.factories import World, make_world
+from tests.fulfillment.floor import labelled, make_carrier
 from tests.kits import make_kit
 
 pytestmark = pytest.mark.django_db
@@ -72,3 +74,14 @@ def test_the_shelf_says_which_kit_units_are_for(world: World, order: Order) -> N
     assert {row.sku.code: row.kits for row in pick_rows(world.blr.pk, work)} == {
         "KURTA-M": ["GIFT-SET"], "SHOE-42": ["GIFT-SET"],
     }  # fmt: skip
+
+
+def test_customers_read_of_the_kit_and_what_a_parcel_has_of_it(world: World, order: Order) -> None:
+    letter = write_letter("confirmation", order)
+    assert "KURTA-M" not in letter.text
+    route_orders([order.pk], trigger="captured")
+    make_carrier()
+    [work_id] = open_fulfillment_orders([order.pk])
+    parcel = labelled(FulfillmentOrder.objects.get(pk=work_id))
+    shipped = write_letter("shipped", order, parcel)
+    assert f"part of {OrderKit.objects.get().name}" in shipped.text
