@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import PickedUnit, Shipment
 from fulfillment.selectors.recall import parcels_with, totes_with
-from inventory.models import Lot, LotLevel, Node
+from inventory.models import Lot, LotLevel, Node, Sku, Tracking
 from inventory.selectors.lots import levels_of_lots, lots_in_stock, promised_unsold, story_of_lot, unsold_lots
 from inventory.services import block_lot, correct_lot, unblock_lot, why_not_sold
 from oms.accounts.access import Principal, in_node_scope, in_order_scope, principal_of, requires
@@ -279,3 +279,11 @@ def _day(request: HttpRequest) -> date | None:
     if text and day is None:
         raise DomainError(_("%(text)s is not a day.") % {"text": text[:20]}, field="expires_on")
     return day
+
+
+def lots_of_sku(sku: Sku, nodes: Sequence[Node]) -> list[LotRow]:
+    """Lots of a SKU in stock at these nodes, the first to expire first, for its page."""
+    if sku.tracking != Tracking.LOT:
+        return []
+    node_ids = [node.pk for node in nodes]
+    return _rows(list(lots_in_stock(Lot.objects.filter(sku=sku), node_ids)[:PAGE_ROWS]), node_ids)

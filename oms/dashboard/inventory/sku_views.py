@@ -16,6 +16,7 @@ from oms.accounts.access import in_channel_scope, in_node_scope, principal_of, r
 from oms.dashboard.inventory.access import sku_for
 from oms.dashboard.inventory.grid import waiting_units
 from oms.dashboard.inventory.kit_views import kit_context
+from oms.dashboard.inventory.lot_views import lots_of_sku
 from oms.reporting.waiting_units import WAITING_SQL
 from routing.selectors import expected_of
 
@@ -26,7 +27,7 @@ def sku(request: HttpRequest, sku_id: int) -> HttpResponse:
     """What every node has of it, and what every channel was told."""
     principal = principal_of(request)
     found = sku_for(sku_id)
-    nodes = in_node_scope(Node.objects.order_by("code"), principal, "code")
+    nodes = list(in_node_scope(Node.objects.order_by("code"), principal, "code"))
     levels = {level.node_id: level for level in StockLevel.objects.filter(sku=found, node__in=nodes)}
     figures = reorder_figures(sku_id, waiting=WAITING_SQL)
     rows = [(node, levels.get(node.pk), figures.get(node.pk)) for node in nodes]
@@ -40,7 +41,7 @@ def sku(request: HttpRequest, sku_id: int) -> HttpResponse:
         "barcodes": list(found.barcodes.order_by("code").values_list("code", flat=True)),
         "may_adjust": principal.may("inventory.adjust"), "may_receive": principal.may("inventory.receive"),
         "may_move": principal.may("inventory.move"),
-        "today": timezone.localdate(),
+        "today": timezone.localdate(), "lots": lots_of_sku(found, nodes),
         **kit_context(request, found),
         "expected": [row for row in expected_of([sku_id]) if principal.sees_node(row.arrival.node_code)],
     }  # fmt: skip

@@ -201,3 +201,13 @@ def test_order_parcel_and_slip_name_what_is_in_the_box(client: Client, parcel: S
 
     assert slip["Content-Type"] == "application/pdf"
     assert slip.content.startswith(b"%PDF")
+
+
+def test_the_page_of_a_sku_shows_its_lots_or_finds_its_numbers(client: Client, world: World, serum: Sku) -> None:
+    phone = make_serial_sku()
+    ravi = person(client)
+
+    lots = text_of(ravi.get(f"/inventory/{serum.pk}/"))
+    assert lots.index(">GONE<") < lots.index(">SOON<") < lots.index(">LATE<")
+    assert 'action="/inventory/serials/"' in text_of(ravi.get(f"/inventory/{phone.pk}/"))
+    assert "sku-lots" not in text_of(ravi.get(f"/inventory/{world.kurta.pk}/"))
