@@ -52,6 +52,8 @@ class SkuAdmin(admin.ModelAdmin[Sku]):
     list_display = ("code", "name", "category", "brand", "weight_grams", "is_active")
     list_filter = ("is_active", "category")
     search_fields = ("code", "name", "barcodes__code")
+    # A kit is made where its components are named.
+    readonly_fields = ("is_kit",)
     inlines = (BarcodeInline,)
 
     def has_delete_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:

@@ -79,7 +79,7 @@ class Story:
 
 def tell(order: Order) -> Story:
     """Read everything about an order that its customer may see. A handful of queries, however many parcels."""
-    lines = list(order.lines.all())
+    lines = list(order.lines.select_related("kit"))
     images = dict(Sku.objects.filter(pk__in=[line.sku_id for line in lines]).values_list("pk", "image"))
     shipments = _shipments(order)
     is_pickup = order.service_level == Order.ServiceLevel.PICKUP
@@ -98,7 +98,7 @@ def tell(order: Order) -> Story:
 
 
 def _shipments(order: Order) -> list[Shipment]:
-    items = ShipmentItem.objects.select_related("line__order_line", "line__sku").order_by("pk")
+    items = ShipmentItem.objects.select_related("line__order_line__kit", "line__sku").order_by("pk")
     return list(
         order.shipments.exclude(state=ShipmentState.CANCELLED)
         .select_related("node", "fulfillment_order").prefetch_related(Prefetch("items", items)).order_by("pk")
@@ -125,10 +125,18 @@ def _who(order: Order) -> str:
 
 def _goods(lines: Sequence[OrderLine], images: dict[int, str], units: Any) -> list[Goods]:
     return [
-        Goods(name=line.name or line.sku_code, options=_options(line.options), image=images.get(line.sku_id or 0, ""),
-              quantity=units(line))
+        Goods(name=line.name or line.sku_code, options=_words(line.options, line), quantity=units(line),
+              image=images.get(line.sku_id or 0, ""))
         for line in lines if units(line) > 0
     ]  # fmt: skip
+
+
+def _words(options: Any, line: OrderLine) -> str:
+    """Size, colour and the like, and the kit that it was bought in."""
+    kit = ""
+    if line.kit is not None:
+        kit = pgettext("portal", "part of %(kit)s") % {"kit": line.kit.name or line.kit.sku_code}
+    return ", ".join(word for word in (_options(options), kit) if word)
 
 
 def _options(options: Any) -> str:
@@ -258,7 +266,7 @@ def _parcel(
 ) -> Parcel:
     goods = [
         Goods(name=item.line.order_line.name or item.line.sku.name, quantity=item.quantity,
-              options=_options(item.line.sku.options), image=images.get(item.line.sku_id, ""))
+              options=_words(item.line.sku.options, item.line.order_line), image=images.get(item.line.sku_id, ""))
         for item in shipment.items.all()
     ]  # fmt: skip
     title = pgettext("portal", "Parcel %(n)d of %(all)d") % {"n": position, "all": count}

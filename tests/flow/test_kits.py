@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from channels.models import ChannelAccount, Listing
-from channels.services import poll_account, process_inbox
+from channels.models import ChannelAccount, Listing, OutboundUpdate
+from channels.services import OrderNews, poll_account, process_inbox, queue_order_updates
 from channels.simulators.woocommerce.server import SimulatedStore
 from fulfillment.models import FulfillmentOrder
 from fulfillment.services import ParcelPlan, hand_over, pack, pick, report_short
@@ -17,6 +17,7 @@ from inventory.models import Sku, StockLevel
 from inventory.services import audit_stock
 from orders.kits import kit_units
 from orders.models import Order, OrderKit, OrderLine
+from orders.services import UnitMove, move_units
 from returns.models import ReturnLine
 from returns.services import expect_rto, receive
 from routing.models import RoutingDecision
@@ -171,3 +172,19 @@ def test_kits_and_their_components_sold_at_once_never_oversell(world: World) -> 
     # Nobody waits for a single unit that is there.
     assert all(left[tea if line.sku_id == tea.pk else cup] < line.quantity for line in waiting)
     assert audit_stock().differences == 0
+
+
+def test_two_parcels_that_leave_at_once_tell_their_kit_once(world: World, account: ChannelAccount, kit: Sku) -> None:
+    take(account, woo(sku="GIFT-SET", quantity=1))
+    order = Order.objects.get()
+    kurtas, shoes = order.lines.order_by("position")
+    move_units([UnitMove(kurtas.pk, "unallocated", "shipped", 2), UnitMove(shoes.pk, "unallocated", "shipped", 1)])
+    news = [
+        OrderNews(order_id=order.pk, kind="shipped", update_key=f"shipped/{line.pk}", lines={line.pk: line.quantity})
+        for line in (kurtas, shoes)
+    ]
+
+    at_once([partial(queue_order_updates, [item]) for item in news])
+
+    told = OutboundUpdate.objects.filter(order=order).values_list("payload__lines", flat=True)
+    assert sorted(lines["71"] for lines in told) == [0, 1]

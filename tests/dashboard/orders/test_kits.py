@@ -11,6 +11,7 @@ from fulfillment.selectors import pick_rows, with_lines
 from fulfillment.services import open_fulfillment_orders
 from oms.accounts.models import Role, User
 from oms.notifications.letters import write_letter
+from oms.portal.story import tell
 from orders.models import Order, OrderKit
 from routing.services import route_orders
 from tests.channels.services.doors import make_account, take, woo
@@ -85,3 +86,11 @@ def test_customers_read_of_the_kit_and_what_a_parcel_has_of_it(world: World, ord
     parcel = labelled(FulfillmentOrder.objects.get(pk=work_id))
     shipped = write_letter("shipped", order, parcel)
     assert f"part of {OrderKit.objects.get().name}" in shipped.text
+
+
+def test_the_customers_page_says_what_belongs_to_the_kit(client: Client, order: Order) -> None:
+    story = tell(order)
+    assert [(goods.name, goods.options, goods.quantity) for goods in story.waiting] == [
+        ("The KURTA-M", f"part of {OrderKit.objects.get().name}", 6),
+        ("The SHOE-42", f"part of {OrderKit.objects.get().name}", 3),
+    ]
