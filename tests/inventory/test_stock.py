@@ -89,6 +89,7 @@ def test_the_same_receipt_twice_is_received_once_and_told_once(world: World) -> 
         ("check_failed", {"on_hand": 10, "damaged": 5, "quarantine": 1}),
         ("display", {"on_hand": 8, "damaged": 5, "quarantine": 3}),
         ("expired", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
+        ("expired_aside", {"on_hand": 8, "damaged": 3, "quarantine": 5}),
         ("theft", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
         ("given_away", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
         ("to_supplier", {"on_hand": 8, "damaged": 3, "quarantine": 3}),
@@ -112,6 +113,7 @@ def test_every_reason_has_a_case_above_and_moves_between_real_buckets() -> None:
     assert set(ADJUSTMENTS) == {
         "lost", "found", "damaged", "repaired", "to_check", "checked", "check_failed", "display", "expired", "theft",
         "given_away", "to_supplier", "damaged_to_supplier", "damaged_written_off", "checked_written_off",
+        "expired_aside",
     }  # fmt: skip
     assert all(effect.from_bucket != effect.to_bucket for effect in ADJUSTMENTS.values())
     inside = {Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUARANTINE}

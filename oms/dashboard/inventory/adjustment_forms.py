@@ -16,8 +16,8 @@ from oms.dashboard.inventory.forms import KeyedForm
 
 #: Groups of reasons, so that the list of them is read at a glance.
 _GROUPS = (
-    ("On the shelf", ("lost", "found", "damaged", "display", "expired", "theft", "given_away", "to_supplier",
-                      "to_check")),
+    ("On the shelf", ("lost", "found", "damaged", "display", "expired", "expired_aside", "theft", "given_away",
+                      "to_supplier", "to_check")),
     ("Put aside to check", ("checked", "check_failed", "checked_written_off")),
     ("Damaged", ("repaired", "damaged_written_off", "damaged_to_supplier")),
 )  # fmt: skip
