@@ -104,9 +104,8 @@ _MACHINES: dict[str, type[models.Model]] = {
     "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
     "inventory.StockCount": StockCount, "inventory.CountItem": CountItem, "inventory.CountSession": CountSession,
     "inventory.PurchaseOrder": PurchaseOrder, "inventory.InboundShipment": InboundShipment,
-    "inventory.ReplenishmentSuggestion": ReplenishmentSuggestion,
-}  # fmt: skip
     "inventory.ReplenishmentSuggestion": ReplenishmentSuggestion, "inventory.Sku": Sku,
+}  # fmt: skip
 
 
 def remove_world() -> dict[str, int]:

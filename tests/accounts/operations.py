@@ -87,10 +87,10 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
         **_holds(side), **_webhooks(side),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
-    }  # fmt: skip
         ("GET", "/skus/components"): Operation("inventory.view", query=f"sku={side.sku.code}"),
         ("PUT", "/skus/components"): Operation(
             "inventory.rules", (), {"components": []}, query=f"sku={side.sku.code}", closed_to=(NODES, CHANNELS)),
+    }  # fmt: skip
 
 
 def _purchasing(side: Side) -> dict[tuple[str, str], Operation]:

@@ -32,9 +32,9 @@ from oms.accounts.models import Role, User
 from oms.accounts.services import create_token
 from oms.core.db import execute, fetch_all
 from oms.core.models import IdempotencyKey
+from oms.demo.catalogue import KITS
 from oms.demo.models import DemoWorld
 from oms.demo.outside import CREW_TOKEN
-from oms.demo.catalogue import KITS
 from orders.models import Hold, HoldReason, Order, OrderKit
 from tests.factories import capture, make_line, make_order, make_world
 
