@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from tests.accounts.estate import Estate, make_estate
-
-
-@contextmanager
-def wrapped() -> Iterator[None]:
-    """A transaction that is taken back in the end and that the code in it does not see, as in Django's TestCase."""
-    atomic: Any = transaction.atomic()
-    atomic._from_testcase = True
-    with atomic:
-        yield
-        transaction.set_rollback(True)
+from tests.undoing import wrapped
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from itertools import pairwise
 from math import ceil
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
@@ -40,6 +40,7 @@ from inventory.services import (
     terms_of,
 )
 from oms.core.clock import now
+from oms.core.db import execute
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.jobs import JobCancelled, cancel_job, run_slice
 from oms.core.models import Job, OutboxEvent
@@ -416,19 +417,16 @@ def test_terms_of_a_rule_save_as_the_same_rule(world: World) -> None:
     assert again.applied.changed == 0
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_migration_makes_rules_of_safety_stock_and_takes_them_back() -> None:
-    world = make_world()
-    try:
-        call_command("migrate", "inventory", "0012", verbosity=0)
-        StockLevel.objects.filter(sku=world.kurta).update(safety_stock=4)
-        call_command("migrate", "inventory", verbosity=0)
-        assert sorted(BufferRule.objects.values_list("name", "amount", "priority")) == [
-            ("KURTA-M at blr-01", 4, 10), ("KURTA-M at del-01", 4, 10),
-        ]  # fmt: skip
-        assert apply_buffers() == 0
-        call_command("migrate", "inventory", "0012", verbosity=0)
-        assert kept(world.kurta) == {"blr-01": 4, "del-01": 4}
-        assert not BufferRule.objects.exists()
-    finally:
-        call_command("migrate", verbosity=0)
+def test_the_migration_makes_rules_of_safety_stock_and_takes_them_back(world: World) -> None:
+    made = import_module("inventory.migrations.0013_safety_stock_by_rule")
+    StockLevel.objects.filter(sku=world.kurta).update(safety_stock=4)
+
+    execute(made.FORWARD)
+
+    assert sorted(BufferRule.objects.values_list("name", "amount", "priority")) == [
+        ("KURTA-M at blr-01", 4, 10), ("KURTA-M at del-01", 4, 10),
+    ]  # fmt: skip
+    assert apply_buffers() == 0
+    execute(made.BACKWARD)
+    assert kept(world.kurta) == {"blr-01": 4, "del-01": 4}
+    assert not BufferRule.objects.exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,8 +22,9 @@ from tests.factories import World, make_line, make_node, make_world, stock
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, stock_of, units_of
 from tests.inventory.counting import begun, held
 from tests.inventory.purchases import make_placed, make_supplier
+from tests.undoing import wrapped
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("db")
 
 
 @dataclass(slots=True)
@@ -38,9 +41,22 @@ class Elsewhere:
     transfer: Transfer
 
 
-@pytest.fixture
-def elsewhere() -> Elsewhere:
+@pytest.fixture(scope="module")
+def elsewhere(django_db_setup: None, django_db_blocker: Any) -> Iterator[Elsewhere]:
     """Everything stands at the Bengaluru warehouse and store; the associate works in another store."""
+    with django_db_blocker.unblock(), wrapped():
+        yield make_elsewhere()
+
+
+@pytest.fixture
+def db(elsewhere: Elsewhere) -> Iterator[None]:
+    """Nothing of one test is there in the next (see tests/accounts/conftest.py)."""
+    with wrapped():
+        yield
+
+
+def make_elsewhere() -> Elsewhere:
+    """One of everything."""
     world = make_world()
     account = make_carrier()
     work = make_work(world, "1", make_line(world.kurta))
@@ -79,6 +95,8 @@ FORMS = {
     "manifest_open": {"account": "{account}"}, "node": {"node": "blr-01"},
 }  # fmt: skip
 COUNTING = {"count_scans", "count_undo", "count_pause", "count_submit", "count_discard", "count_release"}
+#: What an address names behind the piece of work.
+AFTER = {"pack_forget": (1,)}
 #: They show or find only what is of this store; the test below reads them.
 OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free"}
 #: An associate may do these in no store, not even in the own one.
@@ -113,7 +131,7 @@ def test_no_address_opens_what_belongs_to_another_store(client: Client, elsewher
         else:
             answers = [client.post(url, {key: value.format(**words) for key, value in FORMS[name].items()})]
     else:
-        addresses = [reverse(f"store:{name}", args=[pk]) for pk in object_ids(elsewhere, name)]
+        addresses = [reverse(f"store:{name}", args=[pk, *AFTER.get(name, ())]) for pk in object_ids(elsewhere, name)]
         form = {"reason": "Not in stock", "box": "small", "weight": "400", "code": elsewhere.parcel.awb,
                 "driver_name": "Suresh", "who": "customer"}  # fmt: skip
         answers = [client.get(address) for address in addresses]
