@@ -224,7 +224,8 @@ def _filled(route: str) -> str:
     return "/" + path.replace("^", "").rstrip("$")
 
 
-@pytest.mark.parametrize("role", Role.values)
+# Django's own pages ask for the flag and not for the role.
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.PACKER])
 def test_nobody_without_the_staff_flag_enters_django_admin_and_no_account_page_breaks(
     role: str, estate: Estate
 ) -> None:
