@@ -78,11 +78,11 @@ named AS MATERIALIZED (
     SELECT spot.sku_id, spot.node_id, min(r.rank) AS rank
     FROM rule r
     JOIN spot ON spot.sku_id = r.sku_id AND (r.node_id IS NULL OR r.node_id = spot.node_id)
-    JOIN inventory_sku item ON item.id = spot.sku_id
+    JOIN inventory_sku item ON item.id = spot.sku_id AND {of.format("item.id")}
     WHERE r.category = '' OR r.category = item.category
     GROUP BY spot.sku_id, spot.node_id
 ),
-{_SUPPLY.format(of_line=of.format("line.sku_id"))},
+{_SUPPLY.format(of_line=of.format("line.sku_id"), of_item=of.format("item.sku_id"), of_part=of.format("part.sku_id"))},
 waiting AS MATERIALIZED (
     SELECT sku_id, node_id, sum(units)::bigint AS units FROM ({waiting}) each WHERE {of.format("sku_id")} GROUP BY 1, 2
 ),
@@ -103,12 +103,14 @@ known AS MATERIALIZED (
     LEFT JOIN named ON named.sku_id = spot.sku_id AND named.node_id = spot.node_id
     JOIN rule r ON r.rank = least(won.rank, named.rank)
     LEFT JOIN inventory_stocklevel level ON level.sku_id = spot.sku_id AND level.node_id = spot.node_id
+        AND {of.format("level.sku_id")}
     LEFT JOIN inventory_demandrate rate ON rate.sku_id = spot.sku_id AND rate.node_id = spot.node_id
+        AND {of.format("rate.sku_id")}
     LEFT JOIN drafted ON drafted.sku_id = spot.sku_id AND drafted.node_id = spot.node_id
     LEFT JOIN waiting ON waiting.sku_id = spot.sku_id AND waiting.node_id = spot.node_id
 ),
 {_FIGURES},
-{_CHOICE}
+{_CHOICE.format(of_level=of.format("level.sku_id"))}
 """  # noqa: S608 - only constants of this module and a query of the caller's own code are put in
 
 
@@ -124,6 +126,7 @@ supply AS MATERIALIZED (
     FROM inventory_supplieritem item
     JOIN inventory_supplier supplier ON supplier.id = item.supplier_id AND supplier.is_active
     JOIN sku ON sku.sku_id = item.sku_id
+    WHERE {{of_item}}
     ORDER BY item.sku_id, item.is_preferred DESC, coalesce(item.lead_days, supplier.lead_days), item.supplier_id
 ),
 came AS (
@@ -131,9 +134,9 @@ came AS (
             extract(epoch FROM receipt.received_at - bought.placed_at) / 86400 * part.good_quantity
         ) / sum(part.good_quantity) AS days
     FROM supply
-    JOIN inventory_purchaseorderline line ON line.sku_id = supply.sku_id
+    JOIN inventory_purchaseorderline line ON line.sku_id = supply.sku_id AND {{of_line}}
     JOIN inventory_purchaseorder bought ON bought.id = line.order_id AND bought.supplier_id = supply.supplier_id
-    JOIN inventory_receiptline part ON part.order_line_id = line.id AND part.good_quantity > 0
+    JOIN inventory_receiptline part ON part.order_line_id = line.id AND part.good_quantity > 0 AND {{of_part}}
     JOIN inventory_receipt receipt ON receipt.id = part.receipt_id AND receipt.reverses_id IS NULL
     WHERE bought.placed_at > now() - interval '{MEASURED_WITHIN_DAYS} days'
         AND NOT EXISTS (SELECT FROM inventory_receipt back WHERE back.reverses_id = receipt.id)
@@ -229,6 +232,7 @@ source AS MATERIALIZED (
     FROM (SELECT DISTINCT sku_id, from_node_id FROM asked) each
     LEFT JOIN place ON place.node_id = each.from_node_id
     LEFT JOIN inventory_stocklevel level ON level.sku_id = each.sku_id AND level.node_id = each.from_node_id
+        AND {of_level}
     LEFT JOIN sized own ON own.sku_id = each.sku_id AND own.node_id = each.from_node_id AND own.is_first
     LEFT JOIN leaving ON leaving.sku_id = each.sku_id AND leaving.node_id = each.from_node_id
 ),
@@ -245,6 +249,11 @@ chosen AS MATERIALIZED (
     WHERE (way = 'transfer' AND given.units > 0)
         OR (way = 'purchase' AND wanted > 0 AND (is_first OR given.units = 0))
 )"""
+
+#: Before a statement over many SKUs, and after it. PostgreSQL expects a row or two of each expression where there are
+#: thousands, and would compare each with each; every table is limited to the SKUs, so that reading it whole is little.
+WIDE = "SELECT set_config('enable_nestloop', 'off', true), set_config('jit', 'off', true)"
+NARROW = "SELECT set_config('enable_nestloop', 'on', true)"
 
 #: Every figure of a row of `sized` or `chosen`, with the names under which suggestions keep them.
 FIGURES = """'way', way, 'per_day', d, 'deviation', s, 'history_units', history_units, 'history_days', history_days,

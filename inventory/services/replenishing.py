@@ -13,7 +13,16 @@ from django.db.models.functions import Greatest
 from inventory.locks import lock_replenishment
 from inventory.models import ReplenishmentSuggestion, Sku, SuggestionState
 from inventory.selectors.replenishment import active_levels, z_json
-from inventory.selectors.replenishment_sql import FIGURES, NONE_WAITING, OF_RANGE, OF_SKUS, SOURCE_FIGURES, plan
+from inventory.selectors.replenishment_sql import (
+    FIGURES,
+    NARROW,
+    NONE_WAITING,
+    OF_RANGE,
+    OF_SKUS,
+    SOURCE_FIGURES,
+    WIDE,
+    plan,
+)
 from inventory.services.demand import refresh_demand_rates
 from inventory.states import REPLENISHMENT_SUGGESTION
 from oms.core.clock import now
@@ -25,7 +34,7 @@ from oms.core.states import advance_many
 #: Kind of the job that works out all suggestions.
 REPLENISH = "inventory.replenish"
 #: SKUs of one transaction, with all their nodes: a node can only be asked for what another one has when both are seen.
-CHUNK_SKUS = 500
+CHUNK_SKUS = 200
 #: Days that suggestions which came to nothing are kept.
 OUTDATED_DAYS = 30
 _CLOCK = "The clock"
@@ -49,7 +58,7 @@ due AS MATERIALIZED (
     FROM chosen WHERE NOT EXISTS (
         SELECT FROM inventory_replenishmentsuggestion asleep
         WHERE asleep.sku_id = chosen.sku_id AND asleep.node_id = chosen.node_id AND asleep.state = 'dismissed'
-            AND asleep.snoozed_until > now()
+            AND asleep.snoozed_until > now() AND {{of_asleep}}
     )
 ),
 put AS (
@@ -70,7 +79,7 @@ put AS (
 )
 SELECT (SELECT count(*) FROM put WHERE is_new), (SELECT count(*) FROM put WHERE NOT is_new),
     ARRAY(SELECT open_one.id FROM inventory_replenishmentsuggestion open_one
-     WHERE open_one.state = 'open' AND {{of}}
+     WHERE open_one.state = 'open' AND {{of_open}}
         AND NOT EXISTS (SELECT FROM due WHERE due.sku_id = open_one.sku_id AND due.node_id = open_one.node_id))
 """  # noqa: S608 - only constants are put in
 
@@ -105,11 +114,15 @@ def _range(after: int, until: int, waiting: str) -> Refreshed:
 
 def _refresh(of: str, given: Mapping[str, Any], waiting: str) -> Refreshed:
     """One chunk. The lock comes first and in a statement of its own, so that the plan sees every draft made before."""
-    statement = f"{plan(of=of, waiting=waiting)}{_PUT.format(of=of.format('open_one.sku_id'))}"
+    put = _PUT.format(of_open=of.format("open_one.sku_id"), of_asleep=of.format("asleep.sku_id"))
+    statement = f"{plan(of=of, waiting=waiting)}{put}"
 
     def work() -> Refreshed:
         lock_replenishment()
-        new, changed, stale = fetch_all(statement, {**given, "z": z_json(active_levels())})[0]
+        levels = active_levels()
+        fetch_all(WIDE)
+        new, changed, stale = fetch_all(statement, {**given, "z": z_json(levels)})[0]
+        fetch_all(NARROW)
         outdated = advance_many(
             ReplenishmentSuggestion, stale, SuggestionState.OUTDATED, using=REPLENISHMENT_SUGGESTION, actor=_CLOCK,
             reason="Not needed any more", decided_at=now(), decided_by=_CLOCK,

@@ -12,9 +12,9 @@ from inventory.errors import BadQuantity
 from inventory.locks import lock_replenishment, lock_replenishment_rule
 from inventory.models import Node, NodeKind, ReplenishmentRule, Sku
 from inventory.selectors.replenishment import active_levels, z_json
-from inventory.selectors.replenishment_sql import NONE_WAITING, OF_SKUS, plan
+from inventory.selectors.replenishment_sql import NARROW, NONE_WAITING, OF_SKUS, WIDE, plan
 from oms.core.clock import now
-from oms.core.db import bigints, fetch_dicts, run_atomic
+from oms.core.db import bigints, fetch_all, fetch_dicts, run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.json_text import to_json
 from oms.core.values import MAX_QUANTITY
@@ -252,7 +252,14 @@ def preview_replenishment(
         "instead": to_json([row] if row else []), "most": PREVIEW_NAMED,
         "nodes": None if node_ids is None else bigints(node_ids),
     }  # fmt: skip
-    found = fetch_dicts(_comparison(waiting), params)[0]
+
+    def work() -> dict[str, Any]:
+        fetch_all(WIDE)
+        compared = fetch_dicts(_comparison(waiting), params)[0]
+        fetch_all(NARROW)
+        return compared
+
+    found = run_atomic(work)
     rows = found.pop("rows")
     rows = json.loads(rows) if isinstance(rows, str) else rows
     return RulePreview(looked_at=len(skus), of_skus=total, rows=tuple(PlanChange(**each) for each in rows), **found)
