@@ -141,7 +141,7 @@ class Team:
 
     def _restock(self) -> int:
         """A supplier's van: what runs low here comes in, so that the shop can go on selling."""
-        low = StockLevel.objects.select_related("sku").filter(node__code=self.node, on_hand__lt=6)
+        low = StockLevel.objects.select_related("sku").filter(node__code=self.node, on_hand__lt=6, sku__tracking="none")
         units = {level.sku.code: self.luck.randint(6, 15) for level in low.order_by("on_hand", "pk")[:8]}
         if not units:
             return 0

@@ -14,7 +14,19 @@ from inventory.models import StockLevel
 from inventory.services import StockLine, receive
 from oms.core.db import run_atomic
 from oms.core.outbox import publish
-from oms.demo import arrivals, floor, kits, past, purchases, replenishment, road, shelf_counts, stock_room, troubles
+from oms.demo import (
+    arrivals,
+    floor,
+    kits,
+    named_units,
+    past,
+    purchases,
+    replenishment,
+    road,
+    shelf_counts,
+    stock_room,
+    troubles,
+)
 from oms.demo.buyers import Buyers, Drawn
 from oms.demo.catalogue import skus
 from oms.demo.models import DemoWorld
@@ -51,6 +63,7 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     purchases.add(world, standing, moment)
     replenishment.add(standing)
     kits.add(world, standing, moment)
+    named_units.add(world, standing, moment)
     _hand_to_the_present(standing)
     DemoWorld.objects.filter(pk=world.pk).update(finished_at=moment)
 

@@ -48,7 +48,7 @@ from oms.accounts.models import ApiToken, User
 from oms.core.db import execute, fetch_all
 from oms.core.errors import Conflict
 from oms.core.models import Job
-from oms.demo import brand
+from oms.demo import brand, named_units
 from oms.demo.catalogue import KITS, skus
 from oms.demo.models import DemoWorld, current_world
 from oms.demo.nodes import NODES
@@ -76,7 +76,7 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         (SalesChannel, Q(code__in=CHANNEL_CODES)),
         (Node, Q(code__in=[node.code for node in NODES])),
         (NodeGroup, Q(code__in=brand.GROUPS)),
-        (Sku, Q(code__in=[*(sku.code for sku in skus()), *(kit.code for kit in KITS)])),
+        (Sku, Q(code__in=[*(sku.code for sku in skus()), *(kit.code for kit in KITS), *named_units.CODES])),
         (CarrierAccount, Q(code__in=(brand.AGGREGATOR, brand.RIDERS))),
         (RateCard, Q(code=brand.RATE_CARD)),
         (User, Q(email__in=[person.email for person in PEOPLE])),
