@@ -72,7 +72,8 @@ won AS MATERIALIZED (
 spot AS MATERIALIZED (
     SELECT sku_id, node_id FROM inventory_stocklevel WHERE {of.format("sku_id")}
     UNION SELECT sku_id, node_id FROM inventory_demandrate WHERE {of.format("sku_id")}
-    UNION SELECT sku_id, node_id FROM rule WHERE node_id IS NOT NULL AND {of.format("sku_id")}
+    UNION SELECT r.sku_id, r.node_id FROM rule r JOIN inventory_sku item ON item.id = r.sku_id
+    WHERE r.node_id IS NOT NULL AND (r.category = '' OR r.category = item.category) AND {of.format("r.sku_id")}
 ),
 named AS MATERIALIZED (
     SELECT spot.sku_id, spot.node_id, min(r.rank) AS rank
