@@ -13,7 +13,9 @@ def parcels_with(
     shipments: QuerySet[Shipment], *, lot_id: int | None = None, serial_id: int | None = None
 ) -> QuerySet[PickedUnit]:
     """Units of a lot or a serial number in these parcels, those opened again left out, the last packed first."""
-    rows = PickedUnit.objects.filter(item__shipment__in=shipments).exclude(item__shipment__state=ShipmentState.CANCELLED)
+    rows = PickedUnit.objects.filter(item__shipment__in=shipments).exclude(
+        item__shipment__state=ShipmentState.CANCELLED
+    )
     rows = rows.filter(lot=lot_id) if lot_id is not None else rows.filter(serial=serial_id)
     return rows.select_related("item__shipment__order", "item__shipment__node", "lot", "serial").order_by("-pk")
 
