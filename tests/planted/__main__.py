@@ -132,7 +132,12 @@ def _shared(workers: Sequence[Worker], task: Callable[[Worker, S], T], parts: Se
             free.put(worker)
 
     with ThreadPoolExecutor(len(workers)) as pool:
-        return list(pool.map(one, parts))
+        try:
+            return list(pool.map(one, parts))
+        except BaseException:
+            # Interrupted: what runs ends by itself, and nothing more is begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 if __name__ == "__main__":
