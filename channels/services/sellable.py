@@ -66,7 +66,7 @@ def refresh_sellable(sku_ids: Iterable[int]) -> int:
     change that is told stock.
     """
     ids = sorted(set(sku_ids))
-    wanted = RawSQL(_WITH_KITS, [bigints(ids), bigints(ids)])  # noqa: S611  # nosec B611 - constant, two parameters
+    wanted = RawSQL(_WITH_KITS, [bigints(ids), bigints(ids)])  # noqa: S611 - a constant, two parameters
     return _refresh(Q(sku_id__in=wanted)) if ids else 0
 
 
