@@ -34,6 +34,7 @@ from inventory.models import (
     Transfer,
     TransferLine,
 )
+from inventory.selectors import has_stock
 from inventory.services import switch_node
 from oms.core.read_only import ReadOnly
 
@@ -53,8 +54,11 @@ class SkuAdmin(admin.ModelAdmin[Sku]):
     list_filter = ("is_active", "category")
     search_fields = ("code", "name", "barcodes__code")
     # A kit is made where its components are named.
-    readonly_fields = ("is_kit",)
     inlines = (BarcodeInline,)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Sku | None = None) -> tuple[str, ...]:
+        """How it is kept does not change while there is stock of it."""
+        return ("is_kit", "tracking") if obj is not None and has_stock(obj.pk) else ("is_kit",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Sku | None = None) -> bool:
         """Never: history refers to it. Switch it off instead."""

@@ -29,11 +29,10 @@ def units_short(line: FulfillmentLine, node: Node, quantity: int, named: LineUni
     others = {lot_id: units for (_, lot_id), units in units_in_totes([line.sku_id], [node.pk]).items()}
     if expired and not named.lots:
         return _unsold(line, node, quantity, others)
-    wanted = Wanted(sku=line.sku, quantity=quantity, lots=named.lots)
-    return split_units(
-        [wanted], node_id=node.pk, bucket=Bucket.ON_HAND, usable_on=None if expired or named.lots else day_at(node),
-        spoken_for=others,
-    )[0]  # fmt: skip
+    # What a picker would have been shown: no lot that expires too soon for the customer, unless it is named.
+    sold_on = None if expired or named.lots else day_at(node)
+    wanted = Wanted(sku=line.sku, quantity=quantity, lots=named.lots, sold_on=sold_on)
+    return split_units([wanted], node_id=node.pk, bucket=Bucket.ON_HAND, spoken_for=others)[0]
 
 
 def _unsold(line: FulfillmentLine, node: Node, quantity: int, others: dict[int, int]) -> list[Units]:

@@ -17,6 +17,7 @@ from inventory.errors import SerialElsewhere, TrackingNeeded
 from inventory.locks import lock_levels
 from inventory.models import Bucket, Node, Tracking
 from inventory.services import Units, Wanted, split_units
+from oms.core.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,11 +266,21 @@ def keep_packed(parts: Sequence[PackedPart], packed: Sequence[Sequence[Units]]) 
 
 
 def packed_units(items: Iterable[ShipmentItem]) -> dict[int, list[Units]]:
-    """What each item of a parcel is made of, by item id. `line__sku` must be loaded; one statement, or none."""
+    """What each item of a parcel is made of, by item id. `line__sku` must be loaded; one statement, or none.
+
+    Raises Conflict for an item whose units are not known: its parcel must not leave, or come back, as if it were empty.
+    """
     items = list(items)
     ids = [item.pk for item in items if is_tracked(item.line)]
     found: dict[int, list[Units]] = {item.pk: [Units(item.quantity)] for item in items if not is_tracked(item.line)}
     if ids:
         for row in PickedUnit.objects.filter(item__in=ids).order_by("pk"):
             found.setdefault(row.item_id or 0, []).append(Units(row.quantity, row.lot_id, row.serial_id))
+    for item in items:
+        known = sum(part.quantity for part in found.get(item.pk, ()))
+        if known != item.quantity:
+            raise Conflict(
+                f"{item.line.sku.code}: {item.quantity} units were packed, but lots or serial numbers of {known} "
+                "are known."
+            )
     return found

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
 
 from inventory.models import Bucket, Node, Reservation, ReservationState, Sku, StockLevel
 from inventory.selectors.holds import SoftUnits, soft_units
@@ -20,6 +24,13 @@ def sellable(sku_ids: Sequence[int], node_ids: Sequence[int] | None = None) -> d
         [list(sku_ids), *(2 * [list(node_ids) if node_ids is not None else None])],
     )
     return dict(rows)
+
+
+def has_stock(sku_id: int) -> bool:
+    """True where any node has units of the SKU in any bucket, or expects some."""
+    buckets = ("on_hand", "packed", "damaged", "quarantine", "inbound")
+    filled = [~Q(**{bucket: 0}) for bucket in buckets]
+    return StockLevel.objects.filter(reduce(or_, filled), sku_id=sku_id).exists()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def plan(*, of: str, waiting: str = NONE_WAITING, changed: bool = False) -> str:
 WITH rule AS MATERIALIZED (
     SELECT r.*, row_number() OVER (ORDER BY r.priority, r.id) AS rank,
         (%(z)s::json ->> r.service_level_bp::text)::float8 AS z
-    FROM ({rules}) r
+    FROM ({rules}) r WHERE %(z)s::json ->> r.service_level_bp::text IS NOT NULL
 ),
 broad AS MATERIALIZED (SELECT * FROM rule WHERE sku_id IS NULL),
 sku AS MATERIALIZED (
@@ -184,7 +184,8 @@ way AS (
     FROM known LEFT JOIN supply ON supply.sku_id = known.sku_id LEFT JOIN measured ON measured.sku_id = known.sku_id
 ),
 buffered AS (
-    SELECT *, {_up("z * sqrt(lead * s * s + d * d * lead_deviation * lead_deviation)")}::bigint AS safety,
+    SELECT *, CASE WHEN d > 0 THEN {_up("z * sqrt(lead * s * s + d * d * lead_deviation * lead_deviation)")} ELSE 0 END
+            ::bigint AS safety,
         atp + inbound - waiting AS coming, atp + inbound + drafted - waiting AS position
     FROM way
 ),

@@ -118,6 +118,7 @@ def create_replenishment_rule(
     _refuse_bad(terms)
 
     def work() -> ReplenishmentRule:
+        lock_replenishment()  # a run reads the levels of service that there are, and then the rules
         place = _next_priority() if priority is None else _priority(priority)
         return ReplenishmentRule.objects.create(
             **_columns(terms), priority=place, changed_by=actor[:120], changed_at=now()
@@ -134,6 +135,7 @@ def edit_replenishment_rule(
     _refuse_bad(terms)
 
     def work() -> ReplenishmentRule:
+        lock_replenishment()
         rule = lock_replenishment_rule(rule_id)
         if seen_at is not None and rule.changed_at != seen_at:
             raise Conflict(f"{rule.changed_by or 'Somebody'} changed the rule {rule} meanwhile. Look at it again.")

@@ -145,7 +145,7 @@ def consume_reservations(
 
     def work() -> list[list[list[Units]]]:
         taken = _take(((r.line_uid, r.node_id, r.quantity) for r in requests), ReservationState.CONSUMED, strict=True)
-        chosen = _chosen(requests, spoken_for)
+        chosen = _chosen(requests, taken, spoken_for)
         left = {key: deque(parts) for key, parts in _by_key(requests, chosen).items()}
         postings: list[Posting] = []
         for row, quantity in taken:
@@ -177,9 +177,13 @@ def consume_reservations(
 
 
 def _chosen(
-    requests: Sequence[Consume], spoken_for: Callable[[], Mapping[tuple[int, int], int]]
-) -> list[list[list[Units]]]:
-    """The units of each request. Their levels are locked first, so that nobody else takes the same ones meanwhile."""
+    requests: Sequence[Consume], taken: Sequence[tuple[Reservation, int]],
+    spoken_for: Callable[[], Mapping[tuple[int, int], int]],
+) -> list[list[list[Units]]]:  # fmt: skip
+    """The units of each request, so that nobody else takes the same ones meanwhile.
+
+    All levels of what is taken are locked first, in key order: the postings that follow lock those of the others too.
+    """
     chosen: list[list[list[Units]]] = [[[] for _ in request.units] for request in requests]
     named = [
         (request.node_id, row, column, wanted)
@@ -187,7 +191,7 @@ def _chosen(
     ]  # fmt: skip
     if not named:
         return chosen
-    lock_levels({(wanted.sku.pk, node_id) for node_id, _, _, wanted in named})
+    lock_levels({(row.sku_id, row.node_id) for row, _ in taken})
     others = spoken_for()
     for node_id in sorted({item[0] for item in named}):
         here = [item for item in named if item[0] == node_id]

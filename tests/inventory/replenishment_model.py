@@ -77,7 +77,7 @@ class Figures:
 def figures(spot: Spot, rule: Rule, lead: float, lead_deviation: float, pack: int, least_order: int) -> Figures:
     z = round(NormalDist().inv_cdf(rule.level / 10_000), 4)
     d, s = spot.mean, spot.deviation
-    safety = up(z * sqrt(lead * s * s + d * d * lead_deviation * lead_deviation))
+    safety = up(z * sqrt(lead * s * s + d * d * lead_deviation * lead_deviation)) if d > 0 else 0
     most = MOST if rule.most is None else rule.most
     reorder_at = min(most, max(rule.least, up(d * lead + safety)))
     up_to = min(most, reorder_at + up(d * rule.review))
