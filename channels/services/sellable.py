@@ -13,7 +13,7 @@ from channels.models import ChannelAccount
 from channels.registry import INBOUND_ONLY
 from channels.services.exposure import meter
 from channels.services.sellable_sql import SELLABLE
-from inventory.models import KitComponent
+from inventory.models import KitComponent, StockLevel
 from inventory.services import refresh_totals
 from oms.core.clock import now
 from oms.core.db import bigints, fetch_all, run_atomic
@@ -83,8 +83,9 @@ def refresh_account(account_id: int) -> int:
 
 def refresh_node(node_id: int) -> int:
     """The same for every SKU that a node stocks, and kits with them: after it was switched on or off."""
-    kits = set(KitComponent.objects.filter(component__levels__node_id=node_id).values_list("kit_id", flat=True))
-    return _refresh(Q(sku__levels__node_id=node_id)) + (_refresh(Q(sku_id__in=kits)) if kits else 0)
+    stocked = StockLevel.objects.filter(node_id=node_id).values("sku_id")
+    kits = KitComponent.objects.filter(component__levels__node_id=node_id).values("kit_id")
+    return _refresh(Q(sku_id__in=stocked) | Q(sku_id__in=kits))
 
 
 def _refresh(condition: Q) -> int:

@@ -296,6 +296,23 @@ def test_people_of_some_nodes_import_stock_for_those_only(sign_in: SignIn) -> No
     assert "Only people who see every node" in text(stopped)
 
 
+def test_recipes_of_kits_are_imported_by_who_may_change_them(sign_in: SignIn) -> None:
+    make_world()
+    rows = table("SKU code,Name,Components", "GIFT,Gift box,KURTA-M | SAREE-1")
+    for browser in (sign_in(Role.OPS_AGENT), sign_in(Role.OPS_MANAGER, all_nodes=False, node_codes=["blr-01"])):
+        first = upload(browser, rows, "skus")
+        refused = browser.post(first["Location"], answers(browser.get(first["Location"])))
+        assert refused.status_code == 422
+        assert "you may not change what kits are assembled from" in text(refused)
+        rows.seek(0)
+
+    owner = sign_in(Role.ADMIN)
+    first = upload(owner, rows, "skus")
+    commit(owner, owner.get(owner.post(first["Location"], answers(owner.get(first["Location"])))["Location"]))
+
+    assert Sku.objects.get(code="GIFT").is_kit
+
+
 def test_a_draft_belongs_to_who_uploaded_it(sign_in: SignIn) -> None:
     first = upload(sign_in(Role.OPS_MANAGER), table("SKU code", "KRT-1"), "skus")
     other = sign_in(Role.OPS_AGENT)

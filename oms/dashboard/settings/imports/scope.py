@@ -24,9 +24,19 @@ def node_choices(principal: Principal) -> list[tuple[str, str]]:
 
 
 def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] | None, options: Options) -> None:
-    """Raises ImportRefused where the import could touch a channel or a node that the person does not see."""
+    """Raises ImportRefused where the import could touch a channel or a node that the person does not see, or recipes.
+
+    What kits are assembled from counts on every channel: the column needs the right that the editor needs.
+    """
     if kind == "orders" and not principal.sees_channel(options.channel):
         raise ImportRefused("Choose the channel these orders belong to.", field="channel")
+    may_assemble = principal.may("inventory.rules") and principal.sees_everything
+    if kind == "skus" and "components" in (mapping or {}) and not may_assemble:
+        raise ImportRefused(
+            "Leave the column of components out: you may not change what kits are assembled from. An admin can "
+            "grant it (inventory.rules, for every node and channel).",
+            field="components",
+        )
     if principal.all_nodes or kind in {"orders", "skus"}:
         return
     if kind == "nodes":
