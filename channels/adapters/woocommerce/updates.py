@@ -69,14 +69,16 @@ def next_status(order: Mapping[str, Any], update: OrderUpdate, applied: list[dic
     """The status to write, empty where it stays.
 
     An order is completed when every line has been shipped, or at once where no lines are named. A buyer's cancellation
-    or refund at the store is not overwritten by a shipment: the note tells it.
+    or refund at the store is not overwritten by a shipment: the note tells it. An order of which anything has been
+    shipped, a part of a kit included, is never cancelled by us, because the store would restock all of it: what is
+    cancelled of it can only complete it.
     """
     current = text(order, "status")
     match update.kind:
         case "shipped":
-            if current in ("cancelled", "refunded", "trash"):
-                return ""
-            wanted = "completed" if _all_lines(order, applied, "shipped") else ""
+            wanted = _completed(order, applied, current)
+        case "cancelled" if any(entry.get("kind") == "shipped" for entry in applied):
+            wanted = _completed(order, applied, current)
         case "cancelled":
             wanted = "cancelled" if _all_lines(order, applied, "cancelled") else ""
         case "processing" | "on_hold":
@@ -84,6 +86,12 @@ def next_status(order: Mapping[str, Any], update: OrderUpdate, applied: list[dic
         case _:
             wanted = ""
     return wanted if wanted != current else ""
+
+
+def _completed(order: Mapping[str, Any], applied: list[dict[str, Any]], current: str) -> str:
+    if current in ("cancelled", "refunded", "trash"):
+        return ""
+    return "completed" if _all_lines(order, applied, "shipped") else ""
 
 
 def _all_lines(order: Mapping[str, Any], applied: list[dict[str, Any]], kind: str) -> bool:

@@ -11,7 +11,9 @@ from channels.selectors import preview_message
 from channels.services import (
     OrderNews,
     define_kit,
+    poll_account,
     process_inbox,
+    push_order_updates,
     queue_order_update,
     queue_order_updates,
     receive_messages,
@@ -22,8 +24,9 @@ from inventory.services import ComponentTerms
 from oms.core.errors import DomainError
 from orders.models import Order, OrderKit, OrderLine
 from orders.services import UnitMove, move_units
-from tests.channels.services.doors import states, take, woo
+from tests.channels.services.doors import connect, states, take, woo
 from tests.channels.woocommerce.orders import line_payload
+from tests.channels.woocommerce.store import place, running_store, seed
 from tests.factories import World
 from tests.kits import make_kit
 
@@ -205,6 +208,31 @@ def test_a_kit_is_told_as_shipped_once_all_of_it_has_left(account: ChannelAccoun
     assert told(order) == [{"71": 0}, {"71": 1}]
     news(3, ship(order, "KURTA-M", 1) | ship(order, "SHOE-42", 1))
     assert told(order) == [{"71": 0}, {"71": 1}, {"71": 1}]
+
+
+def test_a_store_completes_an_order_whose_kit_left_in_part_and_never_cancels_it(
+    account: ChannelAccount, kit: Sku
+) -> None:
+    with running_store() as store:
+        seed(store, "GIFT-SET")
+        connect(account, store)
+        (number,) = place(store, lines=[{"sku": "GIFT-SET", "quantity": 1}])
+        poll_account(account.pk)
+        process_inbox()
+        order = Order.objects.get()
+        assert [line.quantity for line in order.kits.all()] == [1]
+        units = ship(order, "SHOE-42", 1)
+        queue_order_update(order_id=order.pk, kind="shipped", update_key="shipped/1", awb="A", lines=units)
+        push_order_updates(account.pk)
+        assert store.orders.get(number)["status"] == "processing"
+
+        cancel_order(order_id=order.pk, reason="No kurtas left", actor="Meera",
+                     lines={order.lines.get(sku_code="KURTA-M").pk: 2})  # fmt: skip
+        queue_order_update(order_id=order.pk, kind="cancelled", update_key="cancelled/1")
+        assert push_order_updates(account.pk).sent == 1
+
+        assert [set(lines.values()) for lines in told(order)] == [{0}, {1}]
+        assert store.orders.get(number)["status"] == "completed"
 
 
 def test_two_parcels_of_one_batch_tell_a_kit_once(account: ChannelAccount, kit: Sku) -> None:
