@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from channels.models import InboundMessage, InboundMessageState
 from channels.services.inbox import replay
 from channels.services.listings import empty_kit_cause
-from channels.services.sellable import recount_due
+from channels.services.sellable import refresh_sellable
 from inventory.selectors import Recipe
-from inventory.services import ComponentTerms, set_components
+from inventory.services import ComponentTerms, refresh_totals, set_components
 from oms.core.db import run_atomic
 
 
@@ -31,7 +31,9 @@ def define_kit(
         recipe = set_components(
             kit_id=kit_id, components=components, actor=actor, ships_together=ships_together, seen=seen
         )
-        recount_due([kit_id])
+        # Of this kit alone: what the database noted of others is for whoever works off the notes.
+        refresh_totals([kit_id])
+        refresh_sellable([kit_id])
         if recipe is not None:
             cause = empty_kit_cause(recipe.code)
             waiting = InboundMessage.objects.filter(cause=cause, state=InboundMessageState.QUARANTINED)

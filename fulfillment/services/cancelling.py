@@ -137,7 +137,12 @@ def lines_with_kits(
         left = kit_units(mine[kit_id]).live if kit_id in mine else 0
         if not 1 <= units <= left:
             raise DomainError(f"{units} of this kit cannot be cancelled: {left} have not left yet.", field="kits")
-        wanted |= component_units(mine[kit_id], units)
+        units_of_kit = component_units(mine[kit_id], units)
+        if named := units_of_kit.keys() & wanted.keys():
+            raise DomainError(
+                f"Line {min(named)} belongs to a kit that is named, too: name the kit or its lines.", field="lines"
+            )
+        wanted |= units_of_kit
     return wanted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,8 +19,8 @@ from fulfillment.services import cancel_order, lines_with_kits, reroute_order
 from oms.accounts.access import Principal, in_order_scope
 from oms.api.gate import ErrorOut, idempotent, json_body, need, node_named
 from oms.core.errors import DomainError, NotFound
-from orders.kits import kit_units
-from orders.models import Order, OrderKit, OrderLine
+from orders.kits import by_kit, kit_units
+from orders.models import Order, OrderLine
 from orders.services import place_hold, release_orders
 from routing.services import CheckoutHold
 
@@ -165,16 +166,16 @@ def get_order(request: HttpRequest, number: str) -> Any:
 
 def _with_details(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.select_related("channel").prefetch_related(
-        "lines",
-        "kits",
+        Prefetch("lines", OrderLine.objects.select_related("kit")),
         Prefetch("fulfillment_orders", FulfillmentOrder.objects.select_related("node")),
         Prefetch("shipments", Shipment.objects.order_by("pk")),
     )
 
 
-def _kit_out(kit: OrderKit, lines: list[OrderLine]) -> dict[str, Any]:
-    """A line of the channel that was sold as a kit, in whole kits; its components are among the order's lines."""
-    units = kit_units([line for line in lines if line.kit_id == kit.pk])
+def _kit_out(parts: Sequence[OrderLine]) -> dict[str, Any]:
+    """A line of the channel that was sold as a kit, in whole kits; `parts` are its components, with their kit."""
+    kit, units = parts[0].kit, kit_units(parts)
+    assert kit is not None
     return {
         "id": str(kit.pk), "external_id": kit.external_id, "sku": kit.sku_code, "quantity": kit.quantity,
         "unit_price_minor": kit.unit_price_minor, "shipped": units.shipped, "delivered": units.delivered,
@@ -208,7 +209,7 @@ def order_out(order: Order, principal: Principal) -> dict[str, Any]:
             }
             for line in order.lines.all()
         ],
-        "kits": [_kit_out(kit, list(order.lines.all())) for kit in order.kits.all()],
+        "kits": [_kit_out(parts) for parts in by_kit(order.lines.all()).values()],
         "fulfillment_orders": [
             {"number": work.number, "id": work.pk, "node": work.node.code, "state": work.state}
             for work in order.fulfillment_orders.all()

@@ -100,7 +100,8 @@ def _dealt(
     problem: Problem, needs: Sequence[Needs], rows: Rows, sequence: Sequence[int], fixed: Mapping[int, int]
 ) -> list[Mapping[int, int]]:
     """Rows of all wants: each takes what those before it left, at its one node where it is fixed."""
-    left = {sku: dict(row) for sku, row in rows.items()}
+    # The rows are those of a batch of orders: only what this one needs of them is taken apart.
+    left = {sku: dict(rows[sku]) for sku in set(chain.from_iterable(needs)) if sku in rows}
     dealt: list[Mapping[int, int]] = [_NONE] * len(needs)
     for want in sequence:
         row = assembled(needs[want], left)

@@ -169,7 +169,7 @@ def kit_segments(parts: list[OrderLine]) -> list[tuple[str, int, str]]:
     counts = [
         (*words["cancelled"], units.cancelled), (*words["returned"], units.returned),
         (*words["delivered"], units.delivered), (*words["shipped"], units.shipped - units.delivered - units.returned),
-        ("in part shipped", "warn", units.quantity - units.cancelled - units.shipped - units.live),
+        ("shipped in part", "warn", units.quantity - units.cancelled - units.shipped - units.live),
         ("not shipped", "progress", units.live),
     ]  # fmt: skip
     return [(label, count, tone) for label, tone, count in counts if count > 0]
