@@ -53,8 +53,15 @@ class HeldLine:
         return self.quantity - self.cancelled - self.shipped
 
     def units_of(self, quantity: int) -> dict[int, int]:
-        """So many of it as units by our line id."""
-        return {part.line_id: quantity * part.each for part in self.parts} or {self.line_id: quantity}
+        """So many of it as units by our line id, as far as they have not left us.
+
+        Kits beyond the whole ones are those that left in part: the rest of them is of no use alone.
+        """
+        if not self.parts:
+            units = min(quantity, self.cancellable)
+            return {self.line_id: units} if units > 0 else {}
+        found = {part.line_id: min(part.live, quantity * part.each) for part in self.parts}
+        return {line_id: units for line_id, units in found.items() if units > 0}
 
     def left_units(self) -> dict[int, int]:
         """Everything of it that has not left us, by our line id; of a kit that has left in part the rest, too."""
@@ -180,7 +187,7 @@ def _cancellation(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrde
     stated = {line.external_id: line for line in incoming.lines}
     before = {line.external_id: line for line in base.lines} if base else {}
     lines: dict[int, int] = {}
-    gone = 0
+    gone, torn = 0, False
     for line in held.lines:
         now = stated.get(line.external_id)
         wanted = line.quantity - (now.quantity - now.cancelled_quantity if now else 0)
@@ -189,14 +196,17 @@ def _cancellation(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrde
         more = min(wanted - line.cancelled, line.quantity - line.cancelled)
         if more <= 0 or wanted <= told:
             continue
-        if line.cancellable:
-            lines |= line.units_of(min(more, line.cancellable))
-        gone += more - min(more, line.cancellable)
+        units = line.units_of(more)
+        lines |= units
+        over = max(0, more - line.cancellable)
+        gone += over
+        torn = torn or bool(over and units and line.parts)
     if lines:
         whole = lines == {line_id: units for line in held.lines for line_id, units in line.left_units().items()}
         yield CancelUnits(lines, "The channel took units off the order", whole)
     if gone:
-        yield Note(f"The channel took {gone} units off the order that have been shipped: expect them back.")
+        back = ", at least in part: expect back what has left." if torn else ": expect them back."
+        yield Note(f"The channel took {gone} units off the order that have been shipped{back}")
 
 
 def _address(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder | None) -> Iterator[Change]:

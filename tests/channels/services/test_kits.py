@@ -49,6 +49,10 @@ def ship(order: Order, code: str, quantity: int) -> dict[int, int]:
     return {line.pk: quantity}
 
 
+def cancelled(order: Order) -> dict[str, int]:
+    return dict(order.lines.values_list("sku_code", "cancelled"))
+
+
 def told(order: Order) -> list[dict[str, int]]:
     return [row.payload["lines"] for row in OutboundUpdate.objects.filter(order=order).order_by("pk")]
 
@@ -144,6 +148,36 @@ def test_a_cancelled_order_cancels_whole_kits_and_is_not_told_back(account: Chan
     assert order.stage == "cancelled"
     assert told(order) == [{"71": 2}]
     assert queue_order_update(order_id=order.pk, kind="cancelled", update_key="x") is None
+
+
+def test_a_kit_taken_off_that_left_in_part_takes_the_rest_of_it_along(account: ChannelAccount, kit: Sku) -> None:
+    both = [line_payload(id=71, sku="GIFT-SET", quantity=1), line_payload(id=72, sku="SAREE-1", quantity=1)]
+    take(account, woo(line_items=both))
+    order = Order.objects.get()
+    ship(order, "SHOE-42", 1)
+
+    take(account, woo(minute=5, line_items=both[1:]))
+
+    assert cancelled(order) == {"KURTA-M": 2, "SHOE-42": 0, "SAREE-1": 0}
+    assert "at least in part: expect back what has left." in " ".join(order.timeline.values_list("message", flat=True))
+    assert queue_order_update(order_id=order.pk, kind="cancelled", update_key="x") is None
+
+
+def test_of_two_kits_that_left_in_part_only_the_one_taken_off_loses_its_rest(account: ChannelAccount, kit: Sku) -> None:
+    take(account, woo(sku="GIFT-SET", quantity=2))
+    order = Order.objects.get()
+    ship(order, "SHOE-42", 2)
+    take(account, woo(minute=5, line_items=[line_payload(id=71, sku="GIFT-SET", quantity=1)]))
+    assert cancelled(order) == {"KURTA-M": 2, "SHOE-42": 0}
+
+
+def test_kits_taken_off_go_with_the_rest_of_one_that_left_in_part(account: ChannelAccount, kit: Sku) -> None:
+    both = [line_payload(id=71, sku="GIFT-SET", quantity=2), line_payload(id=72, sku="SAREE-1", quantity=1)]
+    take(account, woo(line_items=both))
+    order = Order.objects.get()
+    ship(order, "SHOE-42", 1)
+    take(account, woo(minute=5, line_items=both[1:]))
+    assert cancelled(order) == {"KURTA-M": 4, "SHOE-42": 1, "SAREE-1": 0}
 
 
 def test_the_same_order_again_says_nothing_new(account: ChannelAccount, kit: Sku) -> None:
