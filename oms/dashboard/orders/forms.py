@@ -16,7 +16,7 @@ from oms.core.errors import DomainError
 from oms.core.places import find_place, normalise_postcode
 from oms.core.values import Address
 from orders.kits import by_kit, component_units, kit_units, live_units
-from orders.models import OrderLine
+from orders.models import OrderKit, OrderLine
 from orders.selectors import hold_reasons
 
 
@@ -81,7 +81,11 @@ def address_digest(address: Address) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SoldLine:
-    """A line of an order as it was sold: one order line, or a kit with the lines that are its components."""
+    """A line of an order as it was sold: one order line, or a kit with the lines that are its components.
+
+    `open` counts the units of which anything has not left, `torn` those among them that have left in part: the rest of
+    a torn kit can be cancelled like a whole one.
+    """
 
     field: str
     code: str
@@ -89,10 +93,20 @@ class SoldLine:
     parts: tuple[OrderLine, ...]
     open: int
     is_kit: bool = False
+    torn: int = 0
+
+    @property
+    def untouched(self) -> int:
+        """Units of which nothing has left."""
+        return self.open - self.torn
 
     def units(self, quantity: int) -> dict[int, int]:
-        """So many of it as units by order line id."""
-        return component_units(self.parts, quantity) if self.is_kit else {self.parts[0].pk: quantity}
+        """So many of it as units by order line id: whole kits first, then the rest of torn ones."""
+        if not self.is_kit:
+            return {self.parts[0].pk: quantity}
+        kits = component_units(self.parts, quantity)
+        live = {part.pk: min(live_units(part), kits[part.pk]) for part in self.parts}
+        return {pk: units for pk, units in live.items() if units}
 
 
 def sold_lines(lines: Iterable[OrderLine]) -> list[SoldLine]:
@@ -104,11 +118,15 @@ def sold_lines(lines: Iterable[OrderLine]) -> list[SoldLine]:
         if line.kit is None:
             found[line.pk] = SoldLine(f"line_{line.pk}", line.sku_code, line.name, (line,), live_units(line))
         elif line.kit.pk not in found:
-            parts = tuple(kits[line.kit.pk])
-            found[line.kit.pk] = SoldLine(
-                f"kit_{line.kit.pk}", line.kit.sku_code, line.kit.name, parts, kit_units(parts).live, is_kit=True
-            )
+            found[line.kit.pk] = _sold_kit(line.kit, tuple(kits[line.kit.pk]))
     return list(found.values())
+
+
+def _sold_kit(kit: OrderKit, parts: tuple[OrderLine, ...]) -> SoldLine:
+    # Not only whole kits: what is left of a torn one must be offered, or it could only go with the whole order.
+    left = max(-(-live_units(part) // (part.units_per_kit or 1)) for part in parts)
+    torn = left - kit_units(parts).live
+    return SoldLine(f"kit_{kit.pk}", kit.sku_code, kit.name, parts, left, is_kit=True, torn=torn)
 
 
 def wanted_units(post: Mapping[str, Any], sold: Sequence[SoldLine]) -> dict[int, int] | None:
@@ -125,7 +143,8 @@ def wanted_units(post: Mapping[str, Any], sold: Sequence[SoldLine]) -> dict[int,
         if not text.isdigit() or len(text) > 9:
             raise DomainError(f"{text} is no number of units of {line.code}.", field=line.field)
         if line.is_kit and int(text) > line.open:
-            raise DomainError(f"{text} of {line.code} cannot be cancelled: {line.open} have not left yet.",
+            left = "left in full" if line.torn else "left"
+            raise DomainError(f"{text} of {line.code} cannot be cancelled: {line.open} have not {left} yet.",
                               field=line.field)  # fmt: skip
         chosen[line.field] = int(text)
     if not any(chosen.values()):

@@ -13,8 +13,10 @@ from oms.accounts.models import Role, User
 from oms.notifications.letters import write_letter
 from oms.portal.story import tell
 from orders.models import Order, OrderKit
+from orders.services import UnitMove, move_units
 from routing.services import route_orders
 from tests.channels.services.doors import make_account, take, woo
+from tests.channels.woocommerce.orders import line_payload
 from tests.factories import World, make_world
 from tests.fulfillment.floor import labelled, make_carrier
 from tests.kits import make_kit
@@ -66,6 +68,66 @@ def test_whole_kits_are_cancelled_after_a_preview(client: Client, order: Order) 
     done = client.post(url, {field: "1", "reason": "Changed mind", "seen_units": seen})
     assert done.status_code == 302
     assert list(order.lines.order_by("position").values_list("cancelled", flat=True)) == [2, 1]
+
+
+def leave(order: Order, code: str, units: int) -> None:
+    """Units leave, as far as the order's lines know."""
+    move_units([UnitMove(order.lines.get(sku_code=code).pk, "unallocated", "shipped", units)])
+
+
+def cancelled(order: Order) -> dict[str, int]:
+    return dict(order.lines.values_list("sku_code", "cancelled"))
+
+
+def test_the_rest_of_a_kit_that_left_in_part_is_offered_and_cancelled(client: Client, order: Order) -> None:
+    leave(order, "SHOE-42", 3)
+    leave(order, "KURTA-M", 5)
+    url = reverse("dashboard:order_cancel", args=[order.number])
+    field = f"kit_{OrderKit.objects.get().pk}"
+    asked = client.get(url)
+    [(line, open_units, chosen)] = asked.context["lines"]
+    assert (line.field, line.untouched, line.torn, open_units, chosen) == (field, 0, 1, 1, 1)
+    text = " ".join(asked.content.decode().split())
+    assert "0 have not left and the rest of 1 that has left in part" in text
+    assert "Cancelling the whole order" in text
+    assert "readonly" not in text.split(f'id="id_{field}"')[1].split(">")[0]
+
+    wrong = client.post(url, {field: "2", "reason": "Short", "preview": "1"})
+    assert "2 of GIFT-SET cannot be cancelled: 1 have not left in full yet" in wrong.content.decode()
+    done = client.post(url, {field: "1", "reason": "Short", "seen_units": asked.context["seen_units"]})
+
+    assert done.status_code == 302
+    assert cancelled(order) == {"KURTA-M": 1, "SHOE-42": 0}
+
+
+def test_the_rest_of_a_kit_stays_where_only_another_line_is_cancelled(client: Client, world: World) -> None:
+    make_kit("GIFT-SET", (world.kurta, 2), (world.shoe, 1))
+    both = [line_payload(id=71, sku="GIFT-SET", quantity=1), line_payload(id=72, sku="SAREE-1", quantity=2)]
+    take(make_account(world), woo(line_items=both))
+    order = Order.objects.get()
+    leave(order, "SHOE-42", 1)
+    url = reverse("dashboard:order_cancel", args=[order.number])
+    kit = f"kit_{OrderKit.objects.get().pk}"
+    fields = {kit: "0", f"line_{order.lines.get(sku_code='SAREE-1').pk}": "2", "reason": "Changed mind"}
+
+    preview = client.post(url, fields | {"preview": "1"})
+    assert "Cancelling 2 units" in preview.content.decode()
+    client.post(url, fields | {"seen_units": preview.context["seen_units"]})
+    assert cancelled(order) == {"KURTA-M": 0, "SHOE-42": 0, "SAREE-1": 2}
+
+    rest = {kit: "1", "reason": "Changed mind"}
+    preview = client.post(url, rest | {"preview": "1"})
+    client.post(url, rest | {"seen_units": preview.context["seen_units"]})
+    assert cancelled(order) == {"KURTA-M": 2, "SHOE-42": 0, "SAREE-1": 2}
+
+
+def test_whole_kits_are_chosen_before_the_rest_of_those_that_left_in_part(client: Client, order: Order) -> None:
+    leave(order, "SHOE-42", 1)
+    url = reverse("dashboard:order_cancel", args=[order.number])
+    field = f"kit_{OrderKit.objects.get().pk}"
+    preview = client.post(url, {field: "2", "reason": "Changed mind", "preview": "1"})
+    client.post(url, {field: "2", "reason": "Changed mind", "seen_units": preview.context["seen_units"]})
+    assert cancelled(order) == {"KURTA-M": 4, "SHOE-42": 2}
 
 
 def test_the_shelf_says_which_kit_units_are_for(world: World, order: Order) -> None:
