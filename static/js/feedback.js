@@ -80,7 +80,10 @@ function band(result, text) {
 export function feedback(result, text = "") {
   document.documentElement.dataset.scan = result;
   sound(result);
-  navigator.vibrate?.(BUZZ[result] ?? BUZZ.unknown);
+  // A browser refuses, and complains, before the first touch of the page.
+  if (navigator.userActivation?.hasBeenActive ?? true) {
+    navigator.vibrate?.(BUZZ[result] ?? BUZZ.unknown);
+  }
   if (text) band(result, text);
   document.dispatchEvent(new CustomEvent("oms:feedback", { detail: { result, text } }));
 }
