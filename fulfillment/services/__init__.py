@@ -8,7 +8,7 @@ from fulfillment.services.manifests import add_all, add_to_manifest, close_manif
 from fulfillment.services.naming import forget_unit, name_unit
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
-from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short
+from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
 from fulfillment.services.shipping import book_shipment, booking_request, hand_over
 from fulfillment.services.short_units import serials_here
@@ -69,6 +69,7 @@ __all__ = [
     "reroute_order",
     "retry_labels",
     "serials_here",
+    "units_named_by",
     "withdraw",
     "withdraw_from_node",
 ]

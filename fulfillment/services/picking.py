@@ -12,7 +12,8 @@ from fulfillment.selectors.units import is_tracked
 from fulfillment.services.short_units import units_short
 from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
-from inventory.models import Barcode, Lot, SerialNumber, Tracking
+from inventory.errors import TrackingNeeded
+from inventory.models import Barcode, Lot, SerialNumber, Sku, Tracking
 from inventory.services import Release, adjust, release_reservations
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -115,12 +116,20 @@ def _find_units(
 
 
 def units_named_by(code: str, sku_ids: set[int], quantity: int) -> tuple[int, LineUnits]:
-    """The SKU of a serial number or lot of these SKUs; 0 where nobody knows it."""
-    serial = SerialNumber.objects.filter(number=code, sku__in=sku_ids).order_by("sku_id").first()
-    if serial is not None:
-        return serial.sku_id, LineUnits(serials=(serial.number,))
-    lot = Lot.objects.filter(code__iexact=code, sku__in=sku_ids, sku__tracking=Tracking.LOT).order_by("pk").first()
-    return (lot.sku_id, LineUnits(lots=((lot.code, quantity),))) if lot is not None else (0, LineUnits())
+    """The SKU of a serial number or lot of these SKUs; 0 where nobody knows it.
+
+    Raises TrackingNeeded where several of them have the code: a batch number is one of its SKU only.
+    """
+    serials = SerialNumber.objects.filter(number=code, sku__in=sku_ids).select_related("sku").order_by("sku_id")[:2]
+    lots = Lot.objects.filter(code__iexact=code, sku__in=sku_ids, sku__tracking=Tracking.LOT)
+    found: list[tuple[Sku, LineUnits]] = [(row.sku, LineUnits(serials=(row.number,))) for row in serials]
+    if not found:
+        rows = lots.select_related("sku").order_by("pk")[:2]
+        found = [(row.sku, LineUnits(lots=((row.code, quantity),))) for row in rows]
+    if len({sku.pk for sku, _ in found}) > 1:
+        named = " and ".join(sku.code for sku, _ in found)
+        raise TrackingNeeded(f"{code} stands on {named}: say which one it is by its own barcode.", field="code")
+    return (found[0][0].pk, found[0][1]) if found else (0, LineUnits())
 
 
 def _find_line(item: FulfillmentOrder, lines: list[FulfillmentLine], line_id: int | None, code: str) -> FulfillmentLine:

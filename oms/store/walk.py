@@ -10,8 +10,9 @@ from django.utils.translation import ngettext
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
-from fulfillment.services import NOTHING_NAMED, LineUnits, pick, report_short
-from inventory.models import Barcode, Lot, Node, SerialNumber, Sku, Tracking
+from fulfillment.services import NOTHING_NAMED, LineUnits, pick, report_short, units_named_by
+from inventory.errors import TrackingNeeded
+from inventory.models import Barcode, Node, Sku, Tracking
 from oms.core.errors import Conflict, DomainError, NotFound
 
 State = FulfillmentOrderState
@@ -88,7 +89,10 @@ def take_code(walk: Walk, code: str, actor: str) -> Outcome:
     sku = sku_of(code)
     named = NOTHING_NAMED
     if sku is None:
-        sku, named = _named_unit(walk, code.strip())
+        try:
+            sku, named = _named_unit(walk, code.strip())
+        except TrackingNeeded as error:
+            return Outcome("wrong", error.message)
     if sku is None:
         text = _("%(code)s is not in the catalogue. Set it aside and look it up.") % {"code": code[:40]}
         return Outcome("unknown", text)
@@ -105,16 +109,15 @@ def take_code(walk: Walk, code: str, actor: str) -> Outcome:
 
 
 def _named_unit(walk: Walk, code: str) -> tuple[Sku | None, LineUnits]:
-    """A serial number or a lot of a SKU of this walk, for one unit. No question where no SKU is kept so."""
+    """A serial number or a lot of a SKU of this walk, for one unit. No question where no SKU is kept so.
+
+    Raises TrackingNeeded for a code that several of them have.
+    """
     skus = {row.sku.pk: row.sku for row in walk.rows if row.sku.tracking != Tracking.NONE}
     if not skus or not code:
         return None, NOTHING_NAMED
-    here = SerialNumber.objects.filter(number=code[:60], sku__in=skus)
-    serial = here.filter(node=walk.node).order_by("pk").first() or here.order_by("pk").first()
-    if serial is not None:
-        return skus[serial.sku_id], LineUnits(serials=(serial.number,))
-    lot = Lot.objects.filter(code__iexact=code[:60], sku__in=skus).order_by("pk").first()
-    return (skus[lot.sku_id], LineUnits(lots=((lot.code, 1),))) if lot is not None else (None, NOTHING_NAMED)
+    sku_id, named = units_named_by(code[:60], set(skus), 1)
+    return skus.get(sku_id), named
 
 
 def take(walk: Walk, row: PickRow, quantity: int, actor: str, named: LineUnits = NOTHING_NAMED) -> Outcome:

@@ -114,6 +114,22 @@ def test_a_scanned_lot_is_taken_instead(world: World, serum: Sku) -> None:
     assert in_totes() == {"LATE": 1, "SOON": 1}
 
 
+def test_a_lot_code_of_two_skus_of_the_work_is_nobodys(world: World, serum: Sku) -> None:
+    cream = make_lot_sku("CREAM-50")
+    put_lot(cream, world.blr, "SOON", 4, days=60)
+    work = make_work(world, "1", make_line(serum, 1), make_line(cream, 1))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+
+    with pytest.raises(TrackingNeeded, match="soon stands on SERUM-30 and CREAM-50") as refusal:
+        pick(fulfillment_order_id=work.pk, code="soon", actor="Asha")
+    assert refusal.value.field == "code"
+    assert in_totes() == {}
+
+    pick(fulfillment_order_id=work.pk, code="CREAM-50", actor="Asha")
+    assert lots_at(cream, world.blr) == {"SOON": {"on_hand": 4}}
+    assert PickedUnit.objects.get().line.sku_id == cream.pk
+
+
 def test_what_lies_in_another_tote_is_not_taken_again(world: World, serum: Sku) -> None:
     first, second = work_for(world, serum, 2), work_for(world, serum, 1, "2")
     pick_all(fulfillment_order_id=first.pk, actor="Asha")

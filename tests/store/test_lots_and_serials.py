@@ -49,6 +49,20 @@ def work(world: World) -> FulfillmentOrder:
     return made
 
 
+def test_the_walk_asks_which_one_it_is_where_two_skus_have_a_lot_code(client: Client, world: World) -> None:
+    serum, cream = make_lot_sku(), make_lot_sku("CREAM-50")
+    for sku in (serum, cream):
+        put_lot(sku, world.blr, "2409", 5)
+    made = make_work(world, "1", make_line(serum, 1), make_line(cream, 1))
+    accept(fulfillment_order_ids=[made.pk], actor="Asha")
+
+    answer = scanned(client.post("/s/pick/scan/", {"work": made.pk, "code": "2409"}, headers=HX))
+
+    assert answer["result"] == "wrong"
+    assert answer["text"] == "2409 stands on SERUM-30 and CREAM-50: say which one it is by its own barcode."
+    assert in_totes() == {}
+
+
 def test_the_walk_says_which_lot_to_take_and_another_one_may_be_chosen(client: Client, work: FulfillmentOrder) -> None:
     url = f"/s/pick/?work={work.pk}&at=SERUM-30"
     page = text_of(client.get(url))
