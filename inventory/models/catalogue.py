@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -54,6 +55,9 @@ class Sku(models.Model):
         indexes = [
             models.Index(fields=["category", "code"], name="sku_by_category"),
             models.Index(fields=["brand", "code"], name="sku_by_brand"),
+            GinIndex(
+                OpClass(F("code"), "gin_trgm_ops"), OpClass(F("name"), "gin_trgm_ops"), name="sku_by_part_of_name"
+            ),
         ]
         constraints = [
             one_of("tracking", Tracking, prefix="sku"),

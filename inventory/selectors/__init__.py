@@ -29,12 +29,14 @@ from inventory.selectors.ledger import (
     ledger_size,
 )
 from inventory.selectors.levels import (
+    LedgerProof,
     LevelExplanation,
     Part,
     explain_level,
     has_stock,
     level_of,
     parts_of,
+    prove_level,
     sellable,
 )
 from inventory.selectors.transfers import (
@@ -66,6 +68,7 @@ __all__ = [
     "KitPart",
     "LedgerFilter",
     "LedgerPage",
+    "LedgerProof",
     "LedgerRow",
     "LevelExplanation",
     "Part",
@@ -96,6 +99,7 @@ __all__ = [
     "lines_of_transfer",
     "parts_at_nodes",
     "parts_of",
+    "prove_level",
     "read_recipes",
     "read_unit",
     "sellable",

@@ -6,8 +6,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from inventory.errors import NotEnoughStock
-from inventory.models import LevelCorrection, StockDifference, StockDifferenceState, StockMovement
-from inventory.selectors import explain_level
+from inventory.models import LevelCorrection, StockAudit, StockDifference, StockDifferenceState, StockMovement
+from inventory.selectors import LedgerProof, explain_level
 from inventory.services import accept_difference, audit_stock, dismiss_difference, receive, ways_to_mend
 from inventory.services.stock import StockLine
 from oms.core.errors import Conflict, DomainError
@@ -53,6 +53,28 @@ def test_the_auditor_repairs_nothing(world: World) -> None:
 
     assert on_hand(world) == 13
     assert StockDifference.objects.count() == 1
+
+
+def test_a_level_of_too_many_postings_is_proved_by_the_last_audit(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def proof() -> LedgerProof:
+        return explain_level(world.kurta.pk, world.blr.pk).proof
+
+    assert proof() == LedgerProof(agrees=True)
+    monkeypatch.setattr("inventory.selectors.ledger.ADDED_UP_AT_ONCE", 0)
+    assert proof() == LedgerProof(agrees=None)
+
+    audit_stock()
+    assert proof() == LedgerProof(agrees=True, audited_at=StockAudit.objects.latest("pk").at)
+
+    falsify(world, "on_hand = 13")
+    row = found("on_hand")
+    assert proof() == LedgerProof(agrees=False, audited_at=StockAudit.objects.latest("pk").at)
+    dismiss_difference(difference_id=row.pk, actor="Asha", note="known")
+    assert proof().agrees is False
+    falsify(world, "on_hand = 10")
+    assert proof().agrees is True
 
 
 def test_a_balance_is_set_to_what_its_ledger_adds_up_to(world: World) -> None:

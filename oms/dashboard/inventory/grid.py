@@ -100,10 +100,13 @@ def nodes_asked(question: GridQuestion, principal: Principal) -> list[Node]:
 _MATCHING = """
 SELECT s.id FROM inventory_sku s
 WHERE s.is_active
-    AND (%(text)s = '' OR s.code ILIKE %(like)s OR s.name ILIKE %(like)s
-        OR EXISTS (SELECT 1 FROM inventory_barcode b WHERE b.sku_id = s.id AND b.code = %(text)s))
     AND (%(category)s = '' OR s.category = %(category)s) AND (%(brand)s = '' OR s.brand = %(brand)s)
 """
+# Each half has an index of its own; joined by OR none would be used.
+_NAMED = """ AND s.id IN (
+    SELECT id FROM inventory_sku WHERE code ILIKE %(like)s OR name ILIKE %(like)s
+    UNION ALL SELECT sku_id FROM inventory_barcode WHERE code = %(text)s
+)"""
 # Over all nodes the totals know; over some of them their levels are added up once, not SKU by SKU.
 _BELOW = """ AND NOT EXISTS (
     SELECT FROM inventory_skutotal total WHERE total.sku_id = s.id AND total.atp >= %(below)s
@@ -145,6 +148,8 @@ def _asked(question: GridQuestion, principal: Principal, nodes: Sequence[Node]) 
 def _matching(question: GridQuestion, *, everywhere: bool) -> str:
     """The statement with the conditions that the question has."""
     sql = _MATCHING
+    if question.text:
+        sql += _NAMED
     if question.below is not None:
         sql += _BELOW if everywhere else _BELOW_AT_NODES
     if question.problems:

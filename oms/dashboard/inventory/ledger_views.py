@@ -21,9 +21,9 @@ from inventory.selectors import (
     balances_as_of,
     brought_forward,
     iter_ledger,
-    ledger_balances,
     ledger_page,
     level_of,
+    prove_level,
 )
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.clock import now
@@ -103,10 +103,9 @@ def ledger(request: HttpRequest, sku_id: int, code: str) -> HttpResponse:
     """Every posting of a SKU at a node with the balance after it."""
     node = node_for(request, code)
     stock = level_of(sku_id, node.pk)
-    balances = ledger_balances(sku_id, node.pk)
     context = _page_context(request, stock.sku, [node.pk]) | {
         "node": node, "level": stock, "brought_forward": brought_forward(sku_id, node.pk),
-        "buckets": Bucket.choices, "agrees": all(balances[name] == getattr(stock, name) for name in BALANCES),
+        "buckets": Bucket.choices, "proof": prove_level(stock),
         "balances": [("ATP", stock.atp), *((BUCKET_WORDS[name], getattr(stock, name)) for name in BALANCES)],
     }  # fmt: skip
     return render(request, "dashboard/inventory/ledger.html", context)

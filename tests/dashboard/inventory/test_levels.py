@@ -59,7 +59,8 @@ def test_the_sentence_adds_up_to_atp(world: World) -> None:
 
     assert found.sentence == "3 = 10 in the building − 1 damaged − 4 reserved − 2 safety stock"
     assert sum(part.quantity for part in found.parts) == found.level.atp == 3
-    assert found.ledger_agrees
+    assert found.proof.agrees
+    assert found.proof.audited_at is None
     assert [row.open_quantity for row in found.reservations] == [4]
 
 
