@@ -106,7 +106,7 @@ def level_of(sku_id: int, node_id: int) -> StockLevel:
 
 
 def prove_level(level: StockLevel) -> LedgerProof:
-    """Compare the balances of a level with its ledger, here or by the word of the last audit. At most four statements."""
+    """Compare a level with its ledger: add it up here, or take the word of the last audit. At most four statements."""
     sums = ledger_balances(level.sku_id, level.node_id)
     if sums is not None:
         return LedgerProof(all(sums[name] == getattr(level, name) for name in BALANCES))
