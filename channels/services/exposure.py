@@ -38,7 +38,7 @@ def seconds_now(listing: str) -> str:
 BOOK = """
 INSERT INTO channels_exposureday AS day (account_id, day, unit_seconds, pushed)
 SELECT account_id, (now() AT TIME ZONE 'UTC')::date, greatest(0, sum(unit_seconds)), sum(pushed) FROM settled
-GROUP BY account_id HAVING sum(unit_seconds) > 0 OR sum(pushed) > 0
+GROUP BY account_id HAVING sum(unit_seconds) > 0 OR sum(pushed) > 0 ORDER BY account_id
 ON CONFLICT (account_id, day) DO UPDATE
 SET unit_seconds = day.unit_seconds + excluded.unit_seconds, pushed = day.pushed + excluded.pushed
 """

@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from channels.base import ListsProducts, PushesStock, StockResult, StockUpdate
+from channels.locks import lock_listings
 from channels.models import ChannelAccount, Listing, Publication
 from channels.registry import INBOUND_ONLY, adapter_for
 from channels.services.accounts import account_config, get_account, record_failure, record_success
@@ -182,12 +183,22 @@ def _store_answers(chunk: Sequence[tuple[int, StockUpdate]], answers: Sequence[S
         [answer.reported_quantity for _, answer in rows],
         ["" if answer.accepted else (answer.message or "Refused")[:300] for _, answer in rows],
     ]
-    run_atomic(lambda: execute(_STORE, params))
+
+    def work() -> None:
+        # In the order of whoever works their quantities out: a plan of the update may choose any.
+        lock_listings(Q(pk__in=params[0]))
+        execute(_STORE, params)
+
+    run_atomic(work)
 
 
 def _give_back(listing_ids: Sequence[int]) -> None:
     """Let the next call take these at once."""
-    Listing.objects.filter(pk__in=listing_ids).update(sent_at=None)
+
+    def work() -> None:
+        Listing.objects.filter(pk__in=lock_listings(Q(pk__in=listing_ids))).update(sent_at=None)
+
+    run_atomic(work)
 
 
 def _clear_dirty(account_id: int) -> None:
@@ -240,7 +251,8 @@ def _send_again(account_id: int) -> int:
     ).exclude(publication=Publication.PAUSED)
     less = Q(reported_quantity__lt=F("sent_quantity"), acknowledged_at__lt=now() - SALES_ARRIVE_WITHIN)
     more = Q(reported_quantity__gt=F("sent_quantity"))
-    count = settled.filter(~Q(error="") | less | more).update(
+    wrong = lock_listings(Q(pk__in=settled.filter(~Q(error="") | less | more).values("pk")))
+    count = settled.filter(~Q(error="") | less | more, pk__in=wrong).update(
         wanted_version=F("wanted_version") + 1, wanted_at=now(), error=""
     )
     if count:
