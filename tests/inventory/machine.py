@@ -93,6 +93,12 @@ def dying_at(statement: int) -> Iterator[None]:
         yield
 
 
+def open_units(claim: PlainClaim) -> int:
+    """What is open of a claim. One order line may have claims at several nodes."""
+    rows = Reservation.objects.filter(line_uid=claim.line_uid, node=claim.key[1])
+    return sum(rows.values_list("open_quantity", flat=True))
+
+
 class StockMachine(RuleBasedStateMachine):
     """Two nodes and three SKUs of their own for each run, so that runs do not need an empty database."""
 
@@ -250,8 +256,7 @@ class StockMachine(RuleBasedStateMachine):
         before = claim.open
 
         def once() -> None:
-            left = sum(Reservation.objects.filter(line_uid=claim.line_uid).values_list("open_quantity", flat=True))
-            if left == before:
+            if open_units(claim) == before:
                 release_reservations(requests=[Release(claim.line_uid, claim.key[1], amount)], actor=ACTOR)
 
         self.run(fate, lambda: run_atomic(once))
@@ -269,8 +274,7 @@ class StockMachine(RuleBasedStateMachine):
         before = claim.open
 
         def once() -> None:
-            left = sum(Reservation.objects.filter(line_uid=claim.line_uid).values_list("open_quantity", flat=True))
-            if left == before:
+            if open_units(claim) == before:
                 consume_reservations(requests=[request], actor=ACTOR)
 
         self.run(fate, lambda: run_atomic(once), possible=possible)
