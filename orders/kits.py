@@ -56,9 +56,15 @@ def by_kit(lines: Iterable[OrderLine]) -> dict[UUID, list[OrderLine]]:
     return dict(found)
 
 
-def component_units(lines: Iterable[OrderLine], kits: int) -> dict[int, int]:
-    """Units by line id that make so many whole kits."""
-    return {line.pk: kits * (line.units_per_kit or 1) for line in lines}
+def open_kits(lines: Iterable[OrderLine]) -> int:
+    """Units of a kit of which anything has not left: whole ones, and the rest of those that left in part."""
+    return max(-(-live_units(line) // (line.units_per_kit or 1)) for line in lines)
+
+
+def cancellable_units(lines: Iterable[OrderLine], kits: int) -> dict[int, int]:
+    """Units by line id that go with so many kits: whole ones first, then the rest of those that left in part."""
+    found = {line.pk: min(live_units(line), kits * (line.units_per_kit or 1)) for line in lines}
+    return {pk: units for pk, units in found.items() if units}
 
 
 def takes_whole_kits(lines: Iterable[OrderLine], units: Mapping[int, int]) -> bool:

@@ -28,7 +28,7 @@ from oms.core.errors import DomainError
 from oms.core.outbox import publish
 from oms.core.states import advance, advance_many
 from orders.events import OrderCancelled
-from orders.kits import by_kit, component_units, kit_units, live_units, takes_whole_kits
+from orders.kits import by_kit, cancellable_units, kit_units, live_units, open_kits, takes_whole_kits
 from orders.locks import lock_lines, lock_order
 from orders.models import Order, OrderLine, Payment
 from orders.services import TimelineEntry, UnitMove, end_holds, move_units
@@ -124,20 +124,22 @@ def _wanted(order_lines: Sequence[OrderLine], lines: Mapping[int, int] | None) -
 def lines_with_kits(
     *, order_id: int, lines: Mapping[int, int] | None = None, kits: Mapping[UUID, int] | None = None
 ) -> dict[int, int] | None:
-    """What `cancel_order` takes as `lines`, from lines and from whole kits ({kit id of the order: units of it}).
+    """What `cancel_order` takes as `lines`, from lines and from kits ({kit id of the order: units of it}).
 
-    None, the whole order, where neither is given. Raises DomainError for a kit that the order does not have, or has
-    fewer whole units of that have not left yet.
+    None, the whole order, where neither is given. Of a kit whole units go first, then the rest of those that left in
+    part. Raises DomainError for a kit that the order does not have, or has fewer units of that have not left in full.
     """
     if lines is None and kits is None:
         return None
     wanted = dict(lines or {})
     mine = by_kit(OrderLine.objects.filter(order=order_id, kit__isnull=False).select_related("kit"))
     for kit_id, units in (kits or {}).items():
-        left = kit_units(mine[kit_id]).live if kit_id in mine else 0
+        left = open_kits(mine[kit_id]) if kit_id in mine else 0
         if not 1 <= units <= left:
-            raise DomainError(f"{units} of this kit cannot be cancelled: {left} have not left yet.", field="kits")
-        units_of_kit = component_units(mine[kit_id], units)
+            torn = left and left > kit_units(mine[kit_id]).live
+            how = "left in full" if torn else "left"
+            raise DomainError(f"{units} of this kit cannot be cancelled: {left} have not {how} yet.", field="kits")
+        units_of_kit = cancellable_units(mine[kit_id], units)
         if named := units_of_kit.keys() & wanted.keys():
             raise DomainError(
                 f"Line {min(named)} belongs to a kit that is named, too: name the kit or its lines.", field="lines"

@@ -19,7 +19,7 @@ from fulfillment.services import cancel_order, lines_with_kits, reroute_order
 from oms.accounts.access import Principal, in_order_scope
 from oms.api.gate import ErrorOut, idempotent, json_body, need, node_named
 from oms.core.errors import DomainError, NotFound
-from orders.kits import by_kit, kit_units
+from orders.kits import by_kit, kit_units, open_kits
 from orders.models import Order, OrderLine
 from orders.services import place_hold, release_orders
 from routing.services import CheckoutHold
@@ -53,7 +53,8 @@ class HoldIn(Schema):
 class CancelIn(Schema):
     """Why an order is cancelled; `lines` maps order line ids to units, none means the whole order.
 
-    `kits` maps ids of the order's kits to whole units of them; their components go together.
+    `kits` maps ids of the order's kits to units of them; their components go together. Whole ones go first, then what
+    is left of those that left in part.
     """
 
     reason: str
@@ -173,13 +174,17 @@ def _with_details(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 
 def _kit_out(parts: Sequence[OrderLine]) -> dict[str, Any]:
-    """A line of the channel that was sold as a kit, in whole kits; `parts` are its components, with their kit."""
+    """A line of the channel that was sold as a kit, in whole kits; `parts` are its components, with their kit.
+
+    `torn` are those that left in part: the rest of them can be cancelled, too.
+    """
     kit, units = parts[0].kit, kit_units(parts)
     assert kit is not None
     return {
         "id": str(kit.pk), "external_id": kit.external_id, "sku": kit.sku_code, "quantity": kit.quantity,
         "unit_price_minor": kit.unit_price_minor, "shipped": units.shipped, "delivered": units.delivered,
         "returned": units.returned, "cancelled": units.cancelled, "cancellable": units.live,
+        "torn": open_kits(parts) - units.live,
     }  # fmt: skip
 
 

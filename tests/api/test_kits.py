@@ -10,6 +10,7 @@ from django.test import Client
 from channels.models import ChannelAccount
 from inventory.models import Sku
 from orders.models import Order
+from orders.services import UnitMove, move_units
 from tests.api.test_api import bearer, call, order_body
 from tests.factories import World, make_sku, make_world, stock
 from tests.flow.driver import drain
@@ -101,3 +102,24 @@ def test_an_order_shows_its_kits_and_is_cancelled_in_whole_ones(client: Client, 
     status, done = call(client, "POST", url, {"reason": "No", "kits": {kit["id"]: 2}}, **key)
     assert (status, done["units"], done["refund_minor"]) == (200, 6, 2 * 99_900)
     assert (done["order"]["kits"][0]["cancelled"], done["order"]["kits"][0]["cancellable"]) == (2, 1)
+
+
+def test_the_rest_of_a_kit_that_left_in_part_is_cancelled_by_the_name_of_the_kit(client: Client, world: World) -> None:
+    make_kit("GIFT-SET", (world.kurta, 2), (world.shoe, 1))
+    key = bearer("orders.ingest", "orders.view", "orders.cancel")
+    assert call(client, "POST", "/orders?channel=web", {"orders": [order_body("A-1", "GIFT-SET", 3)]}, **key)[0] == 201
+    order = Order.objects.get()
+    for code, units in (("KURTA-M", 3), ("SHOE-42", 1)):
+        move_units([UnitMove(order.lines.get(sku_code=code).pk, "unallocated", "shipped", units)])
+    url = f"/orders/{order.number}"
+    [kit] = call(client, "GET", url, **key)[1]["kits"]
+    assert (kit["shipped"], kit["cancellable"], kit["torn"]) == (1, 1, 1)
+
+    status, refused = call(client, "POST", f"{url}/cancel", {"reason": "No", "kits": {kit["id"]: 3}}, **key)
+    assert (status, refused["message"]) == (422, "3 of this kit cannot be cancelled: 2 have not left in full yet.")
+
+    # The whole one goes first; the rest of the one that left in part stays.
+    status, done = call(client, "POST", f"{url}/cancel", {"reason": "No", "kits": {kit["id"]: 1}}, **key)
+    assert (status, done["units"]) == (200, 3)
+    assert (done["order"]["kits"][0]["cancellable"], done["order"]["kits"][0]["torn"]) == (0, 1)
+    assert dict(order.lines.values_list("sku_code", "cancelled")) == {"KURTA-M": 2, "SHOE-42": 1}

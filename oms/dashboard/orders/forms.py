@@ -15,7 +15,7 @@ from oms.core.clock import now
 from oms.core.errors import DomainError
 from oms.core.places import find_place, normalise_postcode
 from oms.core.values import Address
-from orders.kits import by_kit, component_units, kit_units, live_units
+from orders.kits import by_kit, cancellable_units, kit_units, live_units, open_kits
 from orders.models import OrderKit, OrderLine
 from orders.selectors import hold_reasons
 
@@ -104,9 +104,7 @@ class SoldLine:
         """So many of it as units by order line id: whole kits first, then the rest of torn ones."""
         if not self.is_kit:
             return {self.parts[0].pk: quantity}
-        kits = component_units(self.parts, quantity)
-        live = {part.pk: min(live_units(part), kits[part.pk]) for part in self.parts}
-        return {pk: units for pk, units in live.items() if units}
+        return cancellable_units(self.parts, quantity)
 
 
 def sold_lines(lines: Iterable[OrderLine]) -> list[SoldLine]:
@@ -124,7 +122,7 @@ def sold_lines(lines: Iterable[OrderLine]) -> list[SoldLine]:
 
 def _sold_kit(kit: OrderKit, parts: tuple[OrderLine, ...]) -> SoldLine:
     # Not only whole kits: what is left of a torn one must be offered, or it could only go with the whole order.
-    left = max(-(-live_units(part) // (part.units_per_kit or 1)) for part in parts)
+    left = open_kits(parts)
     torn = left - kit_units(parts).live
     return SoldLine(f"kit_{kit.pk}", kit.sku_code, kit.name, parts, left, is_kit=True, torn=torn)
 
