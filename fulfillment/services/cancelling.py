@@ -14,7 +14,8 @@ from django.db.models import F
 from fulfillment.errors import CannotCancel
 from fulfillment.events import ShipmentVoided
 from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.services.cancelling_units import UNASSIGNED, cancel_units
 from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_units
@@ -22,7 +23,7 @@ from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import release_lines
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, Reservation, StockMovementReason
-from inventory.services import Posting, Release, announce, post, release_reservations
+from inventory.services import Posting, announce, post
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError
 from oms.core.outbox import publish
@@ -36,7 +37,6 @@ from routing.services import giving_back_load
 
 State = FulfillmentOrderState
 _BEFORE_ROAD = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
-_UNASSIGNED = ("unallocated", "backordered")
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, 
             if lines is None:
                 _cancel_whole(order, order_lines, actor, reason)
             else:
-                _cancel_some(order, order_lines, wanted, actor, reason)
+                cancel_units(order, order_lines, wanted, actor, reason)
         _note(order, preview, whole=lines is None, reason=reason, actor=actor)
         if order.is_cod:
             # Where nothing else is to come, what arrived and was paid for before is all there will be.
@@ -186,7 +186,7 @@ def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: 
     _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)
     move_units([
         UnitMove(line.pk, bucket, "cancelled", getattr(line, bucket))
-        for line in fresh for bucket in (*_UNASSIGNED, "allocated")
+        for line in fresh for bucket in (*UNASSIGNED, "allocated")
     ])  # fmt: skip
 
 
@@ -237,56 +237,6 @@ def _unpack(work: Sequence[FulfillmentOrder], actor: str) -> None:
         announce([item.line.sku_id for item in contents], reason="unpacked", grew_at=node_id)
     post(postings)
     move_units(moves)
-
-
-def _cancel_some(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int], actor: str, reason: str) -> None:
-    """Cancel some units, those that are least far first: without a node, then reserved, then at work in a node."""
-    work = {item.pk: item for item in lock_work_of_orders([order.pk])}
-    work_lines = lock_work_lines(list(work.values()))
-    for line in lines:
-        left = wanted.get(line.pk, 0)
-        moves = []
-        for bucket in _UNASSIGNED:
-            share = min(left, getattr(line, bucket))
-            moves.append(UnitMove(line.pk, bucket, "cancelled", share))
-            left -= share
-        move_units(moves)
-        for row in [item for item in work_lines if item.order_line_id == line.pk]:
-            left -= _shrink(work[row.fulfillment_order_id], row, left, actor, reason)
-        if left:
-            share = min(left, line.allocated)
-            _release_unworked(order, [(line, share)], actor, reason)
-            move_units([UnitMove(line.pk, "allocated", "cancelled", share)])
-            left -= share
-        if left:
-            raise CannotCancel(
-                f"{left} units of {line.sku_code} are picked or packed with other goods. Cancel the whole order, "
-                "or wait until the parcel is opened."
-            )
-
-
-def _shrink(item: FulfillmentOrder, row: FulfillmentLine, wanted: int, actor: str, reason: str) -> int:
-    """Take units that are not picked yet out of a node's work; how many were taken."""
-    share = min(wanted, row.to_pick)
-    if not share or item.state in (State.PACKED, State.READY, State.PICKED):
-        return 0
-    source = "allocated" if item.state == State.SCHEDULED else "released"
-    release_reservations(requests=[Release(row.order_line.uid, item.node_id, share)], actor=actor, reason=reason)
-    move_units([UnitMove(row.order_line_id, source, "cancelled", share)])
-    announce([row.sku_id], reason="cancelled", grew_at=item.node_id)
-    row.quantity -= share
-    if row.quantity:
-        row.save(update_fields=["quantity"])
-    else:
-        row.delete()
-    rest = FulfillmentLine.objects.filter(fulfillment_order=item)
-    if not rest.exists():
-        advance(
-            item, State.CANCELLED, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200], end_reason=reason[:200]
-        )
-    elif item.state == State.PICKING and not rest.filter(quantity__gt=F("picked") + F("short")).exists():
-        advance(item, State.PICKED, using=FULFILLMENT_ORDER, actor=actor)
-    return share
 
 
 def _units(count: int) -> str:
