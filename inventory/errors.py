@@ -27,6 +27,12 @@ class TrackingNeeded(DomainError):
     code = "tracking_needed"
 
 
+class KitHasNoStock(DomainError):
+    """Units of a kit were posted, which has none of its own."""
+
+    code = "kit_has_no_stock"
+
+
 class AreaHeld(Conflict):
     """Somebody else, or another device, counts this area."""
 

@@ -29,7 +29,7 @@ from inventory.models import (
     TransferLine,
 )
 from inventory.selectors.buffers import BY_HAND, REMOVED
-from oms.core.db import fetch_all
+from oms.core.db import bigints, fetch_all
 from oms.core.errors import NotFound
 
 OPEN_STATES = (ReservationState.SOFT, ReservationState.HARD)
@@ -88,6 +88,23 @@ def lock_skus(ids: Iterable[int]) -> dict[int, Sku]:
     """These SKUs by id, locked in id order; those that do not exist are left out."""
     rows = Sku.objects.select_for_update(no_key=True).filter(pk__in=set(ids)).order_by("pk")
     return {row.pk: row for row in rows}
+
+
+def lock_new_kit(sku_id: int) -> None:
+    """Keep a SKU that becomes a kit, and its stock levels, to this transaction. Lock it with `lock_skus` first.
+
+    Until it ends nobody can post units of it, or write a line of goods that are to come.
+    """
+    list(Sku.objects.select_for_update().filter(pk=sku_id).values_list("pk"))
+    list(StockLevel.objects.select_for_update(no_key=True).filter(sku_id=sku_id).order_by("node_id").values_list("pk"))
+
+
+def keep_skus(ids: Iterable[int]) -> dict[int, Sku]:
+    """These SKUs by id, none of which becomes a kit before the transaction ends; missing ones are left out."""
+    wanted = sorted(set(ids))
+    fetch_all("SELECT id FROM inventory_sku WHERE id = ANY(%s::bigint[]) ORDER BY id FOR KEY SHARE", [bigints(wanted)])
+    # Read in a statement of its own: the lock may have waited for somebody who changed the row.
+    return Sku.objects.in_bulk(wanted)
 
 
 def lock_lot(lot_id: int) -> Lot:

@@ -7,9 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 
 from oms.core.db import fetch_all
+from tests.flow.processes import until
 
 T = TypeVar("T")
 #: Longer than anything here may take, so that what hangs fails.
@@ -37,6 +38,17 @@ def elsewhere(task: Callable[[], T]) -> T:
 def beside(pool: ThreadPoolExecutor, task: Callable[[], T]) -> Future[T]:
     """Start the task over another connection and go on."""
     return pool.submit(_closing, task)
+
+
+def behind(first: Callable[[], object], second: Callable[[], T], *, commits: bool = True) -> T:
+    """What the second comes to that begins when the first has written, and ends when the first is committed or not."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first()
+            waiting = beside(pool, second)
+            until(lambda: waiting.done() or waits_for_a_lock(), seconds=20, what="the second waits")
+            transaction.set_rollback(not commits)
+        return waiting.result(SECONDS)
 
 
 def waits_for_a_lock() -> int:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from inventory.locks import lock_skus
+from inventory.locks import lock_new_kit, lock_skus
 from inventory.models import KitComponent, PurchaseOrderLine, Sku, StockLevel, Tracking, TransferLine, TransferState
 from inventory.selectors import Recipe, read_recipes
 from inventory.services.stock import announce
@@ -67,6 +67,8 @@ def set_components(
         for position, one in enumerate(components):
             _refuse_component(kit, skus.get(one.sku_id), f"components.{position}.sku")
         if components:
+            if not kit.is_kit:
+                lock_new_kit(kit_id)
             _refuse_kit(kit)
         _store(kit, components, ships_together)
         after = read_recipes([kit_id]).get(kit_id)

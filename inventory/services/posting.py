@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from inventory.errors import BadQuantity, NotEnoughStock, SerialElsewhere, TrackingNeeded
+from inventory.errors import BadQuantity, KitHasNoStock, NotEnoughStock, SerialElsewhere, TrackingNeeded
 from inventory.models import Bucket, StockMovementReason
 from oms.core.db import fetch_all, run_atomic
 from oms.core.errors import DomainError
@@ -71,7 +71,7 @@ def post(postings: Sequence[Posting]) -> set[tuple[str, int]]:
 
     Raises, with nothing written: NotEnoughStock when a balance would fall below zero or below what is reserved,
     SerialElsewhere for a serial number that is not where the posting takes it from, TrackingNeeded where a lot or
-    serial number is missing, and BadQuantity for a posting that can never be right.
+    serial number is missing, KitHasNoStock for units of a kit, and BadQuantity for a posting that can never be right.
     """
     if not postings:
         return set()
@@ -108,6 +108,7 @@ _REFUSALS: tuple[tuple[str, type[DomainError], str], ...] = (
     ("stock_level_serial", SerialElsewhere, "A serial number is not where it would be taken from."),
     ("stock_level_tracking", TrackingNeeded,
      "This SKU is kept by lot or serial number: each unit that changes hands must name its own."),
+    ("stock_level_kit", KitHasNoStock, "This SKU is a kit, which has no stock of its own: name its components."),
     ("lot_level", NotEnoughStock, "There are fewer units of this lot than this would take away."),
     ("stock_level", NotEnoughStock,
      "There is less stock than this would take away. Look at what is reserved and at the ledger."),

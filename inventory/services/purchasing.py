@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db import IntegrityError, transaction
 
 from inventory.errors import BadQuantity
-from inventory.locks import lock_inbound_shipments, lock_purchase_order, lock_purchase_order_lines
+from inventory.locks import keep_skus, lock_inbound_shipments, lock_purchase_order, lock_purchase_order_lines
 from inventory.models import (
     Bucket,
     InboundShipment,
@@ -290,7 +290,7 @@ def _priced(supplier: Supplier, lines: Sequence[PurchaseLine]) -> list[PurchaseO
     if not 1 <= len(lines) <= MOST_LINES:
         raise DomainError(f"A purchase order has 1 to {MOST_LINES} lines; this one has {len(lines)}.", field="lines")
     ids = [line.sku_id for line in lines]
-    skus = {sku.pk: sku for sku in Sku.objects.filter(pk__in=ids)}
+    skus = keep_skus(ids)
     prices = dict(SupplierItem.objects.filter(supplier=supplier, sku__in=ids).values_list("sku_id", "unit_cost_minor"))
     rows: dict[int, PurchaseOrderLine] = {}
     for line in lines:

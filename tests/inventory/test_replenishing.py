@@ -135,6 +135,8 @@ def test_a_new_sku_without_history_is_kept_at_its_least_stock_also_where_the_nod
 
 def test_kits_suppliers_nodes_closed_nodes_and_skus_that_are_not_sold_are_left_out(world: World) -> None:
     rule(least_stock=50)
+    for node in (world.blr, world.delhi):
+        stock(world.kurta, node, 0)
     Sku.objects.filter(pk=world.kurta.pk).update(is_kit=True)
     Sku.objects.filter(pk=world.saree.pk).update(is_active=False)
     Node.objects.filter(pk=world.delhi.pk).update(is_active=False)

@@ -53,7 +53,7 @@ from oms.core.ids import uuid7
 from routing.services import forget_policy, route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.flow.processes import until
-from tests.threads import SECONDS, beside, waits_for_a_lock
+from tests.threads import SECONDS, behind, beside, waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 T = TypeVar("T")
@@ -67,17 +67,6 @@ def world() -> World:
     stock(made.kurta, made.blr, 2)
     stock(made.kurta, made.delhi, 0)
     return made
-
-
-def behind(first: Callable[[], object], second: Callable[[], T], *, commits: bool = True) -> T:
-    """What the second comes to that begins when the first has written, and ends when the first is committed or not."""
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            first()
-            waiting = beside(pool, second)
-            until(lambda: waiting.done() or waits_for_a_lock(), seconds=20, what="the second waits")
-            transaction.set_rollback(not commits)
-        return waiting.result(SECONDS)
 
 
 def level(sku: Sku, node: Node) -> StockLevel:
