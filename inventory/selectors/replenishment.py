@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from inventory.models import ReplenishmentRule, ReplenishmentSuggestion, SuggestionState
+from inventory.selectors.demand_sql import asked
 from inventory.selectors.replenishment_sql import FIGURES, NONE_WAITING, OF_SKUS, plan
 from oms.core.db import bigints, fetch_all
 from oms.core.json_text import from_json, to_json
@@ -98,20 +99,13 @@ def reorder_figures(sku_id: int, *, waiting: str = NONE_WAITING) -> dict[int, di
     return {node_id: from_json(text) for node_id, text in rows}
 
 
-# As the demand rates count: a day is one of 24 hours that ends now.
-_BY_DAY = """
-SELECT floor(extract(epoch FROM now() - recorded_at) / 86400)::int AS day,
-    sum(CASE WHEN to_bucket = 'reserved' THEN quantity ELSE -quantity END)::int
-FROM inventory_stockmovement
-WHERE sku_id = %(sku)s AND node_id = %(node)s AND recorded_at > now() - make_interval(days => %(days)s)
-    AND ((from_bucket = 'demand' AND to_bucket = 'reserved' AND reason = 'reserve')
-        OR (from_bucket = 'reserved' AND to_bucket = 'demand' AND reason IN ('release', 'expire')))
-    AND reference NOT IN (SELECT number FROM inventory_transfer)
-GROUP BY 1
-"""
+_BY_DAY = f"""
+WITH {asked("sku_id = %(sku)s AND node_id = %(node)s")}
+SELECT day, units::int FROM asked
+"""  # noqa: S608 - only constants of this project are put in
 
 
 def demand_by_day(sku_id: int, node_id: int, *, days: int = CHART_DAYS) -> list[int]:
-    """Units asked for in each of the last days of 24 hours, the oldest first; below 0 where more was given back."""
+    """Units asked for in each of the last days of 24 hours, the oldest first, as the demand rates count them."""
     found = dict(fetch_all(_BY_DAY, {"sku": sku_id, "node": node_id, "days": days}))
     return [found.get(day, 0) for day in range(days - 1, -1, -1)]

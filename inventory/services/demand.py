@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from inventory.selectors.demand_sql import asked
 from oms.core.db import execute, run_atomic
 
 DAYS = 28
 
-# A day is one of 24 hours that ends now, so that each counts alike. Units given back count on the day they were given
-# back: over the days looked at, what was ordered and cancelled adds up to nothing. Deviation is that of a sample.
-# Fast are the SKUs that make up the first half of a node's units, medium those up to nine tenths.
-_REFRESH = """
-WITH asked AS MATERIALIZED (
-    SELECT sku_id, node_id, floor(extract(epoch FROM now() - recorded_at) / 86400)::int AS day,
-        sum(CASE WHEN to_bucket = 'reserved' THEN quantity ELSE -quantity END) AS units
-    FROM inventory_stockmovement
-    WHERE recorded_at > now() - make_interval(days => %(days)s)
-        AND ((from_bucket = 'demand' AND to_bucket = 'reserved' AND reason = 'reserve')
-            OR (from_bucket = 'reserved' AND to_bucket = 'demand' AND reason IN ('release', 'expire')))
-        AND reference NOT IN (SELECT number FROM inventory_transfer)
-    GROUP BY 1, 2, 3
-),
+# Deviation is that of a sample. Fast are the SKUs that make up the first half of a node's units, medium those up to
+# nine tenths.
+_REFRESH = f"""
+WITH {asked()},
 summed AS (
     SELECT sku_id, node_id, sum(units) AS total, sum(units * units) AS squares FROM asked GROUP BY sku_id, node_id
 ),
 measured AS (
-    SELECT sku_id, node_id, greatest(0, total)::bigint AS units, greatest(0, total)::float / %(days)s AS mean,
+    SELECT sku_id, node_id, total::bigint AS units, total::float / %(days)s AS mean,
         CASE WHEN %(days)s > 1 THEN
             sqrt(greatest(0, (squares - total::numeric * total / %(days)s) / (%(days)s - 1))::float) ELSE 0 END
             AS deviation
@@ -51,13 +42,13 @@ SELECT sku_id, node_id, units, %(days)s, mean, deviation, velocity, now() FROM c
 ON CONFLICT (sku_id, node_id) DO UPDATE SET units = excluded.units, days = excluded.days,
     mean_per_day = excluded.mean_per_day, deviation_per_day = excluded.deviation_per_day,
     velocity = excluded.velocity, computed_at = excluded.computed_at
-"""
+"""  # noqa: S608 - only constants of this project are put in
 
 
 def refresh_demand_rates(*, days: int = DAYS) -> int:
     """Work out the demand of every SKU at every node over the last `days` times 24 hours; the number of rates.
 
-    Units are those reserved less those released or expired; transfers are no demand. A SKU that nobody asked for at a
-    node has no rate.
+    Units are those reserved less those of them that were released or expired since, on the day of the reservation;
+    transfers are no demand. A SKU that nobody asked for at a node has no rate.
     """
     return run_atomic(lambda: execute(_REFRESH, {"days": days}))
