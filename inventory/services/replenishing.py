@@ -146,10 +146,16 @@ def forget_outdated() -> int:
 def start_replenishing(*, title: str, rates: bool = True, user_id: int | None = None) -> Job:
     """Queue the job that works out all suggestions, with new demand rates first unless they are fresh.
 
-    Where one waits already, that one: nothing is gained by two. One that runs may have passed what changed since.
+    Where one of the same person waits already that does as much, that one: nothing is gained by two. Nobody is given
+    the job of somebody else, which they may not see and others may cancel. One that runs may have passed what changed
+    since; of two at once, one waits for the other's chunk.
     """
-    waiting = Job.objects.filter(kind=REPLENISH, state=JobState.QUEUED).order_by("pk").first()
-    return waiting or start_job(kind=REPLENISH, title=title, args={"rates": rates}, user_id=user_id)
+    waiting = Job.objects.filter(kind=REPLENISH, state=JobState.QUEUED, created_by_id=user_id)
+    if rates:
+        waiting = waiting.filter(args__rates=True)
+    return waiting.order_by("pk").first() or start_job(
+        kind=REPLENISH, title=title, args={"rates": rates}, user_id=user_id
+    )
 
 
 def run_replenishing(job: Job, *, waiting: str = NONE_WAITING) -> bool:

@@ -313,7 +313,7 @@ def test_the_job_counts_skus_and_what_it_found_and_goes_on_where_it_was(
     rule(least_stock=15)
     monkeypatch.setattr(module, "CHUNK_SKUS", 2)
     job = start_replenishing(title="Work out", rates=False)
-    assert start_replenishing(title="Work out").pk == job.pk
+    assert start_replenishing(title="Work out", rates=False).pk == job.pk
     monkeypatch.setattr(module, "SLICE_SECONDS", 0.0)
     run_slice(job.pk, {REPLENISH: run_replenishing})
     assert Job.objects.get(pk=job.pk).state == "running"
@@ -322,6 +322,15 @@ def test_the_job_counts_skus_and_what_it_found_and_goes_on_where_it_was(
     job.refresh_from_db()
     assert (job.state, job.total, job.done, job.succeeded) == ("done", 3, 3, 6)
     assert job.result == {"new": 6, "changed": 0, "outdated": 0}
+
+
+def test_a_run_that_waits_is_shared_only_where_it_is_ones_own_and_does_as_much(world: World) -> None:
+    clock = start_replenishing(title="Work out", rates=False)
+    person = start_replenishing(title="Work out", rates=False, user_id=7)
+    with_rates = start_replenishing(title="Work out", user_id=7)
+    assert len({clock.pk, person.pk, with_rates.pk, start_replenishing(title="Work out", user_id=8).pk}) == 4
+    assert start_replenishing(title="Work out", user_id=7).pk == with_rates.pk
+    assert start_replenishing(title="Work out", rates=False, user_id=7).pk == person.pk
 
 
 def test_a_run_costs_as_many_statements_for_twice_the_skus(world: World) -> None:

@@ -30,6 +30,7 @@ from oms.accounts.access import Principal, in_node_scope, principal_of, requires
 from oms.core.errors import DomainError
 from oms.core.models import Job, JobState
 from oms.core.posting import once_per_form
+from oms.core.templatetags.oms_format import when_text
 from oms.dashboard.inventory.grid_views import csv_response
 from oms.dashboard.inventory.replenishment_access import (
     allowed,
@@ -43,6 +44,8 @@ from oms.dashboard.inventory.replenishment_access import (
     suggestions_of,
     told,
 )
+from oms.dashboard.jobs.access import jobs_of
+from oms.dashboard.jobs.views import starters
 from oms.dashboard.orders.posting import is_fragment
 from oms.flow.replenishment_jobs import ask_replenishment
 from oms.reporting.replenishment_words import (
@@ -78,7 +81,7 @@ def replenishment(request: HttpRequest) -> HttpResponse:
         "first_url": f"?{urlencode(asked)}" if mark else "", "total": total,
         "all_total": total if total <= MOST_SUGGESTIONS else "", "snoozes": SNOOZES, "may": may,
         "filtered": len(asked) > 1, "may_rules": principal.may("inventory.rules"),
-        "may_export": principal.may("inventory.export"), "last": _last_run(),
+        "may_export": principal.may("inventory.export"), **_last_run(principal),
         "any_rule": bool(page) or ReplenishmentRule.objects.filter(is_active=True).exists(), **_choices(principal),
     }  # fmt: skip
     return render(request, "dashboard/inventory/replenishment/list.html", context)
@@ -110,9 +113,18 @@ def _choices(principal: Principal) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _last_run() -> Job | None:
-    """The run that goes on, else the last one that ended."""
-    return Job.objects.filter(kind=REPLENISH).exclude(state=JobState.CANCELLED).order_by("-pk").first()
+def _last_run(principal: Principal) -> dict[str, Any]:
+    """The run that goes on, else the last one that ended, with who started it; a link for those who may see it."""
+    last = Job.objects.filter(kind=REPLENISH).exclude(state=JobState.CANCELLED).order_by("-pk").first()
+    if last is None or not last.is_open:
+        return {"last": last}
+    may_see = jobs_of(principal).filter(pk=last.pk).exists()
+    return {"last": last, "last_url": reverse("dashboard:job", args=[last.uid]) if may_see else "",
+            "last_starter": _starter(last)}  # fmt: skip
+
+
+def _starter(job: Job) -> str:
+    return starters([job]).get(job.created_by_id or 0, "") or _("the clock or the API")
 
 
 @require_safe
@@ -163,10 +175,15 @@ def suggestion(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @requires("inventory.buy")
 def replenishment_run(request: HttpRequest) -> HttpResponse:
-    """Work everything out now, with the demand of this moment: a job that shows how far it is."""
+    """Work everything out now, with the demand of this moment: a job of one's own that shows how far it is."""
     principal = principal_of(request)
     answer = once_per_form(request, lambda: {"uid": str(ask_replenishment(principal).uid)})
     messages.info(request, _("What to order is being worked out; the job shows how far it is."))
+    others = Job.objects.filter(kind=REPLENISH, state__in=(JobState.QUEUED, JobState.RUNNING))
+    other = others.exclude(uid=answer["uid"]).order_by("pk").first()
+    if other is not None:
+        text = _("A run that %(who)s started (%(when)s) is under way, too; yours counts the demand of this moment.")
+        messages.info(request, text % {"who": _starter(other), "when": when_text(other.created_at)})
     return HttpResponseRedirect(reverse("dashboard:job", args=[answer["uid"]]))
 
 

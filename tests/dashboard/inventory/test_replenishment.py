@@ -44,8 +44,8 @@ def world() -> World:
 
 
 def signed_in(role: str = "ops_manager", **fields: Any) -> Client:
-    user = User.objects.create(email=f"{uuid4()}@example.com", role=role, name="Meera",
-                               **({"all_nodes": True, "all_channels": True} | fields))  # fmt: skip
+    user = User.objects.create(email=f"{uuid4()}@example.com", role=role,
+                               **({"name": "Meera", "all_nodes": True, "all_channels": True} | fields))  # fmt: skip
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
@@ -172,6 +172,27 @@ def test_working_it_out_now_is_a_job(world: World) -> None:
     job = Job.objects.get()
     assert (job.kind, job.args) == ("inventory.replenish", {"rates": True})
     assert str(job.uid) in page or "worked out" in page
+
+
+def test_somebody_elses_run_takes_nobody_in_and_its_starter_is_named(world: World) -> None:
+    theirs = signed_in(name="Ravi")
+    ravi = User.objects.get(name="Ravi")
+    for state in ("queued", "running"):
+        Job.objects.create(kind="inventory.replenish", title="Work out", state=state, args={"rates": False},
+                           created_by_id=ravi.pk)  # fmt: skip
+    mine = signed_in()
+
+    listed = mine.get(HOME).content.decode()
+    assert "started by Ravi" in listed
+    assert "/jobs/" not in listed.split("Being worked out")[0].rsplit("<p", 1)[1]
+    assert "/jobs/" in theirs.get(HOME).content.decode().split("Being worked out")[0].rsplit("<p", 1)[1]
+
+    page = post(mine, "run/")
+    own = Job.objects.latest("pk")
+    assert (own.created_by_id == ravi.pk, own.args) == (False, {"rates": True})
+    assert "A run that Ravi started" in page
+    post(mine, "run/")
+    assert Job.objects.count() == 3
 
 
 def test_the_list_costs_as_many_statements_for_twice_the_rows(world: World) -> None:
