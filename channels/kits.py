@@ -75,28 +75,23 @@ class _Piece(NamedTuple):
 
 
 def _priced(price_minor: int, components: Sequence[Component]) -> Iterator[_Piece]:
-    """Components with their unit prices: those of one kit add up to its price."""
+    """Components with their unit prices: those of one kit add up to its price.
+
+    Every unit costs its exact share rounded down or up, those of the largest remainders up, of equal ones the first; so
+    at most one component has units of both prices.
+    """
     shares = _shares(price_minor, components)
     prices = [int(share) for share in shares]
     left = price_minor - sum(price * one.quantity for price, one in zip(prices, components, strict=True))
-    # The largest remainder first: a minor unit more on the price of a component costs as many as it has units.
-    order = sorted(range(len(components)), key=lambda place: (prices[place] - shares[place], place))
-    for place in order:
-        if components[place].quantity <= left:
-            prices[place] += 1
-            left -= components[place].quantity
     dearer = [0] * len(components)
-    if left:
-        even = [place for place in order if left % components[place].quantity == 0]
-        if even:
-            prices[even[0]] += left // components[even[0]].quantity
-        else:
-            # Each of those that were not raised has more units than are left: the first takes what is left.
-            dearer[next(place for place in order if components[place].quantity > left)] = left
+    for place in sorted(range(len(components)), key=lambda place: (prices[place] - shares[place], place)):
+        dearer[place] = min(left, components[place].quantity)
+        left -= dearer[place]
     for one, price, more in zip(components, prices, dearer, strict=True):
         if more:
             yield _Piece(one, more, price + 1)
-        yield _Piece(one, one.quantity - more, price)
+        if more < one.quantity:
+            yield _Piece(one, one.quantity - more, price)
 
 
 def _shares(price_minor: int, components: Sequence[Component]) -> list[Fraction]:

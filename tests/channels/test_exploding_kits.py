@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import given
@@ -53,18 +54,32 @@ def test_a_price_that_does_not_divide_by_the_units_makes_two_lines_of_the_compon
     ]  # fmt: skip
 
 
+def test_minor_units_that_are_left_over_go_to_as_many_units_one_each() -> None:
+    made = explode_line(line(unit_price_minor=102), recipe(component(1, 1), component(2, 5), component(3, 5)))
+    assert [(one.sku_code, one.units_per_kit, one.unit_price_minor) for one in made] == [
+        ("C-1", 1, 10), ("C-2", 2, 10), ("C-2", 3, 9), ("C-3", 5, 9),
+    ]  # fmt: skip
+
+
 def test_cancelled_kits_are_cancelled_components() -> None:
     sold = CanonicalLine(external_id="17", sku_code="SET", sku_id=99, quantity=3, cancelled_quantity=2)
     assert [one.cancelled_quantity for one in explode_line(sold, recipe(component(1, 2), component(2, 1)))] == [4, 2]
 
 
 components = st.builds(
-    component, st.just(0), st.integers(1, 7), st.sampled_from([0, 1, 333, 99_900]), st.sampled_from([0, 5, 1200])
+    component,
+    st.integers(1, 10**9),
+    st.integers(1, 7),
+    st.sampled_from([0, 1, 333, 99_900]),
+    st.sampled_from([0, 5, 1200]),
 )
 amounts = st.integers(0, 500_000)
 
 
-@given(st.lists(components, min_size=1, max_size=6), st.integers(1, 40), amounts, amounts, amounts)
+recipes = st.lists(components, min_size=1, max_size=6, unique_by=lambda one: one.sku_id)
+
+
+@given(recipes, st.integers(1, 40), amounts, amounts, amounts)
 def test_money_splits_exactly_and_no_line_is_worth_less_than_nothing(
     parts: list[Component], quantity: int, price: int, discount: int, tax: int
 ) -> None:
@@ -79,6 +94,14 @@ def test_money_splits_exactly_and_no_line_is_worth_less_than_nothing(
     assert all(0 <= one.discount_minor <= one.unit_price_minor * one.quantity and one.tax_minor >= 0 for one in made)
     assert sum(one.units_per_kit for one in made) == sum(part.quantity for part in parts)
     assert len(made) <= len(parts) + 1
+    weights = [part.price_minor for part in parts]
+    if not all(weights):
+        weights = [part.cost_minor for part in parts]
+    if not all(weights):
+        weights = [1] * len(parts)
+    whole = sum(weight * part.quantity for weight, part in zip(weights, parts, strict=True))
+    shares = {part.sku_id: Fraction(price * weight, whole) for part, weight in zip(parts, weights, strict=True)}
+    assert all(abs(one.unit_price_minor - shares[one.sku_id or 0]) < 1 for one in made)
     assert len({one.external_id for one in made}) == len(made)
 
 
