@@ -18,7 +18,7 @@ from oms.core.posting import once_per_form
 from oms.core.templatetags.oms_format import money
 from oms.core.values import Address
 from oms.dashboard.orders.action_views import asked, done, target_of
-from oms.dashboard.orders.consequences import Effects, plan_nodes
+from oms.dashboard.orders.consequences import Effects, plan_nodes, waiting_units
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.forms import AddressForm, address_digest
 from oms.dashboard.orders.offers import Offer
@@ -109,9 +109,10 @@ def reroute_effects(order: Order, preview: ReroutePreview, last: RoutingDecision
                     "after": str(days), "tone": "warn" if slower else ""})  # fmt: skip
     if len(plan.node_ids) > 1:
         effects.append({"kind": "promise", "text": f"The order travels in {len(plan.node_ids)} parcels."})
-    waiting = sum(quantity for _, quantity in plan.backordered)
+    waiting = waiting_units(list(order.lines.all()), plan.backordered)
     if waiting:
-        effects.append({"kind": "stock", "text": f"{waiting} units would wait for stock.", "tone": "warn"})
+        units = "1 unit" if waiting == 1 else f"{waiting} units"
+        effects.append({"kind": "stock", "text": f"{units} would wait for stock.", "tone": "warn"})
     effects.append({"kind": "message", "text": "No message goes out: the promised date stays as it was told."})
     return effects
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from fulfillment.services import CancelPreview, ReroutePreview, preview_reroute
 from inventory.models import Reservation
 from oms.core.errors import DomainError
 from oms.core.templatetags.oms_format import money
+from orders.kits import by_kit
 from orders.models import Order, OrderLine, Payment
 from orders.selectors import TO_SHIP
 
@@ -108,6 +109,19 @@ def _code(preview: ReroutePreview, node_id: int) -> str:
         raise DomainError("There is no plan.")
     codes = {candidate.node_id: candidate.code for candidate in preview.plan.candidates}
     return codes.get(node_id, f"node {node_id}")
+
+
+def waiting_units(lines: Sequence[OrderLine], backordered: Iterable[tuple[int, int]]) -> int:
+    """Units of the order's lines that a plan leaves without a node: of a kit, whose key is minus a line's, of all."""
+    line_of, kits = {line.pk: line for line in lines}, by_kit(lines)
+
+    def each(key: int) -> int:
+        line = line_of.get(-key)
+        if line is None or line.kit_id is None:
+            return 1
+        return sum(part.units_per_kit or 1 for part in kits[line.kit_id])
+
+    return sum(quantity * each(key) for key, quantity in backordered)
 
 
 def cancel_effects(order: Order, preview: CancelPreview) -> Effects:

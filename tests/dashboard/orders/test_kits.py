@@ -17,7 +17,7 @@ from orders.services import UnitMove, move_units
 from routing.services import route_orders
 from tests.channels.services.doors import make_account, take, woo
 from tests.channels.woocommerce.orders import line_payload
-from tests.factories import World, make_world
+from tests.factories import World, make_world, stock
 from tests.fulfillment.floor import labelled, make_carrier
 from tests.kits import make_kit
 
@@ -128,6 +128,17 @@ def test_whole_kits_are_chosen_before_the_rest_of_those_that_left_in_part(client
     preview = client.post(url, {field: "2", "reason": "Changed mind", "preview": "1"})
     client.post(url, {field: "2", "reason": "Changed mind", "seen_units": preview.context["seen_units"]})
     assert cancelled(order) == {"KURTA-M": 4, "SHOE-42": 2}
+
+
+def test_a_new_plan_says_how_many_units_of_kits_would_wait(client: Client, world: World, order: Order) -> None:
+    stock(world.kurta, world.blr, 2)
+    stock(world.kurta, world.delhi, 0)
+    route_orders([order.pk], trigger="captured")
+
+    text = client.get(reverse("dashboard:order_reroute", args=[order.number])).content.decode()
+
+    # Two of the three gift sets, of two kurtas and a pair of shoes each.
+    assert "6 units would wait for stock." in text
 
 
 def test_the_shelf_says_which_kit_units_are_for(world: World, order: Order) -> None:
