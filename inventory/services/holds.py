@@ -55,8 +55,9 @@ def hold_stock(
     `uid` names the hold for ever: the same again gives the hold that there is. `owner` alone may use it later. Units
     are bound to as few active nodes as can be, those with the highest ATP first: out of `node_ids`, otherwise out of
     all that ship; a line that names its node is bound to that. All parts of one unit of a kit are kept at one node.
-    Holds that are over give up their units here. Raises NotEnoughStock with `lines` (sku, node, wanted, possible),
-    BadQuantity, DomainError for a time or a number of lines out of bounds, HoldUnknown for a `uid` of somebody else.
+    Holds that are over give up their units here. Raises NotEnoughStock with `lines` (sku, node, wanted, possible, and
+    the places of the lines, from 0), BadQuantity, DomainError for a time or a number of lines out of bounds,
+    HoldUnknown for a `uid` of somebody else.
     """
     _refuse_impossible(lines, seconds)
     skus = _skus(lines)
@@ -72,7 +73,7 @@ def hold_stock(
             return own_hold(uid, owner)
         bound, short = bind(lines, around.stock, around.open_nodes)
         if short:
-            raise _not_enough(short)
+            raise _not_enough(short, len(lines))
         freeing = any((part.sku_id, part.node_id) in around.due for part in bound)
         uids = {index: uuid7() for index, line in enumerate(lines) if line.parts}
         kits = {str(uid): {"sku_id": lines[index].sku_id, "quantity": lines[index].quantity}
@@ -148,19 +149,26 @@ def _refuse_time(seconds: int) -> None:
         raise DomainError(f"{seconds} seconds is not a time to hold; expected 1 to {most}.", field="seconds")
 
 
-def _not_enough(short: Sequence[Shortage]) -> NotEnoughStock:
+def _not_enough(short: Sequence[Shortage], lines: int) -> NotEnoughStock:
     codes = dict(Sku.objects.filter(pk__in=[item.sku_id for item in short]).values_list("pk", "code"))
     nodes = dict(Node.objects.filter(pk__in=[item.node_id for item in short]).values_list("pk", "code"))
-    lines = [
+    rows = [
         {"sku": codes.get(item.sku_id, ""), "node": nodes.get(item.node_id or 0, ""), "wanted": item.wanted,
-         "possible": item.possible}
+         "possible": item.possible, "lines": list(item.lines)}
         for item in short
     ]  # fmt: skip
     text = "; ".join(
-        f"{line['possible']} of {line['wanted']} {line['sku']}" + (f" at {line['node']}" if line["node"] else "")
-        for line in lines[:5]
+        f"{item.possible} of {item.wanted} {row['sku']}"
+        + (f" at {row['node']}" if row["node"] else "")
+        + (f" ({_lines_text(item.lines)})" if lines > 1 else "")
+        for item, row in list(zip(short, rows, strict=True))[:5]
     )
-    return NotEnoughStock(f"Only these can be held, so nothing was: {text}.", field="lines", lines=lines)
+    return NotEnoughStock(f"Only these can be held, so nothing was: {text}.", field="lines", lines=rows)
+
+
+def _lines_text(places: Sequence[int]) -> str:
+    """The places of lines as people count them."""
+    return f"{'line' if len(places) == 1 else 'lines'} {', '.join(str(place + 1) for place in places)}"
 
 
 def extend_hold(*, uid: UUID, owner: str, seconds: int) -> datetime:

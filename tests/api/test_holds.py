@@ -78,8 +78,8 @@ def test_sold_out_says_of_each_sku_what_is_possible(client: Client, world: World
 
     assert (status, refused["code"], refused["field"]) == (409, "not_enough_stock", "lines")
     assert refused["data"]["lines"] == [
-        {"sku": "KURTA-M", "node": "", "wanted": 21, "possible": 20},
-        {"sku": "SHOE-42", "node": "", "wanted": 99, "possible": 20},
+        {"sku": "KURTA-M", "node": "", "wanted": 21, "possible": 20, "lines": [0]},
+        {"sku": "SHOE-42", "node": "", "wanted": 99, "possible": 20, "lines": [2]},
     ]
     assert not StockHold.objects.exists()
 
@@ -365,10 +365,10 @@ def test_a_kit_that_no_node_can_assemble_is_refused_by_its_own_name(
 
     status, reply = call(client, "POST", "/holds", cart(("GIFT-SET", 4)), **shop)
     assert (status, reply["code"]) == (409, "not_enough_stock")
-    assert reply["data"]["lines"] == [{"sku": "GIFT-SET", "node": "", "wanted": 4, "possible": 3}]
+    assert reply["data"]["lines"] == [{"sku": "GIFT-SET", "node": "", "wanted": 4, "possible": 3, "lines": [0]}]
     line = {"sku": "GIFT-SET", "quantity": 1, "node": "blr-01"}
     status, reply = call(client, "POST", "/holds", {"channel": "web", "lines": [line]}, **shop)
-    assert reply["data"]["lines"] == [{"sku": "GIFT-SET", "node": "blr-01", "wanted": 1, "possible": 0}]
+    assert reply["data"]["lines"] == [{"sku": "GIFT-SET", "node": "blr-01", "wanted": 1, "possible": 0, "lines": [0]}]
     status, reply = call(client, "POST", "/holds", cart(("EMPTY-SET", 1)), **shop)
     assert (status, reply["field"]) == (422, "lines.0.sku")
     assert not Reservation.objects.exists()

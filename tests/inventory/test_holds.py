@@ -132,10 +132,10 @@ def test_a_hold_that_does_not_fit_keeps_nothing_and_says_what_would(world: World
         hold(HoldLine(world.kurta.pk, 17), HoldLine(world.saree.pk, 11, world.blr.pk), HoldLine(world.shoe.pk, 1))
 
     assert refusal.value.data["lines"] == [
-        {"sku": "SAREE-1", "node": "blr-01", "wanted": 11, "possible": 10},
-        {"sku": "KURTA-M", "node": "", "wanted": 17, "possible": 16},
+        {"sku": "SAREE-1", "node": "blr-01", "wanted": 11, "possible": 10, "lines": [1]},
+        {"sku": "KURTA-M", "node": "", "wanted": 17, "possible": 16, "lines": [0]},
     ]
-    assert "10 of 11 SAREE-1 at blr-01; 16 of 17 KURTA-M" in refusal.value.message
+    assert "10 of 11 SAREE-1 at blr-01 (line 2); 16 of 17 KURTA-M (line 1)" in refusal.value.message
     assert not StockHold.objects.exists()
     assert not Reservation.objects.exists()
     assert OutboxEvent.objects.count() == events
