@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from channels.models import InboundMessage, InboundMessageState
 from channels.services.inbox import replay
 from channels.services.listings import empty_kit_cause
 from channels.services.sellable import refresh_sellable
 from inventory.selectors import Recipe
-from inventory.services import ComponentTerms, refresh_totals, set_components
+from inventory.services import ComponentTerms, refresh_totals, set_components, set_recipes
 from oms.core.db import run_atomic
+from oms.core.errors import DomainError
 
 
 def define_kit(
@@ -31,13 +33,37 @@ def define_kit(
         recipe = set_components(
             kit_id=kit_id, components=components, actor=actor, ships_together=ships_together, seen=seen
         )
-        # Of this kit alone: what the database noted of others is for whoever works off the notes.
-        refresh_totals([kit_id])
-        refresh_sellable([kit_id])
-        if recipe is not None:
-            cause = empty_kit_cause(recipe.code)
-            waiting = InboundMessage.objects.filter(cause=cause, state=InboundMessageState.QUARANTINED)
-            replay(list(waiting.order_by("pk").values_list("pk", flat=True)), actor=actor, reason=f"Fixed: {cause}")
+        _follow([kit_id], [recipe.code] if recipe is not None else [], actor)
         return recipe
 
     return run_atomic(work)
+
+
+def define_kits(*, recipes: Mapping[int, Sequence[ComponentTerms]], actor: str) -> dict[int, DomainError]:
+    """The same for many SKUs by id; those that were refused, and why.
+
+    SKUs are locked in one go, and then listings, each in key order.
+    """
+
+    def work() -> dict[int, DomainError]:
+        made, refused = set_recipes(recipes=recipes, actor=actor)
+        _follow(sorted(made), [recipe.code for recipe in made.values()], actor)
+        return refused
+
+    return run_atomic(work)
+
+
+def _follow(kit_ids: Collection[int], codes: Iterable[str], actor: str) -> None:
+    """Totals and what may be sold of these kits alone, and the orders that waited for the recipes of these codes.
+
+    What the database noted of other SKUs is for whoever works off the notes.
+    """
+    refresh_totals(kit_ids)
+    refresh_sellable(kit_ids)
+    causes = [empty_kit_cause(code) for code in codes]
+    waiting: dict[str, list[int]] = defaultdict(list)
+    rows = InboundMessage.objects.filter(cause__in=causes, state=InboundMessageState.QUARANTINED).order_by("pk")
+    for cause, pk in rows.values_list("cause", "pk"):
+        waiting[cause].append(pk)
+    for cause, ids in waiting.items():
+        replay(ids, actor=actor, reason=f"Fixed: {cause}")

@@ -69,6 +69,7 @@ from inventory.services.kits import (
     recipe_from_codes,
     recipe_version,
     set_components,
+    set_recipes,
 )
 from inventory.services.lots import block_lot, correct_lot, set_aside_unsold_lots, unblock_lot
 from inventory.services.named_units import (
@@ -172,6 +173,7 @@ __all__ = [
     "why_not_sold",
     "drop_limit",
     "set_components",
+    "set_recipes",
     "set_limit",
     "ScanOutcome",
     "scan_pick",

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
+
 from inventory.locks import lock_new_kit, lock_skus
 from inventory.models import KitComponent, PurchaseOrderLine, Sku, StockLevel, Tracking, TransferLine, TransferState
 from inventory.selectors import Recipe, read_recipes
@@ -76,6 +78,33 @@ def set_components(
             _note(kit, before, after, actor)
             announce([kit_id], reason="components changed")
         return after
+
+    return run_atomic(work)
+
+
+def set_recipes(
+    *, recipes: Mapping[int, Sequence[ComponentTerms]], actor: str
+) -> tuple[dict[int, Recipe], dict[int, DomainError]]:
+    """Say of many SKUs at once, by id, what they are assembled from: the recipes now, and what was refused, by SKU.
+
+    One that is refused leaves the others as they are wanted. Every SKU is locked before the first is changed, in key
+    order, so that two who do this with the same SKUs take turns.
+    """
+
+    def work() -> tuple[dict[int, Recipe], dict[int, DomainError]]:
+        lock_skus([*recipes, *(one.sku_id for components in recipes.values() for one in components)])
+        made: dict[int, Recipe] = {}
+        refused: dict[int, DomainError] = {}
+        for kit_id, components in sorted(recipes.items()):
+            try:
+                with transaction.atomic():  # a savepoint: one that is refused must not cost the others
+                    recipe = set_components(kit_id=kit_id, components=components, actor=actor)
+            except DomainError as error:
+                refused[kit_id] = error
+                continue
+            if recipe is not None:
+                made[kit_id] = recipe
+        return made, refused
 
     return run_atomic(work)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-from django.db import transaction
 
 from channels.imports.catalogue import SKU_FIELDS
 from channels.imports.fields import FieldSet
@@ -14,11 +12,10 @@ from channels.imports.kinds.base import Context, Finish, Written, read_records
 from channels.imports.kinds.upsert import Plan, apply_plan, codes, compare
 from channels.imports.tables import Table
 from channels.imports.types import Counts, Options, Reading, RowIssue, Unit
-from channels.services.kits import define_kit
+from channels.services.kits import define_kits
 from inventory.models import Barcode, Sku
 from inventory.selectors import read_recipes
-from inventory.services import recipe_from_codes
-from oms.core.errors import DomainError
+from inventory.services import ComponentTerms
 
 _FIELDS = FieldSet(SKU_FIELDS)
 _COLUMNS = {
@@ -31,11 +28,15 @@ OPTION_NAMES = ("size", "color", "style")
 
 @dataclass(frozen=True, slots=True)
 class SkuRecord:
-    """Columns of the SKU that the file states, its barcodes, and what it is assembled from where it is a kit."""
+    """Columns of the SKU that the file states, its barcodes, and what it is assembled from where it is a kit.
+
+    `in_file` are those of its components that the file states as well.
+    """
 
     values: dict[str, Any]
     barcodes: tuple[str, ...] = ()
     components: tuple[tuple[str, int], ...] = ()
+    in_file: frozenset[str] = frozenset()
 
 
 def sku_values(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class SkuHandler:
     chunk_size = 1000
 
     def read(self, table: Table, columns: Mapping[str, str], options: Options) -> Reading:
-        """One row is one SKU; two rows may not claim one barcode."""
+        """One row is one SKU; two rows may not claim one barcode. Kits come after the other units."""
         reading = read_records(table, columns, options, _FIELDS, _build, "code")
         owners: dict[str, Unit] = {}
         issues: list[RowIssue] = []
@@ -81,7 +82,7 @@ class SkuHandler:
                     issues.append(RowIssue(row=first.rows[0], field="barcodes", got=barcode, expected=expected))
         bad = {row for unit in reading.units if unit.key in refused for row in unit.rows}
         return Reading(
-            units=tuple(unit for unit in reading.units if unit.key not in refused),
+            units=_kits_last([unit for unit in reading.units if unit.key not in refused]),
             issues=(*reading.issues, *dict.fromkeys(issues)),
             rows=reading.rows,
             bad_rows=reading.bad_rows | bad,
@@ -98,13 +99,12 @@ class SkuHandler:
         ] + self._unknown_components(units)  # fmt: skip
 
     def _unknown_components(self, units: Sequence[Unit]) -> list[RowIssue]:
-        named = {code: unit for unit in units for code, _ in unit.value.components}
-        known = {unit.key for unit in units}
-        known |= set(Sku.objects.filter(code__in=list(named)).values_list("code", flat=True)) if named else set()
+        named = {code for unit in units for code, _ in unit.value.components}
+        known = set(Sku.objects.filter(code__in=list(named)).values_list("code", flat=True)) if named else set()
         expected = "SKUs of the catalogue or of this file"
         return [
             RowIssue(row=unit.rows[0], field="components", got=code, expected=expected)
-            for code, unit in named.items() if code not in known
+            for unit in units for code, _ in unit.value.components if code not in known | unit.value.in_file
         ]  # fmt: skip
 
     def count(self, units: Sequence[Unit], options: Options) -> Counts:
@@ -140,6 +140,16 @@ class SkuHandler:
         return plan, existing, {code: barcodes for code, barcodes in new.items() if barcodes}
 
 
+def _kits_last(units: Sequence[Unit]) -> tuple[Unit, ...]:
+    """In file order, but kits after all that they may be assembled from: chunks are written one after the other."""
+    keys = {unit.key for unit in units}
+    kits = [
+        replace(unit, value=replace(unit.value, in_file=frozenset(dict(unit.value.components)) & keys))
+        for unit in units if unit.value.components
+    ]  # fmt: skip
+    return (*(unit for unit in units if not unit.value.components), *kits)
+
+
 def _changed_recipes(units: Sequence[Unit], existing: Mapping[str, Sku]) -> set[str]:
     """Codes of the SKUs there are that are assembled from something else than the file says."""
     wanted = {unit.key: unit.value.components for unit in units if unit.value.components and unit.key in existing}
@@ -151,18 +161,26 @@ def _changed_recipes(units: Sequence[Unit], existing: Mapping[str, Sku]) -> set[
 
 
 def _define_kits(units: Sequence[Unit], context: Context) -> list[RowIssue]:
-    """Write the recipes that differ, each by itself; those that cannot be."""
+    """Write the recipes that differ; those that cannot be."""
     kits = {unit.key: unit for unit in units if unit.value.components}
     if not kits:
         return []
-    skus = {sku.code: sku for sku in Sku.objects.filter(code__in=list(kits))}
+    named = {code for unit in kits.values() for code, _ in unit.value.components}
+    skus = {sku.code: sku for sku in Sku.objects.filter(code__in=[*kits, *named])}
+    recipes: dict[int, list[ComponentTerms]] = {}
     refused: list[RowIssue] = []
     for code in sorted(_changed_recipes(list(kits.values()), skus)):
-        parts = kits[code].value.components
-        try:
-            with transaction.atomic():  # a savepoint: one refused kit must not cost the chunk
-                define_kit(kit_id=skus[code].pk, components=recipe_from_codes(parts), actor=context.actor)
-        except DomainError as error:
-            got = " | ".join(f"{part} x {count}" for part, count in parts)
-            refused.append(RowIssue(row=kits[code].rows[0], field="components", got=got, expected=error.message))
-    return refused
+        missing = [part for part, _ in kits[code].value.components if part not in skus]
+        if missing:
+            refused.append(_refused(kits[code], f"There is no SKU {missing[0]}: its own row was refused."))
+        else:
+            recipes[skus[code].pk] = [ComponentTerms(skus[part].pk, count) for part, count in
+                                      kits[code].value.components]  # fmt: skip
+    codes_of = {sku.pk: code for code, sku in skus.items()}
+    errors = define_kits(recipes=recipes, actor=context.actor) if recipes else {}
+    return refused + [_refused(kits[codes_of[pk]], error.message) for pk, error in errors.items()]
+
+
+def _refused(unit: Unit, why: str) -> RowIssue:
+    got = " | ".join(f"{part} x {count}" for part, count in unit.value.components)
+    return RowIssue(row=unit.rows[0], field="components", got=got, expected=why)
