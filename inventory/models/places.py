@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from oms.core.clock import now
 from oms.core.constraints import one_of
 from oms.core.values import Address
 
@@ -91,6 +93,14 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def day_of(self, moment: datetime) -> date:
+        """The calendar day that it is where the node is."""
+        return moment.astimezone(ZoneInfo(self.time_zone)).date()
+
+    def today(self) -> date:
+        """The calendar day where the node is, now."""
+        return self.day_of(now())
 
     @property
     def address(self) -> Address:

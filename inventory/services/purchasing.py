@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
@@ -131,7 +130,7 @@ def place_purchase_order(*, order_id: int, version: int | None = None, actor: st
         lines = lock_purchase_order_lines(order_id)
         if order.state == State.DRAFT and not order.supplier.is_active:
             raise DomainError(f"{order.supplier} is switched off: nothing is bought there.", field="supplier")
-        due = order.expected_on or _today(order.node) + timedelta(days=order.supplier.lead_days)
+        due = order.expected_on or order.node.today() + timedelta(days=order.supplier.lead_days)
         advance(
             order, State.PLACED, using=PURCHASE_ORDER, actor=actor, placed_at=now(), expected_on=due,
             version=order.version + 1,
@@ -215,10 +214,6 @@ def _claim(order_id: int, version: int | None) -> PurchaseOrder:
 
 def _state_words(order: PurchaseOrder) -> str:
     return str(PurchaseOrderState(order.state).label).lower()
-
-
-def _today(node: Node) -> date:
-    return now().astimezone(ZoneInfo(node.time_zone)).date()
 
 
 # -- what is expected --------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -128,7 +127,7 @@ def receive_goods(
         skus = _checked(items)
         shares = share_units(items, papers.lines)
         _refuse_surplus(shares, skus, papers, accept_over=source.accept_over)
-        named = name_units(items, skus, now().astimezone(ZoneInfo(node.time_zone)).date())
+        named = name_units(items, skus, node.today())
         _cost(shares, papers.order)
         receipt = _write(node, papers, shares, named, skus, op_key, actor, reference, note)
         if papers.shipment is not None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import ceil
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -189,7 +188,7 @@ def _draft(group: _Group, rows: Sequence[ReplenishmentSuggestion], quantities: d
 def _expected(rows: Sequence[ReplenishmentSuggestion]) -> date:
     """The day on which a transfer arrives that is sent today."""
     days = max(float(row.sums.get("lead_days", 0)) for row in rows)
-    return now().astimezone(ZoneInfo(rows[0].node.time_zone)).date() + timedelta(days=ceil(days))
+    return rows[0].node.today() + timedelta(days=ceil(days))
 
 
 _QUANTITIES = """

@@ -6,12 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
 from inventory.errors import SerialElsewhere, TrackingNeeded
 from inventory.models import Bucket, Lot, SerialNumber, Sku, Tracking
 from inventory.services import Units, why_not_sold
-from oms.core.clock import now
 from oms.core.errors import DomainError
 from returns.errors import OtherUnit
 from returns.models import Return, ReturnLine, ReturnLineDisposition, ReturnUnit
@@ -42,7 +40,7 @@ def units_back(
         return found
     sent = sent_units(item, tracked)
     skus = Sku.objects.in_bulk({line.order_line.sku_id for line in tracked})
-    day = now().astimezone(ZoneInfo(item.node.time_zone)).date()
+    day = item.node.today()
     rows: list[ReturnUnit] = []
     for line in tracked:
         sku = skus[line.order_line.sku_id or 0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.db import connection
 
@@ -31,6 +33,14 @@ def falsify(world: World) -> None:
         cursor.execute("UPDATE inventory_stocklevel SET on_hand = 13, reserved = 2 WHERE sku_id = %s AND node_id = %s",
                        [world.kurta.pk, world.blr.pk])  # fmt: skip
         cursor.execute("ALTER TABLE inventory_stocklevel ENABLE TRIGGER USER")
+
+
+def test_the_day_at_a_node_is_that_of_its_own_clock(world: World) -> None:
+    late = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
+    there = Node(code="nyc", time_zone="America/New_York")
+    assert (world.blr.day_of(late), there.day_of(late)) == (date(2026, 11, 23), date(2026, 11, 22))
+    with time_machine.travel(datetime(2026, 11, 23, 3, 0, tzinfo=UTC), tick=False):
+        assert (world.blr.today(), there.today()) == (date(2026, 11, 23), date(2026, 11, 22))
 
 
 def test_a_node_switched_off_says_why_and_tells_once(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,7 +15,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 from inventory.models import Node
 from inventory.services import switch_node
 from oms.accounts.access import principal_of, requires
-from oms.core.clock import now
 from oms.core.db import fetch_all
 from oms.dashboard.inventory.access import node_for
 from oms.dashboard.inventory.forms import SwitchForm
@@ -53,7 +51,7 @@ class CalendarDay:
 
 def calendar_of(node: Node, *, days: int = CALENDAR_DAYS) -> list[CalendarDay]:
     """The coming days in the node's own time zone."""
-    today = now().astimezone(ZoneInfo(node.time_zone)).date()
+    today = node.today()
     names = dict(node.holidays.filter(day__gte=today).values_list("day", "name"))
     found = []
     for ahead in range(days):
@@ -78,7 +76,7 @@ def node(request: HttpRequest, code: str) -> HttpResponse:
     found = node_for(request, code)
     principal = principal_of(request)
     load = nodes_now(Scope(nodes=(found.code,)))[0]
-    today = now().astimezone(ZoneInfo(found.time_zone)).date()
+    today = found.today()
     since = today - timedelta(days=LOAD_DAYS - 1)
     given = dict(NodeLoad.objects.filter(node=found, day__gte=since, day__lte=today).values_list("day", "orders"))
     days = [since + timedelta(days=number) for number in range(LOAD_DAYS)]
