@@ -107,6 +107,17 @@ class KitAtNode:
         return f"{self.atp} = min({steps})" if self.parts else "0: this kit has no components"
 
 
+#: How many of a kit each node can assemble (kit_id, node_id, kits), by min over components of floor(max(0, ATP) / units
+#: per kit); a node that never had one of them is left out. `of` is the condition on `part` and `level`.
+ASSEMBLED = """
+    SELECT part.kit_id, level.node_id,
+        min(greatest(0, level.on_hand - level.reserved - level.safety_stock) / part.quantity) AS kits
+    FROM inventory_kitcomponent part JOIN inventory_stocklevel level ON level.sku_id = part.component_id
+    WHERE {of}
+    GROUP BY part.kit_id, level.node_id
+    HAVING count(*) = (SELECT count(*) FROM inventory_kitcomponent every WHERE every.kit_id = part.kit_id)
+"""
+
 _STORED = """
     SELECT part.kit_id, part.component_id, part.quantity, sku.code, sku.name
     FROM inventory_kitcomponent part JOIN inventory_sku sku ON sku.id = part.component_id

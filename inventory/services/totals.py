@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from inventory.selectors.kits import kits_of
+from inventory.selectors.kits import ASSEMBLED, kits_of
 from oms.core.db import bigints, execute, run_atomic
 
 #: SKUs that are rolled up in one statement where all are.
@@ -34,20 +34,13 @@ GROUP BY sku.id ORDER BY sku.id
 
 # Of a kit only ATP means something: at each node what the scarcest component allows, added up.
 _REFRESH_KITS = _STORE.format(
-    totals="""
+    totals=f"""
 SELECT kit.id, 0, coalesce(sum(place.kits), 0), 0, 0
 FROM inventory_sku kit
-LEFT JOIN (
-    SELECT part.kit_id, level.node_id,
-        min(greatest(0, level.on_hand - level.reserved - level.safety_stock) / part.quantity) AS kits
-    FROM inventory_kitcomponent part JOIN inventory_stocklevel level ON level.sku_id = part.component_id
-    WHERE part.kit_id = ANY(%(skus)s::bigint[])
-    GROUP BY part.kit_id, level.node_id
-    HAVING count(*) = (SELECT count(*) FROM inventory_kitcomponent every WHERE every.kit_id = part.kit_id)
-) place ON place.kit_id = kit.id
+LEFT JOIN ({ASSEMBLED.format(of="part.kit_id = ANY(%(skus)s::bigint[])")}) place ON place.kit_id = kit.id
 WHERE kit.id = ANY(%(skus)s::bigint[]) AND kit.is_kit
 GROUP BY kit.id ORDER BY kit.id
-"""
+"""  # noqa: S608 - a constant of the selectors
 )
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from inventory.models import Node, NodeGroup, NodeKind, Sku
 from inventory.selectors import kits_at_nodes
+from inventory.selectors.kits import ASSEMBLED
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.db import fetch_all, fetch_dicts
 from oms.dashboard.inventory.grid_question import COLUMNS_BY, Column, GridQuestion, columns_of
@@ -111,17 +112,11 @@ _NAMED = """ AND s.id IN (
 _BELOW = """ AND NOT EXISTS (
     SELECT FROM inventory_skutotal total WHERE total.sku_id = s.id AND total.atp >= %(below)s
 )"""
-_BELOW_AT_NODES = """ AND s.id NOT IN (
+_OF_SKU = ASSEMBLED.format(of="part.kit_id = s.id AND level.node_id = ANY(%(nodes)s::bigint[])")
+_BELOW_AT_NODES = f""" AND s.id NOT IN (
     SELECT sku_id FROM inventory_stocklevel WHERE node_id = ANY(%(nodes)s::bigint[])
     GROUP BY sku_id HAVING sum(greatest(0, on_hand - reserved - safety_stock)) >= %(below)s
-) AND NOT (s.is_kit AND %(below)s <= (
-    SELECT coalesce(sum(kits), 0) FROM (
-        SELECT min(greatest(0, level.on_hand - level.reserved - level.safety_stock) / part.quantity) AS kits
-        FROM inventory_kitcomponent part JOIN inventory_stocklevel level ON level.sku_id = part.component_id
-        WHERE part.kit_id = s.id AND level.node_id = ANY(%(nodes)s::bigint[]) GROUP BY level.node_id
-        HAVING count(*) = (SELECT count(*) FROM inventory_kitcomponent every WHERE every.kit_id = s.id)
-    ) place
-))"""
+) AND NOT (s.is_kit AND %(below)s <= (SELECT coalesce(sum(kits), 0) FROM ({_OF_SKU}) place))"""  # noqa: S608 - constants
 _WANTED = "SELECT sku_id FROM orders_orderline WHERE (unallocated > 0 OR backordered > 0) AND sku_id IS NOT NULL"
 _PROBLEMS = f""" AND s.id IN (
     SELECT sku_id FROM inventory_skutotal WHERE short_nodes > 0 OR aside_nodes > 0 UNION ALL {_WANTED}
