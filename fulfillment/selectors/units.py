@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q, QuerySet, Sum
 
 from fulfillment.models import FulfillmentLine, PickedUnit, ShipmentItem, ShipmentState
 from inventory.models import Lot, LotLevel, Node, Sku, Tracking
 from inventory.services import may_be_sold
-from oms.core.clock import now
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +48,6 @@ def _by(rows: QuerySet[PickedUnit], field: str) -> dict[int, list[PickedUnit]]:
     return found
 
 
-def day_at(node: Node) -> date:
-    """Today, where the node is."""
-    return now().astimezone(ZoneInfo(node.time_zone)).date()
-
-
 def units_in_totes(
     sku_ids: Collection[int], node_ids: Collection[int], *, besides: Collection[int] = ()
 ) -> dict[tuple[int, int], int]:
@@ -75,7 +67,7 @@ def lots_here(node: Node, skus: Collection[Sku]) -> dict[int, list[LotHere]]:
     by_id = {sku.pk: sku for sku in skus if sku.tracking == Tracking.LOT}
     if not by_id:
         return {}
-    day = day_at(node)
+    day = node.today()
     taken = units_in_totes(by_id, [node.pk])
     rows = LotLevel.objects.filter(node=node, lot__sku__in=by_id, on_hand__gt=0).select_related("lot")
     found: dict[int, list[LotHere]] = defaultdict(list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fulfillment.models import FulfillmentLine, PickedUnit
-from fulfillment.selectors.units import day_at, is_tracked, units_in_totes
+from fulfillment.selectors.units import is_tracked, units_in_totes
 from fulfillment.services.units import LineUnits
 from inventory.errors import NotEnoughStock, TrackingNeeded
 from inventory.locks import lock_levels
@@ -30,7 +30,7 @@ def units_short(line: FulfillmentLine, node: Node, quantity: int, named: LineUni
     if expired and not named.lots:
         return _unsold(line, node, quantity, others)
     # What a picker would have been shown: no lot that expires too soon for the customer, unless it is named.
-    sold_on = None if expired or named.lots else day_at(node)
+    sold_on = None if expired or named.lots else node.today()
     wanted = Wanted(sku=line.sku, quantity=quantity, lots=named.lots, sold_on=sold_on)
     return split_units([wanted], node_id=node.pk, bucket=Bucket.ON_HAND, spoken_for=others)[0]
 
@@ -42,7 +42,7 @@ def _unsold(line: FulfillmentLine, node: Node, quantity: int, others: dict[int, 
     left = quantity
     for row in sorted(rows, key=lambda row: (row.lot.expires_on is None, row.lot.expires_on, row.lot_id)):
         units = min(left, row.on_hand - others.get(row.lot_id, 0))
-        if units > 0 and why_not_sold(row.lot, line.sku, day_at(node)):
+        if units > 0 and why_not_sold(row.lot, line.sku, node.today()):
             found.append(Units(units, lot_id=row.lot_id))
             left -= units
     if left:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from fulfillment.models import FulfillmentLine, PickedUnit, ShipmentItem
-from fulfillment.selectors.units import day_at, is_tracked, units_in_totes
+from fulfillment.selectors.units import is_tracked, units_in_totes
 from inventory.errors import SerialElsewhere, TrackingNeeded
 from inventory.locks import lock_levels
 from inventory.models import Bucket, Node, Tracking
@@ -88,7 +88,7 @@ def _wanted(item: Taken) -> Wanted:
         )
     quantity = len(serials) if item.line.sku.tracking == Tracking.SERIAL else item.quantity
     return Wanted(
-        sku=item.line.sku, quantity=quantity, lots=item.named.lots, serials=serials, sold_on=day_at(item.node)
+        sku=item.line.sku, quantity=quantity, lots=item.named.lots, serials=serials, sold_on=item.node.today()
     )
 
 
@@ -233,7 +233,7 @@ def _lots_of_parcels(parts: Sequence[PackedPart], picked: Counter[str]) -> list[
                 picked[code] -= units
                 left -= units
         found.append(
-            Wanted(sku=part.line.sku, quantity=part.quantity, lots=tuple(lots.items()), sold_on=day_at(part.node))
+            Wanted(sku=part.line.sku, quantity=part.quantity, lots=tuple(lots.items()), sold_on=part.node.today())
         )
     return found
 

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from inventory.locks import lock_levels, lock_lot
-from inventory.models import Bucket, Lot, LotLevel, Node, StockMovementReason
+from inventory.models import Bucket, Lot, LotLevel, StockMovementReason
 from inventory.selectors.lots import UnsoldLot, unsold_lots
 from inventory.services.posting import Posting, post
 from inventory.services.stock import announce
@@ -138,10 +137,6 @@ def correct_lot(*, lot_id: int, expires_on: date | None, actor: str) -> Lot:
     return run_atomic(work)
 
 
-def _today_at(node: Node) -> date:
-    return now().astimezone(ZoneInfo(node.time_zone)).date()
-
-
 def _record(lot: Lot, before: str, after: str, actor: str, reason: str) -> None:
     Transition.objects.create(model="inventory.Lot", object_id=lot.pk, from_state=before[:30], to_state=after[:30],
                               actor=actor[:120], reason=reason[:200])  # fmt: skip
@@ -164,7 +159,7 @@ def _bring_back(lot: Lot, reason: StockMovementReason, actor: str, note: str) ->
     rows = LotLevel.objects.filter(lot=lot, node__in=aside, quarantine__gt=0).select_related("node")
     back: dict[int, int] = defaultdict(int)
     for row in rows:
-        if not why_not_sold(lot, lot.sku, _today_at(row.node)):
+        if not why_not_sold(lot, lot.sku, row.node.today()):
             back[row.node_id] = min(row.quarantine, aside[row.node_id])
     run = uuid7()
     post([

@@ -26,7 +26,6 @@ from inventory.services.stock import announce
 from inventory.services.transfer_units import Arrived, units_in_transit
 from inventory.services.transfers import (
     close_picking,
-    day_at,
     expect_version,
     step,
     wanted_of,
@@ -112,7 +111,7 @@ def _send(transfer: Transfer, lines: list[TransferLine], actor: str) -> None:
     lock_both_ends(transfer, lines)
     split = split_units(
         [wanted_of(line) for line in lines], node_id=transfer.from_node_id, bucket=Bucket.ON_HAND,
-        usable_on=day_at(transfer.from_node),
+        usable_on=transfer.from_node.today(),
     )  # fmt: skip
     out: list[Posting] = []
     into: list[Posting] = []

@@ -6,16 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from inventory.errors import BadQuantity, NotEnoughStock
-from inventory.locks import lock_levels, lock_transfer, lock_transfer_lines
+from inventory.locks import keep_skus, lock_levels, lock_transfer, lock_transfer_lines
 from inventory.models import (
     Bucket,
     Node,
     Reservation,
     ReservationPurpose,
-    Sku,
     StockLevel,
     StockMovementReason,
     Tracking,
@@ -112,7 +110,7 @@ def _wanted(from_node_id: int, to_node_id: int, lines: Sequence[StockLine]) -> d
         raise DomainError("Name at least one item.", field="lines")
     if len(wanted) > MOST_TRANSFER_LINES:
         raise DomainError(f"A transfer has at most {MOST_TRANSFER_LINES} items.", field="lines")
-    skus = Sku.objects.in_bulk(list(wanted))
+    skus = keep_skus(wanted)
     for sku_id, quantity in wanted.items():
         if sku_id not in skus:
             raise NotFound(f"There is no SKU {sku_id}.", field="lines")
@@ -316,7 +314,7 @@ def _keep_picked(transfer: Transfer, found: Sequence[tuple[TransferLine, Picked]
         line.picked_units = [*({"lot": code, "quantity": units} for code, units in picked.lots), *serials]
     split_units(
         [wanted_of(line) for line, _ in found], node_id=transfer.from_node_id, bucket=Bucket.ON_HAND,
-        usable_on=day_at(transfer.from_node),
+        usable_on=transfer.from_node.today(),
     )  # fmt: skip
     TransferLine.objects.bulk_update([line for line, _ in found], ["picked_quantity", "picked_units"])
 
@@ -328,11 +326,6 @@ def wanted_of(line: TransferLine) -> Wanted:
         sku=line.sku, quantity=line.picked_quantity, lots=lots_of(line) if tracked else (),
         serials=serials_of(line) if tracked else (),
     )  # fmt: skip
-
-
-def day_at(node: Node) -> date:
-    """Today, where the node is: lots that expire before are not picked there."""
-    return now().astimezone(ZoneInfo(node.time_zone)).date()
 
 
 def _bump(transfer: Transfer) -> None:

@@ -66,6 +66,11 @@ def is_ordered(world: World, item: Sku, supplier_id: int) -> str:
     return said(lambda: draft_purchase_order(terms=terms, lines=[line], actor="Meera"))
 
 
+def is_moved(world: World, item: Sku) -> str:
+    lines, nodes = [StockLine(item.pk, 1)], (world.blr.pk, world.delhi.pk)
+    return said(lambda: draft_transfer(from_node_id=nodes[0], to_node_id=nodes[1], lines=lines, actor="Asha"))
+
+
 def said(work: Callable[[], object]) -> str:
     """What the work was refused with; nothing where it was done."""
     try:
@@ -115,6 +120,12 @@ def test_a_purchase_order_and_a_kit_in_the_same_moment_know_of_each_other(world:
     other = make_sku("OTHER-SET")
     refused = behind(lambda: is_ordered(world, other, supplier), lambda: becomes_a_kit(world, other))
     assert refused == "OTHER-SET is on its way to a node; a kit cannot be received."
+
+
+def test_a_transfer_that_is_drafted_while_the_sku_becomes_a_kit_is_refused(world: World, item: Sku) -> None:
+    refused = behind(lambda: becomes_a_kit(world, item), lambda: is_moved(world, item))
+    assert refused == "GIFT-SET is a kit: move its components."
+    assert not TransferLine.objects.exists()
 
 
 def test_of_many_at_once_none_makes_a_kit_with_stock_or_with_goods_on_their_way(world: World) -> None:
