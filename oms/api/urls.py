@@ -18,6 +18,7 @@ from oms.api import (
     holds,
     inventory,
     kits,
+    lots,
     orders,
     publication,
     purchasing,
@@ -45,6 +46,7 @@ api.add_router("/orders", orders.router)
 api.add_router("", fulfillment.router)
 api.add_router("", inventory.router)
 api.add_router("", kits.router)
+api.add_router("", lots.router)
 api.add_router("", counts.router)
 api.add_router("", count_reviews.router)
 api.add_router("", purchasing.router)

@@ -84,7 +84,7 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
             "reference": "r", "sku": sku, "how": "lost", "quantity": 1, "note": "Gone"},
             {"number": side.arriving.number}),
         **_purchasing(side), **_counting(side), **_publication(side), **_replenishment(side),
-        **_holds(side), **_webhooks(side),
+        **_holds(side), **_webhooks(side), **_lots(side),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
         ("GET", "/skus/components"): Operation("inventory.view", query=f"sku={side.sku.code}"),

@@ -24,6 +24,7 @@ _SESSION = "/counts/{uid}/sessions/{session}"
 ALSO = {
     "/shipments/{shipment_id}/label": "pii.view|fulfillment.work",
     f"{_SESSION}/release": "inventory.approve", f"{_SESSION}/discard": "inventory.approve",
+    "/lots/{lot_id}/recall": "orders.view",
 }  # fmt: skip
 
 

@@ -18,12 +18,12 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from fulfillment.models import PickedUnit, Shipment
+from fulfillment.models import FulfillmentOrder, PickedUnit, Shipment
 from fulfillment.selectors.recall import parcels_with, totes_with
 from inventory.models import Lot, LotLevel, Node, Sku, Tracking
 from inventory.selectors.lots import levels_of_lots, lots_in_stock, promised_unsold, story_of_lot, unsold_lots
 from inventory.services import block_lot, correct_lot, unblock_lot, why_not_sold
-from oms.accounts.access import Principal, in_node_scope, in_order_scope, principal_of, requires
+from oms.accounts.access import Principal, in_node_scope, in_order_scope, in_work_scope, principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.models import Transition
@@ -193,9 +193,11 @@ def lot(request: HttpRequest, pk: int) -> HttpResponse:
     parcels = _parcels(principal, found)
     shown = list(parcels[:PARCELS_SHOWN]) if may_see else []
     context = {
+    work = in_work_scope(FulfillmentOrder.objects.all(), principal)
+    totes = totes_with(node_ids, lot_id=found.pk).filter(line__fulfillment_order__in=work)
         "row": row, "lot": found, "sku": found.sku, "parcels": shown, "may_see_orders": may_see,
         "sent": parcels.aggregate(units=Sum("quantity"))["units"] or 0 if may_see else 0,
-        "totes": list(totes_with(node_ids, lot_id=found.pk)[:PARCELS_SHOWN]),
+        "totes": list(totes[:PARCELS_SHOWN]) if may_see else [],
         "promised": [item for item in promised_unsold(now(), node_ids=node_ids) if item.lot_id == found.pk],
         "codes": dict(_nodes(principal).values_list("pk", "code")),
         "story": [{"row": item, "reason": REASON_WORDS.get(item.reason, item.reason),

@@ -10,14 +10,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from fulfillment.models import Shipment
+from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.selectors.recall import parcels_with, totes_with
 from inventory.models import Bucket, Node, SerialNumber
 from inventory.selectors.lots import serials_numbered, story_of_serial
-from oms.accounts.access import Principal, in_node_scope, in_order_scope, principal_of, requires
+from oms.accounts.access import Principal, in_node_scope, in_order_scope, in_work_scope, principal_of, requires
 from oms.core.errors import NotFound
 from oms.dashboard.inventory.level_views import BUCKET_WORDS, REASON_WORDS
-from returns.models import ReturnUnit
+from returns.models import Return, ReturnUnit
 
 TONES = {
     "on_hand": "good", "packed": "progress", "customer": "info", "damaged": "bad", "quarantine": "warn",
@@ -74,11 +74,15 @@ def serial(request: HttpRequest, pk: int) -> HttpResponse:
     may_see = principal.may("orders.view")
     mine = in_order_scope(Shipment.objects.all(), principal, "order")
     nodes = in_node_scope(Node.objects.all(), principal, "code").values_list("pk", flat=True)
-    back = ReturnUnit.objects.filter(serial=found, line__return_order__node__code__in=seen)
+    work = in_work_scope(FulfillmentOrder.objects.all(), principal)
+    totes = totes_with(list(nodes), serial_id=found.pk).filter(line__fulfillment_order__in=work)
+    back = ReturnUnit.objects.filter(
+        serial=found, line__return_order__in=in_work_scope(Return.objects.all(), principal)
+    )
     context = {
         "serial": found, "sku": found.sku, "where": _where(found, seen), "tone": TONES.get(found.bucket, "neutral"),
         "parcels": list(parcels_with(mine, serial_id=found.pk)[:50]) if may_see else [],
-        "totes": list(totes_with(list(nodes), serial_id=found.pk)[:5]) if may_see else [],
+        "totes": list(totes[:5]) if may_see else [],
         "returns": list(back.select_related("line__return_order").order_by("-pk")[:50]) if may_see else [],
         "story": [_posting(row) for row in story_of_serial(found) if row.node.code in seen],
         "may_see_orders": may_see,
