@@ -26,6 +26,7 @@ from inventory.models import (
     SupplierItem,
 )
 from inventory.services.posting import Posting, post
+from inventory.services.stock import announce
 from inventory.states import INBOUND_SHIPMENT, PURCHASE_ORDER
 from oms.core.clock import now
 from oms.core.db import fetch_all, run_atomic
@@ -38,6 +39,8 @@ State = PurchaseOrderState
 MOST_LINES = 1000
 #: States in which units of an order are inbound.
 OPEN_STATES = (State.PLACED, State.PARTIAL)
+#: Why what channels may sell is counted anew: goods are expected, no more, or on another day.
+INBOUND_CHANGED = "inbound"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +109,24 @@ def edit_purchase_order(
 
 
 def reschedule_purchase_order(
-    *, order_id: int, version: int, expected_on: date | None, reference: str, note: str
+    *, order_id: int, version: int | None, expected_on: date | None, reference: str, note: str
 ) -> PurchaseOrder:
-    """Note a new date, the supplier's own number or a remark on an order that is not finished."""
+    """Note a new date, the supplier's own number or a remark on an order that is not finished.
+
+    What channels sell ahead of its goods follows a new date in the same transaction.
+    """
 
     def work() -> PurchaseOrder:
         order = _claim(order_id, version)
         if order.state not in (State.DRAFT, *OPEN_STATES):
             raise Conflict(f"{order} is {_state_words(order)}: nothing more of it is expected.")
+        moved = expected_on != order.expected_on
         order.expected_on, order.reference, order.note = expected_on, reference.strip()[:80], note.strip()[:500]
         order.version += 1
         order.save(update_fields=["expected_on", "reference", "note", "version"])
+        if moved and order.state in OPEN_STATES:
+            by_order = order.lines.filter(open_quantity__gt=0, expected_on__isnull=True)
+            announce(list(by_order.values_list("sku_id", flat=True)), reason=INBOUND_CHANGED)
         return order
 
     return run_atomic(work)
@@ -135,7 +145,7 @@ def place_purchase_order(*, order_id: int, version: int | None = None, actor: st
             order, State.PLACED, using=PURCHASE_ORDER, actor=actor, placed_at=now(), expected_on=due,
             version=order.version + 1,
         )  # fmt: skip
-        post(_expectation(order, lines, "place", Bucket.SUPPLIER, Bucket.INBOUND, actor))
+        _expect(order, lines, actor)
         return order
 
     return run_atomic(work)
@@ -237,6 +247,12 @@ def _expectation(
     ]  # fmt: skip
 
 
+def _expect(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine], actor: str) -> None:
+    """What is open becomes inbound; channels may sell ahead of it."""
+    post(_expectation(order, lines, "place", Bucket.SUPPLIER, Bucket.INBOUND, actor))
+    announce([line.sku_id for line in lines], reason=INBOUND_CHANGED)
+
+
 def _expect_no_more(
     order: PurchaseOrder, lines: Sequence[PurchaseOrderLine], step: str, reason: str, actor: str
 ) -> None:
@@ -246,6 +262,7 @@ def _expect_no_more(
             replace(posting, note=reason[:200])
             for posting in _expectation(order, lines, step, Bucket.INBOUND, Bucket.SUPPLIER, actor)
         ])  # fmt: skip
+        announce([line.sku_id for line in lines if line.open_quantity], reason=INBOUND_CHANGED)
     for line in lines:
         line.short_quantity, line.open_quantity = line.short_quantity + line.open_quantity, 0
     PurchaseOrderLine.objects.bulk_update(lines, ["open_quantity", "short_quantity"])

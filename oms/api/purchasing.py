@@ -26,6 +26,7 @@ from inventory.services import (
     draft_purchase_order,
     place_purchase_order,
     report_supplier_stock,
+    reschedule_purchase_order,
     save_supplier,
     save_supplier_items,
 )
@@ -64,6 +65,15 @@ class StepIn(Schema):
     """Why, and the version that the caller saw: another one is refused with 409. Both may be left out."""
 
     reason: str = Field("", max_length=200)
+    version: int | None = None
+
+
+class DateIn(Schema):
+    """The day on which an order is expected now; the supplier's number and the note stay where they are left out."""
+
+    expected_on: date
+    reference: str | None = Field(None, max_length=80)
+    note: str | None = Field(None, max_length=500)
     version: int | None = None
 
 
@@ -210,6 +220,20 @@ def place(request: HttpRequest, order_id: int, body: StepIn) -> tuple[int, Any]:
     principal = need(request, "inventory.buy")
     _order(principal, order_id)
     place_purchase_order(order_id=order_id, version=body.version, actor=principal.name)
+    return 200, _plain(order_out(_order(principal, order_id)))
+
+
+@router.post("/purchase-orders/{int:order_id}/date", summary="Another day", response={200: dict[str, Any], **REFUSALS})
+@idempotent
+def change_date(request: HttpRequest, order_id: int, body: DateIn) -> tuple[int, Any]:
+    """Expect an order on another day; what channels sell ahead of it follows."""
+    principal = need(request, "inventory.buy")
+    order = _order(principal, order_id)
+    reschedule_purchase_order(
+        order_id=order_id, version=body.version, expected_on=body.expected_on,
+        reference=order.reference if body.reference is None else body.reference,
+        note=order.note if body.note is None else body.note,
+    )  # fmt: skip
     return 200, _plain(order_out(_order(principal, order_id)))
 
 

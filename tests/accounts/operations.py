@@ -120,6 +120,8 @@ def _purchasing(side: Side) -> dict[tuple[str, str], Operation]:
         ("PUT", "/suppliers/{code}"): Operation("inventory.buy", (), {"name": "Mill"}, {"code": supplier}),
         ("POST", "/supplier-stock"): Operation("stock.write", node, report),
     }  # fmt: skip
+        ("POST", "/purchase-orders/{order_id}/date"):
+            Operation("inventory.buy", node, {"expected_on": "2030-01-31"}, order),
 
 
 def _counting(side: Side) -> dict[tuple[str, str], Operation]:

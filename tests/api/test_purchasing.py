@@ -115,6 +115,16 @@ def test_placing_and_cancelling_mind_the_version(client: Client, world: World) -
     assert call(client, "POST", f"{path}/cancel", {}, **headers)[0] == 409
 
 
+def test_another_day_is_noted_and_the_rest_stays(client: Client, world: World) -> None:
+    _status, made = call(client, "POST", "/purchase-orders", order_body(place=True, reference="SO-1"), **buyer())
+    url = f"/purchase-orders/{made['id']}/date"
+
+    status, moved = call(client, "POST", url, {"expected_on": "2030-01-31", "version": made["version"]}, **buyer())
+    assert (status, moved["expected_on"], moved["reference"], moved["state"]) == (200, "2030-01-31", "SO-1", "placed")
+    assert call(client, "POST", url, {"expected_on": "2030-02-28", "version": 1}, **buyer())[0] == 409
+    assert call(client, "POST", url, {"expected_on": "soon"}, **buyer())[0] == 422
+
+
 def test_surplus_is_refused_with_its_numbers_and_can_be_accepted(client: Client, world: World) -> None:
     order = make_placed(make_supplier("mill"), world.blr, (world.kurta, 100))
     receipt = {"node": "blr-01", "reference": "GRN-1", "purchase_order": order.pk,

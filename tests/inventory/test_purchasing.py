@@ -172,8 +172,8 @@ def test_placing_makes_every_unit_inbound_and_fills_in_the_lead_time(world: Worl
     assert buckets(world.kurta, world.blr) == (10, 0, 100)
     assert placed.expected_on == timezone.localdate() + timedelta(days=5)
     assert Transition.objects.filter(model="inventory.PurchaseOrder", actor="Meera").count() == 1
-    # ATP did not change, so nobody needs to hear of it.
-    assert not OutboxEvent.objects.exists()
+    # ATP did not change, but a channel may sell ahead of what is expected.
+    assert [event.payload["reason"] for event in OutboxEvent.objects.all()] == ["inbound"]
 
 
 def test_two_orders_of_the_same_goods_are_both_expected(world: World, supplier: Supplier) -> None:
@@ -264,6 +264,36 @@ def test_dates_can_be_moved_while_something_is_expected(world: World, supplier: 
     cancel_purchase_order(order_id=order.pk, reason="", actor="Meera")
     with pytest.raises(Conflict, match="nothing more of it is expected"):
         reschedule_purchase_order(order_id=order.pk, version=4, expected_on=day, reference="", note="")
+
+
+def stock_news() -> list[dict[str, object]]:
+    """What was announced of ATP since the last look."""
+    rows = list(OutboxEvent.objects.filter(kind="inventory.StockChanged").order_by("pk"))
+    OutboxEvent.objects.all().delete()
+    return [row.payload for row in rows]
+
+
+def test_what_is_sold_ahead_is_counted_anew_when_goods_are_expected_later_or_no_more(
+    world: World, supplier: Supplier
+) -> None:
+    order = make_draft(supplier, world.blr, (world.kurta, 3), (world.saree, 2))
+    PurchaseOrderLine.objects.filter(order=order, sku=world.saree).update(expected_on=timezone.localdate())
+    day, kurta = timezone.localdate() + timedelta(days=30), {"sku_ids": [world.kurta.pk], "reason": "inbound"}
+    both = {"sku_ids": sorted([world.kurta.pk, world.saree.pk]), "reason": "inbound"}
+    stock_news()
+
+    # Nothing is expected of a draft.
+    reschedule_purchase_order(order_id=order.pk, version=1, expected_on=day, reference="", note="")
+    assert stock_news() == []
+    place_purchase_order(order_id=order.pk, version=2, actor="Meera")
+    assert stock_news() == [both]
+    # The saree has a day of its own, and the same day again is no news.
+    reschedule_purchase_order(order_id=order.pk, version=3, expected_on=None, reference="", note="")
+    assert stock_news() == [kurta]
+    reschedule_purchase_order(order_id=order.pk, version=4, expected_on=None, reference="SO-9", note="")
+    assert stock_news() == []
+    close_purchase_order(order_id=order.pk, version=5, reason="Out of cloth", actor="Meera")
+    assert stock_news() == [both]
 
 
 # -- ASNs --------------------------------------------------------------------------------------------------------------
