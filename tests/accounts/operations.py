@@ -94,6 +94,20 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
 
 
 def _purchasing(side: Side) -> dict[tuple[str, str], Operation]:
+def _lots(side: Side) -> dict[tuple[str, str], Operation]:
+    """Operations of lots and serial numbers. A lot lies at every node, so one caller for all of them blocks it."""
+    lot, limits = {"lot_id": side.lot.pk}, (NODES, CHANNELS)
+    return {
+        ("GET", "/lots"): Operation("inventory.view"),
+        ("GET", "/lots/{lot_id}"): Operation("inventory.view", (), None, lot),
+        ("POST", "/lots/{lot_id}/block"): Operation("inventory.adjust", (), {"reason": "Bad"}, lot, closed_to=limits),
+        ("POST", "/lots/{lot_id}/unblock"): Operation("inventory.adjust", (), {}, lot, closed_to=limits),
+        ("GET", "/lots/{lot_id}/recall"): Operation("inventory.view", (), None, lot),
+        ("GET", "/serials"): Operation("inventory.view", query=f"number={side.serial.number}"),
+        ("GET", "/serials/{serial_id}"): Operation("inventory.view", (), None, {"serial_id": side.serial.pk}),
+    }
+
+
     """Operations of purchase orders, ASNs, receipts and suppliers."""
     node, order, asn = (NODES,), {"order_id": side.purchase.pk}, {"asn_id": side.asn.pk}
     receipt, lines = {"receipt_id": side.receipt.pk}, [{"sku": side.sku.code, "quantity": 1}]
