@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Shipment, ShipmentItem
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, PickedUnit, Shipment, ShipmentItem
 from oms.core.read_only import ReadOnly
 
 
@@ -52,3 +52,29 @@ class ManifestAdmin(ReadOnly, admin.ModelAdmin[Manifest]):
     list_filter = ("state", "carrier_account")
     search_fields = ("number", "driver_name")
     list_select_related = ("node", "carrier_account")
+
+
+@admin.register(PickedUnit)
+class PickedUnitAdmin(ReadOnly, admin.ModelAdmin[PickedUnit]):
+    """Which lots and serial numbers were taken, and the parcel that they are in."""
+
+    list_display = ("id", "work", "sku", "lot", "serial", "quantity", "parcel", "created_at")
+    list_select_related = ("line__fulfillment_order", "line__sku", "lot", "serial", "item__shipment")
+    search_fields = ("=line__fulfillment_order__number", "=line__sku__code", "=lot__code", "=serial__number",
+                     "=item__shipment__awb")  # fmt: skip
+    ordering = ("-id",)
+
+    @admin.display(description="Work", ordering="line__fulfillment_order__number")
+    def work(self, row: PickedUnit) -> str:
+        """The work that it was taken for."""
+        return row.line.fulfillment_order.number
+
+    @admin.display(description="SKU", ordering="line__sku__code")
+    def sku(self, row: PickedUnit) -> str:
+        """What it is."""
+        return row.line.sku.code
+
+    @admin.display(description="Parcel")
+    def parcel(self, row: PickedUnit) -> str:
+        """The parcel; empty while it lies in a tote."""
+        return str(row.item.shipment) if row.item is not None else ""

@@ -15,6 +15,8 @@ from inventory.models import (
     CountSession,
     InboundShipment,
     InboundShipmentLine,
+    Lot,
+    LotLevel,
     Node,
     NodeGroup,
     NodeHoliday,
@@ -25,6 +27,7 @@ from inventory.models import (
     ReplenishmentRule,
     ReplenishmentSuggestion,
     Reservation,
+    SerialNumber,
     Sku,
     StockAdjustment,
     StockAudit,
@@ -118,6 +121,52 @@ class StockLevelAdmin(ReadOnly, admin.ModelAdmin[StockLevel]):
     list_select_related = ("sku", "node")
     list_filter = ("node",)
     search_fields = ("sku__code",)
+
+
+class LotLevelInline(ReadOnly, admin.TabularInline[LotLevel, Lot]):
+    """Where units of the lot lie."""
+
+    model = LotLevel
+    extra = 0
+
+
+@admin.register(Lot)
+class LotAdmin(ReadOnly, admin.ModelAdmin[Lot]):
+    """Lots. They are blocked and corrected on the screens and over the API."""
+
+    list_display = ("code", "sku", "expires_on", "is_blocked", "block_reason", "created_at")
+    list_select_related = ("sku",)
+    list_filter = ("is_blocked",)
+    search_fields = ("=code", "=sku__code")
+    inlines = (LotLevelInline,)
+    ordering = ("-id",)
+
+
+@admin.register(LotLevel)
+class LotLevelAdmin(ReadOnly, admin.ModelAdmin[LotLevel]):
+    """Balances of lots. Only the ledger changes them."""
+
+    list_display = ("sku", "lot", "node", "on_hand", "packed", "damaged", "quarantine")
+    list_select_related = ("lot__sku", "node")
+    list_filter = ("node",)
+    search_fields = ("=lot__code", "=lot__sku__code")
+    ordering = ("-id",)
+
+    @admin.display(description="SKU", ordering="lot__sku__code")
+    def sku(self, row: LotLevel) -> Sku:
+        """The SKU of the lot."""
+        return row.lot.sku
+
+
+@admin.register(SerialNumber)
+class SerialNumberAdmin(ReadOnly, admin.ModelAdmin[SerialNumber]):
+    """Single units, each in one place. Only the ledger moves them."""
+
+    list_display = ("number", "sku", "bucket", "node", "reference", "moved_at")
+    list_select_related = ("sku", "node")
+    list_filter = ("bucket", "node")
+    search_fields = ("=number", "=sku__code", "=reference")
+    ordering = ("-id",)
 
 
 @admin.register(StockMovement)
