@@ -61,7 +61,8 @@ def counts(request: HttpRequest) -> HttpResponse:
         "rows": [{"count": row, "progress": progress[row.pk], "tone": TONES[row.state], "icon": ICONS.get(row.state),
                   "late": row.state == State.OPEN and row.due_on is not None and row.due_on < timezone.localdate()}
                  for row in page],
-        "tabs": _tabs(principal, asked), "asked": asked, "nodes": nodes, "accuracy": _accuracy(principal, asked, nodes),
+        "tabs": _tabs(principal, asked), "asked": asked, "nodes": [(node.code, node.name) for node in nodes],
+        "accuracy": _accuracy(principal, asked, nodes),
         "next_url": f"?{urlencode({**asked, 'before': page[-1].pk})}" if more else "",
         "first_url": f"?{urlencode(asked)}" if mark else "", "accuracy_days": ACCURACY_DAYS,
         "currency": settings.DEFAULT_CURRENCY,

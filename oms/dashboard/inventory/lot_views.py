@@ -136,7 +136,8 @@ def lots(request: HttpRequest) -> HttpResponse:
     words = (("expiring", _("Expiring soon")), ("unsold", _("May not be sold")), ("all", _("In stock")))
     last = f"{page[-1].expires_on or ''}_{page[-1].pk}" if more else ""
     context = {
-        "rows": _rows(page, node_ids), "asked": asked, "nodes": nodes, "is_first": not mark,
+        "rows": _rows(page, node_ids), "asked": asked, "nodes": [(node.code, node.name) for node in nodes],
+        "is_first": not mark,
         "tabs": [{"label": label, "url": f"?{urlencode(asked.query | {'show': key})}", "active": key == asked.show}
                  for key, label in words],
         "promised": promised_unsold(now(), node_ids=node_ids) if asked.show == "unsold" else [],

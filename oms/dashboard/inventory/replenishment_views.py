@@ -107,7 +107,8 @@ def _choices(principal: Principal) -> dict[str, Any]:
     nodes = in_node_scope(Node.objects.order_by("code"), principal, "code")
     categories = Sku.objects.exclude(category="").order_by("category").values_list("category", flat=True).distinct()
     return {
-        "nodes": list(nodes.values_list("code", "name")), "categories": list(categories[:MOST_WORDS]),
+        "nodes": list(nodes.values_list("code", "name")),
+        "categories": [(word, word) for word in categories[:MOST_WORDS]],
         "suppliers": list(Supplier.objects.filter(is_active=True).values_list("code", "name")[:MOST_WORDS]),
         "ways": (("purchase", _("Purchases")), ("transfer", _("Transfers")), ("unknown", _("Nobody sells it"))),
     }  # fmt: skip

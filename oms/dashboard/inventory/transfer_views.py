@@ -73,6 +73,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": [
             {"transfer": row, "tone": TONES[row.state], "icon": ICONS.get(row.state, ""),
+             "may_confirm": row.state == State.DRAFT,
              "late": row.state == State.SHIPPED and row.expected_on is not None and row.expected_on < today}
             for row in page
         ],
