@@ -19,3 +19,9 @@ class CannotCancel(Conflict):
     """The goods are on the road: they must come back first."""
 
     code = "cannot_cancel"
+
+
+class MayNotLeave(Conflict):
+    """A lot in the parcel was blocked or expired since it was packed, or a serial number is not packed by the books."""
+
+    code = "may_not_leave"

@@ -17,7 +17,7 @@ FULFILLMENT_ORDER = machine(
         "picking": ["picked", *_END],
         "picked": ["packed", *_END],
         "packed": ["ready", *_END],
-        "ready": ["completed", "cancelled", "no_show"],
+        "ready": ["completed", "rejected", "cancelled", "no_show"],
         "completed": [],
         "rejected": [],
         "cancelled": [],

@@ -299,10 +299,11 @@ class ManifestSheet:
 
 def manifest_sheet(manifest: Manifest) -> ManifestSheet:
     """Both lists, by order number. A closed manifest misses nothing."""
-    scanned = Shipment.objects.select_related("order").filter(manifest=manifest).order_by("order__number", "pk")
+    with_order = Shipment.objects.select_related("order", "node")
+    scanned = with_order.filter(manifest=manifest).order_by("order__number", "pk")
     missing = Shipment.objects.none()
     if manifest.state == ManifestState.OPEN:
-        missing = Shipment.objects.select_related("order").filter(
+        missing = with_order.filter(
             node=manifest.node_id, carrier_account=manifest.carrier_account_id, state=ShipmentState.LABELLED
         )
     return ManifestSheet(manifest=manifest, scanned=list(scanned), missing=list(missing.order_by("order__number")))

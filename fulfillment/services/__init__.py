@@ -19,6 +19,7 @@ from fulfillment.services.units import (
     open_units,
     packed_units,
 )
+from fulfillment.services.unpacking import take_apart
 from fulfillment.services.work import (
     accept,
     hold_back,
@@ -70,6 +71,8 @@ __all__ = [
     "retry_labels",
     "serials_here",
     "units_named_by",
+    "swap_units",
+    "take_apart",
     "withdraw",
     "withdraw_from_node",
 ]

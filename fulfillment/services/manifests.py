@@ -5,6 +5,8 @@ from __future__ import annotations
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
+from fulfillment.selectors.held import contents_of, held_units
+from fulfillment.services.held import refuse_held
 from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT
 from oms.core.clock import now
@@ -30,7 +32,11 @@ def open_manifest(*, node_id: int, carrier_account_id: int, actor: str) -> Manif
 
 
 def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
-    """Scan a parcel onto a manifest. Raises WrongItem for another carrier's parcel, NotFound for an unknown AWB."""
+    """Scan a parcel onto a manifest.
+
+    Raises WrongItem for another carrier's parcel, NotFound for an unknown AWB, MayNotLeave for a parcel with a lot that
+    was blocked or expired since it was packed.
+    """
 
     def work() -> Shipment:
         # Closing takes the same lock first: a parcel is either handed over with the manifest or refused.
@@ -46,6 +52,7 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
             return shipment
         if shipment.state != ShipmentState.LABELLED:
             raise Conflict(f"{awb} is {shipment.get_state_display().lower()}.")
+        refuse_held(held_units(contents_of([shipment]), {shipment.pk: shipment}))
         advance(shipment, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
         return shipment
 
@@ -53,7 +60,10 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
 
 
 def add_all(*, manifest_id: int, actor: str) -> int:
-    """Put every labelled parcel of the carrier at the node onto the manifest, at once; how many."""
+    """Put every labelled parcel of the carrier at the node onto the manifest, at once; how many.
+
+    Parcels that may not leave are not put there. Raises MayNotLeave where there are no others.
+    """
 
     def work() -> int:
         lock_manifest(manifest_id)
@@ -62,8 +72,12 @@ def add_all(*, manifest_id: int, actor: str) -> int:
             node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
         ).exclude(awb="")
         # Cancelled or handed over before it was locked: no longer labelled, and left alone.
-        ids = [row.pk for row in lock_shipments(waiting.values_list("pk", flat=True))
-               if row.state == ShipmentState.LABELLED]  # fmt: skip
+        rows = {row.pk: row for row in lock_shipments(waiting.values_list("pk", flat=True))
+                if row.state == ShipmentState.LABELLED}  # fmt: skip
+        held = held_units(contents_of(rows.values()), rows)
+        ids = sorted(rows.keys() - {item.shipment.pk for item in held})
+        if not ids:
+            refuse_held(held)
         return len(advance_many(Shipment, ids, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor,
                                 manifest=manifest))  # fmt: skip
 
@@ -71,7 +85,10 @@ def add_all(*, manifest_id: int, actor: str) -> int:
 
 
 def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehicle: str = "") -> list[int]:
-    """The driver took the parcels: all of them are handed over; their ids. Closing again changes nothing."""
+    """The driver took the parcels: all of them are handed over; their ids. Closing again changes nothing.
+
+    Raises Conflict for an empty manifest, and MayNotLeave, with all of them still here, where one may not leave.
+    """
 
     def work() -> list[int]:
         manifest = lock_manifest(manifest_id)

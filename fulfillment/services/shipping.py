@@ -15,10 +15,11 @@ from fulfillment.models import (
     FulfillmentOrderKind,
     FulfillmentOrderState,
     Shipment,
-    ShipmentItem,
     ShipmentState,
 )
+from fulfillment.selectors.held import HeldUnits, contents_of, held_units
 from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
+from fulfillment.services.held import refuse_held
 from fulfillment.services.units import packed_units
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, StockMovementReason
@@ -107,10 +108,12 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
     return shipment
 
 
-def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "") -> list[int]:
+def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "", is_gone: bool = False) -> list[int]:
     """Parcels leave the node: stock goes from packed to the customer; the ids of those that left now.
 
-    Raises Conflict for a parcel without a label. Parcels that left before are passed over.
+    Raises Conflict for a parcel without a label, MayNotLeave for one with a lot that was blocked or expired since, or
+    a serial number that is not packed here by the books. A parcel that `is_gone` is in the carrier's hands already:
+    what should not have left is said in the timeline. Parcels that left before are passed over.
     """
 
     def work() -> list[int]:
@@ -122,17 +125,20 @@ def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "") -> l
             if shipment.state in (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED):
                 leaving.append(shipment)
         if leaving:
-            _leave(leaving, actor, reason)
+            _leave(leaving, actor, reason, is_gone)
         return [shipment.pk for shipment in leaving]
 
     return run_atomic(work)
 
 
-def _leave(leaving: Sequence[Shipment], actor: str, reason: str) -> None:
+def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) -> None:
     by_id = {shipment.pk: shipment for shipment in leaving}
+    items = contents_of(leaving)
+    held = held_units(items, by_id)
+    if not is_gone:
+        refuse_held(held)
     advance_many(Shipment, list(by_id), ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason,
                  handed_over_at=now())  # fmt: skip
-    items = list(ShipmentItem.objects.select_related("line__sku").filter(shipment__in=by_id).order_by("pk"))
     units = packed_units(items)
     post([
         Posting(
@@ -144,13 +150,20 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str) -> None:
         for item in items for leg, part in enumerate(units.get(item.pk, ()), start=1)
     ])  # fmt: skip
     entries = [
-        TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor,
-                      message=f"Handed over at {s.node.code}" + (f" to {s.courier_name}, {s.awb}." if s.awb else "."))
+        TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor, message=_handed_over(s, held))
         for s in leaving
     ]  # fmt: skip
     move_units([UnitMove(item.line.order_line_id, "packed", "shipped", item.quantity) for item in items], entries)
     complete_work([s.fulfillment_order_id for s in leaving], actor)
     publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving])
+
+
+def _handed_over(shipment: Shipment, held: Sequence[HeldUnits]) -> str:
+    """Where and to whom, and what of it should have stayed."""
+    message = f"Handed over at {shipment.node.code}"
+    message += f" to {shipment.courier_name}, {shipment.awb}." if shipment.awb else "."
+    wrong = "; ".join(dict.fromkeys(item.words for item in held if item.shipment.pk == shipment.pk))
+    return f"{message} It was gone when this was known: {wrong}." if wrong else message
 
 
 def complete_work(work_ids: Sequence[int], actor: str) -> None:

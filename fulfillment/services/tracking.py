@@ -76,7 +76,7 @@ def _apply(shipment: Shipment, scans: Sequence[TrackingEvent], actor: str, arriv
     place, target = path[-1]
     telling = scans[place]
     if shipment.state in _WITH_US:
-        hand_over(shipment_ids=[shipment.pk], actor=actor, reason="scanned by the carrier")
+        hand_over(shipment_ids=[shipment.pk], actor=actor, reason="scanned by the carrier", is_gone=True)
         shipment.refresh_from_db()
         if target == shipment.state:
             return True

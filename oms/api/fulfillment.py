@@ -253,13 +253,29 @@ def pack(request: HttpRequest, work_id: int, body: PackIn) -> tuple[int, Any]:
 @router.post("/shipments/hand-over", summary="Hand parcels over", response={200: dict[str, Any], **REFUSALS})
 @idempotent
 def hand_over(request: HttpRequest, body: HandOverIn) -> tuple[int, Any]:
-    """Parcels left with the carrier. Those that left before are passed over."""
+    """Parcels left with the carrier. Those that left before are passed over.
+
+    One with a lot that was blocked or expired since is refused (409 `may_not_leave`, its id in `data.parcels`).
+    """
     principal = need(request, "fulfillment.work")
     known = in_work_scope(Shipment.objects.filter(pk__in=body.shipment_ids), principal)
     if known.count() != len(set(body.shipment_ids)):
         raise NotFound("Some of these shipments do not exist.", field="shipment_ids")
     left = services.hand_over(shipment_ids=body.shipment_ids, actor=principal.name)
     return 200, {"handed_over": left}
+
+
+@router.post("/shipments/{shipment_id}/take-apart", summary="Take a held parcel apart",
+             response={200: dict[str, Any], **REFUSALS})  # fmt: skip
+@idempotent
+def take_apart(request: HttpRequest, shipment_id: int) -> tuple[int, Any]:
+    """A packed parcel that may not leave is opened: blocked units are put aside, the order is routed again."""
+    principal = need(request, "fulfillment.work")
+    found = in_work_scope(Shipment.objects.filter(pk=shipment_id), principal).first()
+    if found is None:
+        raise NotFound(f"There is no shipment {shipment_id}.")
+    services.take_apart(shipment_id=found.pk, actor=principal.name)
+    return 200, work_out(_work(principal, found.fulfillment_order_id))
 
 
 @router.get("/shipments/{shipment_id}/label", summary="The label, PDF or ZPL", response={200: None, 404: ErrorOut})

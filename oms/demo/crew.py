@@ -137,6 +137,13 @@ class Team:
             return len(self.client.hand_over(ready[:200]))
         except PermanentError as error:
             logger.info("Hand-over at %s: %s", self.node, error)
+        # One that may not leave keeps the others back: they go one by one.
+        return sum(self._hand_over_alone(pk) for pk in ready[:200])
+
+    def _hand_over_alone(self, shipment_id: int) -> int:
+        try:
+            return len(self.client.hand_over([shipment_id]))
+        except PermanentError:
             return 0
 
     def _restock(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib import messages
@@ -22,7 +23,15 @@ from fulfillment.selectors import (
     with_contents,
     without_label,
 )
-from fulfillment.services import add_to_manifest, cash_of_parcel, close_manifest, collect, open_manifest
+from fulfillment.selectors.held import held_parcels
+from fulfillment.services import (
+    add_to_manifest,
+    cash_of_parcel,
+    close_manifest,
+    collect,
+    open_manifest,
+    take_apart,
+)
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
@@ -62,7 +71,13 @@ def _manifest(node: Node, pk: int) -> Manifest:
 @store_page
 def manifest_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     """Expected, scanned and missing parcels of one hand-over."""
-    return show(request, node, "manifest", sheet=manifest_sheet(_manifest(node, pk)))
+    return show(request, node, "manifest", **_sheet(_manifest(node, pk)))
+
+
+def _sheet(manifest: Manifest) -> dict[str, Any]:
+    """The sheet of a hand-over, and which of its parcels may not leave."""
+    sheet = manifest_sheet(manifest)
+    return {"sheet": sheet, "held": held_parcels([*sheet.scanned, *sheet.missing]).items()}
 
 
 @store_write
@@ -82,7 +97,7 @@ def manifest_scan(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase
     if not is_fragment(request):
         messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
         return HttpResponseRedirect(reverse("store:manifest", args=[pk]))
-    response = show(request, node, "_manifest", sheet=manifest_sheet(manifest), is_update=True)
+    response = show(request, node, "_manifest", is_update=True, **_sheet(manifest))
     response["HX-Trigger"] = json.dumps({"scan": {"result": result, "text": text}})
     return response
 
@@ -102,7 +117,7 @@ def manifest_close(request: HttpRequest, node: Node, pk: int) -> HttpResponseBas
         return HttpResponseRedirect(reverse("store:manifest", args=[pk]))
     if not driver:
         problem = _("Write the driver's name: it is the proof of who took the parcels.")
-        return show(request, node, "manifest", status=422, sheet=manifest_sheet(manifest), problem=problem)
+        return show(request, node, "manifest", status=422, problem=problem, **_sheet(manifest))
     try:
         left = once_per_form(
             request,
@@ -110,10 +125,26 @@ def manifest_close(request: HttpRequest, node: Node, pk: int) -> HttpResponseBas
             one_action=True,
         )["left"]
     except DomainError as error:
-        sheet = manifest_sheet(_manifest(node, pk))
-        return show(request, node, "manifest", status=error.http_status, sheet=sheet, problem=error.message)
+        sheet = _sheet(_manifest(node, pk))
+        return show(request, node, "manifest", status=error.http_status, problem=error.message, **sheet)
     text = ngettext("%(n)d parcel handed to %(driver)s.", "%(n)d parcels handed to %(driver)s.", len(left))
     messages.success(request, text % {"n": len(left), "driver": driver})
+    return HttpResponseRedirect(reverse("store:handover"))
+
+
+@store_write
+def take_parcel_apart(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """A parcel that may not leave was opened: its units are booked where they belong, the order is routed again."""
+    shipment, actor = shipment_here(node, pk), principal_of(request).name
+    try:
+        once_per_form(request, lambda: {"id": take_apart(shipment_id=pk, actor=actor).pk}, one_action=True)
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        text = _("%(number)s is taken apart. Put what is blocked aside and the rest back on the shelf.")
+        messages.success(request, text % {"number": shipment.order.number})
+    if shipment.manifest_id is not None:
+        return HttpResponseRedirect(reverse("store:manifest", args=[shipment.manifest_id]))
     return HttpResponseRedirect(reverse("store:handover"))
 
 
@@ -138,7 +169,7 @@ def _collect_page(
 ) -> HttpResponse:
     return show(
         request, node, "collect", status=status, shipment=shipment, problem=problem,
-        cod_minor=cash_of_parcel(shipment),
+        cod_minor=cash_of_parcel(shipment), held=held_parcels([shipment]).items(),
         proven=request.GET.get("proof") == _proof(shipment),
         gone=shipment.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED),
     )  # fmt: skip

@@ -35,6 +35,7 @@ urlpatterns = [
     path("handover/<int:pk>/close/", handover.manifest_close, name="manifest_close"),
     path("collect/<int:pk>/", handover.collect_page, name="collect"),
     path("collect/<int:pk>/done/", handover.collect_done, name="collect_done"),
+    path("parcels/<int:pk>/apart/", handover.take_parcel_apart, name="take_apart"),
     path("counts/", counting.counts, name="counts"),
     path("counts/free/", counting.count_free, name="count_free"),
     path("counts/<uuid:uid>/", counting.count, name="count"),

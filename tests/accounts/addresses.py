@@ -104,7 +104,7 @@ def _orders(side: Side) -> Rows:
         ("order_release", order, (number, side.hold.pk)), ("order_resend", order, (number, side.letter.pk)),
         ("order_label", order, (side.packed.order.number, side.shipment.pk)),
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
-        ("fulfil_parcel fulfil_label fulfil_slip fulfil_retry fulfil_book", order, (side.shipment.pk,)),
+        ("fulfil_parcel fulfil_label fulfil_slip fulfil_retry fulfil_book fulfil_apart", order, (side.shipment.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
          (side.manifest.pk,)),
     )  # fmt: skip
@@ -166,7 +166,7 @@ def _store(side: Side) -> Rows:
         ("packed", limits, (side.packed.pk,)),
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
-        ("collect collect_done", limits, (side.pickup.pk,)),
+        ("take_apart", limits, (side.shipment.pk,)), ("collect collect_done", limits, (side.pickup.pk,)),
         ("goods goods_scan goods_take goods_finish", limits, (side.purchase.pk,)),
         ("transfer_pick transfer_pick_scan transfer_pick_take transfer_pick_finish", limits, (side.leaving.pk,)),
         ("transfer_receive transfer_receive_scan transfer_receive_take transfer_receive_finish", limits,

@@ -58,6 +58,7 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
         ("POST", "/fulfillment-orders/{work_id}/pack"): Operation("fulfillment.work", both, {}, work),
         ("POST", "/shipments/hand-over"):
             Operation("fulfillment.work", both, {"shipment_ids": [side.shipment.pk]}),
+        ("POST", "/shipments/{shipment_id}/take-apart"): Operation("fulfillment.work", both, {}, parcel),
         ("GET", "/shipments/{shipment_id}/label"): Operation("fulfillment.view", both, None, parcel),
         ("GET", "/inventory/levels"): Operation("inventory.view"),
         ("POST", "/inventory/receipts"):

@@ -114,7 +114,7 @@ def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
         return [there.transfer.pk]
     if name in ("manifest", "manifest_scan", "manifest_close"):
         return [there.manifest.pk]
-    if name in ("collect", "collect_done", "label"):
+    if name in ("collect", "collect_done", "label", "take_apart"):
         return [there.pickup.pk, there.parcel.pk]
     return [there.work.pk, there.parcel.fulfillment_order_id, there.pickup.fulfillment_order_id]
 

@@ -17,10 +17,12 @@ from carriers.selectors import quotes_for_screen, scans_of_booking
 from carriers.services.bookings import rate_request
 from fulfillment.models import PickedUnit, Shipment, ShipmentState
 from fulfillment.selectors import label_problems, with_contents, without_label
+from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
-from fulfillment.services import book_shipment, booking_request
+from fulfillment.services import book_shipment, booking_request, take_apart
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound, TransientError
+from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.work_views import scoped_shipments, sections
 
 _SHOWN = 100
@@ -83,6 +85,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "has_label": principal.sees_labels and Label.objects.filter(booking__shipment=shipment).exists(),
         "tabs": sections(principal, "labels" if open_label else ""),
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
+        "held": held_parcels([shipment]).get(shipment.pk, []),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
 
@@ -162,6 +165,22 @@ def retry_all(request: HttpRequest) -> HttpResponse:
         text += ", " + _("%(n)d not tried yet: press again") % {"n": left}
     messages.add_message(request, messages.SUCCESS if not refused and not left else messages.WARNING, f"{text}.")
     return HttpResponseRedirect(reverse("dashboard:fulfil_labels"))
+
+
+@require_POST
+@requires("fulfillment.work")
+def take_parcel_apart(request: HttpRequest, pk: int) -> HttpResponse:
+    """Open a parcel that may not leave: what may not be sold is put aside, and the order is routed again."""
+    principal = principal_of(request)
+    shipment = parcel_of(principal, pk)
+    try:
+        once_per_form(request, lambda: {"id": take_apart(shipment_id=shipment.pk, actor=principal.name).pk})
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, _("The parcel of %(number)s is taken apart. The order is routed again.")
+                         % {"number": shipment.order.number})  # fmt: skip
+    return HttpResponseRedirect(reverse("dashboard:fulfil_parcel", args=[pk]))
 
 
 @require_POST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from carriers.labels import ManifestData, ManifestRow, manifest_pdf
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
 from fulfillment.selectors import manifest_sheet
+from fulfillment.selectors.held import held_parcels
 from fulfillment.services import add_all, add_to_manifest, cash_of_parcel, close_manifest, open_manifest
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
@@ -102,9 +104,15 @@ def manifest_page(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, _manifest(principal_of(request), pk))
 
 
+def _sheet(manifest: Manifest) -> dict[str, Any]:
+    """The sheet, and which of its parcels may not leave."""
+    sheet = manifest_sheet(manifest)
+    return {"sheet": sheet, "held": held_parcels([*sheet.scanned, *sheet.missing]).items()}
+
+
 def _page(request: HttpRequest, manifest: Manifest, problem: str = "", status: int = 200) -> HttpResponse:
     principal = principal_of(request)
-    context = {"sheet": manifest_sheet(manifest), "manifest": manifest, "problem": problem,
+    context = {**_sheet(manifest), "manifest": manifest, "problem": problem,
                "may_edit": principal.may("fulfillment.manifest"), "tabs": sections(principal, "manifests")}  # fmt: skip
     return render(request, "dashboard/fulfil/manifest.html", context, status=status)
 
@@ -128,7 +136,7 @@ def manifest_scan(request: HttpRequest, pk: int) -> HttpResponse:
     if not is_fragment(request):
         messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
         return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
-    context = {"sheet": manifest_sheet(manifest), "manifest": manifest, "may_edit": True}
+    context = {**_sheet(manifest), "manifest": manifest, "may_edit": True}
     response = render(request, "dashboard/fulfil/_sheet.html", context)
     response["HX-Trigger"] = json.dumps({"scan": {"result": result, "text": text}})
     return response
@@ -144,7 +152,10 @@ def manifest_all(request: HttpRequest, pk: int) -> HttpResponse:
     """Put everything that waits onto the manifest without scanning."""
     principal = principal_of(request)
     manifest = _manifest(principal, pk)
-    count = once_per_form(request, lambda: {"n": add_all(manifest_id=manifest.pk, actor=principal.name)})["n"]
+    try:
+        count = once_per_form(request, lambda: {"n": add_all(manifest_id=manifest.pk, actor=principal.name)})["n"]
+    except DomainError as error:
+        return _page(request, manifest, error.message, error.http_status)
     text = ngettext("%(n)d parcel added without a scan.", "%(n)d parcels added without a scan.", count)
     messages.warning(request, text % {"n": count})
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))

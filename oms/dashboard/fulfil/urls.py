@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<int:pk>/retry/", label_views.retry, name="fulfil_retry"),
     path("parcels/<int:pk>/book/", label_views.book_with, name="fulfil_book"),
     path("manifests/", manifest_views.manifest_list, name="fulfil_manifests"),
+    path("parcels/<int:pk>/apart/", label_views.take_parcel_apart, name="fulfil_apart"),
     path("manifests/open/", manifest_views.manifest_open, name="fulfil_manifest_open"),
     path("manifests/<int:pk>/", manifest_views.manifest_page, name="fulfil_manifest"),
     path("manifests/<int:pk>/scan/", manifest_views.manifest_scan, name="fulfil_manifest_scan"),

@@ -107,8 +107,8 @@ KINDS: dict[str, Kind] = {
     ),
     "lot": Kind(
         "Promised, may not be sold", "hourglass", "bad",
-        "Only units of lots that expired or are blocked are left for these orders. Report them short as expired: "
-        "another node gets the orders.", "", "lot", 4 * 60,
+        "Only units of lots that expired or are blocked are left for these orders. Report them short as expired, and "
+        "take parcels apart that are packed already: their orders get other units.", "", "lot", 4 * 60,
     ),
     "adjustment": Kind(
         "To approve", "adjustments-horizontal", "warn",

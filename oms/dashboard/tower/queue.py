@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels.selectors import ChannelHealth, QuarantineGroup, channel_health, quarantine_groups
+from fulfillment.selectors.held import count_held
 from inventory.models import Node, StockAdjustment
 from inventory.selectors import adjustments_waiting, differences_waiting
 from inventory.selectors.lots import promised_unsold
@@ -82,7 +83,7 @@ class Queue:
 
 
 def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: datetime | None = None) -> Queue:
-    """The queue of what this person sees. Nine statements at most."""
+    """The queue of what this person sees. Ten statements at most."""
     at = moment or now()
     scope = Scope.of(principal)
     groups = trouble_groups(scope, moment=at)
@@ -281,15 +282,20 @@ def _document_rows(principal: Principal) -> list[QueueRow]:
 
 
 def _lot_rows(principal: Principal) -> list[QueueRow]:
-    """Orders that wait for units which may not be sold any more."""
+    """Orders that wait for units which may not be sold any more, and packed parcels that hold such units."""
     nodes = None if principal.all_nodes else list(
         in_node_scope(Node.objects.all(), principal, "code").values_list("pk", flat=True)
     )  # fmt: skip
-    found = promised_unsold(now(), node_ids=nodes)
-    if not found:
+    found, held = promised_unsold(now(), node_ids=nodes), count_held(nodes)
+    parts = []
+    if found:
+        parts.append(f"orders wait for {sum(min(row.units, row.reserved) for row in found)} units")
+    if held.parcels:
+        parts.append(f"{held.parcels} packed parcel{'s hold' if held.parcels > 1 else ' holds'} {held.units} units")
+    if not parts:
         return []
-    units = sum(min(row.units, row.reserved) for row in found)
+    sentence = f"{' and '.join(parts)} of lots that expired or are blocked"
     return [_system_row(
-        "", "lot", sentence=f"Orders wait for {units} units of lots that expired or are blocked",
-        count=len({row.lot_id for row in found}), url=f"{reverse('dashboard:lots')}?show=unsold",
+        "", "lot", sentence=sentence[0].upper() + sentence[1:], url=f"{reverse('dashboard:lots')}?show=unsold",
+        count=len({row.lot_id for row in found} | held.lots),
     )]  # fmt: skip

@@ -1,0 +1,125 @@
+"""Packed parcels that may not leave: a lot in them was blocked or expired since, a serial number lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from fulfillment.models import PickedUnit, Shipment, ShipmentItem, ShipmentState
+from fulfillment.selectors.units import day_at, units_of_items
+from inventory.models import Bucket, Lot
+from oms.core.clock import now
+from oms.core.db import fetch_all
+
+#: States of a parcel that is closed and still at the node.
+BEFORE_ROAD = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUnits:
+    """Units in a packed parcel that may not leave with it. `why` is the end of a sentence."""
+
+    shipment: Shipment
+    item: ShipmentItem
+    unit: PickedUnit
+    why: str
+
+    @property
+    def words(self) -> str:
+        """What is held and why, without the parcel."""
+        name = f"lot {self.unit.lot.code}" if self.unit.lot is not None else f"serial number {self.unit.serial}"
+        return f"{name} of {self.item.line.sku.code} {self.why}"
+
+    @property
+    def sentence(self) -> str:
+        """The parcel, its order, and what of it is held."""
+        return f"{self.shipment} of {self.shipment.order.number}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCount:
+    """How many packed parcels hold how many units of lots that may not leave, and the ids of these lots."""
+
+    parcels: int
+    units: int
+    lots: frozenset[int]
+
+
+def why_not_leave(lot: Lot, day: date) -> str:
+    """Why units of a lot that are packed do not leave on that day; nothing where they may.
+
+    The days that must be left when it is sold are those of the day on which it was packed.
+    """
+    if lot.is_blocked:
+        return f"is blocked ({lot.block_reason})" if lot.block_reason else "is blocked"
+    if lot.expires_on is not None and lot.expires_on < day:
+        return f"expired on {lot.expires_on:%d %b %Y}"
+    return ""
+
+
+def held_units(items: Iterable[ShipmentItem], shipments: Mapping[int, Shipment]) -> list[HeldUnits]:
+    """What of these items may not leave, parcel by parcel. One statement, or none where nothing is kept by lot.
+
+    `line__sku` of the items must be loaded, and order and node of the `shipments` (by id).
+    """
+    rows = list(items)
+    found = units_of_items(rows)
+    held: list[HeldUnits] = []
+    for item in rows:
+        parcel = shipments[item.shipment_id]
+        for unit in found.get(item.pk, ()):
+            why = _why(unit, parcel)
+            if why:
+                held.append(HeldUnits(parcel, item, unit, why))
+    return held
+
+
+def _why(unit: PickedUnit, parcel: Shipment) -> str:
+    if unit.lot is not None:
+        return why_not_leave(unit.lot, day_at(parcel.node))
+    serial = unit.serial
+    if serial is None or (serial.bucket == Bucket.PACKED and serial.node_id == parcel.node_id):
+        return ""
+    return f"is {serial.get_bucket_display().lower()} by the books"
+
+
+def contents_of(shipments: Iterable[Shipment]) -> list[ShipmentItem]:
+    """What is in these parcels, with line and SKU. One statement."""
+    rows = ShipmentItem.objects.select_related("line__sku").filter(shipment__in=[row.pk for row in shipments])
+    return list(rows.order_by("pk"))
+
+
+def held_parcels(shipments: Sequence[Shipment]) -> dict[int, list[HeldUnits]]:
+    """What may not leave of those of these parcels that are still at the node, by their id. Two statements at most."""
+    here = {row.pk: row for row in shipments if row.state in BEFORE_ROAD}
+    found: dict[int, list[HeldUnits]] = {}
+    for item in held_units(contents_of(here.values()), here) if here else ():
+        found.setdefault(item.shipment.pk, []).append(item)
+    return found
+
+
+_HELD = """
+FROM fulfillment_shipment parcel
+JOIN fulfillment_shipmentitem item ON item.shipment_id = parcel.id
+JOIN fulfillment_pickedunit unit ON unit.item_id = item.id
+JOIN inventory_lot lot ON lot.id = unit.lot_id
+JOIN inventory_node node ON node.id = parcel.node_id
+WHERE parcel.state IN ('created', 'labelled', 'manifested')
+  AND (lot.is_blocked OR lot.expires_on < (%(at)s::timestamptz AT TIME ZONE node.time_zone)::date)
+  AND (%(nodes)s::bigint[] IS NULL OR parcel.node_id = ANY(%(nodes)s))
+"""
+_COUNT = f"SELECT count(DISTINCT parcel.id), coalesce(sum(unit.quantity), 0)::int, array_agg(DISTINCT lot.id) {_HELD}"
+_IDS = f"SELECT DISTINCT parcel.id {_HELD} ORDER BY parcel.id LIMIT %(most)s"
+
+
+def count_held(node_ids: Collection[int] | None = None) -> HeldCount:
+    """Packed parcels at these nodes, or at all, that may not leave because of a lot in them. One statement."""
+    values = {"at": now(), "nodes": list(node_ids) if node_ids is not None else None}
+    [(parcels, units, lots)] = fetch_all(_COUNT, values)
+    return HeldCount(parcels, units, frozenset(lots or ()))
+
+
+def ids_of_held(node_ids: Collection[int], *, most: int = 200) -> list[int]:
+    """Ids of the packed parcels at these nodes that may not leave because of a lot in them, the oldest first."""
+    return [row[0] for row in fetch_all(_IDS, {"at": now(), "nodes": list(node_ids), "most": most})]
