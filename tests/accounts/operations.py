@@ -94,7 +94,6 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
     }  # fmt: skip
 
 
-def _purchasing(side: Side) -> dict[tuple[str, str], Operation]:
 def _lots(side: Side) -> dict[tuple[str, str], Operation]:
     """Operations of lots and serial numbers. A lot lies at every node, so one caller for all of them blocks it."""
     lot, limits = {"lot_id": side.lot.pk}, (NODES, CHANNELS)
@@ -109,6 +108,7 @@ def _lots(side: Side) -> dict[tuple[str, str], Operation]:
     }
 
 
+def _purchasing(side: Side) -> dict[tuple[str, str], Operation]:
     """Operations of purchase orders, ASNs, receipts and suppliers."""
     node, order, asn = (NODES,), {"order_id": side.purchase.pk}, {"asn_id": side.asn.pk}
     receipt, lines = {"receipt_id": side.receipt.pk}, [{"sku": side.sku.code, "quantity": 1}]
@@ -120,6 +120,8 @@ def _lots(side: Side) -> dict[tuple[str, str], Operation]:
         ("GET", "/purchase-orders/{order_id}"): Operation("inventory.view", node, None, order),
         ("POST", "/purchase-orders"): Operation("inventory.buy", node, buying),
         ("POST", "/purchase-orders/{order_id}/place"): Operation("inventory.buy", node, {}, order),
+        ("POST", "/purchase-orders/{order_id}/date"):
+            Operation("inventory.buy", node, {"expected_on": "2030-01-31"}, order),
         ("POST", "/purchase-orders/{order_id}/cancel"): Operation("inventory.buy", node, {}, order),
         ("POST", "/purchase-orders/{order_id}/close"): Operation("inventory.buy", node, {}, order),
         ("GET", "/asns"): Operation("inventory.view"),
@@ -135,8 +137,6 @@ def _lots(side: Side) -> dict[tuple[str, str], Operation]:
         ("PUT", "/suppliers/{code}"): Operation("inventory.buy", (), {"name": "Mill"}, {"code": supplier}),
         ("POST", "/supplier-stock"): Operation("stock.write", node, report),
     }  # fmt: skip
-        ("POST", "/purchase-orders/{order_id}/date"):
-            Operation("inventory.buy", node, {"expected_on": "2030-01-31"}, order),
 
 
 def _counting(side: Side) -> dict[tuple[str, str], Operation]:

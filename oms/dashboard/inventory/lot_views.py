@@ -193,9 +193,9 @@ def lot(request: HttpRequest, pk: int) -> HttpResponse:
     may_see = principal.may("orders.view")
     parcels = _parcels(principal, found)
     shown = list(parcels[:PARCELS_SHOWN]) if may_see else []
-    context = {
     work = in_work_scope(FulfillmentOrder.objects.all(), principal)
     totes = totes_with(node_ids, lot_id=found.pk).filter(line__fulfillment_order__in=work)
+    context = {
         "row": row, "lot": found, "sku": found.sku, "parcels": shown, "may_see_orders": may_see,
         "sent": parcels.aggregate(units=Sum("quantity"))["units"] or 0 if may_see else 0,
         "totes": list(totes[:PARCELS_SHOWN]) if may_see else [],
