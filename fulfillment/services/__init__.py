@@ -70,9 +70,9 @@ __all__ = [
     "reroute_order",
     "retry_labels",
     "serials_here",
-    "units_named_by",
     "swap_units",
     "take_apart",
+    "units_named_by",
     "withdraw",
     "withdraw_from_node",
 ]
