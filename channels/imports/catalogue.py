@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import time
+from datetime import date, time
 
 from channels.imports import fields
 from channels.imports.catalogue_orders import ORDER_FIELDS
 from channels.imports.fields import Field
+from channels.imports.moments import parse_moment
 from channels.imports.parsers import Unreadable, parse_code, parse_number
 from channels.imports.types import Kind, Options
 
@@ -162,6 +163,34 @@ STOCK_FIELDS: tuple[Field, ...] = (
 )  # fmt: skip
 
 
+def _day(text: str, options: Options) -> date:
+    return parse_moment(text, zone=options.time_zone, date_order=options.date_order).date()
+
+
+PURCHASE_FIELDS: tuple[Field, ...] = (
+    Field(name="supplier", label="Supplier code", required=True, parse=fields.slug, help="The supplier must exist.",
+          synonyms=("supplier", "vendor", "vendor code")),
+    Field(name="reference", label="Reference", required=True, parse=fields.code(80),
+          help="With the supplier it identifies the order, for ever. Rows with the same one are one order, wherever "
+               "they stand in the file.",
+          synonyms=("po number", "purchase order", "order reference", "vendor reference", "po no")),
+    Field(name="node", label="Node code", parse=fields.slug,
+          help="Where the goods come to. Needed unless the options name one node for the whole file.",
+          synonyms=("node", "deliver to", "ship to", "warehouse", "warehouse code", "location", "facility")),
+    Field(name="sku", label="SKU code", required=True, parse=fields.code(80), help="Each once in an order.",
+          synonyms=("sku", "seller sku", "item code", "product code", "item")),
+    Field(name="quantity", label="Quantity", required=True, parse=fields.quantity(1), help="Units to buy.",
+          synonyms=("qty", "units", "order quantity", "ordered")),
+    Field(name="unit_cost", label="Unit cost", parse=fields.money,
+          help="In the supplier's currency. The supplier's price where it is empty.",
+          synonyms=("cost", "unit price", "price", "cost price", "rate", "purchase price")),
+    Field(name="expected_on", label="Expected on", parse=_day, is_date=True,
+          help="The supplier's lead time from the day it is placed, where it is empty.",
+          synonyms=("expected date", "delivery date", "due date", "eta", "expected")),
+    Field(name="note", label="Note", parse=fields.text(500), help="", synonyms=("remark", "remarks", "comment")),
+)  # fmt: skip
+
+
 def _small(text: str) -> int:
     return int(parse_number(text, low=0, high=32767))
 
@@ -171,4 +200,5 @@ FIELDS: dict[Kind, tuple[Field, ...]] = {
     "skus": SKU_FIELDS,
     "nodes": NODE_FIELDS,
     "stock": STOCK_FIELDS,
+    "purchase_orders": PURCHASE_FIELDS,
 }

@@ -19,6 +19,7 @@ from channels.imports.issues import group_issues
 from channels.imports.kinds.base import Context, Finish, Handler
 from channels.imports.kinds.nodes import NodeHandler
 from channels.imports.kinds.orders import OrderHandler
+from channels.imports.kinds.purchase_orders import PurchaseOrderHandler
 from channels.imports.kinds.skus import SkuHandler
 from channels.imports.kinds.stock import StockHandler
 from channels.imports.rejects import rejected_csv
@@ -33,6 +34,7 @@ HANDLERS: dict[Kind, Handler] = {
     "skus": SkuHandler(),
     "nodes": NodeHandler(),
     "stock": StockHandler(),
+    "purchase_orders": PurchaseOrderHandler(),
 }
 #: Key space of the advisory locks that keep two imports of one kind from writing chunks at the same time.
 _LOCK_SPACE = 7_201

@@ -51,7 +51,9 @@ __all__ = [
 ]
 
 JOB_KIND = "import"
-_LABELS: dict[Kind, str] = {"orders": "orders", "skus": "SKUs", "nodes": "nodes", "stock": "stock"}
+_LABELS: dict[Kind, str] = {
+    "orders": "orders", "skus": "SKUs", "nodes": "nodes", "stock": "stock", "purchase_orders": "purchase orders",
+}  # fmt: skip
 #: A command that has not written a chunk for so long is taken for dead, and the next one goes on with its job.
 _LEASE = timedelta(seconds=60)
 
@@ -223,7 +225,7 @@ def _task(inspection: Inspection, mapping: Mapping[str, str], options: Options, 
     if inspection.kind == "orders":
         channel_of(options.channel)
         choose_format(inspection.header, columns, options)
-    if inspection.kind == "stock":
+    if inspection.kind in {"stock", "purchase_orders"}:
         refuse_unknown_nodes(options)
     missing = [field.label for field in FIELDS[inspection.kind] if field.required and field.name not in columns]
     if missing and inspection.kind != "orders":

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-Kind = Literal["orders", "skus", "nodes", "stock"]
-KINDS: tuple[Kind, ...] = ("orders", "skus", "nodes", "stock")
+Kind = Literal["orders", "skus", "nodes", "stock", "purchase_orders"]
+KINDS: tuple[Kind, ...] = ("orders", "skus", "nodes", "stock", "purchase_orders")
 
 DateOrder = Literal["", "dmy", "mdy", "ymd"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("", "dmy", "mdy", "ymd")
@@ -81,9 +81,9 @@ class Options:
     `channel`: code of the sales channel the orders belong to. `treat_as`: "history" captures shipped orders for the
     record, "open" treats everything not cancelled as fresh. `date_order`: how 05/06/2026 is to be read. `decimal`: the
     decimal sign of amounts. `weight_unit`: g or kg; `length_unit`: mm or cm. `node_kind`: kind of nodes whose file has
-    no such column. `node`: node of a stock file without a node column. `node_split`: spread such a file over these
-    nodes. `create_skus`: make SKUs that a stock file names and the catalogue lacks. `again`: take a stock file that
-    was imported before as a fresh count.
+    no such column. `node`: node of a file of stock or purchase orders without a node column. `node_split`: spread a
+    stock file without one over these nodes. `create_skus`: make SKUs that a stock file names and the catalogue lacks.
+    `again`: take a stock file that was imported before as a fresh count.
     """
 
     format: str = "auto"
@@ -155,7 +155,8 @@ class IssueGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What importing the file would do. `create`, `update`, `skip` count objects: orders, SKUs, nodes, stock levels.
+    """What importing the file would do. `create`, `update`, `skip` count objects: orders, SKUs, nodes, stock levels,
+    purchase orders.
 
     `rows` = `good_rows` + `bad_rows`. Bad rows are left out of the import (orders with a bad row go to quarantine).
     """

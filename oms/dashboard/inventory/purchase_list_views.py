@@ -29,7 +29,7 @@ _SHOWN = ("open", "late", "draft", "received", "closed", "cancelled", "all")
 def purchase_orders(request: HttpRequest) -> HttpResponse:
     """What was bought and has not come yet; or any other part of all orders, the newest first."""
     principal = principal_of(request)
-    asked = _asked(request)
+    asked = asked_of(request)
     mark = request.GET.get("before", "")
     rows = _shown(principal, asked)
     if mark.isascii() and mark.isdigit() and len(mark) < 16:
@@ -40,8 +40,8 @@ def purchase_orders(request: HttpRequest) -> HttpResponse:
     words = {"open": "Open", "late": "Late", "draft": "Drafts", "received": "Received", "closed": "Closed short",
              "cancelled": "Cancelled", "all": "All"}  # fmt: skip
     context = {
-        "rows": [{"order": row, "tone": TONES[row.state], "icon": ICONS.get(row.state, ""), "late": is_late(row)}
-                 for row in page],
+        "rows": [{"order": row, "tone": TONES[row.state], "icon": ICONS.get(row.state, ""), "late": is_late(row),
+                  "has_step": row.state in (State.DRAFT, *OPEN_STATES)} for row in page],
         "tabs": [{"label": words[key], "url": f"?{urlencode({**asked, 'show': key})}", "active": key == asked["show"]}
                  for key in _SHOWN],
         "asked": asked, "nodes": list(nodes.values_list("code", "name")),
@@ -49,12 +49,15 @@ def purchase_orders(request: HttpRequest) -> HttpResponse:
         "next_url": f"?{urlencode({**asked, 'before': page[-1].pk})}" if more else "",
         "first_url": f"?{urlencode(asked)}" if mark else "", "query": urlencode(asked),
         "may_buy": principal.may("inventory.buy"), "may_export": principal.may("inventory.export"),
+        "may_import": principal.may("inventory.buy") and principal.may("imports.run"),
+        "clear_url": f"?{urlencode({'show': asked['show']})}" if len(asked) > 1 else "",
         "any": bool(page) or orders_of(principal).exists(),
     }  # fmt: skip
     return render(request, "dashboard/inventory/purchase_orders/list.html", context)
 
 
-def _asked(request: HttpRequest) -> dict[str, str]:
+def asked_of(request: HttpRequest) -> dict[str, str]:
+    """The filter in the address; only what is set."""
     show = request.GET.get("show", "open")
     asked = {"show": show if show in _SHOWN else "open"}
     for name in ("supplier", "node", "q"):
@@ -85,7 +88,7 @@ def _shown(principal: Principal, asked: dict[str, str]) -> QuerySet[PurchaseOrde
 @requires("inventory.export")
 def export(request: HttpRequest) -> HttpResponseBase:
     """What the list shows, all of it, as CSV."""
-    rows = with_sums(_shown(principal_of(request), _asked(request))).order_by("-pk")
+    rows = with_sums(_shown(principal_of(request), asked_of(request))).order_by("-pk")
 
     def lines() -> Iterator[list[str | int]]:
         yield ["Number", "Supplier", "Node", "State", "Expected on", "Units", "Came", "Open", "Over", "Currency",

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from channels.imports import storage
 from channels.models import ImportMapping, InboundMessage
-from inventory.models import Node, Sku, StockLevel
+from inventory.models import Node, PurchaseOrder, Sku, StockLevel, Supplier
 from oms.accounts.models import Role
 from oms.core.models import Job
 from oms.dashboard.settings.imports import views
@@ -145,7 +145,9 @@ def test_the_amazon_report_keeps_history_and_its_bad_rows_go_to_quarantine(sign_
 def test_samples_import_one_after_the_other(sign_in: SignIn) -> None:
     SalesChannel.objects.create(code="web", name="Web shop", kind="website")
     browser = sign_in()
-    for kind, made in (("nodes", 2), ("skus", 3), ("stock", 3), ("orders", 2)):
+    Supplier.objects.create(code="sample-mill", name="Sample mill")
+    kinds = (("nodes", 2), ("skus", 3), ("stock", 3), ("purchase_orders", 2), ("orders", 2))
+    for kind, made in kinds:
         fetched = browser.get(f"/settings/import/samples/{kind}.csv")
         assert fetched["Content-Disposition"] == f'attachment; filename="sample-{kind}.csv"'
         file = SimpleUploadedFile(f"sample-{kind}.csv", fetched.content)
@@ -161,6 +163,7 @@ def test_samples_import_one_after_the_other(sign_in: SignIn) -> None:
     assert Sku.objects.get(code="SAMPLE-MUG").price_minor == 34_950
     assert StockLevel.objects.get(sku__code="SAMPLE-MUG").on_hand == 18
     assert Order.objects.get(external_id="SAMPLE-1001").lines.count() == 2
+    assert PurchaseOrder.objects.get(reference="S-2026-14").lines.count() == 2
 
 
 def test_a_stock_file_taken_twice_changes_nothing_unless_it_is_a_fresh_count(sign_in: SignIn) -> None:
@@ -294,6 +297,27 @@ def test_people_of_some_nodes_import_stock_for_those_only(sign_in: SignIn) -> No
     nodes = upload(browser, SimpleUploadedFile("nodes.csv", sample_csv("nodes")), "nodes")
     stopped = browser.post(nodes["Location"], answers(browser.get(nodes["Location"])))
     assert "Only people who see every node" in text(stopped)
+
+
+def test_purchase_orders_are_imported_by_buyers_and_for_their_nodes(sign_in: SignIn) -> None:
+    make_world()
+    Supplier.objects.create(code="mill", name="The mill")
+    named = table("Supplier code,Reference,Node code,SKU code,Quantity", "mill,S-1,del-01,KURTA-M,5")
+    agent = sign_in(Role.OPS_AGENT)
+    first = upload(agent, named, "purchase_orders")
+    refused = agent.post(first["Location"], answers(agent.get(first["Location"])))
+    assert (refused.status_code, "You may not buy goods" in text(refused)) == (422, True)
+
+    named.seek(0)
+    buyer = sign_in(Role.OPS_MANAGER, all_nodes=False, node_codes=["blr-01"])
+    first = upload(buyer, named, "purchase_orders")
+    refused = buyer.post(first["Location"], answers(buyer.get(first["Location"])))
+    assert "You see some nodes only" in text(refused)
+    own = table("Supplier code,Reference,SKU code,Quantity", "mill,S-1,KURTA-M,5")
+    second = upload(buyer, own, "purchase_orders")
+    check = buyer.post(second["Location"], answers(buyer.get(second["Location"])) | {"node": "blr-01"})
+    commit(buyer, buyer.get(check["Location"]))
+    assert PurchaseOrder.objects.get(reference="S-1").node.code == "blr-01"
 
 
 def test_recipes_of_kits_are_imported_by_who_may_change_them(sign_in: SignIn) -> None:

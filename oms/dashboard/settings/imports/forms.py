@@ -19,6 +19,7 @@ KIND_CHOICES = [
     ("skus", _("SKUs: the catalogue")),
     ("nodes", _("Nodes: warehouses, stores, dark stores")),
     ("stock", _("Stock: counted units at nodes")),
+    ("purchase_orders", _("Purchase orders: what is bought, as drafts")),
 ]
 TREAT_AS_CHOICES = [
     ("history", _("History: what was shipped is kept for the record, the rest is work to do")),
@@ -31,6 +32,7 @@ OPTIONS_OF: dict[Kind, tuple[str, ...]] = {
     "skus": ("decimal", "currency", "weight_unit", "length_unit"),
     "nodes": ("node_kind", "country"),
     "stock": ("node", "node_split", "create_skus"),
+    "purchase_orders": ("node", "date_order", "decimal", "currency"),
 }
 
 
@@ -110,9 +112,10 @@ class OptionsForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name in set(self.fields) - set(OPTIONS_OF[kind]):
             del self.fields[name]
-        if kind == "stock":
-            nodes = node_choices(principal)
+        nodes = node_choices(principal) if "node" in self.fields else []
+        if "node" in self.fields:
             self._choices("node", [("", _("None: the file says it")), *nodes])
+        if "node_split" in self.fields:
             self._choices("node_split", nodes)
 
     def _choices(self, name: str, choices: list[Any]) -> None:

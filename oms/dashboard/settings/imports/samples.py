@@ -1,4 +1,6 @@
-"""Small files to look at and to try: importing them in the order nodes, SKUs, stock, orders works."""
+"""Small files to look at and to try: importing them in the order nodes, SKUs, stock, orders works.
+
+The purchase orders are of a supplier that must be made first."""
 
 from __future__ import annotations
 
@@ -26,6 +28,12 @@ _ROWS: dict[Kind, Sequence[Sequence[str]]] = {
         ("SAMPLE-KURTA-M", "SAMPLE-DC", "120"),
         ("SAMPLE-KURTA-L", "SAMPLE-DC", "95"),
         ("SAMPLE-MUG", "SAMPLE-S1", "18"),
+    ),
+    "purchase_orders": (
+        ("Supplier code", "Reference", "Node code", "SKU code", "Quantity", "Unit cost", "Expected on", "Note"),
+        ("sample-mill", "S-2026-14", "SAMPLE-DC", "SAMPLE-KURTA-M", "200", "410.00", "2026-08-01", "First half"),
+        ("sample-mill", "S-2026-14", "SAMPLE-DC", "SAMPLE-KURTA-L", "150", "410.00", "2026-08-01", "First half"),
+        ("sample-mill", "S-2026-15", "SAMPLE-S1", "SAMPLE-MUG", "60", "", "", ""),
     ),
     "orders": (
         ("Order id", "Ordered on", "Status", "SKU", "Quantity", "Unit price", "Payment", "Customer", "Phone",

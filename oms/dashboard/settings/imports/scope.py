@@ -24,7 +24,8 @@ def node_choices(principal: Principal) -> list[tuple[str, str]]:
 
 
 def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] | None, options: Options) -> None:
-    """Raises ImportRefused where the import could touch a channel or a node that the person does not see, or recipes.
+    """Raises ImportRefused where the import could touch a channel or a node that the person does not see, or recipes,
+    or buy what the person may not.
 
     What kits are assembled from counts on every channel: the column needs the right that the editor needs.
     """
@@ -37,6 +38,8 @@ def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] 
             "grant it (inventory.rules, for every node and channel).",
             field="components",
         )
+    if kind == "purchase_orders" and not principal.may("inventory.buy"):
+        raise ImportRefused("You may not buy goods. An admin can grant it (inventory.buy).", field="kind")
     if principal.all_nodes or kind in {"orders", "skus"}:
         return
     if kind == "nodes":
