@@ -37,6 +37,7 @@ from inventory.services.buffers import (
     move_rule,
     preview_removal,
     preview_rule,
+    restore_rules,
     set_safety_stock,
     terms_of,
 )
@@ -299,6 +300,7 @@ __all__ = [
     "require_usable_hold",
     "reserve",
     "resolve_difference",
+    "restore_rules",
     "reverse_receipt",
     "run_buffers",
     "save_supplier",

@@ -151,9 +151,27 @@ def delete_rule(*, rule_id: int, actor: str, user_id: int | None = None) -> Appl
     return run_atomic(work)
 
 
+def restore_rules(*, removed: Sequence[tuple[RuleTerms, int]], actor: str, user_id: int | None = None) -> list[Saved]:
+    """Make removed rules again with the terms and places that they had, all or none.
+
+    Raises DomainError for terms that cannot be any more, and Conflict where safety stock was set by hand meanwhile.
+    """
+
+    def work() -> list[Saved]:
+        saved = []
+        for terms, place in removed:
+            same = by_hand().filter(sku=terms.sku_id, node=terms.node_id)
+            if place == HAND_PRIORITY and terms.sku_id is not None and terms.node_id is not None and same.exists():
+                raise Conflict(f"{terms.name}: another safety stock was set by hand meanwhile.")
+            saved.append(create_rule(terms=terms, actor=actor, priority=place, user_id=user_id))
+        return saved
+
+    return run_atomic(work)
+
+
 def by_hand() -> QuerySet[BufferRule]:
     """Rules that `set_safety_stock` wrote: for exactly one SKU at one node."""
-    return BufferRule.objects.filter(BY_HAND)
+    return BufferRule.objects.filter(BY_HAND).exclude(note=REMOVED, is_active=False)
 
 
 def move_rule(*, rule_id: int, way: Literal["up", "down"], actor: str, user_id: int | None = None) -> Applied:

@@ -16,6 +16,7 @@ from channels.imports.services import inspect, store_upload
 from oms.accounts.access import principal_of_user
 from oms.accounts.models import User
 from oms.accounts.services import create_token
+from oms.core.clock import now
 from oms.core.models import Job
 from oms.dashboard.models import SavedView
 from oms.dashboard.settings.imports.draft import Draft, begin, keep
@@ -65,7 +66,7 @@ def belongings_of_owner(estate: Estate, draft: object = None) -> Rows:
 
 
 def _draft(client: Client) -> UUID:
-    """An import that this person has begun, with its columns named."""
+    """An import that this person has begun, with its columns named; and, under the same id, rules just removed."""
     stored = store_upload(iter([ORDERS_CSV]), "orders.csv")
     inspection = inspect(stored.path, kind="orders", filename=stored.filename)
     draft = begin(stored, inspection, {"channel": "web"})
@@ -73,6 +74,9 @@ def _draft(client: Client) -> UUID:
     draft = Draft(**(values | {"mapping": dict(inspection.mapping)}))
     session = client.session
     keep(SimpleNamespace(session=session), draft)  # type: ignore[arg-type]  # it only looks at the session
+    session["removed_buffer_rules"] = {
+        str(draft.uid): {"at": now().isoformat(), "text": "Removed", "is_new": False, "rules": []}
+    }
     session.save()
     return draft.uid
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
@@ -17,7 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inventory.models import BufferMeasure, BufferRule, NodeKind, Sku, Velocity
-from inventory.selectors.buffers import Kept, kept_by, query_buffer_rules
+from inventory.selectors.buffers import HAND_PRIORITY, Kept, kept_by, query_buffer_rules
 from inventory.services import (
     Applied,
     BufferPreview,
@@ -27,12 +28,16 @@ from inventory.services import (
     move_rule,
     preview_removal,
     preview_rule,
+    restore_rules,
 )
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.clock import now
+from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, Forbidden, NotFound
+from oms.core.idempotency import once
 from oms.core.posting import once_per_form
 from oms.dashboard.inventory.buffer_forms import RuleForm, initial_of
+from oms.dashboard.inventory.buffer_undo import keep_removed, offered, removed_of, removed_rules
 from oms.dashboard.inventory.grid_views import csv_response
 
 ROWS = 50
@@ -122,7 +127,7 @@ def buffers(request: HttpRequest) -> HttpResponse:
         "may_order": principal.may("inventory.rules") and principal.all_nodes and not text,
         "next_url": f"?{urlencode(base | {'from': offset + ROWS})}" if more else "",
         "prev_url": f"?{urlencode(base | {'from': max(0, offset - ROWS)})}" if offset else "",
-        "tabs": _tabs(principal, by_hand), "export_query": urlencode(base),
+        "tabs": _tabs(principal, by_hand), "export_query": urlencode(base), "undo": offered(request),
     }  # fmt: skip
     return render(request, "dashboard/inventory/buffers/list.html", context)
 
@@ -294,13 +299,14 @@ def buffer_remove(request: HttpRequest, pk: int) -> HttpResponse:
         context = {"rule": rule, "preview": preview_removal(rule.pk), "conditions": conditions_of(rule),
                    "amount": amount_of(rule)}  # fmt: skip
         return render(request, "dashboard/inventory/buffers/remove.html", context)
-    principal = principal_of(request)
+    principal, removed = principal_of(request), removed_of([rule])
 
     def work() -> dict[str, Any]:
         user_id = principal.user.pk if principal.user else None
         return {"done": _done(delete_rule(rule_id=pk, actor=principal.name, user_id=user_id))}
 
     answer = once_per_form(request, work)
+    keep_removed(request, removed, _("%(name)s is removed.") % {"name": rule.name})
     messages.success(request, _("%(name)s is removed. %(done)s") % {"name": rule.name, "done": answer["done"]})
     return HttpResponseRedirect(reverse("dashboard:buffers"))
 
@@ -311,17 +317,47 @@ def buffers_remove(request: HttpRequest) -> HttpResponse:
     """Remove every ticked rule that was set by hand."""
     principal = principal_of(request)
     ids = [int(pk) for pk in request.POST.getlist("ids") if pk.isdigit() and len(pk) < 19][:MOST_REMOVED]
-    found = list(rules_for(principal, by_hand=True).filter(pk__in=ids).values_list("pk", flat=True))
+    found = list(rules_for(principal, by_hand=True).filter(pk__in=ids))
+    removed = removed_of(found)
 
     def work() -> dict[str, Any]:
-        for pk in found:
-            delete_rule(rule_id=pk, actor=principal.name)
+        for rule in found:
+            delete_rule(rule_id=rule.pk, actor=principal.name)
         return {"removed": len(found)}
 
     if found:
         answer = once_per_form(request, work)
         text = ngettext("%(removed)s rule is removed.", "%(removed)s rules are removed.", answer["removed"])
+        keep_removed(request, removed, text % answer)
         messages.success(request, text % answer)
     else:
         messages.error(request, _("Tick the rules to remove."))
     return HttpResponseRedirect(f"{reverse('dashboard:buffers')}?show=hand")
+
+
+@require_POST
+@requires("inventory.rules")
+def buffers_restore(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Take a removal back: the rules are there again with the terms and places that they had, however often asked."""
+    principal, removed = principal_of(request), removed_rules(request, uid)
+
+    def work() -> dict[str, Any]:
+        user_id = principal.user.pk if principal.user else None
+        saved = restore_rules(removed=removed, actor=principal.name, user_id=user_id)
+        return {"names": [one.rule.name for one in saved], "done": [_done(one.applied) for one in saved]}
+
+    key = f"restore-buffer-rules/{uid}"
+    _status, answer, _again = run_atomic(
+        lambda: once(principal=principal.key, key=key, body=[], work=lambda: (200, work()))
+    )
+    if len(answer["names"]) == 1:
+        text = _("%(name)s is back. %(done)s") % {"name": answer["names"][0], "done": answer["done"][0]}
+    else:
+        n = len(answer["names"])
+        text = ngettext("%(n)d rule is back.", "%(n)d rules are back.", n) % {"n": n}
+    messages.success(request, text)
+    hand = "?show=hand" if all(place == HAND_PRIORITY for _terms, place in removed) else ""
+    back = f"{reverse('dashboard:buffers')}{hand}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": back})
+    return HttpResponseRedirect(back)

@@ -1,4 +1,4 @@
-"""Receiving, moving and keeping back stock: shown first, then done once."""
+"""Moving and keeping back stock: shown first, then done once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from inventory.models import Node, Sku, StockLevel
 from inventory.selectors import find_sku_by_code_or_barcode
-from inventory.services import StockLine, move, receive, set_safety_stock
+from inventory.services import StockLine, move, set_safety_stock
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import DomainError
 from oms.dashboard.inventory.access import node_for, sku_for
-from oms.dashboard.inventory.forms import LinesForm, MoveForm, ReceiveForm, SafetyForm
+from oms.dashboard.inventory.forms import LinesForm, MoveForm, SafetyForm
 
 
-def _first_line(request: HttpRequest) -> str:
+def first_line(request: HttpRequest) -> str:
     """The SKU named in the address, as the first line of the form."""
     text = request.GET.get("sku", "")
     sku = Sku.objects.filter(pk=int(text)).first() if text.isdigit() and len(text) < 19 else None
@@ -27,58 +27,26 @@ def _first_line(request: HttpRequest) -> str:
     return f"{sku.code} 1" if sku else ""
 
 
-def _lines_page(
+def lines_page(
     request: HttpRequest, form: LinesForm, node: Node, template: str, effects: list[dict[str, Any]] | None
 ) -> HttpResponse:
+    """The form, or what it would do."""
     context = {"form": form, "node": node, "preview": effects}
     refused = request.method == "POST" and effects is None and not request.POST.get("edit")
     return render(request, f"dashboard/inventory/{template}", context, status=422 if refused else 200)
 
 
-@require_http_methods(["GET", "POST"])
-@requires("inventory.receive")
-def receive_stock(request: HttpRequest, code: str) -> HttpResponse:
-    """Goods came: form, preview, then one receipt."""
-    node = node_for(request, code)
-    form = ReceiveForm(request.POST or None, initial={"lines": _first_line(request)})
-    if request.method != "POST" or not form.is_valid() or request.POST.get("edit"):
-        return _lines_page(request, form, node, "receive.html", None)
-    data = form.cleaned_data
-    if not request.POST.get("confirmed"):
-        return _lines_page(request, form, node, "receive.html", _arrival_effects(node, data["lines"]))
-    try:
-        units = receive(
-            node_id=node.pk, lines=[StockLine(sku.pk, quantity) for sku, quantity in data["lines"]],
-            op_key=f"receive/{data['op_key']}", reference=data["reference"], actor=principal_of(request).name,
-        )  # fmt: skip
-    except DomainError as error:
-        form.add_error("lines", error.message)
-        return _lines_page(request, form, node, "receive.html", None)
-    done = f"{units} units received at {node.code}." if units else "This was received before; nothing changed now."
-    messages.success(request, done)
-    return HttpResponseRedirect(_back_to(node, data["lines"]))
-
-
-def _back_to(node: Node, lines: list[tuple[Sku, int]]) -> str:
+def back_to(node: Node, lines: list[tuple[Sku, int]]) -> str:
+    """The page that shows what was done: of the one SKU, or of the node."""
     if len(lines) == 1:
         return reverse("dashboard:level", args=[lines[0][0].pk, node.code])
     return reverse("dashboard:node", args=[node.code])
 
 
-def _levels(node: Node, lines: list[tuple[Sku, int]]) -> dict[int, StockLevel]:
+def levels_of(node: Node, lines: list[tuple[Sku, int]]) -> dict[int, StockLevel]:
+    """What the node has of these SKUs, by SKU id."""
     levels = StockLevel.objects.filter(node=node, sku__in=[sku for sku, _ in lines])
     return {level.sku_id: level for level in levels}
-
-
-def _arrival_effects(node: Node, lines: list[tuple[Sku, int]]) -> list[dict[str, Any]]:
-    levels = _levels(node, lines)
-    rows: list[dict[str, Any]] = []
-    for sku, quantity in lines:
-        atp = levels[sku.pk].atp if sku.pk in levels else 0
-        rows.append({"kind": "stock", "text": f"{quantity} x {sku.code}, ATP at {node.code}", "before": str(atp),
-                     "after": str(atp + quantity)})  # fmt: skip
-    rows.append({"icon": "route", "text": "Orders that wait for these SKUs are tried again."})
-    return rows
 
 
 @require_http_methods(["GET", "POST"])
@@ -88,13 +56,13 @@ def move_stock(request: HttpRequest, code: str) -> HttpResponse:
     node = node_for(request, code)
     principal = principal_of(request)
     others = in_node_scope(Node.objects.exclude(pk=node.pk).order_by("code"), principal, "code")
-    initial = {"lines": _first_line(request), "to_node": request.GET.get("to", "")}
+    initial = {"lines": first_line(request), "to_node": request.GET.get("to", "")}
     form = MoveForm(request.POST or None, nodes=others, initial=initial)
     if request.method != "POST" or not form.is_valid() or request.POST.get("edit"):
-        return _lines_page(request, form, node, "move.html", None)
+        return lines_page(request, form, node, "move.html", None)
     data = form.cleaned_data
     if not request.POST.get("confirmed"):
-        return _lines_page(request, form, node, "move.html", _move_effects(node, data["to_node"], data["lines"]))
+        return lines_page(request, form, node, "move.html", _move_effects(node, data["to_node"], data["lines"]))
     try:
         units = move(
             from_node_id=node.pk, to_node_id=data["to_node"].pk, op_key=f"move/{data['op_key']}",
@@ -102,14 +70,14 @@ def move_stock(request: HttpRequest, code: str) -> HttpResponse:
         )  # fmt: skip
     except DomainError as error:
         form.add_error("lines", error.message)
-        return _lines_page(request, form, node, "move.html", None)
+        return lines_page(request, form, node, "move.html", None)
     done = f"{units} units moved from {node.code} to {data['to_node'].code}."
     messages.success(request, done if units else "This was moved before; nothing changed now.")
-    return HttpResponseRedirect(_back_to(data["to_node"], data["lines"]))
+    return HttpResponseRedirect(back_to(data["to_node"], data["lines"]))
 
 
 def _move_effects(node: Node, to_node: Node, lines: list[tuple[Sku, int]]) -> list[dict[str, Any]]:
-    here, there = _levels(node, lines), _levels(to_node, lines)
+    here, there = levels_of(node, lines), levels_of(to_node, lines)
     rows: list[dict[str, Any]] = []
     for sku, quantity in lines:
         atp = here[sku.pk].atp if sku.pk in here else 0

@@ -124,7 +124,7 @@ def _effects(order: PurchaseOrder, rows: list[ReceiveRow], shares: list[Share]) 
     """Per SKU what happens to ATP, damaged and what is open, and the surplus."""
     levels = StockLevel.objects.filter(node=order.node, sku__in={share.item.sku_id for share in shares})
     atp = {level.sku_id: level.atp for level in levels}
-    codes = {row.line.sku_id: row.line.sku.code for row in rows}
+    codes = {row.sku.pk: row.sku.code for row in rows}
     effects: list[dict[str, Any]] = []
     for share in shares:
         item, code = share.item, codes[share.item.sku_id]

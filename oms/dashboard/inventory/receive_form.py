@@ -1,28 +1,32 @@
-"""The receive page's fields: per line of a purchase order good and damaged units, lot and expiry, serial numbers."""
+"""The fields of the receive pages: per SKU good and damaged units, lot and expiry, serial numbers."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from django.db.models import prefetch_related_objects
 from django.utils.dateparse import parse_date
 
-from inventory.models import InboundShipment, InboundShipmentLine, PurchaseOrder, PurchaseOrderLine, Tracking
+from inventory.models import InboundShipment, InboundShipmentLine, PurchaseOrder, PurchaseOrderLine, Sku, Tracking
 from inventory.selectors import find_skus_by_codes
 from inventory.services import ReceiptItem
 from oms.core.errors import DomainError
 from oms.core.values import MAX_QUANTITY
 
+#: Lots of one SKU in one receipt without a purchase order.
+MOST_LOTS = 20
 _TEXTS = ("good", "damaged", "lot", "expires", "serials", "damaged_serials")
 
 
 @dataclass(slots=True)
 class ReceiveRow:
-    """One row of the page: a line of the order, or one lot of it. `key` is part of the names of its fields."""
+    """One row of the page: a SKU, or one lot of it. `key` is part of the names of its fields."""
 
-    line: PurchaseOrderLine
+    sku: Sku
     key: str
     expected: int
     texts: dict[str, str] = field(default_factory=dict)
@@ -30,7 +34,7 @@ class ReceiveRow:
 
     @property
     def is_first(self) -> bool:
-        """The first row of its line."""
+        """The first row of its SKU."""
         return self.key.endswith("-0")
 
 
@@ -72,8 +76,49 @@ def _rows_of(
                  "expires": part.expires_on.isoformat() if part and part.expires_on else ""}  # fmt: skip
         if sent is not None:
             texts = {name: sent.get(f"{name}-{key}", "") for name in _TEXTS}
-        rows.append(ReceiveRow(line, key, max(0, expected) if part or not number else 0, texts, codes))
+        rows.append(ReceiveRow(line.sku, key, max(0, expected) if part or not number else 0, texts, codes))
     return rows
+
+
+def rows_to_name(
+    lines: Sequence[tuple[Sku, int]], sent: Mapping[str, str] | None, *, more: int = 1
+) -> list[ReceiveRow]:
+    """Rows for goods without a purchase order, of the SKUs that are kept by lot or serial number.
+
+    A SKU kept by lot has `more` rows behind the last one that was filled. Nothing sent: the first has every unit.
+    """
+    rows = []
+    tracked = [(sku, units) for sku, units in lines if sku.tracking != Tracking.NONE]
+    prefetch_related_objects([sku for sku, _ in tracked], "barcodes")
+    for sku, units in tracked:
+        codes = " ".join([sku.code, *(code.code for code in sku.barcodes.all())])
+        count = min(MOST_LOTS, max(1, _filled(sku, sent or {})) + more) if sku.tracking == Tracking.LOT else 1
+        for number in range(count):
+            key = f"{sku.pk}-{number}"
+            texts = {name: (sent or {}).get(f"{name}-{key}", "") for name in _TEXTS}
+            if sent is None and not number and sku.tracking == Tracking.LOT:
+                texts["good"] = str(units)
+            rows.append(ReceiveRow(sku, key, units if not number else 0, texts, codes))
+    return rows
+
+
+def _filled(sku: Sku, sent: Mapping[str, str]) -> int:
+    """Rows of a SKU up to the last one that somebody wrote in."""
+    written = (n + 1 for n in range(MOST_LOTS) if any(sent.get(f"{name}-{sku.pk}-{n}") for name in _TEXTS))
+    return max(written, default=0)
+
+
+def refuse_other_units(lines: Sequence[tuple[Sku, int]], items: Sequence[ReceiptItem]) -> None:
+    """Raises DomainError where more or fewer units are named than were entered."""
+    named: Counter[int] = Counter()
+    for item in items:
+        named[item.sku_id] += item.units
+    for sku, units in lines:
+        if sku.tracking != Tracking.NONE and named[sku.pk] != units:
+            raise DomainError(
+                f"{sku.code}: {units} units were entered, and {named[sku.pk]} are named here. Count again, or go back "
+                "and change the items.", field="lines",
+            )  # fmt: skip
 
 
 def items_of(rows: Sequence[ReceiveRow]) -> list[ReceiptItem]:
@@ -81,7 +126,7 @@ def items_of(rows: Sequence[ReceiveRow]) -> list[ReceiptItem]:
     items = []
     for row in rows:
         serials, damaged = (_numbers(row.texts.get(name, "")) for name in ("serials", "damaged_serials"))
-        sku = row.line.sku
+        sku = row.sku
         by_serial = sku.tracking == Tracking.SERIAL
         item = ReceiptItem(
             sku_id=sku.pk, lot_code=row.texts.get("lot", "").strip() if sku.tracking == Tracking.LOT else "",
@@ -110,20 +155,20 @@ def _units(row: ReceiveRow, name: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_QUANTITY):
-        raise DomainError(f"{row.line.sku.code}: {text[:20]} {name} units; expected a whole number.", field="lines")
+        raise DomainError(f"{row.sku.code}: {text[:20]} {name} units; expected a whole number.", field="lines")
     return int(text)
 
 
 def _day(row: ReceiveRow) -> date | None:
     text = row.texts.get("expires", "").strip()
-    if not text or row.line.sku.tracking != Tracking.LOT:
+    if not text or row.sku.tracking != Tracking.LOT:
         return None
     try:
         day = parse_date(text)
     except ValueError:
         day = None
     if day is None:
-        raise DomainError(f"{row.line.sku.code}: {text[:20]} is no day; expected one like 2027-03-31.", field="lines")
+        raise DomainError(f"{row.sku.code}: {text[:20]} is no day; expected one like 2027-03-31.", field="lines")
     return day
 
 
