@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.locks import lock_work, lock_work_lines
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
 from fulfillment.services import NOTHING_NAMED, LineUnits, pick, report_short, units_named_by
 from inventory.errors import TrackingNeeded
 from inventory.models import Barcode, Node, Sku, Tracking
+from inventory.services import why_not_sold
+from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
 
 State = FulfillmentOrderState
@@ -126,10 +129,14 @@ def take(walk: Walk, row: PickRow, quantity: int, actor: str, named: LineUnits =
     `named` is one serial number, or the lot that all of them come from; else they come from those that expire first.
     """
     if not 1 <= quantity <= row.left:
-        raise Conflict(_("Only %(n)d of %(item)s are left to pick.") % {"n": row.left, "item": name_of(row.sku)})
-    for item, line, units in _spread(walk, row, quantity, walk.work):
-        own = LineUnits(lots=tuple((code, units) for code, _all in named.lots), serials=named.serials)
-        pick(fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, actor=actor, named=own)
+        raise _too_many(row, row.left)
+
+    def work() -> None:
+        for item_id, line_id, units in _shares(row, quantity, walk.work):
+            own = LineUnits(lots=tuple((code, units) for code, _all in named.lots), serials=named.serials)
+            pick(fulfillment_order_id=item_id, line_id=line_id, quantity=units, actor=actor, named=own)
+
+    run_atomic(work)
     text = _("%(item)s: %(done)d of %(all)d")
     return Outcome("ok", text % {"item": name_of(row.sku), "done": row.picked + quantity,
                                  "all": row.quantity - row.short})  # fmt: skip
@@ -144,32 +151,46 @@ def report(
     """
     if not 1 <= quantity <= row.left:
         raise DomainError(_("Between 1 and %(n)d units can be reported.") % {"n": row.left}, field="quantity")
-    serials = list(named.serials)
-    for item, line, units in _spread(walk, row, quantity, walk.work[::-1]):
-        own = LineUnits(lots=tuple((code, units) for code, _all in named.lots), serials=tuple(serials[:units]))
-        del serials[:units]
-        report_short(
-            fulfillment_order_id=item.pk, line_id=line.pk, quantity=units, reason=reason, actor=actor, named=own
-        )
+
+    def work() -> None:
+        serials = list(named.serials)
+        for item_id, line_id, units in _shares(row, quantity, walk.work[::-1]):
+            own = LineUnits(lots=tuple((code, units) for code, _all in named.lots), serials=tuple(serials[:units]))
+            del serials[:units]
+            report_short(
+                fulfillment_order_id=item_id, line_id=line_id, quantity=units, reason=reason, actor=actor, named=own
+            )
+
+    run_atomic(work)
     text = ngettext("%(n)d × %(sku)s reported. Another node gets it.", "%(n)d × %(sku)s reported. Another node gets "
                     "them.", quantity)  # fmt: skip
     return Outcome("ok", text % {"n": quantity, "sku": row.sku.code})
 
 
-def _spread(
-    walk: Walk, row: PickRow, quantity: int, work: list[FulfillmentOrder]
-) -> list[tuple[FulfillmentOrder, FulfillmentLine, int]]:
-    """Share units out over the lines of the work, in the order given."""
-    shares = []
-    for item in work:
-        if item.state not in (*TO_PICK, State.OPEN):
-            continue
-        for line in item.lines.all():
-            units = min(quantity, line.to_pick) if line.sku_id == row.sku.pk else 0
+def _shares(row: PickRow, quantity: int, work: list[FulfillmentOrder]) -> list[tuple[int, int, int]]:
+    """Share units out over the lines of the work, in the order given: work id, line id, units.
+
+    All of the work that wants the SKU is locked first, in key order, whatever the order of sharing: one after the other
+    would lock the second order when the stock of the first is locked already. Raises Conflict where fewer are left now.
+    """
+    wanting = [item.pk for item in work if any(line.sku_id == row.sku.pk and line.to_pick for line in item.lines.all())]
+    found = {item.pk: item for item in lock_work(wanting) if item.state in (*TO_PICK, State.OPEN)}
+    lines = [line for line in lock_work_lines(found.values()) if line.sku_id == row.sku.pk]
+    left = quantity
+    shares: list[tuple[int, int, int]] = []
+    for pk in wanting:
+        for line in lines:
+            units = min(left, line.to_pick) if line.fulfillment_order_id == pk else 0
             if units:
-                shares.append((item, line, units))
-                quantity -= units
+                shares.append((pk, line.pk, units))
+                left -= units
+    if left:
+        raise _too_many(row, quantity - left)
     return shares
+
+
+def _too_many(row: PickRow, left: int) -> Conflict:
+    return Conflict(_("Only %(n)d of %(item)s are left to pick.") % {"n": left, "item": name_of(row.sku)})
 
 
 def sku_of(code: str) -> Sku | None:
