@@ -69,7 +69,7 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
             raise Conflict(f"{item.number} is {item.get_state_display().lower()}: pick it first.")
         lines = lock_work_lines([item])
         plans = _filled(parcels, lines)
-        _refuse_strange_names(parcels, lines)
+        _refuse_strange_names(plans, lines)
         made = [_make_shipment(item, plan, lines) for plan in plans]
         shipments = [shipment for shipment, _ in made]
         parts = [
@@ -106,15 +106,24 @@ def _filled(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> 
     return [(plan, dict(plan.items)) for plan in parcels]
 
 
-def _refuse_strange_names(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> None:
-    """Lots and serial numbers are named of lines that were picked and are kept by them."""
-    known = {line.pk for line in lines if line.picked and is_tracked(line)}
-    for plan in parcels:
-        strange = [str(pk) for pk, named in plan.units.items() if named and pk not in known]
+def _refuse_strange_names(
+    plans: Sequence[tuple[ParcelPlan, Mapping[int, int]]], lines: Sequence[FulfillmentLine]
+) -> None:
+    """Lots and serial numbers are named of lines that are kept by them, and that are in the very parcel."""
+    by_id = {line.pk: line for line in lines if line.picked and is_tracked(line)}
+    for number, (plan, contents) in enumerate(plans, start=1):
+        named = [pk for pk, units in plan.units.items() if units]
+        strange = [str(pk) for pk in named if pk not in by_id]
         if strange:
             raise DomainError(
                 f"No lots or serial numbers are kept of line {', '.join(strange)}: name none.", field="parcels"
             )
+        elsewhere = [f"{by_id[pk].sku.code} (line {pk})" for pk in named if pk not in contents]
+        if elsewhere:
+            raise DomainError(
+                f"Parcel {number} names lots or serial numbers of {', '.join(elsewhere)}, which is not in it: name "
+                "them with the parcel that it is in.", field="parcels", parcel=number,
+            )  # fmt: skip
 
 
 def _make_shipment(

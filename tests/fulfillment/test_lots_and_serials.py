@@ -342,6 +342,29 @@ def test_names_for_what_is_kept_by_quantity_are_refused(world: World) -> None:
         pick(fulfillment_order_id=work.pk, line_id=line_of(work).pk, named=LineUnits(serials=("X",)), actor="Asha")
 
 
+def test_names_for_a_line_that_is_in_another_parcel_are_refused(world: World, serum: Sku, phone: Sku) -> None:
+    work = make_work(world, "1", make_line(serum, 1), make_line(phone))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    lots, serials = work.lines.get(sku=serum).pk, work.lines.get(sku=phone).pk
+    number = LineUnits(serials=("IMEI-1",))
+
+    with (
+        pytest.raises(DomainError, match=rf"Parcel 1 names .* of PHONE-1 \(line {serials}\), which is not in it") as no,
+        transaction.atomic(),
+    ):
+        pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[
+            ParcelPlan(items={lots: 1}, units={serials: number}), ParcelPlan(items={serials: 1}),
+        ])  # fmt: skip
+    assert (no.value.field, no.value.data) == ("parcels", {"parcel": 1})
+    assert units_of(work.order_id) == {"picked": 2}
+
+    pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[
+        ParcelPlan(items={lots: 1}), ParcelPlan(items={serials: 1}, units={serials: number}),
+    ])  # fmt: skip
+    assert places(phone)["IMEI-1"] == "packed"
+
+
 # -- undone ------------------------------------------------------------------------------------------------------------
 
 
