@@ -8,12 +8,16 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from carriers.labels import pick_list_pdf
 from fulfillment.models import FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, work_at
+from fulfillment.selectors.pick_lists import pick_list_of
 from fulfillment.services import NOTHING_NAMED, SHORT_REASONS, LineUnits, serials_here
 from inventory.models import Node, Tracking
 from oms.accounts.access import principal_of
+from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
 from oms.store.gate import is_fragment, show, store_page, store_write, work_here
@@ -35,6 +39,19 @@ def pick_page(request: HttpRequest, node: Node) -> HttpResponseBase:
         return show(request, node, "nothing_to_pick", "pick")
     walk = read_walk(node, ids_of(text), request.GET.get("at", ""))
     return show(request, node, "pick", walk=walk, next_url=request.get_full_path())
+
+
+@store_page
+def pick_list(request: HttpRequest, node: Node) -> HttpResponseBase:
+    """The same walk on paper: what is left to take, with lots and serial numbers."""
+    walk = read_walk(node, ids_of(request.GET.get("work", "")))
+    live = [item for item in walk.work if item.state in (FulfillmentOrderState.OPEN, *TO_PICK)]
+    data = pick_list_of(node, live, now(), picker=principal_of(request).name) if live else None
+    if data is None or not data.rows:
+        raise NotFound(_("There is nothing left to pick for this work."))
+    response = HttpResponse(pick_list_pdf(data), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="{data.number}.pdf"'
+    return response
 
 
 @store_write

@@ -22,6 +22,7 @@ urlpatterns = [
     path("work/<int:pk>/put-back/", tasks.put_back_done, name="put_back_done"),
     path("put-back/", tasks.put_back_list, name="put_back"),
     path("pick/", picking.pick_page, name="pick"),
+    path("pick/list.pdf", picking.pick_list, name="pick_list"),
     path("pick/scan/", picking.pick_scan, name="pick_scan"),
     path("pick/take/", picking.pick_take, name="pick_take"),
     path("pick/short/", picking.short_form, name="short"),

@@ -97,7 +97,8 @@ def _table(space: str, *groups: tuple[str, set[str], tuple[object, ...]], **quer
 
 def _orders(side: Side) -> Rows:
     number, order = side.order.number, {NODES, CHANNELS}
-    return _table(
+    walk = _table("dashboard", ("fulfil_pick_list", order, ()), node=side.node.code)
+    return walk | _table(
         "dashboard",
         ("order order_peek order_timeline order_cancel order_reroute order_address order_hold order_release_all "
          "order_note order_tags", order, (number,)),
@@ -158,7 +159,7 @@ def _channels(side: Side) -> Rows:
 
 def _store(side: Side) -> Rows:
     limits = {NODES, CHANNELS}
-    walk = _table("store", ("pick short", limits, ()), work=side.work.pk, sku=side.sku.code)
+    walk = _table("store", ("pick pick_list short", limits, ()), work=side.work.pk, sku=side.sku.code)
     return walk | _table(
         "store",
         ("work reject reject_work put_back_done", limits, (side.work.pk,)),
@@ -186,7 +187,7 @@ def rows_of_owner(jobs: dict[str, Job], draft: object, view_id: int, token_id: i
         ("orders_bulk_result orders_bulk_failures orders_bulk_retry orders_bulk_undo", only,
          (jobs["orders.bulk"].uid,)),
         ("import_job import_job_rejected", only, (jobs["import"].uid,)),
-        ("import_columns import_check import_check_rejected import_start", only, (draft,)),
+        ("import_columns import_check import_check_rejected import_start buffers_restore", only, (draft,)),
         ("orders_view_save orders_view_share orders_view_delete", only, (view_id,)),
         ("token_revoke", only, (token_id,)),
     )  # fmt: skip

@@ -2,11 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.fulfil import label_views, manifest_views, slip_views, work_views
+from oms.dashboard.fulfil import label_views, manifest_views, pick_list_views, slip_views, work_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", work_views.work_list, name="fulfil"),
     path("find/", work_views.find, name="fulfil_find"),
+    path("pick-list.pdf", pick_list_views.pick_list, name="fulfil_pick_list"),
     path("labels/", label_views.label_queue, name="fulfil_labels"),
     path("labels/retry/", label_views.retry_all, name="fulfil_retry_all"),
     path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),

@@ -1,0 +1,36 @@
+"""The pick list of a node on paper, for who picks without a phone."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from carriers.labels import pick_list_pdf
+from fulfillment.models import FulfillmentOrderState
+from fulfillment.selectors import TO_PICK, by_urgency, with_lines
+from fulfillment.selectors.pick_lists import pick_list_of
+from inventory.models import Node
+from oms.accounts.access import principal_of, requires
+from oms.core.clock import now
+from oms.core.errors import NotFound
+from oms.dashboard.fulfil.work_views import scoped_work
+
+#: Orders on one list, the first due first: what one person walks for.
+MOST_ORDERS = 50
+STATES = (FulfillmentOrderState.OPEN, *TO_PICK)
+
+
+@require_safe
+@requires("fulfillment.view")
+def pick_list(request: HttpRequest) -> HttpResponse:
+    """What is to be taken from the shelves of the node in the address, A4. Raises NotFound where nothing waits."""
+    code = request.GET.get("node", "")[:40]
+    found = by_urgency(scoped_work(principal_of(request)).filter(node__code=code, state__in=STATES))
+    work = list(with_lines(found)[:MOST_ORDERS])
+    data = pick_list_of(Node.objects.get(code=code), work, now()) if work else None
+    if data is None or not data.rows:
+        raise NotFound(_("Nothing waits to be picked at %(node)s.") % {"node": code or _("no node")}, field="node")
+    response = HttpResponse(pick_list_pdf(data), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="pick-list-{code}.pdf"'
+    return response
