@@ -160,9 +160,10 @@ from inventory.services.transfers import (
     finish_picking,
     pick_for_transfer,
 )
-from inventory.services.units import Units, Wanted, may_be_sold, split_units, why_not_sold
+from inventory.services.units import SpokenFor, Units, Wanted, may_be_sold, split_units, why_not_sold
 
 __all__ = [
+    "SpokenFor",
     "Units",
     "Wanted",
     "block_lot",

@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from django.db import IntegrityError, transaction
 
 from inventory.errors import BadQuantity, NotEnoughStock, SerialElsewhere, TrackingNeeded
-from inventory.locks import lock_adjustment
+from inventory.locks import lock_adjustment, lock_levels
 from inventory.models import (
     ApprovalLimit,
     Bucket,
@@ -31,7 +31,15 @@ from inventory.models import (
 from inventory.services.photos import checked_photo
 from inventory.services.posting import Posting, post
 from inventory.services.stock import ADJUSTMENTS, adjust, announce, count
-from inventory.services.units import Units, Wanted, refuse_miscount, split_units
+from inventory.services.units import (
+    SpokenFor,
+    Units,
+    Wanted,
+    in_hands,
+    nobody,
+    refuse_miscount,
+    split_units,
+)
 from inventory.states import STOCK_ADJUSTMENT
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -131,12 +139,14 @@ def _on_hand(node: Node, sku: Sku, lot: Lot | None) -> int:
 def ask_adjustment(
     *, node_id: int, sku_id: int, reason: str, quantity: int, op_key: str, actor: str, actor_key: str = "",
     note: str = "", lot_code: str = "", serials: Sequence[str] = (), photo: ContentFile[bytes] | None = None,
+    spoken_for: SpokenFor = nobody,
 ) -> Asked:  # fmt: skip
     """Change stock for a reason (a key of ADJUSTMENTS, or "count": on hand becomes `quantity`), within the limit.
 
     Above the limit of the node's kind nothing is posted: the adjustment waits for somebody else (see
-    `approve_adjustment`). The same `op_key` again changes nothing and returns what was asked for then. Raises
-    DomainError for an unknown reason, BadQuantity, TrackingNeeded, SerialElsewhere, NotEnoughStock.
+    `approve_adjustment`). The same `op_key` again changes nothing and returns what was asked for then. `spoken_for` are
+    units of lots that lie in totes for orders and are not moved. Raises DomainError for an unknown reason, BadQuantity,
+    TrackingNeeded, SerialElsewhere, NotEnoughStock.
     """
     if reason not in ADJUSTMENTS and reason != COUNTED:
         raise DomainError(f"{reason!r} is not a reason for an adjustment.", field="reason")
@@ -165,9 +175,9 @@ def ask_adjustment(
         row.save(force_insert=True)
         row.refresh_from_db()
         if waits:
-            _units_of(row)  # What can never be posted is refused now, not by the second person.
+            _units_of(row, spoken_for)  # What can never be posted is refused now, not by the second person.
             return Asked(adjustment=row, changed=False)
-        return _post(row, actor)
+        return _post(row, actor, spoken_for)
 
     try:
         return _whole(work)
@@ -212,7 +222,7 @@ def _refuse_untracked(sku: Sku, reason: str, quantity: int, lot: Lot | None, ser
         raise TrackingNeeded(f"{sku.code} is kept by lot: name the lot.", field="lot")
 
 
-def _units_of(row: StockAdjustment) -> list[Units]:
+def _units_of(row: StockAdjustment, spoken_for: SpokenFor) -> list[Units]:
     """The lots and serial numbers that the adjustment moves, as they lie now."""
     if row.reason == COUNTED:
         return []
@@ -223,7 +233,16 @@ def _units_of(row: StockAdjustment) -> list[Units]:
         sku=row.sku, quantity=row.quantity, lots=((row.lot.code, row.quantity),) if row.lot else (),
         serials=tuple(row.serials),
     )  # fmt: skip
-    return split_units([wanted], node_id=row.node_id, bucket=source)[0]
+    return _split(row, wanted, source, spoken_for)
+
+
+def _split(row: StockAdjustment, wanted: Wanted, source: str, spoken_for: SpokenFor) -> list[Units]:
+    """What the quantity is made of; of lots on hand, without what lies in totes."""
+    others: dict[int, int] = {}
+    if source == Bucket.ON_HAND and row.sku.tracking == Tracking.LOT:
+        lock_levels([(row.sku_id, row.node_id)])
+        others = in_hands(spoken_for, [wanted], row.node_id)
+    return split_units([wanted], node_id=row.node_id, bucket=source, spoken_for=others)[0]
 
 
 def _found_units(row: StockAdjustment) -> list[Units]:
@@ -244,7 +263,7 @@ def _found_units(row: StockAdjustment) -> list[Units]:
     return [Units(1, serial_id=known[number].pk) for number in row.serials]
 
 
-def _post(row: StockAdjustment, actor: str, *, counted_at: datetime | None = None) -> Asked:
+def _post(row: StockAdjustment, actor: str, spoken_for: SpokenFor, *, counted_at: datetime | None = None) -> Asked:
     """Change the stock, named by the row's own key: once for ever. A count may be older: what moved since stays."""
     if row.reason == COUNTED:
         change = count(
@@ -254,7 +273,7 @@ def _post(row: StockAdjustment, actor: str, *, counted_at: datetime | None = Non
         return Asked(adjustment=row, changed=change != 0, change=change)
     changed = adjust(
         node_id=row.node_id, sku_id=row.sku_id, reason=row.reason, quantity=row.quantity, op_key=row.op_key,
-        actor=actor, note=_note(row), units=_units_of(row), reference=_reference(row),
+        actor=actor, note=_note(row), units=_units_of(row, spoken_for), reference=_reference(row),
         unit_cost_minor=row.sku.cost_minor or None,
     )  # fmt: skip
     return Asked(adjustment=row, changed=changed)
@@ -272,8 +291,10 @@ def _reference(row: StockAdjustment) -> str:
     return f"ADJ-{row.pk}"
 
 
-def approve_adjustment(*, adjustment_id: int, actor: str, actor_key: str, note: str = "") -> StockAdjustment:
-    """Accept and post an adjustment that waits; accepting it again changes nothing.
+def approve_adjustment(
+    *, adjustment_id: int, actor: str, actor_key: str, note: str = "", spoken_for: SpokenFor = nobody
+) -> StockAdjustment:
+    """Accept and post an adjustment that waits; accepting it again changes nothing. `spoken_for` as in asking.
 
     Raises Forbidden for who asked for it, Conflict where it was rejected or withdrawn, and NotEnoughStock where the
     stock has gone meanwhile: then it goes on waiting.
@@ -290,7 +311,7 @@ def approve_adjustment(*, adjustment_id: int, actor: str, actor_key: str, note: 
             decided_at=now(), decision_note=note[:200],
         )  # fmt: skip
         try:
-            _post(row, row.asked_by, counted_at=row.asked_at)
+            _post(row, row.asked_by, spoken_for, counted_at=row.asked_at)
         except NotEnoughStock as error:
             raise NotEnoughStock(
                 f"{row.sku.code} at {row.node.code} changed since this was asked for, so it was not posted. "
@@ -353,8 +374,12 @@ def refusal_to_undo(row: StockAdjustment, actor_key: str) -> str:
     return ""
 
 
-def undo_adjustment(*, adjustment_id: int, actor: str, actor_key: str) -> StockAdjustment:
+def undo_adjustment(
+    *, adjustment_id: int, actor: str, actor_key: str, spoken_for: SpokenFor = nobody
+) -> StockAdjustment:
     """Post an own adjustment of the last hour backwards, as an adjustment of its own; again, it returns that one.
+
+    `spoken_for` as in asking.
 
     Raises Conflict where it cannot be taken back, NotEnoughStock where the units are no longer there.
     """
@@ -367,16 +392,18 @@ def undo_adjustment(*, adjustment_id: int, actor: str, actor_key: str) -> StockA
         refusal = refusal_to_undo(row, actor_key)
         if refusal:
             raise Conflict(refusal)
-        return _post_back(row, actor, actor_key)
+        return _post_back(row, actor, actor_key, spoken_for)
 
     return _whole(work)
 
 
-def _post_back(row: StockAdjustment, actor: str, actor_key: str) -> StockAdjustment:
-    posted = StockMovement.objects.filter(sku=row.sku, node=row.node, op_key=row.op_key).order_by("leg")
+def _post_back(row: StockAdjustment, actor: str, actor_key: str, spoken_for: SpokenFor) -> StockAdjustment:
+    posted = StockMovement.objects.filter(sku=row.sku, node=row.node, op_key=row.op_key)
+    posted = posted.select_related("lot").order_by("leg")
     legs = list(posted.filter(recorded_at__gte=row.asked_at - UNDO_WITHIN))
     if not legs:
         raise Conflict("This adjustment changed no stock, so there is nothing to take back.")
+    _refuse_in_totes(row, legs, spoken_for)
     undone = StockAdjustment.objects.create(
         op_key=undo_key(row), node=row.node, sku=row.sku, lot=row.lot, reason=UNDONE, serials=row.serials,
         quantity=sum(leg.quantity for leg in legs), value_minor=row.value_minor, asked_by=actor, asked_key=actor_key,
@@ -394,3 +421,12 @@ def _post_back(row: StockAdjustment, actor: str, actor_key: str) -> StockAdjustm
     grew = any(leg.from_bucket == Bucket.ON_HAND for leg in legs)
     announce([row.sku_id], reason="undo", grew_at=row.node_id if grew else None)
     return undone
+
+
+def _refuse_in_totes(row: StockAdjustment, legs: Sequence[StockMovement], spoken_for: SpokenFor) -> None:
+    """Raises NotEnoughStock where units of lots that came on hand lie in totes by now, and are not there to go back."""
+    came = [leg for leg in legs if leg.to_bucket == Bucket.ON_HAND and leg.lot is not None]
+    if came:
+        lots = tuple((leg.lot.code, leg.quantity) for leg in came if leg.lot is not None)
+        wanted = Wanted(sku=row.sku, quantity=sum(units for _, units in lots), lots=lots)
+        _split(row, wanted, Bucket.ON_HAND, spoken_for)

@@ -31,7 +31,7 @@ from inventory.services.transfers import (
     wanted_of,
     whole_lines,
 )
-from inventory.services.units import Units, split_units
+from inventory.services.units import SpokenFor, Units, in_hands, nobody, split_units
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
@@ -77,11 +77,12 @@ class Received:
 
 def ship_transfer(
     *, transfer_id: int, actor: str, version: int | None = None, carrier_name: str = "", awb: str = "",
-    expected_on: date | None = None,
+    expected_on: date | None = None, spoken_for: SpokenFor = nobody,
 ) -> Transfer:  # fmt: skip
     """What was picked leaves the first node: from on hand into transit, and inbound at the second node at once.
 
-    A transfer that nobody picked step by step leaves whole. Raises Conflict where it has left or was not confirmed.
+    A transfer that nobody picked step by step leaves whole. `spoken_for` are units of lots that lie in totes for orders
+    and do not leave with it. Raises Conflict where it has left or was not confirmed, and what `split_units` raises.
     """
 
     def work() -> Transfer:
@@ -90,11 +91,11 @@ def ship_transfer(
         lines = lock_transfer_lines(transfer_id)
         if transfer.state == State.RESERVED:
             untouched = not any(line.picked_quantity for line in lines)
-            close_picking(transfer, lines, whole_lines(lines) if untouched else None, actor)
+            close_picking(transfer, lines, whole_lines(lines) if untouched else None, actor, spoken_for)
         if transfer.state != State.PICKED:
             raise Conflict(f"{transfer.number} is {transfer.get_state_display().lower()}: it cannot be shipped.")
         leaving = [line for line in lines if line.picked_quantity]
-        _send(transfer, leaving, actor)
+        _send(transfer, leaving, actor, spoken_for)
         due = expected_on or transfer.expected_on
         step(
             transfer, State.SHIPPED, actor, shipped_at=now(), carrier_name=carrier_name[:80], awb=awb[:60],
@@ -106,12 +107,13 @@ def ship_transfer(
     return run_atomic(work)
 
 
-def _send(transfer: Transfer, lines: list[TransferLine], actor: str) -> None:
+def _send(transfer: Transfer, lines: list[TransferLine], actor: str, spoken_for: SpokenFor) -> None:
     _consume(transfer, lines)
     lock_both_ends(transfer, lines)
+    wanted = [wanted_of(line) for line in lines]
     split = split_units(
-        [wanted_of(line) for line in lines], node_id=transfer.from_node_id, bucket=Bucket.ON_HAND,
-        usable_on=transfer.from_node.today(),
+        wanted, node_id=transfer.from_node_id, bucket=Bucket.ON_HAND, usable_on=transfer.from_node.today(),
+        spoken_for=in_hands(spoken_for, wanted, transfer.from_node_id),
     )  # fmt: skip
     out: list[Posting] = []
     into: list[Posting] = []

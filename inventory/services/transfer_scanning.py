@@ -8,6 +8,7 @@ from inventory.models import Bucket, Sku, Tracking, Transfer, TransferLine
 from inventory.selectors.transfers import ScannedUnit, lines_of_transfer, read_unit
 from inventory.services.transfer_receiving import Received, receive_transfer
 from inventory.services.transfers import pick_for_transfer
+from inventory.services.units import SpokenFor, nobody
 from oms.core.errors import NotFound
 
 
@@ -24,7 +25,7 @@ class ScanOutcome:
         return {"result": self.result, "text": self.text}
 
 
-def scan_pick(*, transfer_id: int, code: str, actor: str) -> ScanOutcome:
+def scan_pick(*, transfer_id: int, code: str, actor: str, spoken_for: SpokenFor = nobody) -> ScanOutcome:
     """One unit of the scanned code is found for a transfer. Raises what `pick_for_transfer` raises."""
     transfer, lines = _of(transfer_id)
     unit = read_unit(lines, code, node_id=transfer.from_node_id)
@@ -37,8 +38,9 @@ def scan_pick(*, transfer_id: int, code: str, actor: str) -> ScanOutcome:
             "wrong", f"You have all {unit.line.quantity} of {name_of(unit.line.sku)}. Put this one back."
         )
     line = pick_for_transfer(
-        transfer_id=transfer_id, sku_id=unit.line.sku_id, serial=unit.serial, lot=unit.lot, actor=actor
-    )
+        transfer_id=transfer_id, sku_id=unit.line.sku_id, serial=unit.serial, lot=unit.lot, actor=actor,
+        spoken_for=spoken_for,
+    )  # fmt: skip
     return ScanOutcome("ok", f"{name_of(line.sku)}: {line.picked_quantity} of {line.quantity}")
 
 

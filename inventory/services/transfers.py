@@ -25,7 +25,7 @@ from inventory.services.holds import expire_due_holds
 from inventory.services.posting import Posting, post
 from inventory.services.reservations import Release, release_reservations
 from inventory.services.stock import StockLine, announce
-from inventory.services.units import Wanted, split_units
+from inventory.services.units import SpokenFor, Wanted, in_hands, nobody, split_units
 from inventory.states import TRANSFER
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -210,11 +210,13 @@ def _short(lines: Sequence[TransferLine], atp: Mapping[int, int]) -> list[dict[s
 
 
 def pick_for_transfer(
-    *, transfer_id: int, sku_id: int, actor: str, quantity: int = 1, serial: str = "", lot: str = ""
-) -> TransferLine:
+    *, transfer_id: int, sku_id: int, actor: str, quantity: int = 1, serial: str = "", lot: str = "",
+    spoken_for: SpokenFor = nobody,
+) -> TransferLine:  # fmt: skip
     """Units of a SKU were found for a transfer that is to be picked; they add to what was found before.
 
-    Raises Conflict for units that nobody wants, and what `split_units` raises for lots and serial numbers.
+    `spoken_for` are units of lots that lie in totes for orders and are not found here. Raises Conflict for units that
+    nobody wants, and what `split_units` raises for lots and serial numbers.
     """
 
     def work() -> TransferLine:
@@ -235,7 +237,7 @@ def pick_for_transfer(
             raise Conflict(f"{line.sku.code}: {left} left to pick, not {quantity}.", field="quantity")
         if serial and serial in before.serials:
             raise Conflict(f"Serial number {serial} was picked already.", field="serials")
-        _keep_picked(transfer, [(line, picked)])
+        _keep_picked(transfer, [(line, picked)], spoken_for)
         _bump(transfer)
         return line
 
@@ -243,32 +245,36 @@ def pick_for_transfer(
 
 
 def finish_picking(
-    *, transfer_id: int, actor: str, lines: Sequence[Picked] | None = None, version: int | None = None
-) -> Transfer:
+    *, transfer_id: int, actor: str, lines: Sequence[Picked] | None = None, version: int | None = None,
+    spoken_for: SpokenFor = nobody,
+) -> Transfer:  # fmt: skip
     """Everything that can be found was picked: what was not is given back to ATP.
 
-    `lines` says what was found of each line; without it what was scanned counts. Raises Conflict where nothing was
-    found at all (cancel it then), and what `split_units` raises for lots and serial numbers.
+    `lines` says what was found of each line; without it what was scanned counts. `spoken_for` as in picking. Raises
+    Conflict where nothing was found at all (cancel it then), and what `split_units` raises for lots and serial numbers.
     """
 
     def work() -> Transfer:
         transfer = lock_transfer(transfer_id)
         expect_version(transfer, version)
         _refuse_unpickable(transfer)
-        close_picking(transfer, lock_transfer_lines(transfer_id), lines, actor)
+        close_picking(transfer, lock_transfer_lines(transfer_id), lines, actor, spoken_for)
         return transfer
 
     return run_atomic(work)
 
 
-def close_picking(transfer: Transfer, lines: list[TransferLine], picked: Sequence[Picked] | None, actor: str) -> None:
+def close_picking(
+    transfer: Transfer, lines: list[TransferLine], picked: Sequence[Picked] | None, actor: str, spoken_for: SpokenFor
+) -> None:
     """The same for a locked transfer and its lines."""
     if picked is not None:
         found = {item.line_id: item for item in picked}
         strange = set(found) - {line.pk for line in lines}
         if strange:
             raise NotFound(f"{transfer.number} has no line {min(strange)}.", field="lines")
-        _keep_picked(transfer, [(line, found.get(line.pk, Picked(line_id=line.pk, quantity=0))) for line in lines])
+        taken = [(line, found.get(line.pk, Picked(line_id=line.pk, quantity=0))) for line in lines]
+        _keep_picked(transfer, taken, spoken_for)
     if not any(line.picked_quantity for line in lines):
         raise Conflict(f"Nothing was picked for {transfer.number}. Cancel it instead.", field="lines")
     rest = {line: line.quantity - line.picked_quantity for line in lines if line.picked_quantity < line.quantity}
@@ -300,7 +306,7 @@ def serials_of(line: TransferLine) -> tuple[str, ...]:
     return tuple(row["serial"] for row in line.picked_units if "serial" in row)
 
 
-def _keep_picked(transfer: Transfer, found: Sequence[tuple[TransferLine, Picked]]) -> None:
+def _keep_picked(transfer: Transfer, found: Sequence[tuple[TransferLine, Picked]], spoken_for: SpokenFor) -> None:
     """Write what was found, after a look at whether it can leave from here."""
     for line, picked in found:
         if not 0 <= picked.quantity <= line.quantity:
@@ -312,9 +318,10 @@ def _keep_picked(transfer: Transfer, found: Sequence[tuple[TransferLine, Picked]
         line.picked_quantity = picked.quantity
         serials = [{"serial": number} for number in dict.fromkeys(picked.serials)]
         line.picked_units = [*({"lot": code, "quantity": units} for code, units in picked.lots), *serials]
+    wanted = [wanted_of(line) for line, _ in found]
     split_units(
-        [wanted_of(line) for line, _ in found], node_id=transfer.from_node_id, bucket=Bucket.ON_HAND,
-        usable_on=transfer.from_node.today(),
+        wanted, node_id=transfer.from_node_id, bucket=Bucket.ON_HAND, usable_on=transfer.from_node.today(),
+        spoken_for=in_hands(spoken_for, wanted, transfer.from_node_id),
     )  # fmt: skip
     TransferLine.objects.bulk_update([line for line, _ in found], ["picked_quantity", "picked_units"])
 

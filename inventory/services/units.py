@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -35,12 +35,37 @@ class Wanted:
     sold_on: date | None = None
 
 
+#: Units of lots of these SKUs (ids) at these nodes (ids) that lie there by the books and are in somebody's hands, by
+#: (node id, lot id). The rooms above know them and say so: the stock room does not know what is picked for orders.
+SpokenFor = Callable[[Collection[int], Collection[int]], Mapping[tuple[int, int], int]]
+
+
+def nobody(sku_ids: Collection[int], node_ids: Collection[int]) -> Mapping[tuple[int, int], int]:
+    """Nothing is in anybody's hands."""
+    return {}
+
+
+def in_hands(spoken_for: SpokenFor, wanted: Sequence[Wanted], node_id: int) -> dict[int, int]:
+    """Units of the wanted SKUs' lots at a node that are spoken for, by lot id; not asked where none is kept by lot.
+
+    Lock the levels first, where the units are to be taken.
+    """
+    sku_ids = sorted(set(_ids(wanted, Tracking.LOT)))
+    if not sku_ids:
+        return {}
+    return {lot_id: units for (_, lot_id), units in spoken_for(sku_ids, [node_id]).items()}
+
+
 @dataclass(slots=True)
 class _Place:
-    """What lies in the bucket: lots with the units left of each, first to expire first; serial numbers by text."""
+    """What lies in the bucket: lots with the units left of each, first to expire first; serial numbers by text.
+
+    `spoken_for` are units by lot id that are left out.
+    """
 
     lots: dict[int, dict[int, tuple[Lot, int]]] = field(default_factory=dict)
     serials: dict[tuple[int, str], SerialNumber] = field(default_factory=dict)
+    spoken_for: Mapping[int, int] = field(default_factory=dict)
 
 
 def split_units(
@@ -58,9 +83,10 @@ def split_units(
     place = _Place(
         lots=_lots_in(_ids(wanted, Tracking.LOT), node_id, bucket, spoken_for or {}),
         serials=_serials_named(wanted),
+        spoken_for=spoken_for or {},
     )
     _refuse_twice(wanted)
-    named = [_named_lots(item, place.lots.get(item.sku.pk, {}), bucket, usable_on) for item in wanted]
+    named = [_named_lots(item, place, bucket, usable_on) for item in wanted]
     return [
         _split_one(item, place, units, node_id, bucket, usable_on)
         for item, units in zip(wanted, named, strict=True)
@@ -177,22 +203,17 @@ def refuse_miscount(sku: Sku, serials: Sequence[str], quantity: int) -> list[str
     return numbers
 
 
-def _named_lots(item: Wanted, there: dict[int, tuple[Lot, int]], bucket: str, usable_on: date | None) -> list[Units]:
-    """Units of the lots that were named; they are taken out of `there`."""
+def _named_lots(item: Wanted, place: _Place, bucket: str, usable_on: date | None) -> list[Units]:
+    """Units of the lots that were named; they are taken out of what lies there."""
     if item.sku.tracking != Tracking.LOT or item.quantity <= 0:
         return []
+    there = place.lots.get(item.sku.pk, {})
     named: list[Units] = []
     for code, quantity in item.lots:
         found = next((row for row in there.values() if row[0].code.upper() == code.strip().upper()), None)
         if found is None or found[1] < quantity:
-            units = found[1] if found else 0
-            raise NotEnoughStock(
-                f"Lot {code} of {item.sku.code}: {quantity} units wanted, {units} are {Bucket(bucket).label.lower()}.",
-                field="lot",
-            )
-        refused = why_not_sold(found[0], item.sku, item.sold_on) if item.sold_on is not None else ""
-        if refused:
-            raise NotEnoughStock(f"Lot {code} of {item.sku.code} {refused}. Take another one.", field="lot")
+            raise _too_few(item, code, quantity, found[1] if found else 0, bucket, place.spoken_for)
+        _refuse_unsold(item, found[0])
         if usable_on is not None and found[0].is_blocked:
             raise NotEnoughStock(f"Lot {code} of {item.sku.code} is blocked and is not picked.", field="lot")
         named.append(Units(quantity, lot_id=found[0].pk))
@@ -203,6 +224,30 @@ def _named_lots(item: Wanted, there: dict[int, tuple[Lot, int]], bucket: str, us
             f"{item.sku.code}: the lots that were named have {too_many} more than {item.quantity} units.", field="lot"
         )
     return named
+
+
+def _refuse_unsold(item: Wanted, lot: Lot) -> None:
+    """Raises NotEnoughStock, with `data["unsold"]` (the SKU's id), for a lot that may not leave for a customer."""
+    refused = why_not_sold(lot, item.sku, item.sold_on) if item.sold_on is not None else ""
+    if refused:
+        raise NotEnoughStock(
+            f"Lot {lot.code} of {item.sku.code} {refused}. Take another one.", field="lot", unsold=item.sku.pk
+        )
+
+
+def _too_few(
+    item: Wanted, code: str, quantity: int, units: int, bucket: str, spoken_for: Mapping[int, int]
+) -> NotEnoughStock:
+    """Fewer units of a lot lie there than were named. A lot that may not be sold says that instead."""
+    lot = Lot.objects.filter(sku=item.sku, code__iexact=code.strip()).first()
+    if lot is not None:
+        _refuse_unsold(item, lot)
+    taken = spoken_for.get(lot.pk, 0) if lot is not None else 0
+    others = f"; {taken} lie in totes for orders" if taken else ""
+    return NotEnoughStock(
+        f"Lot {code} of {item.sku.code}: {quantity} units wanted, {units} are {Bucket(bucket).label.lower()}{others}.",
+        field="lot",
+    )
 
 
 def _first_to_expire(

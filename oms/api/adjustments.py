@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from fulfillment.selectors.units import units_in_totes
 from inventory import services
 from inventory.models import Node, StockAdjustment, StockAdjustmentState
 from inventory.services import Asked
@@ -66,6 +67,7 @@ def _ask(
     return services.ask_adjustment(
         node_id=node.pk, sku_id=skus_named([sku])[sku], reason=reason, quantity=quantity, op_key=op_key,
         actor=principal.name, actor_key=principal.key, note=note, lot_code=lot, serials=serials,
+        spoken_for=units_in_totes,
     )  # fmt: skip
 
 
@@ -127,8 +129,9 @@ def approve(request: HttpRequest, pk: int, body: DecisionIn) -> tuple[int, Any]:
     """Accept and post what waits. Whoever asked for it is refused (403)."""
     principal = need(request, "inventory.approve")
     row = services.approve_adjustment(
-        adjustment_id=_named(principal, pk), actor=principal.name, actor_key=principal.key, note=body.note
-    )
+        adjustment_id=_named(principal, pk), actor=principal.name, actor_key=principal.key, note=body.note,
+        spoken_for=units_in_totes,
+    )  # fmt: skip
     return 200, adjustment_out(row)
 
 

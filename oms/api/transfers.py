@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import StringConstraints
 
+from fulfillment.selectors.units import units_in_totes
 from inventory import services
 from inventory.models import Node, Transfer, TransferState
 from inventory.services import Picked, Received, StockLine
@@ -217,7 +218,7 @@ def ship(request: HttpRequest, number: str, body: ShipIn) -> tuple[int, Any]:
     if body.picked is not None:
         ids = _line_ids(row, [item.sku for item in body.picked])
         services.finish_picking(
-            transfer_id=row.pk, actor=principal.name, version=version,
+            transfer_id=row.pk, actor=principal.name, version=version, spoken_for=units_in_totes,
             lines=[
                 Picked(line_id=ids[item.sku], quantity=item.quantity, lots=tuple(item.lots.items()),
                        serials=tuple(item.serials))
@@ -227,7 +228,7 @@ def ship(request: HttpRequest, number: str, body: ShipIn) -> tuple[int, Any]:
         version = None
     services.ship_transfer(
         transfer_id=row.pk, actor=principal.name, version=version, carrier_name=body.carrier_name, awb=body.awb,
-        expected_on=body.expected_on,
+        expected_on=body.expected_on, spoken_for=units_in_totes,
     )  # fmt: skip
     return 200, _shown(row.pk)
 

@@ -8,6 +8,7 @@ from operator import or_
 
 from django.db.models import Q
 
+from fulfillment.selectors.units import units_in_totes
 from inventory.models import ApprovalLimit, Node, StockLevel, Transfer
 from inventory.services import (
     Picked,
@@ -64,7 +65,7 @@ def _write(world: DemoWorld, standing: Standing, today: date) -> None:
     for (reason, note), level in zip(reasons, plenty, strict=False):
         ask_adjustment(
             node_id=first.pk, sku_id=level.sku_id, reason=reason, quantity=min(level.atp, 12), note=note,
-            op_key=f"demo/{world.uid}/{reason}", actor=_PICKER,
+            op_key=f"demo/{world.uid}/{reason}", actor=_PICKER, spoken_for=units_in_totes,
         )  # fmt: skip
 
 
@@ -91,10 +92,11 @@ def _transfer(here: Node, there: Node, items: list[StockLevel], state: str, toda
     if state in ("reserved", "cancelled"):
         return
     found = [Picked(line_id=line.pk, quantity=line.quantity) for line in row.lines.all()]
-    finish_picking(transfer_id=row.pk, lines=found, actor=_PICKER)
+    finish_picking(transfer_id=row.pk, lines=found, actor=_PICKER, spoken_for=units_in_totes)
     if state == "picked":
         return
-    ship_transfer(transfer_id=row.pk, actor=_PICKER, carrier_name="Own van", awb="MH 12 AB 4410")
+    ship_transfer(transfer_id=row.pk, actor=_PICKER, carrier_name="Own van", awb="MH 12 AB 4410",
+                  spoken_for=units_in_totes)  # fmt: skip
     if state in ("received", "closed"):
         _receive(row, missing=state == "received")
 

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from fulfillment.selectors.units import units_in_totes
 from inventory.models import Node, Transfer, TransferState
 from inventory.selectors import lines_of_transfer, shelves_at
 from inventory.services import (
@@ -151,7 +152,10 @@ def transfer_pick_scan(request: HttpRequest, node: Node, pk: int) -> HttpRespons
     """One scanned or typed code for the pile."""
     found, actor = _here(node, pk, end="from_node"), principal_of(request).name
     code = request.POST.get("code", "").strip()[:80]
-    return _done(request, node, found, "pick", lambda: scan_pick(transfer_id=pk, code=code, actor=actor))
+    return _done(
+        request, node, found, "pick",
+        lambda: scan_pick(transfer_id=pk, code=code, actor=actor, spoken_for=units_in_totes),
+    )  # fmt: skip
 
 
 @store_write
@@ -161,7 +165,8 @@ def transfer_pick_take(request: HttpRequest, node: Node, pk: int) -> HttpRespons
     sku_id, quantity = _number(request, "sku"), _number(request, "quantity")
 
     def act() -> ScanOutcome:
-        line = pick_for_transfer(transfer_id=pk, sku_id=sku_id, quantity=quantity, actor=actor)
+        line = pick_for_transfer(transfer_id=pk, sku_id=sku_id, quantity=quantity, actor=actor,
+                                 spoken_for=units_in_totes)  # fmt: skip
         text = _("%(sku)s: %(done)d of %(all)d")
         words = {"sku": line.sku.code, "done": line.picked_quantity, "all": line.quantity}
         return ScanOutcome("ok", text % words)
@@ -176,9 +181,11 @@ def transfer_pick_finish(request: HttpRequest, node: Node, pk: int) -> HttpRespo
     send = bool(request.POST.get("send")) and principal_of(request).may("inventory.move")
 
     def act() -> dict[str, str]:
-        row = finish_picking(transfer_id=pk, actor=actor) if found.state == State.RESERVED else found
+        row = found
+        if found.state == State.RESERVED:
+            row = finish_picking(transfer_id=pk, actor=actor, spoken_for=units_in_totes)
         if send:
-            row = ship_transfer(transfer_id=pk, actor=actor)
+            row = ship_transfer(transfer_id=pk, actor=actor, spoken_for=units_in_totes)
         return {"state": row.state}
 
     try:

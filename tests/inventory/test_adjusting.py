@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 from django.core.files.base import ContentFile
@@ -39,7 +39,16 @@ from tests.factories import make_node, make_sku, stock
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
-ASHA, RAVI = {"actor": "Asha", "actor_key": "user:1"}, {"actor": "Ravi", "actor_key": "user:2"}
+
+
+class Who(TypedDict):
+    """Name and key of who acts."""
+
+    actor: str
+    actor_key: str
+
+
+ASHA, RAVI = Who(actor="Asha", actor_key="user:1"), Who(actor="Ravi", actor_key="user:2")
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def sku(node: Node) -> Sku:
 
 
 def ask(sku: Sku, node: Node, reason: str, quantity: int, **more: Any) -> Asked:
-    fields = {"op_key": f"test/{uuid7()}"} | ASHA | more
+    fields: dict[str, Any] = {"op_key": f"test/{uuid7()}", **ASHA} | more
     return ask_adjustment(node_id=node.pk, sku_id=sku.pk, reason=reason, quantity=quantity, **fields)
 
 

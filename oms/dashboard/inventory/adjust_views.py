@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from fulfillment.selectors.units import units_in_totes
 from inventory.models import ApprovalLimit, Lot, LotLevel, SerialNumber, StockLevel
 from inventory.selectors import level_of
 from inventory.services import (
@@ -123,6 +124,7 @@ def _do_adjust(request: HttpRequest, level: StockLevel, form: AdjustForm, page: 
             node_id=level.node.pk, sku_id=level.sku.pk, reason=data["reason"], quantity=data["quantity"],
             op_key=f"adjust/{data['op_key']}", actor=principal.name, actor_key=principal.key, note=data["note"],
             lot_code=data.get("lot", ""), serials=data.get("serials", []), photo=photo,
+            spoken_for=units_in_totes,
         )  # fmt: skip
     except DomainError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)

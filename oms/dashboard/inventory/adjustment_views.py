@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from fulfillment.selectors.units import units_in_totes
 from inventory.models import Node, StockAdjustment, StockAdjustmentState, StockMovement
 from inventory.selectors import steps_of
 from inventory.services import (
@@ -218,7 +219,9 @@ def adjustment_approve(request: HttpRequest, pk: int) -> HttpResponse:
     note = request.POST.get("note", "").strip()[:200]
     return _act(
         request, row,
-        lambda: approve_adjustment(adjustment_id=pk, actor=principal.name, actor_key=principal.key, note=note),
+        lambda: approve_adjustment(
+            adjustment_id=pk, actor=principal.name, actor_key=principal.key, note=note, spoken_for=units_in_totes
+        ),
         _("ADJ-%(id)s is approved and posted.") % {"id": pk},
     )  # fmt: skip
 
@@ -254,7 +257,10 @@ def adjustment_undo(request: HttpRequest, pk: int) -> HttpResponse:
     """Post it backwards."""
     row, principal = adjustment_for(request, pk), principal_of(request)
     return _act(
-        request, row, lambda: undo_adjustment(adjustment_id=pk, actor=principal.name, actor_key=principal.key),
+        request, row,
+        lambda: undo_adjustment(
+            adjustment_id=pk, actor=principal.name, actor_key=principal.key, spoken_for=units_in_totes
+        ),
         _("ADJ-%(id)s is taken back: stock is as it was before it.") % {"id": pk},
     )  # fmt: skip
 
@@ -268,7 +274,8 @@ def adjustments_approve(request: HttpRequest) -> HttpResponse:
     done, refused = 0, []
     for row in adjustments_of(principal).filter(pk__in=ids, state=State.WAITING).order_by("pk"):
         try:
-            approve_adjustment(adjustment_id=row.pk, actor=principal.name, actor_key=principal.key)
+            approve_adjustment(adjustment_id=row.pk, actor=principal.name, actor_key=principal.key,
+                               spoken_for=units_in_totes)  # fmt: skip
         except DomainError as error:
             refused.append(f"ADJ-{row.pk}: {error.message}")
         else:

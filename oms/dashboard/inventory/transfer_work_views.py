@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from fulfillment.selectors.units import units_in_totes
 from inventory.models import Transfer, TransferState
 from inventory.selectors import lines_of_transfer, shelves_at
 from inventory.services import (
@@ -74,7 +75,7 @@ def transfer_pick(request: HttpRequest, number: str) -> HttpResponseBase:
         once_per_form(
             request,
             lambda: {"state": finish_picking(
-                transfer_id=found.pk, lines=picked, actor=principal.name, version=version
+                transfer_id=found.pk, lines=picked, actor=principal.name, version=version, spoken_for=units_in_totes
             ).state},
             one_action=True,
         )  # fmt: skip
@@ -115,7 +116,7 @@ def transfer_pick_scan(request: HttpRequest, number: str) -> HttpResponseBase:
     code = request.POST.get("code", "").strip()[:80]
 
     def act() -> ScanOutcome:
-        return scan_pick(transfer_id=found.pk, code=code, actor=principal.name)
+        return scan_pick(transfer_id=found.pk, code=code, actor=principal.name, spoken_for=units_in_totes)
 
     return _scanned(request, found, act, "pick", lambda fresh: _pick_context(request, fresh))
 
@@ -158,7 +159,9 @@ def transfer_ship(request: HttpRequest, number: str) -> HttpResponseBase:
     data, version = form.cleaned_data, version_of(request)
     return done_or_told(
         request, found,
-        lambda: ship_transfer(transfer_id=found.pk, actor=principal.name, version=version, **data),
+        lambda: ship_transfer(
+            transfer_id=found.pk, actor=principal.name, version=version, spoken_for=units_in_totes, **data
+        ),
         _("%(number)s is on its way to %(node)s.") % {"number": found.number, "node": found.to_node.code},
     )  # fmt: skip
 
