@@ -131,6 +131,13 @@ def read_archive(archive: LedgerArchive, *, sku_id: int, node_id: int) -> Iterat
         yield from _matching(text, str(sku_id), str(node_id))
 
 
+def read_archived_lot(archive: LedgerArchive, *, lot_id: int) -> Iterator[dict[str, str]]:
+    """The archived postings of a lot at all nodes, oldest first, as `read_archive`. Reads the file through."""
+    wanted = str(lot_id)
+    with archive.file.open("rb") as raw, gzip.open(raw, "rt", newline="") as text:
+        yield from (row for row in csv.DictReader(text) if row["lot_id"] == wanted)
+
+
 def _matching(text: IO[str], sku_id: str, node_id: str) -> Iterator[dict[str, str]]:
     for row in csv.DictReader(text):
         if row["sku_id"] == sku_id and row["node_id"] == node_id:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
@@ -11,10 +10,11 @@ from inventory.locks import lock_levels, lock_lot
 from inventory.models import Bucket, Lot, LotLevel, StockMovementReason
 from inventory.selectors.lots import UnsoldLot, unsold_lots
 from inventory.services.posting import Posting, post
+from inventory.services.put_aside import archived_piles, put_aside
 from inventory.services.stock import announce
 from inventory.services.units import why_not_sold
 from oms.core.clock import now
-from oms.core.db import fetch_all, run_atomic
+from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.ids import uuid7
 from oms.core.models import Transition
@@ -94,9 +94,10 @@ def block_lot(*, lot_id: int, reason: str, actor: str) -> Lot:
 
 
 def unblock_lot(*, lot_id: int, actor: str, reason: str = "") -> Lot:
-    """The lot may be sold again: what blocking it put aside, and nobody used since, is on hand again.
+    """The lot may be sold again: what was put aside because it might not, and lies there still, is on hand again.
 
-    Units of a lot that expired meanwhile stay in quarantine. Raises Conflict where it is not blocked.
+    Units of a lot that expired meanwhile stay in quarantine, and come back when its day is corrected. Raises Conflict
+    where it is not blocked.
     """
 
     def work() -> Lot:
@@ -106,14 +107,14 @@ def unblock_lot(*, lot_id: int, actor: str, reason: str = "") -> Lot:
         lot.is_blocked, lot.block_reason = False, ""
         lot.save(update_fields=["is_blocked", "block_reason"])
         _record(lot, "blocked", "free", actor, reason)
-        _bring_back(lot, StockMovementReason.BLOCK, actor, reason)
+        _bring_back(lot, actor, reason)
         return lot
 
     return run_atomic(work)
 
 
 def correct_lot(*, lot_id: int, expires_on: date | None, actor: str) -> Lot:
-    """Another day of expiry, as it stands on the box: units put aside as expired come back where they may be sold then.
+    """Another day of expiry, as it stands on the box: units that were put aside come back where they may be sold then.
 
     Raises DomainError where the SKU asks for a day and none is given.
     """
@@ -129,7 +130,7 @@ def correct_lot(*, lot_id: int, expires_on: date | None, actor: str) -> Lot:
         lot.expires_on = expires_on
         lot.save(update_fields=["expires_on"])
         _record(lot, *said, actor, "")
-        _bring_back(lot, StockMovementReason.EXPIRED, actor, f"Expiry corrected to {expires_on or 'never'}")
+        _bring_back(lot, actor, f"Expiry corrected to {expires_on or 'never'}")
         nodes = LotLevel.objects.filter(lot=lot, on_hand__gt=0).values_list("node_id", flat=True)
         _set_aside([lot.pk], {(lot.sku_id, node_id) for node_id in nodes}, actor)
         return lot
@@ -142,31 +143,24 @@ def _record(lot: Lot, before: str, after: str, actor: str, reason: str) -> None:
                               actor=actor[:120], reason=reason[:200])  # fmt: skip
 
 
-# What was put aside for a reason and not brought back: at most this much of what lies in quarantine is of it.
-_PUT_ASIDE = """
-SELECT node_id, sum(quantity * ((to_bucket = 'quarantine')::int - (from_bucket = 'quarantine')::int))::int
-FROM inventory_stockmovement
-WHERE sku_id = %(sku)s AND lot_id = %(lot)s AND reason = %(reason)s
-GROUP BY node_id
-"""
+def _bring_back(lot: Lot, actor: str, note: str) -> None:
+    """What was put aside because the lot might not be sold, and lies there still, is on hand where it may be sold now.
 
-
-def _bring_back(lot: Lot, reason: StockMovementReason, actor: str, note: str) -> None:
-    """Units that were put aside for a reason are on hand again, at the nodes where the lot may be sold today."""
-    values = {"sku": lot.sku_id, "lot": lot.pk, "reason": reason.value}
-    aside = {node_id: units for node_id, units in fetch_all(_PUT_ASIDE, values) if units > 0}
-    lock_levels({(lot.sku_id, node_id) for node_id in aside})
-    rows = LotLevel.objects.filter(lot=lot, node__in=aside, quarantine__gt=0).select_related("node")
-    back: dict[int, int] = defaultdict(int)
-    for row in rows:
-        if not why_not_sold(lot, lot.sku, row.node.today()):
-            back[row.node_id] = min(row.quarantine, aside[row.node_id])
+    For whatever reason it was put aside: a lot that was blocked when it had expired already has one posting only.
+    """
+    archived = archived_piles(lot)
+    seen = LotLevel.objects.filter(lot=lot, quarantine__gt=0)
+    locked = lock_levels({(lot.sku_id, node_id) for node_id in seen.values_list("node_id", flat=True)})
+    nodes = [row.node for row in seen.select_related("node") if (lot.sku_id, row.node_id) in locked]
+    free = {node.pk for node in nodes if not why_not_sold(lot, lot.sku, node.today())}
+    back = put_aside(lot, free, archived) if free else {}
     run = uuid7()
-    post([
-        Posting(op_key=f"back/{run}/{lot.pk}/{node_id}", sku_id=lot.sku_id, node_id=node_id,
+    postings = [
+        Posting(op_key=f"back/{run}/{lot.pk}/{node_id}", leg=leg, sku_id=lot.sku_id, node_id=node_id,
                 from_bucket=Bucket.QUARANTINE, to_bucket=Bucket.ON_HAND, quantity=units, lot_id=lot.pk, reason=reason,
                 note=note[:200], reference=f"lot {lot.code}"[:80], actor=actor)
-        for node_id, units in sorted(back.items())
-    ])  # fmt: skip
-    for node_id in sorted(back):
+        for node_id in sorted(back) for leg, (reason, units) in enumerate(back[node_id].items(), start=1)
+    ]  # fmt: skip
+    post(postings)
+    for node_id in sorted({posting.node_id for posting in postings}):
         announce([lot.sku_id], reason="lots", grew_at=node_id)

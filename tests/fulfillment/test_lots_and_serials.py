@@ -430,6 +430,23 @@ def test_expired_units_that_an_order_waits_for_are_reported_short_and_put_aside(
     assert nothing_differs()
 
 
+def test_a_lot_that_is_good_by_the_books_is_not_reported_expired(world: World, serum: Sku) -> None:
+    work = work_for(world, serum, 2)
+    line, named = line_of(work).pk, LineUnits(lots=(("soon", 1),))
+
+    with (
+        pytest.raises(NotEnoughStock, match="Lot SOON of SERUM-30 is good until .* by the books") as no,
+        transaction.atomic(),
+    ):
+        report_short(fulfillment_order_id=work.pk, line_id=line, quantity=1, reason="expired", actor="x", named=named)
+    assert no.value.field == "lot"
+    assert lots_at(serum, world.blr)["SOON"] == {"on_hand": 2}
+
+    Lot.objects.filter(code="SOON").update(is_blocked=True)
+    report_short(fulfillment_order_id=work.pk, line_id=line, quantity=2, reason="expired", actor="x", named=named)
+    assert lots_at(serum, world.blr)["SOON"] == {"quarantine": 2}
+
+
 def test_what_breaks_while_packing_leaves_nothing_behind(
     world: World, phone: Sku, monkeypatch: pytest.MonkeyPatch
 ) -> None:
