@@ -8,14 +8,11 @@ with the same key, and it must have happened exactly once. After each step every
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from inventory.models import Bucket, Node, Reservation, Sku, StockMovementReason, Supplier
 from inventory.selectors import Compared, iter_differences
@@ -61,36 +58,11 @@ from inventory.services import (
     ship_transfer,
 )
 from oms.core.db import fetch_all, run_atomic
-from oms.core.errors import Conflict, DomainError
+from oms.core.errors import Conflict
 from oms.core.ids import uuid7
 from tests.factories import make_node, make_sku
+from tests.inventory.mortal import ACTOR, AMOUNT, FATES, MortalMachine
 from tests.inventory.plain import BALANCES, Key, Plain, PlainClaim, PlainHold, PlainPurchase, PlainTransfer
-
-ACTOR = "machine"
-#: What happens to an operation: nothing, or it dies before its n-th statement (0 is the first), or after its commit.
-FATES = st.one_of(st.just(-2), st.just(-2), st.just(-1), st.integers(0, 12))
-AMOUNT = st.integers(1, 12)
-#: Operations, deaths before commit, lost answers and refusals of this run, by kind of operation.
-TALLY: Counter[str] = Counter()
-
-
-class Died(Exception):
-    """The process that ran the operation was killed."""
-
-
-@contextmanager
-def dying_at(statement: int) -> Iterator[None]:
-    """Whoever runs statement number `statement` in here dies before it."""
-    left = [statement]
-
-    def die(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if left[0] == 0:
-            raise Died
-        left[0] -= 1
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(die):
-        yield
 
 
 def open_units(claim: PlainClaim) -> int:
@@ -99,7 +71,7 @@ def open_units(claim: PlainClaim) -> int:
     return sum(rows.values_list("open_quantity", flat=True))
 
 
-class StockMachine(RuleBasedStateMachine):
+class StockMachine(MortalMachine):
     """Two nodes and three SKUs of their own for each run, so that runs do not need an empty database."""
 
     def __init__(self) -> None:
@@ -119,42 +91,6 @@ class StockMachine(RuleBasedStateMachine):
             receive(node_id=self.nodes[0].pk, lines=[StockLine(sku.pk, 20)], op_key=f"{run}/{sku.pk}", reference="",
                     actor=ACTOR)  # fmt: skip
             self.plain.add((sku.pk, self.nodes[0].pk), on_hand=20)
-
-    # -- running one operation -----------------------------------------------------------------------------------------
-
-    def run(self, fate: int, operation: Callable[[], Any], *, possible: bool = True) -> Any:
-        """Run it as fate has it, then again where it died; its answer, None where it had to be refused."""
-        TALLY["operations"] += 1
-        if fate >= 0:
-            try:
-                with dying_at(fate):
-                    operation()
-            except Died:
-                TALLY["died before commit"] += 1
-            except DomainError:
-                assert not possible
-            else:
-                # It needs fewer statements than that: it has happened, and its answer is lost.
-                return self.again(operation)
-        elif fate == -1 and possible:
-            operation()
-            return self.again(operation)
-        if possible:
-            return operation()
-        TALLY["refused"] += 1
-        try:
-            operation()
-        except DomainError:
-            return None
-        raise AssertionError("was not refused")
-
-    def again(self, operation: Callable[[], Any]) -> Any:
-        """Send it once more although it has happened: it says so, or repeats its answer, and changes nothing."""
-        TALLY["answer lost"] += 1
-        try:
-            return operation()
-        except Conflict:
-            return None
 
     def key(self, sku: int, node: int) -> Key:
         """A level by the numbers of its SKU and node."""

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.inventory.machine import TALLY, StockMachine
+from tests.inventory.machine import StockMachine
+from tests.inventory.mortal import TALLY, MortalMachine
+from tests.inventory.tracked_machine import TrackedMachine
 
 STEPS = 60
 OPERATIONS = int(os.environ.get("OMS_MACHINE_OPERATIONS", "300"))
@@ -22,14 +24,17 @@ SEED = int(os.environ.get("OMS_MACHINE_SEED", "20261122"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_operation_and_no_death_in_the_middle_of_one_makes_a_number_wrong() -> None:
+@pytest.mark.parametrize(("kind", "share"), [(StockMachine, 0.7), (TrackedMachine, 0.3)])
+def test_no_operation_and_no_death_in_the_middle_of_one_makes_a_number_wrong(
+    kind: type[MortalMachine], share: float
+) -> None:
     TALLY.clear()
-    started = time.monotonic()
-    while TALLY["operations"] < OPERATIONS:
+    started, wanted = time.monotonic(), int(OPERATIONS * share)
+    while TALLY["operations"] < wanted:
         # A run of hypothesis has examples of its own choice; each round goes on with the next seed.
         rounds = TALLY["rounds"]
-        left = max(1, (OPERATIONS - TALLY["operations"]) // STEPS)
-        machine = seed(SEED + rounds)(StockMachine)
+        left = max(1, (wanted - TALLY["operations"]) // STEPS)
+        machine = seed(SEED + rounds)(kind)
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -42,5 +47,5 @@ def test_no_operation_and_no_death_in_the_middle_of_one_makes_a_number_wrong() -
     told = ", ".join(
         f"{TALLY[name]:,} {name}" for name in ("operations", "died before commit", "answer lost", "refused")
     )
-    print(f"\n{told}; seed {SEED}; 0 violations in {time.monotonic() - started:.0f} s")
+    print(f"\n{kind.__name__}: {told}; seed {SEED}; 0 violations in {time.monotonic() - started:.0f} s")
     assert min(TALLY["died before commit"], TALLY["answer lost"], TALLY["refused"]) > 0
