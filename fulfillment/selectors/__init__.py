@@ -17,12 +17,14 @@ from fulfillment.models import (
     FulfillmentOrderState,
     Manifest,
     ManifestState,
+    PickedUnit,
     Shipment,
     ShipmentItem,
     ShipmentState,
 )
-from fulfillment.selectors.units import LotHere, lots_here, lots_to_take, units_of_lines
+from fulfillment.selectors.units import LotHere, day_at, lots_here, lots_to_take, units_of_lines
 from inventory.models import Node, Sku, StockLevel
+from inventory.services import why_not_sold
 from oms.core.clock import now
 from oms.core.models import Transition
 from orders.models import OrderEvent
@@ -152,13 +154,22 @@ def _add_units(node_id: int, rows: dict[int, PickRow], lines: Sequence[Fulfillme
     tracked = [row for row in rows.values() if row.sku.tracking != "none"]
     if not tracked:
         return
-    here = lots_here(Node.objects.get(pk=node_id), [row.sku for row in tracked])
+    node = Node.objects.get(pk=node_id)
+    here = lots_here(node, [row.sku for row in tracked])
     taken = units_of_lines(lines)
     for row in tracked:
         row.lots = here.get(row.sku.pk, [])
         row.take_from = lots_to_take(row.lots, row.left)
         own = [unit for line in lines if line.sku_id == row.sku.pk for unit in taken.get(line.pk, [])]
-        row.taken = [str(unit.lot or unit.serial) + (f" ×{unit.quantity}" if unit.lot else "") for unit in own]
+        row.taken = [_in_tote(unit, row.sku, node) for unit in own]
+
+
+def _in_tote(unit: PickedUnit, sku: Sku, node: Node) -> str:
+    """A serial number, or a lot with its units and, while it lies in a tote, why it may not be sold any more."""
+    if unit.lot is None:
+        return str(unit.serial)
+    why = why_not_sold(unit.lot, sku, day_at(node)) if unit.item_id is None else ""
+    return f"{unit.lot} ×{unit.quantity}" + (f" ({why})" if why else "")
 
 
 def _other_orders(node_id: int, sku_ids: Collection[int], work_ids: Collection[int]) -> dict[int, int]:

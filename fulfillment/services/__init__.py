@@ -5,7 +5,7 @@ from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_w
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
-from fulfillment.services.naming import forget_unit, name_unit
+from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_units
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
@@ -37,6 +37,7 @@ __all__ = [
     "ParcelPlan",
     "ReroutePreview",
     "ShortReason",
+    "Swapped",
     "accept",
     "add_all",
     "add_to_manifest",

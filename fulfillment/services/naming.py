@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
+
 from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, PickedUnit
-from fulfillment.selectors.units import is_tracked
+from fulfillment.selectors.units import day_at, is_tracked
 from fulfillment.services.picking import units_named_by
-from fulfillment.services.units import LineUnits, Taken, note_taken, open_units
-from inventory.models import Tracking
+from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, note_taken, open_units, way_on
+from inventory.errors import NotEnoughStock
+from inventory.models import Node, Tracking
+from inventory.services import why_not_sold
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict, NotFound
+from oms.core.errors import Conflict, DomainError, NotFound
 
 _NAMEABLE = (FulfillmentOrderState.PICKING, FulfillmentOrderState.PICKED)
 
@@ -36,7 +41,7 @@ def name_unit(*, fulfillment_order_id: int, code: str) -> FulfillmentLine:
         if own[0].sku.tracking == Tracking.SERIAL:
             line = _unnamed(own, there, named.serials[0])
         else:
-            line = _make_room(own, there, named)
+            line = _make_room(own, there, named, item.node)
         note_taken([Taken(line, item.node, 1, named)])
         return line
 
@@ -57,23 +62,76 @@ def _unnamed(lines: list[FulfillmentLine], there: dict[int, list[PickedUnit]], n
     return line
 
 
-def _make_room(lines: list[FulfillmentLine], there: dict[int, list[PickedUnit]], named: LineUnits) -> FulfillmentLine:
-    """One unit of another lot is taken out of the tote, where all units have their lot."""
-    code = named.lots[0][0]
+def _make_room(
+    lines: list[FulfillmentLine], there: dict[int, list[PickedUnit]], named: LineUnits, node: Node
+) -> FulfillmentLine:
+    """One unit of another lot is taken out of the tote, where all units have their lot: of one that may not be sold
+    before any other.
+    """
+    code, day = named.lots[0][0], day_at(node)
     for line in lines:
-        units = there[line.pk]
-        if sum(row.quantity for row in units) < line.picked:
+        if sum(row.quantity for row in there[line.pk]) < line.picked:
             return line
-        other = next((row for row in reversed(units) if row.lot is not None and row.lot.code != code), None)
-        if other is None:
-            continue
-        other.quantity -= 1
-        if other.quantity:
-            other.save(update_fields=["quantity"])
-        else:
-            other.delete()
-        return line
-    raise NothingLeft(f"All units of {lines[0].sku.code} are of lot {code} already.", field="code")
+    others = [
+        (line, row) for line in lines for row in reversed(there[line.pk])
+        if row.lot is not None and row.lot.code != code
+    ]  # fmt: skip
+    if not others:
+        raise NothingLeft(f"All units of {lines[0].sku.code} are of lot {code} already.", field="code")
+    unsold = [(line, row) for line, row in others if row.lot and why_not_sold(row.lot, line.sku, day)]
+    line, other = (unsold or others)[0]
+    other.quantity -= 1
+    if other.quantity:
+        other.save(update_fields=["quantity"])
+    else:
+        other.delete()
+    return line
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """Units of a lot that came out of the tote, and what went in for them: units by lot code."""
+
+    line: FulfillmentLine
+    out: str
+    units: int
+    into: dict[str, int]
+
+
+def swap_units(*, fulfillment_order_id: int, unit_id: int, lot: str = "") -> Swapped:
+    """Units of a lot in the tote give way to as many of another: of `lot`, else of those that expire first.
+
+    For picked goods whose lot was blocked or expired meanwhile. `unit_id` is the row of the tote. Raises NotFound where
+    it does not lie there, DomainError for a lot that may be sold while no other is named, NotEnoughStock where nothing
+    else here may be taken.
+    """
+
+    def work() -> Swapped:
+        item = _nameable(fulfillment_order_id)
+        lines = {line.pk: line for line in lock_work_lines([item])}
+        rows = PickedUnit.objects.select_related("lot").filter(item__isnull=True, lot__isnull=False, line__in=lines)
+        row = rows.filter(pk=unit_id).first()
+        if row is None or row.lot is None:
+            raise NotFound(f"This lot is not in the tote of {item.number}.")
+        line, out = lines[row.line_id], row.lot
+        if lot.strip().upper() == out.code.upper() or not (lot or why_not_sold(out, line.sku, day_at(item.node))):
+            raise DomainError(f"Lot {out.code} may be sold: name another one to take its place.", field="lot")
+        before = _lots_of(line)
+        row.delete()
+        named = LineUnits(lots=((lot.strip(), row.quantity),)) if lot.strip() else NOTHING_NAMED
+        try:
+            note_taken([Taken(line, item.node, row.quantity, named)])
+        except NotEnoughStock as error:
+            raise NotEnoughStock(f"{error.message} {way_on(line.sku, item.node)}", field="lot") from error
+        into = _lots_of(line) - before
+        return Swapped(line, out.code, row.quantity, dict(into))
+
+    return run_atomic(work)
+
+
+def _lots_of(line: FulfillmentLine) -> Counter[str]:
+    """Units in the tote of a line by lot."""
+    return Counter({row.lot.code: row.quantity for row in open_units([line])[line.pk] if row.lot is not None})
 
 
 def forget_unit(*, fulfillment_order_id: int, unit_id: int) -> None:

@@ -23,8 +23,10 @@ from fulfillment.services.units import (
     keep_packed,
     others_of_parcels,
     wanted_of_parcels,
+    way_on,
 )
 from fulfillment.states import FULFILLMENT_ORDER
+from inventory.errors import NotEnoughStock
 from inventory.services import Consume, consume_reservations
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -149,14 +151,24 @@ def consume_lines(
 ) -> None:
     """Stock goes from on hand to packed, and what each of the parts is made of is kept.
 
-    `parts` are the parcels' shares of the lines that are kept by lot or serial number.
+    `parts` are the parcels' shares of the lines that are kept by lot or serial number. A picked lot that may not be
+    sold any more is refused with the way on: swapped where other stock is here, else given back.
     """
     wanted = wanted_of_parcels(parts) if parts else {}
     requests = [
         Consume(line.order_line.uid, item.node_id, line.picked, f"pack/{line.pk}", tuple(wanted.get(line.pk, ())))
         for item, line in picked
     ]
-    chosen = consume_reservations(requests=requests, actor=actor, spoken_for=lambda: others_of_parcels(parts, wanted))
+    try:
+        chosen = consume_reservations(
+            requests=requests, actor=actor, spoken_for=lambda: others_of_parcels(parts, wanted)
+        )
+    except NotEnoughStock as error:
+        unsold = next((part for part in parts if part.line.sku_id == error.data.get("unsold")), None)
+        if unsold is None:
+            raise
+        words = f"{error.message} {way_on(unsold.line.sku, unsold.node)}"
+        raise NotEnoughStock(words, field=error.field, **error.data) from error
     if not parts:
         return
     by_line = {line.pk: iter(units) for (_, line), units in zip(picked, chosen, strict=True)}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from fulfillment.models import FulfillmentLine, PickedUnit, ShipmentItem
-from fulfillment.selectors.units import is_tracked, units_in_totes
+from fulfillment.selectors.units import is_tracked, lots_here, units_in_totes
 from inventory.errors import SerialElsewhere, TrackingNeeded
 from inventory.locks import lock_levels
-from inventory.models import Bucket, Node, Tracking
+from inventory.models import Bucket, Node, Sku, Tracking
 from inventory.services import Units, Wanted, split_units
 from oms.core.errors import Conflict
 
@@ -32,6 +32,8 @@ class LineUnits:
 
 
 NOTHING_NAMED = LineUnits()
+#: Lots that a sentence names at most.
+_LOTS_SAID = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,15 @@ def forget_units(lines: Sequence[FulfillmentLine]) -> None:
     ids = [line.pk for line in lines if line.picked and is_tracked(line)]
     if ids:
         PickedUnit.objects.filter(line__in=ids, item__isnull=True).delete()
+
+
+def way_on(sku: Sku, node: Node) -> str:
+    """What to do about picked units that may not be sold any more, as a sentence."""
+    others = lots_here(node, [sku]).get(sku.pk, [])
+    if not others:
+        return f"Nothing else of {sku.code} may be taken here: give the work back, and another node gets the order."
+    told = ", ".join(f"{row.units} of lot {row.lot.code}" for row in others[:_LOTS_SAID])
+    return f"Swap it in the tote: {told} may be taken here. Scan one of them, or press Swap when packing."
 
 
 # -- packing -----------------------------------------------------------------------------------------------------------

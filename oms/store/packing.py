@@ -22,9 +22,11 @@ from fulfillment.models import (
     ShipmentState,
 )
 from fulfillment.selectors import put_backs, with_contents, work_at
-from fulfillment.selectors.units import is_tracked, units_of_lines
-from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack
+from fulfillment.selectors.held import held_parcels
+from fulfillment.selectors.units import day_at, is_tracked, units_of_lines
+from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack, swap_units
 from inventory.models import Node, Tracking
+from inventory.services import why_not_sold
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
@@ -37,10 +39,10 @@ _MOST_GRAMS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class PackLine:
-    """A picked line with the lots and serial numbers in its tote."""
+    """A picked line with the serial numbers and lots in its tote, each with why it may not be sold any more."""
 
     line: FulfillmentLine
-    units: list[PickedUnit]
+    units: list[tuple[PickedUnit, str]]
 
     @property
     def is_tracked(self) -> bool:
@@ -60,8 +62,14 @@ class PackLine:
 
 def _pack_lines(work: FulfillmentOrder) -> list[PackLine]:
     lines = [line for line in work.lines.all() if line.picked]
-    units = units_of_lines(lines)
-    return [PackLine(line, units.get(line.pk, [])) for line in lines]
+    units, day = units_of_lines(lines), day_at(work.node)
+    return [
+        PackLine(line, [
+            (unit, why_not_sold(unit.lot, line.sku, day) if unit.lot else "")
+            for unit in units.get(line.pk, [])
+        ])
+        for line in lines
+    ]  # fmt: skip
 
 
 @store_page
@@ -124,6 +132,24 @@ def pack_forget(request: HttpRequest, node: Node, pk: int, unit: int) -> HttpRes
     return _named(request, node, work.pk, result, text)
 
 
+@store_write
+def pack_swap(request: HttpRequest, node: Node, pk: int, unit: int) -> HttpResponseBase:
+    """A lot in the tote may not be sold any more: another one takes its place."""
+    work = work_here(node, pk)
+
+    def act() -> dict[str, str]:
+        done = swap_units(fulfillment_order_id=work.pk, unit_id=unit)
+        into = ", ".join(f"{units} × {code}" for code, units in done.into.items())
+        text = _("Put %(n)d of lot %(out)s aside, and take %(into)s for it.")
+        return {"text": text % {"n": done.units, "out": done.out, "into": into}}
+
+    try:
+        text, result = once_per_form(request, act)["text"], "ok"
+    except DomainError as error:
+        text, result = error.message, "wrong"
+    return _named(request, node, work.pk, result, text)
+
+
 def _named(request: HttpRequest, node: Node, pk: int, result: str, text: str) -> HttpResponseBase:
     if not is_fragment(request):
         messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
@@ -181,6 +207,7 @@ def packed_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
         "pickup": pickup,
         "waiting": waiting,
         "version": version,
+        "held": held_parcels(parcels).items(),
     }
     if is_fragment(request):
         if request.headers.get("X-Fragment-Version") == version:

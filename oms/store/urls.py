@@ -17,6 +17,7 @@ urlpatterns = [
     path("work/<int:pk>/pack/", packing.pack_page, name="pack"),
     path("work/<int:pk>/pack/scan/", packing.pack_scan, name="pack_scan"),
     path("work/<int:pk>/pack/units/<int:unit>/", packing.pack_forget, name="pack_forget"),
+    path("work/<int:pk>/pack/units/<int:unit>/swap/", packing.pack_swap, name="pack_swap"),
     path("work/<int:pk>/pack/close/", packing.pack_work, name="pack_work"),
     path("work/<int:pk>/packed/", packing.packed_page, name="packed"),
     path("work/<int:pk>/put-back/", tasks.put_back_done, name="put_back_done"),

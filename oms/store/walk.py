@@ -11,7 +11,8 @@ from django.utils.translation import ngettext
 from fulfillment.locks import lock_work, lock_work_lines
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
-from fulfillment.services import NOTHING_NAMED, LineUnits, pick, report_short, units_named_by
+from fulfillment.selectors.units import day_at, units_of_lines
+from fulfillment.services import NOTHING_NAMED, LineUnits, name_unit, pick, report_short, units_named_by
 from inventory.errors import TrackingNeeded
 from inventory.models import Barcode, Node, Sku, Tracking
 from inventory.services import why_not_sold
@@ -103,12 +104,31 @@ def take_code(walk: Walk, code: str, actor: str) -> Outcome:
     if row is None:
         return Outcome("wrong", _wrong(walk, sku))
     if not row.left:
+        swapped = _swap(walk, row, named)
+        if swapped is not None:
+            return swapped
         text = _("You have all %(n)d of %(item)s already. Put this one back.")
         return Outcome("wrong", text % {"n": row.picked, "item": name_of(sku)})
     if sku.tracking == Tracking.SERIAL and not named:
         text = _("%(item)s is kept by serial number: scan the number of this one.")
         return Outcome("wrong", text % {"item": name_of(sku)})
     return take(walk, row, 1, actor, named)
+
+
+def _swap(walk: Walk, row: PickRow, named: LineUnits) -> Outcome | None:
+    """A scanned lot takes the place of one unit in a tote that may not be sold any more; None where there is none."""
+    if not named.lots:
+        return None
+    code, day = named.lots[0][0], day_at(walk.node)
+    lines = {line.pk: item for item in walk.work for line in item.lines.all() if line.sku_id == row.sku.pk}
+    units = units_of_lines(line for item in walk.work for line in item.lines.all() if line.pk in lines)
+    for unit in (unit for pk in lines for unit in units.get(pk, []) if unit.item_id is None):
+        why = why_not_sold(unit.lot, row.sku, day) if unit.lot is not None and unit.lot.code != code else ""
+        if why:
+            name_unit(fulfillment_order_id=lines[unit.line_id].pk, code=code)
+            text = _("Lot %(code)s takes the place of one of lot %(out)s, which %(why)s. Put that one aside.")
+            return Outcome("ok", text % {"code": code, "out": unit.lot, "why": why})
+    return None
 
 
 def _named_unit(walk: Walk, code: str) -> tuple[Sku | None, LineUnits]:

@@ -163,7 +163,7 @@ def _store(side: Side) -> Rows:
     return walk | _table(
         "store",
         ("work reject reject_work put_back_done", limits, (side.work.pk,)),
-        ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget", limits, (side.picked.pk, 1)),
+        ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget pack_swap", limits, (side.picked.pk, 1)),
         ("packed", limits, (side.packed.pk,)),
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),

@@ -14,6 +14,7 @@ from fulfillment.services import (
     accept,
     cancel_order,
     hand_over,
+    name_unit,
     pack,
     pack_many,
     pick,
@@ -21,14 +22,15 @@ from fulfillment.services import (
     pick_many,
     reject,
     report_short,
+    swap_units,
 )
 from fulfillment.services.shipping import book_shipment
 from inventory.errors import NotEnoughStock, SerialElsewhere, TrackingNeeded
 from inventory.models import Lot, SerialNumber, Sku
 from inventory.selectors.audit import Compared, iter_differences
-from inventory.services import Wanted, split_units
+from inventory.services import Wanted, block_lot, split_units
 from oms.core.db import run_atomic
-from oms.core.errors import DomainError
+from oms.core.errors import DomainError, NotFound
 from oms.reporting.stock_audit import ORDER_CHECKS
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import make_carrier, make_work, stock_of, units_of
@@ -183,6 +185,68 @@ def test_a_lot_that_is_blocked_after_the_pick_is_not_packed(world: World, serum:
     [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[other])
     assert in_parcel(parcel.pk) == {"LATE": 2}
     assert nothing_differs()
+
+
+def test_a_lot_that_is_blocked_in_the_tote_is_swapped(world: World, serum: Sku) -> None:
+    work = work_for(world, serum, 3)
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    block_lot(lot_id=Lot.objects.get(code="SOON").pk, reason="Glass", actor="Ravi")
+    assert in_totes() == {"SOON": 2, "LATE": 1}
+    told = (
+        "Lot SOON of SERUM-30 is blocked. Take another one. Swap it in the tote: 4 of lot LATE may be taken here. Scan "
+        "one of them, or press Swap when packing."
+    )
+    with pytest.raises(NotEnoughStock, match=told), transaction.atomic():
+        pack(fulfillment_order_id=work.pk, actor="Asha")
+    with pytest.raises(NotEnoughStock, match=told), transaction.atomic():
+        pack_many(fulfillment_order_ids=[work.pk], actor="Asha")
+
+    unit = PickedUnit.objects.get(lot__code="SOON")
+    done = swap_units(fulfillment_order_id=work.pk, unit_id=unit.pk)
+
+    assert (done.out, done.units, done.into) == ("SOON", 2, {"LATE": 2})
+    assert in_totes() == {"LATE": 3}
+    with pytest.raises(NotFound, match="not in the tote"), transaction.atomic():
+        swap_units(fulfillment_order_id=work.pk, unit_id=unit.pk)
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha")
+    assert in_parcel(parcel.pk) == {"LATE": 3}
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 2, "packed": 3}, "SOON": {"quarantine": 2}}
+    assert nothing_differs()
+
+
+def test_a_scanned_lot_takes_the_place_of_the_blocked_one_first(world: World, serum: Sku) -> None:
+    put_lot(serum, world.blr, "THIRD", 3, days=300)
+    work = work_for(world, serum, 3)
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    Lot.objects.filter(code="SOON").update(is_blocked=True)
+
+    name_unit(fulfillment_order_id=work.pk, code="THIRD")
+    name_unit(fulfillment_order_id=work.pk, code="THIRD")
+
+    assert in_totes() == {"LATE": 1, "THIRD": 2}
+    unit = PickedUnit.objects.get(lot__code="LATE")
+    with pytest.raises(DomainError, match="Lot LATE may be sold: name another one"), transaction.atomic():
+        swap_units(fulfillment_order_id=work.pk, unit_id=unit.pk)
+    swap_units(fulfillment_order_id=work.pk, unit_id=unit.pk, lot="third")
+    assert in_totes() == {"THIRD": 3}
+
+
+def test_what_cannot_be_swapped_is_given_back(world: World) -> None:
+    cream = make_lot_sku("CREAM")
+    lot = put_lot(cream, world.blr, "ONLY", 2)
+    work = work_for(world, cream, 2)
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    block_lot(lot_id=lot.pk, reason="Glass", actor="Ravi")
+    told = "Nothing else of CREAM may be taken here: give the work back, and another node gets the order."
+
+    with pytest.raises(NotEnoughStock, match=told), transaction.atomic():
+        pack(fulfillment_order_id=work.pk, actor="Asha")
+    with pytest.raises(NotEnoughStock, match=told), transaction.atomic():
+        swap_units(fulfillment_order_id=work.pk, unit_id=PickedUnit.objects.get().pk)
+
+    assert in_totes() == {"ONLY": 2}
+    reject(fulfillment_order_id=work.pk, reason="Blocked", actor="Asha")
+    assert (in_totes(), nothing_differs()) == ({}, True)
 
 
 def test_two_parcels_of_one_line_share_its_lots(world: World, serum: Sku) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from fulfillment.models import FulfillmentOrder
-from fulfillment.services import accept
-from inventory.models import Node
+from fulfillment.models import FulfillmentOrder, PickedUnit
+from fulfillment.services import accept, book_shipment, open_manifest
+from inventory.models import Lot, Node
+from inventory.services import block_lot
 from oms.accounts.models import Role, User
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import make_carrier, make_work
@@ -140,3 +141,59 @@ def test_a_missing_serial_number_is_chosen_from_those_that_should_be_here(
     assert (line.short, line.to_pick) == (1, 1)
     assert places(line.sku) == {"IMEI-1": "on_hand", "IMEI-2": "on_hand", "IMEI-3": "damaged"}
     assert lots_at(work.lines.get(sku__code="SERUM-30").sku, world.blr)["SOON"] == {"on_hand": 2}
+
+
+def test_a_lot_that_is_blocked_in_the_tote_is_swapped_at_the_desk_and_by_a_scan(
+    client: Client, world: World, work: FulfillmentOrder
+) -> None:
+    client.post("/s/pick/take/", {"work": work.pk, "sku": "SERUM-30", "quantity": 3})
+    for number in (1, 2):
+        client.post(f"/s/pick/scan/?work={work.pk}", {"code": f"IMEI-{number}"})
+    block_lot(lot_id=Lot.objects.get(code="SOON").pk, reason="Glass", actor="Ravi")
+    assert "SOON ×2 (is blocked)" in text_of(client.get(f"/s/pick/?work={work.pk}"))
+
+    scan = scanned(client.post(f"/s/pick/scan/?work={work.pk}", {"code": "LATE"}, headers=HX))
+    assert scan == {"result": "ok", "text": "Lot LATE takes the place of one of lot SOON, which is blocked. Put that "
+                    "one aside."}  # fmt: skip
+    refused = client.post(f"/s/work/{work.pk}/pack/close/", {"box": "medium", "weight": "500"})
+    assert refused.status_code == 409
+    assert "Swap it in the tote: 3 of lot LATE may be taken here." in text_of(refused)
+    unit = PickedUnit.objects.get(lot__code="SOON")
+    url = f"/s/work/{work.pk}/pack/units/{unit.pk}/swap/"
+    assert url in text_of(refused)
+
+    swapped = scanned(client.post(url, headers=HX))
+    assert swapped == {"result": "ok", "text": "Put 1 of lot SOON aside, and take 1 × LATE for it."}
+    assert scanned(client.post(url, headers=HX))["result"] == "wrong"
+
+    assert in_totes() == {"LATE": 3, "IMEI-1": 1, "IMEI-2": 1}
+    client.post(f"/s/work/{work.pk}/pack/close/", {"box": "medium", "weight": "500"})
+    assert in_parcel(work.shipments.get().pk) == {"LATE": 3, "IMEI-1": 1, "IMEI-2": 1}
+
+
+def test_a_parcel_whose_lot_is_blocked_is_taken_apart_on_the_phone(
+    client: Client, world: World, work: FulfillmentOrder
+) -> None:
+    client.post("/s/pick/take/", {"work": work.pk, "sku": "SERUM-30", "quantity": 3})
+    for number in (1, 2):
+        client.post(f"/s/pick/scan/?work={work.pk}", {"code": f"IMEI-{number}"})
+    client.post(f"/s/work/{work.pk}/pack/close/", {"box": "medium", "weight": "500"})
+    parcel = book_shipment(work.shipments.get().pk)
+    assert parcel.carrier_account_id is not None
+    manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=parcel.carrier_account_id, actor="Asha")
+    client.post(f"/s/handover/{manifest.pk}/scan/", {"code": parcel.awb})
+    block_lot(lot_id=Lot.objects.get(code="SOON").pk, reason="Glass", actor="Ravi")
+
+    refused = client.post(f"/s/handover/{manifest.pk}/close/", {"driver_name": "Suresh"})
+    assert refused.status_code == 409
+    page = text_of(refused)
+    assert f"{parcel.awb} of {parcel.order.number}: lot SOON of SERUM-30 is blocked (Glass)" in page
+    url = f"/s/parcels/{parcel.pk}/apart/"
+    assert url in page
+    assert url in text_of(client.get(f"/s/work/{work.pk}/packed/"))
+    done = client.post(url, follow=True)
+
+    assert "is taken apart" in text_of(done)
+    serum = work.lines.get(sku__code="SERUM-30").sku
+    assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 5}, "SOON": {"quarantine": 2}}
+    assert "is cancelled" not in text_of(client.post(url, follow=True))

@@ -96,7 +96,7 @@ FORMS = {
 }  # fmt: skip
 COUNTING = {"count_scans", "count_undo", "count_pause", "count_submit", "count_discard", "count_release"}
 #: What an address names behind the piece of work.
-AFTER = {"pack_forget": (1,)}
+AFTER = {"pack_forget": (1,), "pack_swap": (1,)}
 #: They show or find only what is of this store; the test below reads them.
 OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free"}
 #: An associate may do these in no store, not even in the own one.
