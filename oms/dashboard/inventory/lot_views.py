@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import FulfillmentOrder, PickedUnit, Shipment
+from fulfillment.selectors.held import ids_of_held
 from fulfillment.selectors.recall import parcels_with, totes_with
 from inventory.models import Lot, LotLevel, Node, Sku, Tracking
 from inventory.selectors.lots import levels_of_lots, lots_in_stock, promised_unsold, story_of_lot, unsold_lots
@@ -123,6 +124,14 @@ def _after(rows: QuerySet[Lot], mark: str) -> QuerySet[Lot]:
     return rows.filter(later)
 
 
+def _held(principal: Principal, node_ids: Sequence[int]) -> list[Shipment]:
+    """Packed parcels, of those that this person sees, that hold units which may not be sold."""
+    if not principal.may("fulfillment.view"):
+        return []
+    rows = in_work_scope(Shipment.objects.filter(pk__in=ids_of_held(node_ids)), principal)
+    return list(rows.select_related("order").order_by("pk"))
+
+
 @require_safe
 @requires("inventory.view")
 def lots(request: HttpRequest) -> HttpResponse:
@@ -141,6 +150,7 @@ def lots(request: HttpRequest) -> HttpResponse:
         "tabs": [{"label": label, "url": f"?{urlencode(asked.query | {'show': key})}", "active": key == asked.show}
                  for key, label in words],
         "promised": promised_unsold(now(), node_ids=node_ids) if asked.show == "unsold" else [],
+        "held": _held(principal, node_ids) if asked.show == "unsold" else [],
         "next_url": f"?{urlencode(asked.query | {'after': last})}" if more else "",
         "first_url": f"?{urlencode(asked.query)}" if mark else "",
         "export_url": f"{reverse('dashboard:lots_export')}?{urlencode(asked.query)}",

@@ -90,10 +90,12 @@ def test_the_tower_counts_packed_parcels_that_may_not_leave(
 ) -> None:
     sign_in(Role.ADMIN)
     make_carrier()
-    labelled(make_work(world, "1", make_line(serum, 2)))
+    parcel = labelled(make_work(world, "1", make_line(serum, 2)))
     assert "Promised, may not be sold" not in show("/")
     block()
 
     page = show("/")
     assert "1 packed parcel holds 2 units of lots that expired or are blocked" in page
     assert "/inventory/lots/?show=unsold" in page
+    assert f"/fulfil/parcels/{parcel.pk}/" in show("/inventory/lots/?show=unsold")
+    assert f"/fulfil/parcels/{parcel.pk}/" not in show("/inventory/lots/?show=unsold&node=del-01")
