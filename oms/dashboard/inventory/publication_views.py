@@ -110,7 +110,8 @@ def publication(request: HttpRequest) -> HttpResponse:
     chosen = next((account for account in accounts if account.channel.code == channel), None)
     context = {
         "rows": [_shown(row) for row in rows], "counts": counts, "q": text, "show": problem, "channel": channel,
-        "accounts": accounts, "chosen": chosen, "tabs": _tabs(counts.problems, counts.listings, asked),
+        "channels": [(account.channel.code, account.channel.name) for account in accounts], "chosen": chosen,
+        "tabs": _tabs(counts.problems, counts.listings, asked),
         "next_url": f"?{urlencode(asked | {'after': mark})}" if mark else "", "export_query": urlencode(asked),
         "first_url": f"?{urlencode(asked)}" if request.GET.get("after") else "",
         "days": exposure_by_day(codes=codes, channel=channel), "back": request.get_full_path(), **rights(principal),
