@@ -13,8 +13,17 @@ Sums = Mapping[str, Any]
 
 
 def number(value: float) -> str:
-    """A figure as short as it can be said: 2.3, 9, 0.0357."""
-    return f"{value:.4f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
+    """A figure of a sum, to be worked with: 2.3, 9, 0.0357."""
+    return _trimmed(f"{value:.4f}")
+
+
+def rough(value: float) -> str:
+    """The same as people read it in a sentence: 2.35, 9, 0.036."""
+    return _trimmed(f"{value:.{2 if abs(value) >= 0.1 else 3}f}")
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") or "0"
 
 
 def sum_in_words(sums: Sums, *, to_whom: str = "") -> str:
@@ -41,9 +50,9 @@ def reorder_in_words(sums: Sums) -> str:
     if not sums["per_day"] and not sums["deviation"]:
         return _("no demand known, least stock = reorder at %(at)s") % {"at": at}
     told = {
-        "d": number(sums["per_day"]), "days": number(sums["lead_days"]), "safety": sums["safety"],
-        "level": number(sums["service_bp"] / 100), "s": number(sums["deviation"]), "at": at,
-        "lead_s": number(sums["lead_deviation"]),
+        "d": rough(sums["per_day"]), "days": rough(sums["lead_days"]), "safety": sums["safety"],
+        "level": rough(sums["service_bp"] / 100), "s": rough(sums["deviation"]), "at": at,
+        "lead_s": rough(sums["lead_deviation"]),
     }  # fmt: skip
     if sums["lead_deviation"]:
         text = _("%(d)s a day × %(days)s days + %(safety)s safety (%(level)s %%, deviation %(s)s and %(lead_s)s days)")

@@ -27,6 +27,16 @@ function startTheme() {
   show();
 }
 
+// On a narrow screen the tab that is open may lie beyond the edge of its strip.
+function showOpenTabs() {
+  document.querySelectorAll(".tabs").forEach((strip) => {
+    const tab = strip.querySelector("[aria-current]");
+    if (!tab) return;
+    const [room, place] = [strip.getBoundingClientRect(), tab.getBoundingClientRect()];
+    strip.scrollLeft += place.left - room.left - (room.width - place.width) / 2;
+  });
+}
+
 function startNavigation() {
   const root = document.documentElement;
   const nav = document.getElementById("nav");
@@ -55,6 +65,7 @@ function startNavigation() {
 
 startTheme();
 startNavigation();
+showOpenTabs();
 startOverlays();
 startForms();
 startToasts();

@@ -8,13 +8,15 @@ from functools import partial
 import pytest
 
 from fulfillment.models import PickedUnit
-from fulfillment.services import LineUnits, ParcelPlan, accept, pack, pick, pick_all
+from fulfillment.services import LineUnits, ParcelPlan, accept, hand_over, pack, pick, pick_all, take_apart
 from inventory.models import LotLevel
 from inventory.selectors.audit import Compared, iter_differences
+from inventory.services import block_lot
 from oms.core.errors import DomainError
+from oms.core.models import OutboxEvent
 from oms.reporting.stock_audit import ORDER_CHECKS
 from tests.factories import make_line, make_world
-from tests.fulfillment.floor import make_work
+from tests.fulfillment.floor import labelled, make_carrier, make_work, units_of
 from tests.fulfillment.tracked import make_lot_sku, make_serial_sku, places, put_lot, put_serials
 from tests.threads import at_once
 
@@ -82,4 +84,41 @@ def test_pickers_at_once_never_take_more_of_a_lot_than_lies_there() -> None:
     assert packed == ["done"] * 4
     levels = {row.lot.code: (row.on_hand, row.packed) for row in LotLevel.objects.select_related("lot")}
     assert levels == {"SOON": (0, 3), "LATE": (15, 5)}
+    assert list(iter_differences(Compared(), more=ORDER_CHECKS)) == []
+
+
+def test_a_parcel_is_taken_apart_once_by_two_people_while_a_third_hands_it_over() -> None:
+    world = make_world()
+    make_carrier()
+    serum = make_lot_sku()
+    lot = put_lot(serum, world.blr, "SOON", 3, days=60)
+    parcel = labelled(make_work(world, "1", make_line(serum, 2)))
+    block_lot(lot_id=lot.pk, reason="Glass", actor="Ravi")
+    apart = outcome(partial(take_apart, shipment_id=parcel.pk, actor="x"))
+
+    outcomes = at_once([apart, apart, outcome(partial(hand_over, shipment_ids=[parcel.pk], actor="x"))])
+
+    assert outcomes[:2] == ["done", "done"]
+    assert outcomes[2] in {"may_not_leave", "done"}  # done: it was cancelled by then, and passed over
+    assert units_of(parcel.order_id) == {"unallocated": 2}
+    level = LotLevel.objects.get(lot=lot, node=world.blr)
+    assert (level.on_hand, level.packed, level.quarantine) == (0, 0, 3)
+    assert OutboxEvent.objects.filter(kind="fulfillment.ShipmentVoided").count() == 1
+    assert list(iter_differences(Compared(), more=ORDER_CHECKS)) == []
+
+
+def test_a_lot_blocked_at_the_moment_of_hand_over_leaves_whole_or_not_at_all() -> None:
+    world = make_world()
+    make_carrier()
+    serum = make_lot_sku()
+    for turn in range(3):
+        lot = put_lot(serum, world.blr, f"L{turn}", 1, days=60)
+        parcel = labelled(make_work(world, str(turn), make_line(serum)))
+
+        left, _ = at_once([
+            outcome(partial(hand_over, shipment_ids=[parcel.pk], actor="x")),
+            outcome(partial(block_lot, lot_id=lot.pk, reason="Glass", actor="Ravi")),
+        ])  # fmt: skip
+
+        assert units_of(parcel.order_id) == ({"shipped": 1} if left == "done" else {"packed": 1})
     assert list(iter_differences(Compared(), more=ORDER_CHECKS)) == []

@@ -72,11 +72,18 @@ def order_page(request: HttpRequest, order: PurchaseOrder, problem: str = "", st
         "units": sum(line.quantity for line in lines), "problem": problem,
         "value_minor": sum(line.quantity * line.unit_cost_minor for line in lines),
         "shipments": [(shipment, TONES[shipment.state]) for shipment in shipments],
-        "receipts": receipts_with_sums(order.receipts.order_by("pk")), "history": history,
+        "receipts": receipts_with_sums(order.receipts.order_by("pk")), "history": [_history_row(row) for row in history],
         "date_form": DateForm(initial={name: getattr(order, name) for name in ("expected_on", "reference", "note")}),
         **allowed_steps(principal_of(request), order),
     }  # fmt: skip
     return _page(request, "detail", context, status)
+
+
+def _history_row(row: Transition) -> dict[str, Any]:
+    """A step of the order's history: the state that it came to, or what else was changed."""
+    words = dict(State.choices)
+    what = words.get(row.to_state) or f"{row.from_state} → {row.to_state}"
+    return {"at": row.at, "actor": row.actor, "reason": row.reason, "what": what}
 
 
 def _segments(line: Any) -> list[tuple[str, int, str]]:
