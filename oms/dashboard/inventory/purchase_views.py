@@ -72,7 +72,8 @@ def order_page(request: HttpRequest, order: PurchaseOrder, problem: str = "", st
         "units": sum(line.quantity for line in lines), "problem": problem,
         "value_minor": sum(line.quantity * line.unit_cost_minor for line in lines),
         "shipments": [(shipment, TONES[shipment.state]) for shipment in shipments],
-        "receipts": receipts_with_sums(order.receipts.order_by("pk")), "history": [_history_row(row) for row in history],
+        "receipts": receipts_with_sums(order.receipts.order_by("pk")),
+        "history": [_history_row(row) for row in history],
         "date_form": DateForm(initial={name: getattr(order, name) for name in ("expected_on", "reference", "note")}),
         **allowed_steps(principal_of(request), order),
     }  # fmt: skip
