@@ -87,7 +87,7 @@ def pages() -> list[str]:
 
 
 #: Addresses without an object in them, and what to send so that they name one of another store.
-QUERIES = {"pick": "work={work}", "short": "work={work}&sku=KURTA-M"}
+QUERIES = {"pick": "work={work}", "pick_list": "work={work}", "short": "work={work}&sku=KURTA-M"}
 FORMS = {
     "accept_work": {"work": "{work}"}, "pick_scan": {"work": "{work}", "code": "KURTA-M"},
     "pick_take": {"work": "{work}", "sku": "KURTA-M", "quantity": "1"},
