@@ -40,7 +40,7 @@ def test_a_held_parcel_says_so_and_is_taken_apart_once(
     block()
     page = show(address)
     assert "This parcel may not leave" in page
-    assert "lot SOON of SERUM-30 is blocked (Glass)" in page
+    assert "Lot SOON of SERUM-30 is blocked (Glass)" in page
 
     for _ in range(2):
         answer = client.post(f"{address}apart/", follow=True).content.decode()
