@@ -22,7 +22,7 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
-from fulfillment.selectors.units import LotHere, day_at, lots_here, lots_to_take, units_of_lines
+from fulfillment.selectors.units import LotHere, lots_here, lots_to_take, units_of_lines
 from inventory.models import Node, Sku, StockLevel
 from inventory.services import why_not_sold
 from oms.core.clock import now
@@ -168,7 +168,7 @@ def _in_tote(unit: PickedUnit, sku: Sku, node: Node) -> str:
     """A serial number, or a lot with its units and, while it lies in a tote, why it may not be sold any more."""
     if unit.lot is None:
         return str(unit.serial)
-    why = why_not_sold(unit.lot, sku, day_at(node)) if unit.item_id is None else ""
+    why = why_not_sold(unit.lot, sku, node.today()) if unit.item_id is None else ""
     return f"{unit.lot} ×{unit.quantity}" + (f" ({why})" if why else "")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fulfillment.models import PickedUnit, Shipment, ShipmentItem, ShipmentState
-from fulfillment.selectors.units import day_at, units_of_items
+from fulfillment.selectors.units import units_of_items
 from inventory.models import Bucket, Lot
 from oms.core.clock import now
 from oms.core.db import fetch_all
@@ -77,7 +77,7 @@ def held_units(items: Iterable[ShipmentItem], shipments: Mapping[int, Shipment])
 
 def _why(unit: PickedUnit, parcel: Shipment) -> str:
     if unit.lot is not None:
-        return why_not_leave(unit.lot, day_at(parcel.node))
+        return why_not_leave(unit.lot, parcel.node.today())
     serial = unit.serial
     if serial is None or (serial.bucket == Bucket.PACKED and serial.node_id == parcel.node_id):
         return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
 
 from django.db.models import F, Q, QuerySet, Sum
 
@@ -47,11 +46,6 @@ def _by(rows: QuerySet[PickedUnit], field: str) -> dict[int, list[PickedUnit]]:
     for row in rows.select_related("lot", "serial").order_by("pk"):
         found[getattr(row, field)].append(row)
     return found
-
-
-def day_at(node: Node) -> date:
-    """Today, where the node is."""
-    return node.today()
 
 
 def units_in_totes(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, PickedUnit
-from fulfillment.selectors.units import day_at, is_tracked
+from fulfillment.selectors.units import is_tracked
 from fulfillment.services.picking import units_named_by
 from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, note_taken, open_units, way_on
 from inventory.errors import NotEnoughStock
@@ -68,7 +68,7 @@ def _make_room(
     """One unit of another lot is taken out of the tote, where all units have their lot: of one that may not be sold
     before any other.
     """
-    code, day = named.lots[0][0], day_at(node)
+    code, day = named.lots[0][0], node.today()
     for line in lines:
         if sum(row.quantity for row in there[line.pk]) < line.picked:
             return line
@@ -114,7 +114,7 @@ def swap_units(*, fulfillment_order_id: int, unit_id: int, lot: str = "") -> Swa
         if row is None or row.lot is None:
             raise NotFound(f"This lot is not in the tote of {item.number}.")
         line, out = lines[row.line_id], row.lot
-        if lot.strip().upper() == out.code.upper() or not (lot or why_not_sold(out, line.sku, day_at(item.node))):
+        if lot.strip().upper() == out.code.upper() or not (lot or why_not_sold(out, line.sku, item.node.today())):
             raise DomainError(f"Lot {out.code} may be sold: name another one to take its place.", field="lot")
         before = _lots_of(line)
         row.delete()

@@ -23,7 +23,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors import put_backs, with_contents, work_at
 from fulfillment.selectors.held import held_parcels
-from fulfillment.selectors.units import day_at, is_tracked, units_of_lines
+from fulfillment.selectors.units import is_tracked, units_of_lines
 from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack, swap_units
 from inventory.models import Node, Tracking
 from inventory.services import why_not_sold
@@ -62,7 +62,7 @@ class PackLine:
 
 def _pack_lines(work: FulfillmentOrder) -> list[PackLine]:
     lines = [line for line in work.lines.all() if line.picked]
-    units, day = units_of_lines(lines), day_at(work.node)
+    units, day = units_of_lines(lines), work.node.today()
     return [
         PackLine(line, [
             (unit, why_not_sold(unit.lot, line.sku, day) if unit.lot else "")

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from fulfillment.locks import lock_work, lock_work_lines
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
-from fulfillment.selectors.units import day_at, units_of_lines
+from fulfillment.selectors.units import units_of_lines
 from fulfillment.services import NOTHING_NAMED, LineUnits, name_unit, pick, report_short, units_named_by
 from inventory.errors import TrackingNeeded
 from inventory.models import Barcode, Node, Sku, Tracking
@@ -119,7 +119,7 @@ def _swap(walk: Walk, row: PickRow, named: LineUnits) -> Outcome | None:
     """A scanned lot takes the place of one unit in a tote that may not be sold any more; None where there is none."""
     if not named.lots:
         return None
-    code, day = named.lots[0][0], day_at(walk.node)
+    code, day = named.lots[0][0], walk.node.today()
     lines = {line.pk: item for item in walk.work for line in item.lines.all() if line.sku_id == row.sku.pk}
     units = units_of_lines(line for item in walk.work for line in item.lines.all() if line.pk in lines)
     for unit in (unit for pk in lines for unit in units.get(pk, []) if unit.item_id is None):
