@@ -174,6 +174,13 @@ def lock_inbound_shipment_lines(shipment_id: int) -> list[InboundShipmentLine]:
     return list(rows.filter(shipment_id=shipment_id).order_by("pk"))
 
 
+def lock_purchase_orders_named(supplier_codes: Iterable[str], references: Iterable[str]) -> None:
+    """Hold every purchase order of one of these suppliers with one of these references, locked in id order."""
+    rows = PurchaseOrder.objects.select_for_update(no_key=True, of=("self",))
+    rows = rows.filter(supplier__code__in=set(supplier_codes), reference__in=set(references))
+    list(rows.order_by("pk"))
+
+
 def lock_receipt_key(op_key: str) -> None:
     """Hold the key of a receipt until the transaction ends: of two with the same key the second sees the first's."""
     fetch_all("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))::text", [f"receipt/{op_key}"])

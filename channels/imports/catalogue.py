@@ -171,8 +171,8 @@ PURCHASE_FIELDS: tuple[Field, ...] = (
     Field(name="supplier", label="Supplier code", required=True, parse=fields.slug, help="The supplier must exist.",
           synonyms=("supplier", "vendor", "vendor code")),
     Field(name="reference", label="Reference", required=True, parse=fields.code(80),
-          help="With the supplier it identifies the order, for ever. Rows with the same one are one order, wherever "
-               "they stand in the file.",
+          help="With the supplier it names the order: use each for one order only. Rows with the same one are one "
+               "order, wherever they stand in the file.",
           synonyms=("po number", "purchase order", "order reference", "vendor reference", "po no")),
     Field(name="node", label="Node code", parse=fields.slug,
           help="Where the goods come to. Needed unless the options name one node for the whole file.",
@@ -182,7 +182,8 @@ PURCHASE_FIELDS: tuple[Field, ...] = (
     Field(name="quantity", label="Quantity", required=True, parse=fields.quantity(1), help="Units to buy.",
           synonyms=("qty", "units", "order quantity", "ordered")),
     Field(name="unit_cost", label="Unit cost", parse=fields.money,
-          help="In the supplier's currency. The supplier's price where it is empty.",
+          help="In the supplier's currency. Where it is empty a draft keeps its cost; in a new line the supplier's "
+               "price counts.",
           synonyms=("cost", "unit price", "price", "cost price", "rate", "purchase price")),
     Field(name="expected_on", label="Expected on", parse=_day, is_date=True,
           help="The supplier's lead time from the day it is placed, where it is empty.",

@@ -1,7 +1,8 @@
 """Purchase orders from a file: rows of one supplier with one reference are one order, written as a draft.
 
-The pair identifies it for ever: the same file again changes nothing, and another version of it changes the draft. What
-was placed stands as the supplier has it, so a row that contradicts it is refused.
+By the pair a file finds its order: the same file again changes nothing, and another version of it changes the draft.
+What was placed stands as the supplier has it, so a row that contradicts it is refused. Screens and the API may give one
+reference to several orders, or change it: a file that could mean another order than it says is refused too.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from channels.imports.fields import FieldSet
 from channels.imports.kinds.base import Context, Finish, Written, mapped_rows, overlong
 from channels.imports.tables import Table
 from channels.imports.types import Counts, Options, Reading, RowIssue, Unit
+from inventory.locks import lock_purchase_orders_named
 from inventory.models import Node, NodeKind, PurchaseOrder, PurchaseOrderState, Sku, Supplier
 from inventory.services import PurchaseLine, PurchaseTerms, draft_purchase_order, edit_purchase_order
+from inventory.services.purchasing import MOST_LINES
 from oms.core.errors import DomainError
 
 State = PurchaseOrderState
@@ -32,12 +35,16 @@ _FIELD_OF_ERROR = {"supplier": "supplier", "node": "node", "lines": "sku"}
 
 @dataclass(frozen=True, slots=True)
 class PurchaseRow:
-    """A line of an order. Without a cost the supplier's price counts."""
+    """A line of an order. Without a cost it stays as a draft has it; in a new line the supplier's price counts.
+
+    `dated`: its row says the day, which then counts before a day that the draft's line has of its own.
+    """
 
     row: int
     sku: str
     quantity: int
     cost_minor: int | None
+    dated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,11 @@ class PurchaseOrderHandler:
         return _reading(groups, loose, count)
 
     def verify(self, units: Sequence[Unit], options: Options) -> list[RowIssue]:
-        """Suppliers, nodes and SKUs that cannot be bought from, for or at all, and orders that were placed already."""
+        """What cannot be bought from, for, at all or in one order, and references that stand for something else."""
         known = _look_up(units)
         issues: list[RowIssue] = []
         for unit in units:
-            found = [*_unknown(unit, known, options), *_contradictions(unit, known)]
+            found = [*_unknown(unit, known, options), *_too_many(unit), *_contradictions(unit, known)]
             issues += [*found, *_beside(unit.rows, found)]
         return issues
 
@@ -123,10 +130,19 @@ class PurchaseOrderHandler:
         return Counts(create=create, update=update, skip=skip)
 
     def write(self, units: Sequence[Unit], context: Context) -> Written:
-        """Draft what is new and change the drafts that differ, each by itself."""
+        """Draft what is new and change the drafts that differ, each by itself.
+
+        What is there is locked and looked at again: people may have changed it since it was verified.
+        """
+        records: list[PurchaseRecord] = [unit.value for unit in units]
+        lock_purchase_orders_named({one.supplier for one in records}, {one.reference for one in records})
         known = _look_up(units)
         counts, refused = Counts(), []
         for unit in units:
+            wrong = _contradictions(unit, known)
+            if wrong:
+                refused += wrong
+                continue
             try:
                 with transaction.atomic():  # a savepoint: one refused order must not cost the chunk
                     counts = counts.plus(_write(unit.value, known, context.actor))
@@ -192,7 +208,8 @@ def _record(rows: Sequence[tuple[int, dict[str, Any]]]) -> PurchaseRecord:
     for _, values in rows:
         of_order |= {name: values[name] for name in ("supplier", "reference", *_OF_ORDER) if name in values}
     lines = tuple(
-        PurchaseRow(number, values["sku"], values["quantity"], values.get("unit_cost")) for number, values in rows
+        PurchaseRow(number, values["sku"], values["quantity"], values.get("unit_cost"), "expected_on" in values)
+        for number, values in rows
     )
     return PurchaseRecord(
         supplier=of_order["supplier"], reference=of_order["reference"], node=of_order["node"],
@@ -232,7 +249,7 @@ def _order_of(record: PurchaseRecord, known: _Known) -> PurchaseOrder | None:
 
 
 def _says(record: PurchaseRecord, order: PurchaseOrder) -> bool:
-    """The order says what the file says. A cost that the file leaves out may be any."""
+    """The order says what the file says. A cost or a day that the file leaves out may be any."""
     lines = {line.sku.code: line for line in order.lines.all()}
     return (
         order.node.code == record.node
@@ -240,7 +257,9 @@ def _says(record: PurchaseRecord, order: PurchaseOrder) -> bool:
         and record.note in (None, order.note)
         and lines.keys() == {line.sku for line in record.lines}
         and all(
-            lines[line.sku].quantity == line.quantity and line.cost_minor in (None, lines[line.sku].unit_cost_minor)
+            lines[line.sku].quantity == line.quantity
+            and line.cost_minor in (None, lines[line.sku].unit_cost_minor)
+            and not (line.dated and lines[line.sku].expected_on not in (None, record.expected_on))
             for line in record.lines
         )
     )
@@ -275,14 +294,30 @@ def _unknown(unit: Unit, known: _Known, options: Options) -> list[RowIssue]:
     return issues
 
 
+def _too_many(unit: Unit) -> list[RowIssue]:
+    """More lines than one order may have: the first one beyond is at fault."""
+    record: PurchaseRecord = unit.value
+    if len(record.lines) <= MOST_LINES:
+        return []
+    expected = f"at most {MOST_LINES} lines in one order; spread them over several references"
+    return [RowIssue(row=record.lines[MOST_LINES].row, field="lines", got=f"{len(record.lines)} lines",
+                     expected=expected)]  # fmt: skip
+
+
 def _contradictions(unit: Unit, known: _Known) -> list[RowIssue]:
-    """Orders that are no drafts any more and say something else, and references that two orders have."""
+    """References of an order for another node, of two orders, of a cancelled one, or of one that was placed and says
+    something else."""
     record: PurchaseRecord = unit.value
     same = known.orders.get((record.supplier, record.reference), ())
     expected = ""
-    if len(same) > 1:
+    if any(order.node.code != record.node for order in same):
+        # Neither its number nor its state: who imports for this node need not see that one.
+        expected = "another reference; this reference belongs to an order for another node"
+    elif len(same) > 1:
         numbers = ", ".join(order.number for order in same[:5])
         expected = f"a reference of one order; {numbers} have it"
+    elif same and same[0].state == State.CANCELLED:
+        expected = f"another reference; {same[0].number} with this reference is cancelled"
     elif same and same[0].state != State.DRAFT and not _says(record, same[0]):
         state = str(same[0].get_state_display()).lower()
         expected = f"the same as {same[0].number}, which is {state}; change it there, or use another reference"
@@ -298,10 +333,7 @@ def _write(record: PurchaseRecord, known: _Known, actor: str) -> Counts:
     order = _order_of(record, known)
     if order is not None and _says(record, order):
         return Counts(skip=1)
-    lines = [
-        PurchaseLine(sku_id=known.skus[line.sku].pk, quantity=line.quantity, unit_cost_minor=line.cost_minor)
-        for line in record.lines
-    ]
+    lines = _lines(record, known, order)
     terms = PurchaseTerms(
         supplier_id=known.suppliers[record.supplier].pk, node_id=known.nodes[record.node].pk,
         expected_on=record.expected_on or (order.expected_on if order else None), reference=record.reference,
@@ -312,3 +344,20 @@ def _write(record: PurchaseRecord, known: _Known, actor: str) -> Counts:
         return Counts(create=1)
     edit_purchase_order(order_id=order.pk, version=order.version, terms=terms, lines=lines)
     return Counts(update=1)
+
+
+def _lines(record: PurchaseRecord, known: _Known, order: PurchaseOrder | None) -> list[PurchaseLine]:
+    """The lines to write: what the file does not say of a SKU stays as the draft's line of it has it."""
+    there = {line.sku.code: line for line in order.lines.all()} if order is not None else {}
+    # The supplier may sell in another currency by now: an amount in the old one is no cost.
+    keeps_cost = order is not None and order.currency == known.suppliers[record.supplier].currency
+    lines = []
+    for line in record.lines:
+        was, cost = there.get(line.sku), line.cost_minor
+        if cost is None and was is not None and keeps_cost:
+            cost = was.unit_cost_minor
+        lines.append(PurchaseLine(
+            sku_id=known.skus[line.sku].pk, quantity=line.quantity, unit_cost_minor=cost,
+            expected_on=None if was is None or line.dated else was.expected_on,
+        ))  # fmt: skip
+    return lines

@@ -10,12 +10,25 @@ import pytest
 from channels.imports.checking import rejected_rows
 from channels.imports.errors import ImportRefused
 from channels.imports.kinds import purchase_orders
-from channels.imports.kinds.purchase_orders import PurchaseOrderHandler
+from channels.imports.kinds.base import Context, Written
+from channels.imports.kinds.purchase_orders import PurchaseOrderHandler, PurchaseRecord, PurchaseRow
 from channels.imports.services import plan, template_csv
-from channels.imports.types import Options
-from inventory.models import Node, NodeKind, PurchaseOrder, Sku, StockMovement, Supplier, SupplierItem
+from channels.imports.types import Counts, Options, Unit
+from inventory.models import (
+    Node,
+    NodeKind,
+    PurchaseOrder,
+    PurchaseOrderLine,
+    Sku,
+    StockMovement,
+    Supplier,
+    SupplierItem,
+)
 from inventory.services import cancel_purchase_order, draft_purchase_order, place_purchase_order
+from inventory.services.purchasing import MOST_LINES
+from oms.core.db import run_atomic
 from tests.channels.imports.conftest import WriteFile, look, run
+from tests.threads import behind
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +37,9 @@ MILL = (
     HEADER, "mill,S-1,DEL,KURTA-M,100,410.50,2026-12-01,First half", "mill,S-2,BOM,KURTA-M,7,,,",
     "mill,S-1,DEL,KURTA-L,50,,,",
 )  # fmt: skip
+
+
+OF_ANOTHER_NODE = "another reference; this reference belongs to an order for another node"
 
 
 @pytest.fixture(autouse=True)
@@ -71,21 +87,148 @@ def test_a_draft_follows_the_file_and_keeps_what_the_file_does_not_say(write_fil
     assert [(code, units) for code, units, _ in lines("S-1")] == [("KURTA-M", 120)]
 
 
+def test_a_draft_keeps_the_costs_and_days_of_lines_that_the_file_leaves_out(write_file: WriteFile) -> None:
+    run(write_file(*MILL), "purchase_orders")
+    own = {"unit_cost_minor": 38_000, "expected_on": date(2026, 12, 15)}
+    PurchaseOrderLine.objects.filter(order__reference="S-1", sku__code="KURTA-L").update(**own)
+    changed = write_file(HEADER, "mill,S-1,DEL,KURTA-M,120,,,", "mill,S-1,DEL,KURTA-L,60,,,", name="next.csv")
+
+    assert run(changed, "purchase_orders").updated == 1
+
+    # The price list says 39900 of the one, and nothing of the other.
+    assert lines("S-1") == [("KURTA-L", 60, 38_000), ("KURTA-M", 120, 41_050)]
+    days = PurchaseOrderLine.objects.filter(order__reference="S-1").values_list("sku__code", "expected_on")
+    assert dict(days) == {"KURTA-L": date(2026, 12, 15), "KURTA-M": None}
+    # What the file does say counts: the day of its row, and its cost.
+    said = write_file(HEADER, "mill,S-1,DEL,KURTA-M,120,400,,", "mill,S-1,DEL,KURTA-L,60,,2026-12-20,", name="said.csv")
+    assert run(said, "purchase_orders").updated == 1
+    assert lines("S-1") == [("KURTA-L", 60, 38_000), ("KURTA-M", 120, 40_000)]
+    assert PurchaseOrder.objects.get(reference="S-1").expected_on == date(2026, 12, 20)
+    assert not PurchaseOrderLine.objects.filter(expected_on__isnull=False).exists()
+    assert run(said, "purchase_orders").skipped == 1
+
+
+def test_a_cost_in_a_currency_that_the_supplier_left_is_not_kept(write_file: WriteFile, supplier: Supplier) -> None:
+    run(write_file(*MILL), "purchase_orders")
+    Supplier.objects.filter(pk=supplier.pk).update(currency="USD")
+    SupplierItem.objects.update(unit_cost_minor=500)
+
+    assert run(write_file(HEADER, "mill,S-1,DEL,KURTA-L,51,,,", name="next.csv"), "purchase_orders").updated == 1
+
+    assert (PurchaseOrder.objects.get(reference="S-1").currency, lines("S-1")) == ("USD", [("KURTA-L", 51, 500)])
+
+
 def test_what_was_placed_or_cancelled_stands(write_file: WriteFile) -> None:
     run(write_file(*MILL), "purchase_orders")
     first, second = PurchaseOrder.objects.get(reference="S-1"), PurchaseOrder.objects.get(reference="S-2")
     place_purchase_order(order_id=first.pk, actor="Meera")
     cancel_purchase_order(order_id=second.pk, reason="Too dear", actor="Meera")
-    assert run(write_file(*MILL, name="again.csv"), "purchase_orders").skipped == 2
+    cancelled = f"another reference; {second.number} with this reference is cancelled"
+
+    # The same again is nothing new of what was placed; of what was cancelled it would buy nothing, and says so.
+    inspection = look(write_file(*MILL, name="again.csv"), "purchase_orders")
+    check = plan(inspection, inspection.mapping, Options())
+    assert (check.create, check.update, check.skip, check.bad_rows) == (0, 0, 1, 1)
+    assert [(group.field, group.expected) for group in check.errors] == [("reference", cancelled)]
+    assert run(inspection.path, "purchase_orders").skipped == 1
 
     other = write_file(HEADER, "mill,S-1,DEL,KURTA-M,1,,,", "mill,S-2,BOM,KURTA-M,8,,,", name="next.csv")
     result = run(other, "purchase_orders")
 
     assert (result.created, result.updated, result.failed, PurchaseOrder.objects.count()) == (0, 0, 2, 2)
-    assert sorted((group.field, group.expected.partition(";")[0]) for group in result.errors) == [
-        ("reference", f"the same as {first.number}, which is placed"),
-        ("reference", f"the same as {second.number}, which is cancelled"),
+    placed = f"the same as {first.number}, which is placed; change it there, or use another reference"
+    assert {group.field for group in result.errors} == {"reference"}
+    assert {group.expected for group in result.errors} == {placed, cancelled}
+
+
+def test_a_reference_of_an_order_for_another_node_is_refused_without_a_word_of_that_order(
+    write_file: WriteFile,
+) -> None:
+    run(write_file(*MILL), "purchase_orders")
+    before = PurchaseOrder.objects.get(reference="S-1")
+    path = write_file("Supplier code,Reference,SKU code,Quantity", "mill,S-1,KURTA-M,1", name="other.csv")
+    inspection = look(path, "purchase_orders")
+
+    check = plan(inspection, inspection.mapping, Options(node="BOM"))
+    result = run(path, "purchase_orders", node="BOM")
+
+    assert (check.create, check.update, check.skip, check.bad_rows) == (0, 0, 0, 1)
+    assert (result.created, result.updated, result.failed) == (0, 0, 1)
+    assert check.errors == result.errors
+    [group] = result.errors
+    assert (group.field, group.examples, group.expected) == ("reference", ("S-1",), OF_ANOTHER_NODE)
+    after = PurchaseOrder.objects.get(reference="S-1")
+    assert (after.node.code, after.version, len(lines("S-1"))) == ("DEL", before.version, 2)
+
+
+def unit(node: str = "DEL", quantity: int = 9) -> Unit:
+    """One row of order S-1, as it was read."""
+    row = PurchaseRow(2, "KURTA-M", quantity, None, False)
+    return Unit(key="mill S-1", rows=(2,), value=PurchaseRecord("mill", "S-1", node, None, None, (row,)))
+
+
+def written(one: Unit) -> Written:
+    """Write it, whatever was verified before."""
+    context = Context(options=Options(), actor="tester", fingerprint="f")
+    return run_atomic(lambda: PurchaseOrderHandler().write([one], context))
+
+
+@pytest.mark.parametrize(("fields", "expected"), [
+    ([{"node": "BOM"}], OF_ANOTHER_NODE),
+    ([{"node": "BOM", "state": "cancelled"}], OF_ANOTHER_NODE),
+    ([{}, {"node": "BOM"}], OF_ANOTHER_NODE),
+    ([{}, {}], "a reference of one order; PO-0, PO-1 have it"),
+    ([{"state": "cancelled"}], "another reference; PO-0 with this reference is cancelled"),
+    ([{"state": "placed"}], "the same as PO-0, which is placed; change it there, or use another reference"),
+])  # fmt: skip
+def test_what_became_of_a_reference_since_it_was_verified_is_refused_when_it_is_written(
+    supplier: Supplier, nodes: list[Node], fields: list[dict[str, str]], expected: str
+) -> None:
+    assert PurchaseOrderHandler().verify([unit()], Options()) == []
+    at = {node.code: node for node in nodes}
+    for number, one in enumerate(fields):
+        PurchaseOrder.objects.create(number=f"PO-{number}", supplier=supplier, node=at[one.get("node", "DEL")],
+                                     reference="S-1", state=one.get("state", "draft"))  # fmt: skip
+
+    result = written(unit())
+
+    assert result.counts == Counts()
+    assert [(issue.row, issue.field, issue.got, issue.expected) for issue in result.refused] == [
+        (2, "reference", "S-1", expected)
     ]  # fmt: skip
+    assert PurchaseOrder.objects.count() == len(fields)
+    assert not PurchaseOrderLine.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_that_is_placed_while_the_file_is_written_stands() -> None:
+    assert written(unit(quantity=4)).counts == Counts(create=1)
+    order = PurchaseOrder.objects.get()
+
+    result = behind(lambda: place_purchase_order(order_id=order.pk, actor="Meera"), lambda: written(unit(quantity=9)))
+
+    assert [issue.expected.partition(";")[0] for issue in result.refused] == [
+        f"the same as {order.number}, which is placed"
+    ]  # fmt: skip
+    assert [units for _code, units, _cost in lines("S-1")] == [4]
+
+
+def test_an_order_with_more_lines_than_one_may_have_is_refused_before_it_is_written(write_file: WriteFile) -> None:
+    Sku.objects.bulk_create(Sku(code=f"B-{n}", name="Bead") for n in range(MOST_LINES + 1))
+    rows = [f"mill,S-7,DEL,B-{n},1,,," for n in range(MOST_LINES + 1)]
+    path = write_file(HEADER, *rows, "mill,S-8,DEL,B-0,1,,,")
+    inspection = look(path, "purchase_orders")
+
+    check = plan(inspection, inspection.mapping, Options())
+    result = run(path, "purchase_orders")
+
+    assert (check.create, check.bad_rows) == (1, MOST_LINES + 1)
+    assert (result.created, result.failed) == (1, MOST_LINES + 1)
+    told = {(group.field, group.examples, group.expected, group.count) for group in result.errors}
+    expected = "at most 1000 lines in one order; spread them over several references"
+    assert ("lines", ("1001 lines",), expected, 1) in told
+    few = write_file(HEADER, *rows[:-1], name="few.csv")
+    assert run(few, "purchase_orders").created == 1
 
 
 @pytest.mark.parametrize(("row", "field", "got", "expected"), [

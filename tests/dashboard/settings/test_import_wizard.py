@@ -25,6 +25,7 @@ from orders.models import Order, SalesChannel
 from tests.channels.files.test_formats import SALE_REPORT, SALE_ROW, SHOPIFY
 from tests.dashboard.settings.conftest import SignIn, run_jobs, table, upload
 from tests.factories import make_world
+from tests.inventory.purchases import make_draft, make_supplier
 
 pytestmark = pytest.mark.django_db
 
@@ -318,6 +319,28 @@ def test_purchase_orders_are_imported_by_buyers_and_for_their_nodes(sign_in: Sig
     check = buyer.post(second["Location"], answers(buyer.get(second["Location"])) | {"node": "blr-01"})
     commit(buyer, buyer.get(check["Location"]))
     assert PurchaseOrder.objects.get(reference="S-1").node.code == "blr-01"
+
+
+def test_a_buyer_of_one_node_cannot_take_the_draft_of_another_node(sign_in: SignIn) -> None:
+    world = make_world()
+    theirs = make_draft(make_supplier("mill"), world.delhi, (world.kurta, 40))
+    PurchaseOrder.objects.filter(pk=theirs.pk).update(reference="R-14")
+    buyer = sign_in(Role.OPS_MANAGER, all_nodes=False, node_codes=["blr-01"])
+
+    own = table("Supplier code,Reference,SKU code,Quantity", "mill,R-14,KURTA-M,5")
+    first = upload(buyer, own, "purchase_orders")
+    second = buyer.post(first["Location"], answers(buyer.get(first["Location"])) | {"node": "blr-01"})
+    check = buyer.get(second["Location"])
+
+    told = text(check)
+    assert "To create 0 To change 0 As they are 0 Rows refused 1" in told
+    assert "this reference belongs to an order for another node" in told
+    assert theirs.number not in told
+    result = text(commit(buyer, check))
+    assert "this reference belongs to an order for another node" in result
+    assert theirs.number not in result
+    after = PurchaseOrder.objects.get()
+    assert (after.node.code, after.version, after.lines.get().quantity) == ("del-01", 1, 40)
 
 
 def test_recipes_of_kits_are_imported_by_who_may_change_them(sign_in: SignIn) -> None:
