@@ -148,12 +148,13 @@ def _bring_back(lot: Lot, actor: str, note: str) -> None:
 
     For whatever reason it was put aside: a lot that was blocked when it had expired already has one posting only.
     """
-    archived = archived_piles(lot)
-    seen = LotLevel.objects.filter(lot=lot, quarantine__gt=0)
-    locked = lock_levels({(lot.sku_id, node_id) for node_id in seen.values_list("node_id", flat=True)})
-    nodes = [row.node for row in seen.select_related("node") if (lot.sku_id, row.node_id) in locked]
-    free = {node.pk for node in nodes if not why_not_sold(lot, lot.sku, node.today())}
-    back = put_aside(lot, free, archived) if free else {}
+    rows = LotLevel.objects.filter(lot=lot, quarantine__gt=0).select_related("node")
+    free = {row.node_id for row in rows if not why_not_sold(lot, lot.sku, row.node.today())}
+    if not free:
+        return
+    archived = archived_piles(lot, free)
+    lock_levels({(lot.sku_id, node_id) for node_id in free})
+    back = put_aside(lot, free, archived)
     run = uuid7()
     postings = [
         Posting(op_key=f"back/{run}/{lot.pk}/{node_id}", leg=leg, sku_id=lot.sku_id, node_id=node_id,

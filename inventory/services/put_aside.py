@@ -40,14 +40,15 @@ ORDER BY id
 """
 
 
-def archived_piles(lot: Lot) -> Piles:
-    """What lay in quarantine of a lot where its ledger in the database begins, by node id and why.
+def archived_piles(lot: Lot, node_ids: Collection[int]) -> Piles:
+    """What lay in quarantine of a lot at these nodes where its ledger in the database begins, by node id and why.
 
     Only where archived postings left units there are their files read, the newest first, back to where nothing lay
-    there. No month leaves the ledger until the transaction ends. Raises Conflict where a file is not at hand.
+    there: name no node where nothing lies today, so that no file is asked for in vain. No month leaves the ledger until
+    the transaction ends. Raises Conflict where a file is not at hand.
     """
     execute("LOCK TABLE inventory_stockmovement IN ACCESS SHARE MODE")
-    closings = LedgerClosing.objects.filter(lot=lot, quarantine__gt=0)
+    closings = LedgerClosing.objects.filter(lot=lot, node__in=node_ids, quarantine__gt=0)
     left = dict(closings.values_list("node_id", "quarantine"))
     months: list[list[_Row]] = []
     for archive in LedgerArchive.objects.order_by("-month"):

@@ -197,6 +197,37 @@ def test_without_the_file_of_that_month_nothing_is_guessed(
     assert Lot.objects.get().is_blocked
 
 
+def test_the_file_is_not_asked_for_where_nothing_of_the_lot_lies_any_more(
+    world: World, cream: Sku, long_blocked: Lot, media: Path
+) -> None:
+    put_lot(cream, world.delhi, "LOT", 3)
+    set_aside_unsold_lots()
+    post([
+        Posting(op_key="test/away", sku_id=cream.pk, node_id=world.blr.pk, from_bucket="quarantine",
+                to_bucket="adjustment", quantity=17, lot_id=long_blocked.pk, reason="quality")
+    ])  # fmt: skip
+    for archive in LedgerArchive.objects.all():
+        Path(media, archive.file.name).unlink()
+
+    unblock_lot(lot_id=long_blocked.pk, actor="Ravi")
+
+    assert lots_at(cream, world.delhi) == {"LOT": {"on_hand": 3}}
+    assert lots_at(cream, world.blr) == {}
+
+
+def test_the_file_is_not_asked_for_while_the_lot_may_not_be_sold(
+    world: World, cream: Sku, long_blocked: Lot, media: Path
+) -> None:
+    for archive in LedgerArchive.objects.all():
+        Path(media, archive.file.name).unlink()
+    day = today() + timedelta(days=200)
+
+    assert correct_lot(lot_id=long_blocked.pk, expires_on=day, actor="Ravi").expires_on == day
+
+    assert lots_at(cream, world.blr) == {"LOT": {"quarantine": 17}}
+    assert Lot.objects.get().is_blocked
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(["come", "block", "free", "old", "young", "check", "good", "gone"]), max_size=14))
 def test_however_it_was_put_aside_nothing_of_it_is_left_behind(world: World, steps: list[str]) -> None:
