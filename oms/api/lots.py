@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,13 +13,14 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from fulfillment.models import FulfillmentOrder, PickedUnit, Shipment
-from fulfillment.selectors.recall import parcels_with, totes_with
+from fulfillment.selectors.recall import parcels_with, references_told, totes_with
 from inventory.models import Lot, LotLevel, Node, SerialNumber, StockMovement
 from inventory.selectors.lots import levels_of_lots, lots_in_stock, serials_numbered, story_of_lot, story_of_serial
 from inventory.services import block_lot, unblock_lot, why_not_sold
 from oms.accounts.access import Principal, in_node_scope, in_order_scope, in_work_scope
 from oms.api.gate import ErrorOut, idempotent, need
 from oms.core.errors import DomainError, NotFound
+from orders.models import Order
 from returns.models import Return, ReturnUnit
 
 router = Router(tags=["inventory"])
@@ -56,13 +57,21 @@ def _lot(lot_id: int) -> Lot:
 
 
 def lot_out(lot: Lot, levels: Sequence[LotLevel], today: date) -> dict[str, Any]:
-    """A lot as the API shows it, with where it lies in the nodes in scope. Its SKU must be read along."""
+    """A lot as the API shows it, with where it lies in the nodes in scope. Its SKU must be read along.
+
+    Each node goes by its own day. The lot as a whole may not be sold where no node may sell it; `today` decides for a
+    lot that lies nowhere in scope.
+    """
     names = ("on_hand", "packed", "damaged", "quarantine")
+    why = [why_not_sold(lot, lot.sku, row.node.today()) for row in levels] or [why_not_sold(lot, lot.sku, today)]
     return {
         "id": lot.pk, "sku": lot.sku.code, "lot": lot.code, "expires_on": _day(lot.expires_on),
         "made_on": _day(lot.made_on), "is_blocked": lot.is_blocked, "block_reason": lot.block_reason,
-        "may_not_be_sold": why_not_sold(lot, lot.sku, today),
-        "nodes": [{"node": row.node.code, **{name: getattr(row, name) for name in names}} for row in levels],
+        "may_not_be_sold": why[0] if all(why) else "",
+        "nodes": [
+            {"node": row.node.code, **{name: getattr(row, name) for name in names}, "may_not_be_sold": said}
+            for row, said in zip(levels, why, strict=False)
+        ],
     }  # fmt: skip
 
 
@@ -180,7 +189,8 @@ def recall(request: HttpRequest, lot_id: int, before: int = 0, limit: int = 200)
     """Orders and parcels with units of a lot, the last packed first, and what is picked and in no parcel yet.
 
     Also needs `orders.view`; names and numbers of customers are for `pii.view`. `units` counts all parcels in scope,
-    and `before` pages by the `next` of the page before.
+    and `before` pages by the `next` of the page before. `picked_units` counts all that is picked and in no parcel yet;
+    `picked` names the last 500 of them, and `picked_more` says that there are others.
     """
     principal = need(request, "inventory.view")
     principal.require("orders.view")
@@ -188,11 +198,14 @@ def recall(request: HttpRequest, lot_id: int, before: int = 0, limit: int = 200)
     parcels = _parcels(principal, lot_id=found.pk)
     size = max(1, min(limit, 500))
     page = list((parcels.filter(pk__lt=before) if before else parcels)[:size])
-    totes = _totes(principal, list(_nodes(principal)), lot_id=found.pk)[:MOST_TOTES]
+    totes = _totes(principal, list(_nodes(principal)), lot_id=found.pk)
+    picked = list(totes[: MOST_TOTES + 1])
     return {
         "sku": found.sku.code, "lot": found.code, "is_blocked": found.is_blocked,
         "units": parcels.aggregate(units=Sum("quantity"))["units"] or 0,
-        "picked": [_tote_out(unit) for unit in totes],
+        "picked_units": totes.aggregate(units=Sum("quantity"))["units"] or 0,
+        "picked": [_tote_out(unit) for unit in picked[:MOST_TOTES]],
+        "picked_more": len(picked) > MOST_TOTES,
         "parcels": [_parcel_out(unit, personal=_sees_who(principal)) for unit in page],
         "next": page[-1].pk if len(page) == size else None,
     }  # fmt: skip
@@ -201,24 +214,35 @@ def recall(request: HttpRequest, lot_id: int, before: int = 0, limit: int = 200)
 # -- serial numbers ----------------------------------------------------------------------------------------------------
 
 
-def serial_out(serial: SerialNumber, nodes: Collection[str]) -> dict[str, Any]:
-    """A serial number and where it is; a node out of scope has no name here. SKU and node must be read along."""
+def serial_out(serial: SerialNumber, nodes: Collection[str], references: Mapping[int, str]) -> dict[str, Any]:
+    """A serial number and where it is; a node out of scope has no name here. SKU and node must be read along.
+
+    `references` by id are those that the caller may know (`references_told`).
+    """
     node = serial.node.code if serial.node is not None else None
     return {
         "id": serial.pk, "sku": serial.sku.code, "number": serial.number, "bucket": serial.bucket,
         "node": node if node in nodes else None, "elsewhere": node is not None and node not in nodes,
-        "since": serial.moved_at.isoformat(), "reference": serial.reference,
+        "since": serial.moved_at.isoformat(), "reference": references[serial.pk],
     }  # fmt: skip
+
+
+def _references(principal: Principal, found: Sequence[SerialNumber], nodes: Collection[str]) -> dict[int, str]:
+    """What these units were last moved with, as far as the caller may know it."""
+    orders = Order.objects.all() if principal.may("orders.view") else Order.objects.none()
+    return references_told(found, node_codes=nodes, orders=in_order_scope(orders, principal))
 
 
 @router.get("/serials", summary="Look a serial number up", response={200: dict[str, Any], **REFUSALS})
 def serials(request: HttpRequest, number: str = "", sku: str = "") -> Any:
     """Where the units with this number are: one of each SKU that has it, ten at most. No number finds nothing."""
-    seen = set(_nodes(need(request, "inventory.view")).values())
+    principal = need(request, "inventory.view")
+    seen = set(_nodes(principal).values())
     if not number.strip():
         raise DomainError("Name the serial number that is looked for.", field="number")
     found = [row for row in serials_numbered(number) if sku in ("", row.sku.code)]
-    return {"serials": [serial_out(row, seen) for row in found]}
+    references = _references(principal, found, seen)
+    return {"serials": [serial_out(row, seen, references) for row in found]}
 
 
 @router.get("/serials/{int:serial_id}", summary="The way of a serial number",
@@ -234,7 +258,7 @@ def serial(request: HttpRequest, serial_id: int) -> Any:
         raise NotFound(f"There is no serial number {serial_id}.", field="serial")
     nodes = _nodes(principal)
     seen = set(nodes.values())
-    told = serial_out(found, seen)
+    told = serial_out(found, seen, _references(principal, [found], seen))
     told["postings"] = [_way(row) for row in story_of_serial(found) if row.node.code in seen]
     return told | _trips(principal, found, nodes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -11,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import accept, book_shipment, hand_over, pack, pick, pick_all
-from inventory.models import Lot, SerialNumber, Sku, StockLevel
+from inventory.models import Lot, Node, SerialNumber, Sku, StockLevel
 from oms.core.models import Transition
 from tests.api.test_api import bearer, call
 from tests.factories import World, make_line, make_world
@@ -74,7 +76,33 @@ def test_lots_are_listed_by_what_is_asked_for(client: Client, world: World, seru
     assert codes(f"limit=2&after={first['next']}") == ["OLD"]
     [old] = call(client, "GET", "/lots?sku=CREAM-50", **headers)[1]["lots"]
     assert old["may_not_be_sold"].startswith("expired on")
-    assert old["nodes"] == [{"node": world.blr.code, "on_hand": 1, "packed": 0, "damaged": 0, "quarantine": 0}]
+    assert old["nodes"] == [
+        {"node": world.blr.code, "on_hand": 1, "packed": 0, "damaged": 0, "quarantine": 0,
+         "may_not_be_sold": old["may_not_be_sold"]}
+    ]  # fmt: skip
+
+
+def test_a_lot_is_sold_at_each_node_by_the_day_that_it_has_there(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve hours in UTC: the last day of the lot is over in Kiritimati, and not yet in Bengaluru."""
+    Node.objects.filter(pk=world.delhi.pk).update(time_zone="Pacific/Kiritimati")
+    serum = make_lot_sku()
+    for node in (world.blr, world.delhi):
+        put_lot(serum, node, "LAST", 1)
+    Lot.objects.update(expires_on=date(2026, 11, 21))
+    monkeypatch.setattr("inventory.models.places.now", lambda: datetime(2026, 11, 21, 12, tzinfo=UTC))
+
+    def told(**query: str) -> dict[str, Any]:
+        [found] = call(client, "GET", f"/lots?{urlencode(query)}", **bearer("inventory.view"))[1]["lots"]
+        return dict(found)
+
+    everywhere = told()
+    assert [(row["node"], row["may_not_be_sold"]) for row in everywhere["nodes"]] == [
+        (world.blr.code, ""), (world.delhi.code, "expired on 21 Nov 2026"),
+    ]  # fmt: skip
+    assert everywhere["may_not_be_sold"] == ""
+    assert told(node=world.delhi.code)["may_not_be_sold"] == "expired on 21 Nov 2026"
 
 
 def test_who_sees_one_node_is_told_of_no_other(client: Client, world: World, serum: Sku, parcel: Shipment) -> None:
@@ -147,10 +175,26 @@ def test_a_recall_names_every_order_and_parcel(client: Client, world: World, ser
     assert told["picked"] == [
         {"order": work.order.number, "units": 1, "fulfillment_order": work.number, "node": world.blr.code}
     ]
+    assert (told["picked_units"], told["picked_more"]) == (1, False)
     [named] = call(client, "GET", url, **bearer(*SEES, "pii.view"))[1]["parcels"]
     assert (named["customer"], named["phone"]) == (parcel.order.customer_name, parcel.order.customer_phone)
     assert call(client, "GET", url, **bearer("inventory.view"))[0] == 403
     assert call(client, "GET", f"{url}?before={got['id']}", **bearer(*SEES))[1]["parcels"] == []
+
+
+def test_a_recall_counts_what_is_picked_also_where_it_does_not_name_all(
+    client: Client, world: World, serum: Sku, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oms.api.lots.MOST_TOTES", 1)
+    work = [make_work(world, key, make_line(serum, units)) for key, units in (("1", 2), ("2", 3), ("3", 2))]
+    accept(fulfillment_order_ids=[item.pk for item in work], actor="Asha")
+    for item in work:
+        pick_all(fulfillment_order_id=item.pk, actor="Asha")
+
+    told = call(client, "GET", f"/lots/{pk_of('LATE')}/recall", **bearer(*SEES))[1]
+
+    assert (told["picked_units"], told["picked_more"]) == (5, True)
+    assert [row["order"] for row in told["picked"]] == [work[2].order.number]
 
 
 def test_a_recall_keeps_to_the_channels_in_scope(client: Client, world: World, serum: Sku, parcel: Shipment) -> None:
@@ -161,6 +205,27 @@ def test_a_recall_keeps_to_the_channels_in_scope(client: Client, world: World, s
     told = call(client, "GET", f"/lots/{pk_of('LATE')}/recall", **bearer(*SEES, channel_codes=["other"]))[1]
 
     assert (told["units"], told["parcels"], told["picked"]) == (0, [], [])
+    assert (told["picked_units"], told["picked_more"]) == (0, False)
+
+
+def test_a_serial_number_names_no_order_and_no_place_out_of_scope(
+    client: Client, world: World, parcel: Shipment
+) -> None:
+    here, sent = (SerialNumber.objects.get(number=number) for number in ("IMEI-2", "IMEI-1"))
+    SerialNumber.objects.filter(pk=here.pk).update(reference="GRN-7")
+
+    def told(serial: SerialNumber, *verbs: str, **limits: Any) -> set[str]:
+        headers = bearer(*verbs, **limits)
+        [found] = call(client, "GET", f"/serials?number={serial.number}", **headers)[1]["serials"]
+        return {found["reference"], call(client, "GET", f"/serials/{serial.pk}", **headers)[1]["reference"]}
+
+    assert told(sent, *SEES) == {parcel.order.number}
+    assert told(sent, "inventory.view") == {""}
+    assert told(sent, *SEES, channel_codes=["other"]) == {""}
+    assert told(sent, *SEES, node_codes=[world.delhi.code]) == {""}
+    assert told(sent, *SEES, node_codes=[world.blr.code]) == {parcel.order.number}
+    assert told(here, "inventory.view") == {"GRN-7"}
+    assert told(here, *SEES, node_codes=[world.delhi.code]) == {""}
 
 
 def test_a_serial_number_tells_where_it_is_and_its_way(client: Client, world: World, parcel: Shipment) -> None:

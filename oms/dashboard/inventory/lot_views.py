@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -31,6 +31,7 @@ from oms.core.models import Transition
 from oms.core.posting import once_per_form
 from oms.dashboard.inventory.grid_views import csv_response
 from oms.dashboard.inventory.level_views import BUCKET_WORDS, REASON_WORDS
+from orders.models import Order
 
 PAGE_ROWS = 50
 #: Parcels that the page of a lot names; the CSV names all.
@@ -193,6 +194,27 @@ def _parcels(principal: Principal, lot: Lot) -> QuerySet[PickedUnit]:
     return parcels_with(in_order_scope(Shipment.objects.all(), principal, "order"), lot_id=lot.pk)
 
 
+def _totes(principal: Principal, lot: Lot) -> QuerySet[PickedUnit]:
+    """What is picked and in no parcel yet, of the work that this person sees."""
+    work = in_work_scope(FulfillmentOrder.objects.all(), principal)
+    nodes = _nodes(principal).order_by().values_list("pk", flat=True)
+    return totes_with(list(nodes), lot_id=lot.pk).filter(line__fulfillment_order__in=work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Got:
+    """Who got units of a lot: the last rows, and how many rows and units there are in all."""
+
+    shown: Sequence[PickedUnit] = ()
+    rows: int = 0
+    units: int = 0
+
+
+def _got(rows: QuerySet[PickedUnit]) -> _Got:
+    sums = rows.aggregate(rows=Count("pk"), units=Sum("quantity"))
+    return _Got(list(rows[:PARCELS_SHOWN]), sums["rows"], sums["units"] or 0)
+
+
 @require_safe
 @requires("inventory.view")
 def lot(request: HttpRequest, pk: int) -> HttpResponse:
@@ -201,14 +223,12 @@ def lot(request: HttpRequest, pk: int) -> HttpResponse:
     node_ids = list(_nodes(principal).values_list("pk", flat=True))
     [row] = _rows([found], node_ids)
     may_see = principal.may("orders.view")
-    parcels = _parcels(principal, found)
-    shown = list(parcels[:PARCELS_SHOWN]) if may_see else []
-    work = in_work_scope(FulfillmentOrder.objects.all(), principal)
-    totes = totes_with(node_ids, lot_id=found.pk).filter(line__fulfillment_order__in=work)
+    parcels = _got(_parcels(principal, found)) if may_see else _Got()
+    totes = _got(_totes(principal, found)) if may_see else _Got()
     context = {
-        "row": row, "lot": found, "sku": found.sku, "parcels": shown, "may_see_orders": may_see,
-        "sent": parcels.aggregate(units=Sum("quantity"))["units"] or 0 if may_see else 0,
-        "totes": list(totes[:PARCELS_SHOWN]) if may_see else [],
+        "row": row, "lot": found, "sku": found.sku, "parcels": parcels.shown, "may_see_orders": may_see,
+        "sent": parcels.units, "totes": totes.shown, "picked": totes.units, "got": parcels.rows + totes.rows,
+        "got_shown": len(parcels.shown) + len(totes.shown),
         "promised": [item for item in promised_unsold(now(), node_ids=node_ids) if item.lot_id == found.pk],
         "codes": dict(_nodes(principal).values_list("pk", "code")),
         "story": [{"row": item, "reason": REASON_WORDS.get(item.reason, item.reason),
@@ -221,23 +241,30 @@ def lot(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "dashboard/inventory/lots/detail.html", context)
 
 
+def _who(order: Order, *, personal: bool) -> list[str]:
+    return [order.customer_name, order.customer_phone, order.customer_email] if personal else ["", "", ""]
+
+
 @require_safe
 @requires("inventory.export")
 def lot_recall(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Every order that got units of a lot, as CSV, to call its customers."""
+    """Every order that got units of a lot, or has them picked, as CSV, to stop its parcels and call its customers."""
     principal, found = principal_of(request), _lot(pk)
     principal.require("orders.view")
     personal = principal.may("pii.view")
 
     def lines() -> Iterator[list[str | int]]:
         yield ["Order", "Lot", "Units", "Parcel", "State", "Node", "AWB", "Handed over", "Customer", "Phone", "E-mail"]
+        for unit in _totes(principal, found).iterator(chunk_size=500):
+            work = unit.line.fulfillment_order
+            yield [work.order.number, found.code, unit.quantity, "", "Picked, not packed yet", work.node.code, "", "",
+                   *_who(work.order, personal=personal)]  # fmt: skip
         for unit in _parcels(principal, found).iterator(chunk_size=500):
             assert unit.item is not None
             parcel = unit.item.shipment
-            order = parcel.order
-            who = [order.customer_name, order.customer_phone, order.customer_email] if personal else ["", "", ""]
-            yield [order.number, found.code, unit.quantity, parcel.pk, parcel.get_state_display(), parcel.node.code,
-                   parcel.awb, parcel.handed_over_at.isoformat() if parcel.handed_over_at else "", *who]  # fmt: skip
+            yield [parcel.order.number, found.code, unit.quantity, parcel.pk, parcel.get_state_display(),
+                   parcel.node.code, parcel.awb, parcel.handed_over_at.isoformat() if parcel.handed_over_at else "",
+                   *_who(parcel.order, personal=personal)]  # fmt: skip
 
     return csv_response(lines(), f"recall-{found.sku.code}-{found.code}")
 

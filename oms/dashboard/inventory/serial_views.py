@@ -11,12 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.selectors.recall import parcels_with, totes_with
+from fulfillment.selectors.recall import parcels_with, references_told, totes_with
 from inventory.models import Bucket, Node, SerialNumber
 from inventory.selectors.lots import serials_numbered, story_of_serial
 from oms.accounts.access import Principal, in_node_scope, in_order_scope, in_work_scope, principal_of, requires
 from oms.core.errors import NotFound
 from oms.dashboard.inventory.level_views import BUCKET_WORDS, REASON_WORDS
+from orders.models import Order
 from returns.models import Return, ReturnUnit
 
 TONES = {
@@ -79,7 +80,9 @@ def serial(request: HttpRequest, pk: int) -> HttpResponse:
     back = ReturnUnit.objects.filter(
         serial=found, line__return_order__in=in_work_scope(Return.objects.all(), principal)
     )
+    orders = in_order_scope(Order.objects.all() if may_see else Order.objects.none(), principal)
     context = {
+        "reference": references_told([found], node_codes=seen, orders=orders)[found.pk],
         "serial": found, "sku": found.sku, "where": _where(found, seen), "tone": TONES.get(found.bucket, "neutral"),
         "parcels": list(parcels_with(mine, serial_id=found.pk)[:50]) if may_see else [],
         "totes": list(totes[:5]) if may_see else [],

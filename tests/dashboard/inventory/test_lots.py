@@ -124,6 +124,31 @@ def test_a_lot_says_where_it_lies_and_who_got_it(client: Client, world: World, s
     assert "Asha Rao" in rows[1]
 
 
+def test_a_page_that_does_not_name_all_says_so_and_the_recall_list_does(
+    client: Client, world: World, serum: Sku, parcel: Shipment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ravi = person(client)
+    late = Lot.objects.get(code="LATE")
+    work = [make_work(world, key, make_line(serum, units)) for key, units in (("2", 1), ("3", 2))]
+    accept(fulfillment_order_ids=[item.pk for item in work], actor="Asha")
+    for item in work:
+        pick_all(fulfillment_order_id=item.pk, actor="Asha")
+    assert "are shown, the last ones" not in text_of(ravi.get(f"/inventory/lots/{late.pk}/"))
+    monkeypatch.setattr("oms.dashboard.inventory.lot_views.PARCELS_SHOWN", 1)
+
+    page = text_of(ravi.get(f"/inventory/lots/{late.pk}/"))
+    rows = text_of(ravi.get(f"/inventory/lots/{late.pk}/recall.csv")).strip().splitlines()
+
+    assert "2 of 3 are shown, the last ones." in page
+    assert (work[0].order.number in page, work[1].order.number in page, parcel.order.number in page) == (
+        False, True, True,
+    )  # fmt: skip
+    assert [row.split(",")[:5] for row in rows[1:]] == [
+        [work[1].order.number, "LATE", "2", "", '"Picked'], [work[0].order.number, "LATE", "1", "", '"Picked'],
+        [parcel.order.number, "LATE", "1", str(parcel.pk), "Handed over"],
+    ]  # fmt: skip
+
+
 def test_a_lot_is_blocked_and_freed_on_its_page(client: Client, world: World, serum: Sku) -> None:
     ravi = person(client)
     late = Lot.objects.get(code="LATE")
@@ -176,6 +201,18 @@ def test_a_serial_number_tells_its_whole_story(client: Client, world: World, par
     for words in ("supplier → on hand", "on hand → packed", "packed → customer", parcel.order.number, parcel.awb):
         assert words in page
     assert "No unit has this number" in text_of(ravi.get("/inventory/serials/?q=NOBODY"))
+
+
+def test_the_page_of_a_serial_number_names_no_order_out_of_scope(
+    client: Client, world: World, parcel: Shipment
+) -> None:
+    here, sent = (SerialNumber.objects.get(number=number) for number in ("IMEI-2", "IMEI-1"))
+    SerialNumber.objects.filter(pk=here.pk).update(reference="GRN-7")
+    shop = person(client, Role.STORE_MANAGER, all_nodes=False, node_codes=["del-01"])
+
+    assert parcel.order.number not in text_of(shop.get(f"/inventory/serials/{sent.pk}/"))
+    assert "GRN-7" not in text_of(shop.get(f"/inventory/serials/{here.pk}/"))
+    assert "GRN-7" in text_of(person(client).get(f"/inventory/serials/{here.pk}/"))
 
 
 def test_a_number_of_two_skus_shows_both(client: Client, world: World) -> None:
