@@ -39,11 +39,12 @@ class HeldUnits:
 
 @dataclass(frozen=True, slots=True)
 class HeldCount:
-    """How many packed parcels hold how many units of lots that may not leave, and the ids of these lots."""
+    """How many packed parcels hold how many units that may not leave: of which lots, by id, and how many serials."""
 
     parcels: int
     units: int
     lots: frozenset[int]
+    serials: int
 
 
 def why_not_leave(lot: Lot, day: date) -> str:
@@ -103,23 +104,28 @@ _HELD = """
 FROM fulfillment_shipment parcel
 JOIN fulfillment_shipmentitem item ON item.shipment_id = parcel.id
 JOIN fulfillment_pickedunit unit ON unit.item_id = item.id
-JOIN inventory_lot lot ON lot.id = unit.lot_id
 JOIN inventory_node node ON node.id = parcel.node_id
+LEFT JOIN inventory_lot lot ON lot.id = unit.lot_id
+LEFT JOIN inventory_serialnumber serial ON serial.id = unit.serial_id
 WHERE parcel.state IN ('created', 'labelled', 'manifested')
-  AND (lot.is_blocked OR lot.expires_on < (%(at)s::timestamptz AT TIME ZONE node.time_zone)::date)
+  AND (lot.is_blocked OR lot.expires_on < (%(at)s::timestamptz AT TIME ZONE node.time_zone)::date
+       OR serial.id IS NOT NULL AND (serial.bucket <> 'packed' OR serial.node_id IS DISTINCT FROM parcel.node_id))
   AND (%(nodes)s::bigint[] IS NULL OR parcel.node_id = ANY(%(nodes)s))
 """
-_COUNT = f"SELECT count(DISTINCT parcel.id), coalesce(sum(unit.quantity), 0)::int, array_agg(DISTINCT lot.id) {_HELD}"
+_COUNT = f"""
+SELECT count(DISTINCT parcel.id), coalesce(sum(unit.quantity), 0)::int,
+    array_agg(DISTINCT lot.id) FILTER (WHERE lot.id IS NOT NULL), count(DISTINCT serial.id) {_HELD}
+"""
 _IDS = f"SELECT DISTINCT parcel.id {_HELD} ORDER BY parcel.id LIMIT %(most)s"
 
 
 def count_held(node_ids: Collection[int] | None = None) -> HeldCount:
-    """Packed parcels at these nodes, or at all, that may not leave because of a lot in them. One statement."""
+    """Packed parcels at these nodes, or at all, that may not leave (see `held_units`). One statement."""
     values = {"at": now(), "nodes": list(node_ids) if node_ids is not None else None}
-    [(parcels, units, lots)] = fetch_all(_COUNT, values)
-    return HeldCount(parcels, units, frozenset(lots or ()))
+    [(parcels, units, lots, serials)] = fetch_all(_COUNT, values)
+    return HeldCount(parcels, units, frozenset(lots or ()), serials)
 
 
 def ids_of_held(node_ids: Collection[int], *, most: int = 200) -> list[int]:
-    """Ids of the packed parcels at these nodes that may not leave because of a lot in them, the oldest first."""
+    """Ids of the packed parcels at these nodes that may not leave (see `held_units`), the oldest first."""
     return [row[0] for row in fetch_all(_IDS, {"at": now(), "nodes": list(node_ids), "most": most})]

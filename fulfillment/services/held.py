@@ -11,10 +11,10 @@ from fulfillment.selectors.held import HeldUnits
 _SAID = 5
 
 
-def refuse_held(held: Sequence[HeldUnits]) -> None:
+def refuse_held(held: Sequence[HeldUnits], *, field: str = "shipment_ids") -> None:
     """Raises MayNotLeave, which names parcel, SKU and lot or serial number and what to do; nothing where none is held.
 
-    `data["parcels"]` has the ids of the parcels.
+    `data["parcels"]` has the ids of the parcels; `field` is the input that named them.
     """
     if not held:
         return
@@ -22,4 +22,4 @@ def refuse_held(held: Sequence[HeldUnits]) -> None:
     told = "; ".join(item.sentence for item in held[:_SAID])
     more = f"; and {len(held) - _SAID} more" if len(held) > _SAID else ""
     what = "The parcel stays here: take it apart" if len(parcels) == 1 else "These parcels stay here: take them apart"
-    raise MayNotLeave(f"{told}{more}. {what}, and the order gets other units.", parcels=parcels)
+    raise MayNotLeave(f"{told}{more}. {what}, and the order gets other units.", field=field, parcels=parcels)

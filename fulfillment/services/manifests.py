@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
@@ -52,20 +54,28 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
             return shipment
         if shipment.state != ShipmentState.LABELLED:
             raise Conflict(f"{awb} is {shipment.get_state_display().lower()}.")
-        refuse_held(held_units(contents_of([shipment]), {shipment.pk: shipment}))
+        refuse_held(held_units(contents_of([shipment]), {shipment.pk: shipment}), field="awb")
         advance(shipment, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
         return shipment
 
     return run_atomic(work)
 
 
-def add_all(*, manifest_id: int, actor: str) -> int:
-    """Put every labelled parcel of the carrier at the node onto the manifest, at once; how many.
+@dataclass(frozen=True, slots=True)
+class Added:
+    """How many parcels went onto a manifest, and how many stay because something in them may not leave."""
+
+    parcels: int
+    stay: int = 0
+
+
+def add_all(*, manifest_id: int, actor: str) -> Added:
+    """Put every labelled parcel of the carrier at the node onto the manifest, at once.
 
     Parcels that may not leave are not put there. Raises MayNotLeave where there are no others.
     """
 
-    def work() -> int:
+    def work() -> Added:
         lock_manifest(manifest_id)
         manifest = _open(manifest_id)
         waiting = Shipment.objects.filter(
@@ -75,11 +85,12 @@ def add_all(*, manifest_id: int, actor: str) -> int:
         rows = {row.pk: row for row in lock_shipments(waiting.values_list("pk", flat=True))
                 if row.state == ShipmentState.LABELLED}  # fmt: skip
         held = held_units(contents_of(rows.values()), rows)
-        ids = sorted(rows.keys() - {item.shipment.pk for item in held})
+        stay = {item.shipment.pk for item in held}
+        ids = sorted(rows.keys() - stay)
         if not ids:
-            refuse_held(held)
-        return len(advance_many(Shipment, ids, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor,
-                                manifest=manifest))  # fmt: skip
+            refuse_held(held, field="manifest")
+        added = advance_many(Shipment, ids, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
+        return Added(len(added), len(stay))
 
     return run_atomic(work)
 

@@ -20,7 +20,7 @@ from fulfillment.models import (
 from fulfillment.selectors.held import HeldUnits, contents_of, held_units
 from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
 from fulfillment.services.held import refuse_held
-from fulfillment.services.units import packed_units
+from fulfillment.services.units import packed_by_the_books
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, post
@@ -113,7 +113,8 @@ def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "", is_g
 
     Raises Conflict for a parcel without a label, MayNotLeave for one with a lot that was blocked or expired since, or
     a serial number that is not packed here by the books. A parcel that `is_gone` is in the carrier's hands already:
-    what should not have left is said in the timeline. Parcels that left before are passed over.
+    what should not have left is said in the timeline, and serial numbers stay where the books have them. Parcels that
+    left before are passed over.
     """
 
     def work() -> list[int]:
@@ -139,7 +140,6 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
         refuse_held(held)
     advance_many(Shipment, list(by_id), ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason,
                  handed_over_at=now())  # fmt: skip
-    units = packed_units(items)
     post([
         Posting(
             op_key=f"ship/{item.pk}", leg=leg, sku_id=item.line.sku_id, node_id=by_id[item.shipment_id].node_id,
@@ -147,7 +147,7 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
             serial_id=part.serial_id, reason=StockMovementReason.SHIP,
             reference=by_id[item.shipment_id].order.number, actor=actor,
         )
-        for item in items for leg, part in enumerate(units.get(item.pk, ()), start=1)
+        for item, leg, part in packed_by_the_books(items, held)
     ])  # fmt: skip
     entries = [
         TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor, message=_handed_over(s, held))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import DatabaseError, transaction
 from django.db.models import Max
 
 from carriers.models import TrackingEvent
@@ -25,16 +27,21 @@ from orders.services import TimelineEntry, UnitMove, move_units, set_delivered_a
 
 _RTO = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
 _WITH_US = (ShipmentState.LABELLED, ShipmentState.MANIFESTED)
+logger = logging.getLogger(__name__)
 
 
 def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> list[int]:
     """Bring the shipments of these bookings to the state that all their scans lead to; ids of those that moved.
 
     The scans are folded in the order in which they happened, so late, repeated or shuffled news end in the same state.
-    A parcel that the carrier scans before we said so was handed over by that scan.
+    A parcel that the carrier scans before we said so was handed over by that scan. One that cannot be moved stops no
+    other: each is moved in a savepoint of its own, and the first error is raised once the others are kept. A caller
+    with a transaction of its own loses them with it, and should come again with fewer.
     """
+    failed: list[Exception] = []
 
     def work() -> list[int]:
+        failed.clear()
         ids = Shipment.objects.filter(booking__in=list(booking_ids)).values_list("pk", flat=True)
         shipments = lock_shipments(ids)
         scans: dict[int, list[TrackingEvent]] = defaultdict(list)
@@ -44,8 +51,21 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
         moved: list[int] = []
         arrived: list[_Arrival] = []
         for shipment in shipments:
-            if _apply(shipment, scans[shipment.booking_id or 0], actor, arrived):
-                moved.append(shipment.pk)
+            told = scans[shipment.booking_id or 0]
+            path = shipment_path(scan.milestone for scan in told)
+            if not path or path[-1][1] == shipment.state:
+                continue
+            place, target = path[-1]
+            try:
+                with transaction.atomic():
+                    if _apply(shipment, target, told[place], actor, arrived):
+                        moved.append(shipment.pk)
+            except DatabaseError:
+                # A deadlock or a lost connection concerns the whole transaction: run_atomic does it again.
+                raise
+            except Exception as error:
+                logger.exception("Parcel %s of booking %s does not move", shipment.pk, shipment.booking_id)
+                failed.append(error)
         _deliver(arrived, actor)
         # The last parcel that was waited for may also be one that nobody pays for.
         unpaid = [item for item in shipments if item.pk in moved and item.state in UNPAID_ENDS]
@@ -53,7 +73,10 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
         note_missing_cash({item.order_id for item in unpaid if item.order.is_cod}, actor)
         return moved
 
-    return run_atomic(work)
+    ids = run_atomic(work)
+    if failed:
+        raise failed[0]
+    return ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +88,11 @@ class _Arrival:
     place: str
 
 
-def _apply(shipment: Shipment, scans: Sequence[TrackingEvent], actor: str, arrived: list[_Arrival]) -> bool:
+def _apply(shipment: Shipment, target: str, telling: TrackingEvent, actor: str, arrived: list[_Arrival]) -> bool:
     """Move one shipment; one that arrived is only noted in `arrived`, since arrivals are counted together.
 
     Time, place and words are those of the scan that led to the state, not of what the carrier reported after it.
     """
-    path = shipment_path(scan.milestone for scan in scans)
-    if not path or path[-1][1] == shipment.state:
-        return False
-    place, target = path[-1]
-    telling = scans[place]
     if shipment.state in _WITH_US:
         hand_over(shipment_ids=[shipment.pk], actor=actor, reason="scanned by the carrier", is_gone=True)
         shipment.refresh_from_db()

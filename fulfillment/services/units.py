@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from fulfillment.models import FulfillmentLine, PickedUnit, ShipmentItem
+from fulfillment.selectors.held import HeldUnits
 from fulfillment.selectors.units import is_tracked, lots_here, units_in_totes
 from inventory.errors import SerialElsewhere, TrackingNeeded
 from inventory.locks import lock_levels
@@ -295,3 +296,20 @@ def packed_units(items: Iterable[ShipmentItem]) -> dict[int, list[Units]]:
                 "are known."
             )
     return found
+
+
+def packed_by_the_books(
+    items: Sequence[ShipmentItem], held: Iterable[HeldUnits]
+) -> list[tuple[ShipmentItem, int, Units]]:
+    """What of these parcels can be posted out of packed: item, leg and units, with what `held_units` says of them.
+
+    A serial number that is not packed there by the books stays where they have it. The legs are those of the whole
+    item, so that a leg means the same units whatever else is left out. Raises Conflict as `packed_units` does.
+    """
+    elsewhere = {row.unit.serial_id for row in held if row.unit.serial_id is not None}
+    units = packed_units(items)
+    return [
+        (item, leg, part)
+        for item in items for leg, part in enumerate(units.get(item.pk, ()), start=1)
+        if part.serial_id is None or part.serial_id not in elsewhere
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors.held import BEFORE_ROAD, HeldUnits, held_units
 from fulfillment.services.shipping import complete_work
-from fulfillment.services.units import packed_units
+from fulfillment.services.units import packed_by_the_books
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, Units, announce, post
@@ -40,16 +40,18 @@ def take_apart(*, shipment_id: int, actor: str) -> Shipment:
     def work() -> Shipment:
         shipment = next(iter(lock_shipments([shipment_id])), None)
         if shipment is None:
-            raise NotFound(f"There is no parcel {shipment_id}.")
+            raise NotFound(f"There is no parcel {shipment_id}.", field="shipment_id")
         if shipment.state == ShipmentState.CANCELLED:
             return shipment
         if shipment.state not in BEFORE_ROAD:
-            raise Conflict(f"{shipment} of {shipment.order.number} is {shipment.get_state_display().lower()}.")
+            state = shipment.get_state_display().lower()
+            raise Conflict(f"{shipment} of {shipment.order.number} is {state}.", field="shipment_id")
         items = list(shipment.items.select_related("line__sku").order_by("pk"))
         held = held_units(items, {shipment.pk: shipment})
         if not held:
             raise Conflict(
-                f"Everything in {shipment} of {shipment.order.number} may leave: hand it over, or cancel the order."
+                f"Everything in {shipment} of {shipment.order.number} may leave: hand it over, or cancel the order.",
+                field="shipment_id",
             )
         _open(shipment, items, held, actor)
         return shipment
@@ -82,8 +84,6 @@ def _postings(
 ) -> list[Posting]:
     """Packed to on hand, or to quarantine for what may not be sold. A serial number that is elsewhere stays there."""
     why = {(item.item.pk, item.unit.lot_id): item for item in held if item.unit.lot_id is not None}
-    gone = {item.unit.serial_id for item in held if item.unit.serial_id is not None}
-    units = packed_units(items)
 
     def posting(item: ShipmentItem, leg: int, part: Units) -> Posting:
         unsold = why.get((item.pk, part.lot_id)) if part.lot_id is not None else None
@@ -98,11 +98,7 @@ def _postings(
             serial_id=part.serial_id, reason=reason, note=note[:200], reference=shipment.order.number, actor=actor,
         )  # fmt: skip
 
-    return [
-        posting(item, leg, part)
-        for item in items for leg, part in enumerate(units.get(item.pk, ()), start=1)
-        if part.serial_id is None or part.serial_id not in gone
-    ]  # fmt: skip
+    return [posting(item, leg, part) for item, leg, part in packed_by_the_books(items, held)]
 
 
 def _go_on(work: FulfillmentOrder, actor: str, reason: str) -> None:

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from carriers.models import TrackingEvent
 from fulfillment.errors import MayNotLeave
-from fulfillment.models import FulfillmentOrder, Shipment
+from fulfillment.models import FulfillmentOrder, PickedUnit, Shipment
 from fulfillment.selectors import put_backs
 from fulfillment.selectors.held import count_held, ids_of_held
 from fulfillment.services import (
@@ -65,6 +65,32 @@ def world() -> World:
 
 
 @pytest.fixture
+def phone_parcel(world: World) -> Shipment:
+    """A parcel with a label and two telephones, of which IMEI-1 was carried to quarantine after it was packed."""
+    phone = make_serial_sku()
+    aside, _ = put_serials(phone, world.blr, "IMEI-1", "IMEI-2")
+    work = make_work(world, "phones", make_line(phone, 2))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    for number in ("IMEI-1", "IMEI-2"):
+        pick(fulfillment_order_id=work.pk, code=number, actor="Asha")
+    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha")
+    book_shipment(parcel.pk)
+    post([
+        Posting(op_key="test/aside", sku_id=phone.pk, node_id=world.blr.pk, from_bucket="packed",
+                to_bucket="quarantine", quantity=1, serial_id=aside.pk, reason="quality")
+    ])  # fmt: skip
+    return Shipment.objects.get(pk=parcel.pk)
+
+
+def seen_by_carrier(parcel: Shipment, milestone: str = "picked_up") -> int:
+    """The carrier scanned it; the id of its booking."""
+    assert parcel.booking is not None
+    TrackingEvent.objects.create(booking=parcel.booking, scan_key=milestone, milestone=milestone,
+                                 occurred_at=parcel.created_at)  # fmt: skip
+    return parcel.booking.pk
+
+
+@pytest.fixture
 def serum(world: World) -> Sku:
     sku = make_lot_sku()
     put_lot(sku, world.blr, "SOON", 2, days=60)
@@ -96,7 +122,7 @@ def test_a_parcel_whose_lot_is_blocked_stays_and_is_named(world: World, serum: S
         f"{parcel.awb} of {parcel.order.number}: lot SOON of SERUM-30 is blocked (Glass found). The parcel stays here: "
         "take it apart, and the order gets other units."
     )
-    assert refusal.value.data == {"parcels": [parcel.pk]}
+    assert (refusal.value.data, refusal.value.field) == ({"parcels": [parcel.pk]}, "shipment_ids")
     parcel.refresh_from_db()
     assert (parcel.state, lots_at(serum, world.blr)) == ("labelled", before)
     assert events("ShipmentHandedOver") == 0
@@ -137,9 +163,12 @@ def test_a_manifest_takes_no_held_parcel_and_does_not_close_over_one(world: Worl
     add_to_manifest(manifest_id=manifest.pk, awb=first.awb, actor="Asha")
     block("SOON")
 
-    with pytest.raises(MayNotLeave, match=f"{second.awb} of {second.order.number}: lot SOON"), transaction.atomic():
+    told = f"{second.awb} of {second.order.number}: lot SOON"
+    with pytest.raises(MayNotLeave, match=told) as refusal, transaction.atomic():
         add_to_manifest(manifest_id=manifest.pk, awb=second.awb, actor="Asha")
-    assert add_all(manifest_id=manifest.pk, actor="Asha") == 1
+    assert refusal.value.field == "awb"
+    added = add_all(manifest_id=manifest.pk, actor="Asha")
+    assert (added.parcels, added.stay) == (1, 1)
     with pytest.raises(MayNotLeave, match=f"{second.awb} of"), transaction.atomic():
         add_all(manifest_id=manifest.pk, actor="Asha")
     with pytest.raises(MayNotLeave, match=f"{first.awb} of"), transaction.atomic():
@@ -166,6 +195,51 @@ def test_a_parcel_that_the_carrier_has_is_not_refused_but_said(world: World, ser
     entry = OrderEvent.objects.get(kind="handed_over")
     assert entry.message.endswith("It was gone when this was known: lot SOON of SERUM-30 is blocked (Glass found).")
     assert nothing_differs()
+
+
+def test_a_serial_number_that_is_elsewhere_by_the_books_does_not_stop_a_parcel_that_is_gone(
+    world: World, phone_parcel: Shipment
+) -> None:
+    other = labelled(make_work(world, "1", make_line(world.kurta)))
+    bookings = [seen_by_carrier(phone_parcel), seen_by_carrier(other)]
+
+    assert apply_tracking(bookings) == [phone_parcel.pk, other.pk]
+    assert apply_tracking(bookings) == []
+
+    phone_parcel.refresh_from_db()
+    phone = Sku.objects.get(code="PHONE-1")
+    assert phone_parcel.state == "handed_over"
+    assert places(phone) == {"IMEI-1": "quarantine", "IMEI-2": "customer"}
+    assert postings(phone, "ship") == [("packed", "customer", 1, "IMEI-2")]
+    assert units_of(phone_parcel.order_id) == {"shipped": 2}
+    entry = OrderEvent.objects.get(kind="handed_over", order=phone_parcel.order_id)
+    assert entry.message.endswith(
+        "It was gone when this was known: serial number IMEI-1 of PHONE-1 is quarantine by the books."
+    )
+    assert nothing_differs()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_parcel_that_cannot_be_moved_stops_no_other_and_its_error_is_told(
+    world: World, serum: Sku, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown, arrived, free = (
+        labelled(make_work(world, name, make_line(sku)))
+        for name, sku in (("1", serum), ("2", world.kurta), ("3", world.saree))
+    )
+    # Nobody knows any more which lot lies in it: it must not leave as if it were empty.
+    PickedUnit.objects.filter(item__shipment=unknown).delete()
+    bookings = [seen_by_carrier(unknown), seen_by_carrier(arrived, "delivered"), seen_by_carrier(free)]
+
+    with pytest.raises(Conflict, match="SERUM-30: 1 units were packed, but lots or serial numbers of 0 are known"):
+        apply_tracking(bookings)
+
+    assert dict(Shipment.objects.values_list("pk", "state")) == {
+        unknown.pk: "labelled", arrived.pk: "delivered", free.pk: "handed_over",
+    }  # fmt: skip
+    assert (units_of(unknown.order_id), units_of(free.order_id)) == ({"packed": 1}, {"shipped": 1})
+    assert f"Parcel {unknown.pk} of booking {unknown.booking_id} does not move" in caplog.text
+    assert not OrderEvent.objects.filter(kind="handed_over", order=unknown.order_id).exists()
 
 
 def test_a_pickup_is_not_handed_out(world: World, serum: Sku) -> None:
@@ -203,6 +277,24 @@ def test_a_serial_number_that_is_not_packed_by_the_books_stays(world: World) -> 
     assert SerialNumber.objects.get().reference != work.order.number
     assert units_of(work.order_id) == {"unallocated": 1}
     assert nothing_differs()
+
+
+def test_a_serial_number_that_is_elsewhere_is_counted_like_a_lot(
+    world: World, serum: Sku, phone_parcel: Shipment
+) -> None:
+    block_me = labelled(make_work(world, "1", make_line(serum, 2)))
+    labelled(make_work(world, "2", make_line(world.kurta)))
+
+    found = count_held()
+    assert (found.parcels, found.units, found.lots, found.serials) == (1, 1, frozenset(), 1)
+    assert ids_of_held([world.blr.pk]) == [phone_parcel.pk]
+
+    lot = block("SOON")
+    found = count_held([world.blr.pk])
+    assert (found.parcels, found.units, found.lots, found.serials) == (2, 3, frozenset({lot.pk}), 1)
+    assert ids_of_held([world.blr.pk]) == [phone_parcel.pk, block_me.pk]
+    nothing = count_held([world.delhi.pk])
+    assert (nothing.parcels, nothing.units, nothing.lots, nothing.serials) == (0, 0, frozenset(), 0)
 
 
 # -- taken apart -------------------------------------------------------------------------------------------------------
@@ -300,8 +392,9 @@ def test_work_whose_other_parcel_has_left_is_complete(world: World, serum: Sku) 
 def test_a_parcel_that_may_leave_or_has_left_is_not_taken_apart(world: World, serum: Sku) -> None:
     parcel = labelled(make_work(world, "1", make_line(serum)))
 
-    with pytest.raises(Conflict, match="may leave: hand it over"), transaction.atomic():
+    with pytest.raises(Conflict, match="may leave: hand it over") as refusal, transaction.atomic():
         take_apart(shipment_id=parcel.pk, actor="Asha")
+    assert refusal.value.field == "shipment_id"
     hand_over(shipment_ids=[parcel.pk], actor="Asha")
     block("SOON")
     with pytest.raises(Conflict, match="is handed over"), transaction.atomic():
@@ -341,7 +434,7 @@ def test_a_manifest_looks_at_all_its_parcels_in_a_number_of_queries_that_does_no
             labelled(make_work(world, f"{count}-{number}", make_line(serum)))
         manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
         with CaptureQueriesContext(connection) as caught:
-            assert add_all(manifest_id=manifest.pk, actor="Asha") == count
+            assert add_all(manifest_id=manifest.pk, actor="Asha").parcels == count
             close_manifest(manifest_id=manifest.pk, actor="Asha")
         counts.append(len(caught))
     assert counts[0] == counts[1]

@@ -117,7 +117,7 @@ def test_a_closed_manifest_takes_nothing_more(world: World) -> None:
     labelled(make_work(world, "1", make_line(world.kurta)))
     late = labelled(make_work(world, "2", make_line(world.saree)))
     manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
-    assert add_all(manifest_id=manifest.pk, actor="Asha") == 2
+    assert add_all(manifest_id=manifest.pk, actor="Asha").parcels == 2
     close_manifest(manifest_id=manifest.pk, actor="Asha")
 
     with pytest.raises(Conflict, match="is closed"):
@@ -137,11 +137,11 @@ def test_all_parcels_go_onto_a_manifest_in_a_number_of_queries_that_does_not_gro
         manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
 
         with CaptureQueriesContext(connection) as counted:
-            assert add_all(manifest_id=manifest.pk, actor="Asha") == count
+            assert add_all(manifest_id=manifest.pk, actor="Asha").parcels == count
 
         queries.append(len(counted))
         assert set(manifest.shipments.values_list("pk", "state")) == {(row.pk, "manifested") for row in parcels}
-        assert add_all(manifest_id=manifest.pk, actor="Asha") == 0
+        assert add_all(manifest_id=manifest.pk, actor="Asha").parcels == 0
         close_manifest(manifest_id=manifest.pk, actor="Asha")
     assert queries[0] == queries[1]
 

@@ -152,12 +152,25 @@ def manifest_all(request: HttpRequest, pk: int) -> HttpResponse:
     """Put everything that waits onto the manifest without scanning."""
     principal = principal_of(request)
     manifest = _manifest(principal, pk)
+
+    def act() -> dict[str, int]:
+        added = add_all(manifest_id=manifest.pk, actor=principal.name)
+        return {"n": added.parcels, "stay": added.stay}
+
     try:
-        count = once_per_form(request, lambda: {"n": add_all(manifest_id=manifest.pk, actor=principal.name)})["n"]
+        done = once_per_form(request, act)
     except DomainError as error:
         return _page(request, manifest, error.message, error.http_status)
-    text = ngettext("%(n)d parcel added without a scan.", "%(n)d parcels added without a scan.", count)
-    messages.warning(request, text % {"n": count})
+    text = ngettext("%(n)d parcel added without a scan.", "%(n)d parcels added without a scan.", done["n"])
+    text %= {"n": done["n"]}
+    stay = done.get("stay", 0)
+    if stay:
+        held = ngettext(
+            "%(n)d parcel stays: a lot or a serial number in it may not leave.",
+            "%(n)d parcels stay: a lot or a serial number in them may not leave.", stay,
+        )  # fmt: skip
+        text += " " + held % {"n": stay}
+    messages.warning(request, text)
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
 
 

@@ -294,8 +294,10 @@ def _lot_rows(principal: Principal) -> list[QueueRow]:
         parts.append(f"{held.parcels} packed parcel{'s hold' if held.parcels > 1 else ' holds'} {held.units} units")
     if not parts:
         return []
-    sentence = f"{' and '.join(parts)} of lots that expired or are blocked"
+    kinds = ["lots that expired or are blocked"] if found or held.lots else []
+    kinds += ["serial numbers that are elsewhere by the books"] if held.serials else []
+    sentence = f"{' and '.join(parts)} of {' or '.join(kinds)}"
     return [_system_row(
         "", "lot", sentence=sentence[0].upper() + sentence[1:], url=f"{reverse('dashboard:lots')}?show=unsold",
-        count=len({row.lot_id for row in found} | held.lots),
+        count=len({row.lot_id for row in found} | held.lots) + held.serials,
     )]  # fmt: skip

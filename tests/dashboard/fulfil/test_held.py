@@ -6,14 +6,14 @@ import pytest
 from django.test import Client
 
 from fulfillment.models import Shipment
-from fulfillment.services import add_to_manifest, open_manifest
+from fulfillment.services import accept, add_to_manifest, open_manifest, pack, pick
 from inventory.models import Lot, Sku
-from inventory.services import block_lot
+from inventory.services import Posting, block_lot, post
 from oms.accounts.models import Role
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line
 from tests.fulfillment.floor import labelled, make_carrier, make_work
-from tests.fulfillment.tracked import lots_at, make_lot_sku, put_lot
+from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, put_lot, put_serials
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,6 +83,38 @@ def test_the_manifest_names_held_parcels_and_does_not_close(
     assert refused.status_code == 409
     assert f"/fulfil/parcels/{parcel.pk}/" in refused.content.decode()
     assert Shipment.objects.get().state == "manifested"
+
+
+def test_who_puts_all_on_the_manifest_is_told_what_stays(client: Client, world: World, serum: Sku, show: Show) -> None:
+    account = make_carrier()
+    labelled(make_work(world, "1", make_line(serum, 2)))
+    labelled(make_work(world, "2", make_line(world.kurta)))
+    manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
+    block()
+
+    page = client.post(f"/fulfil/manifests/{manifest.pk}/all/", follow=True).content.decode()
+
+    assert "1 parcel added without a scan. 1 parcel stays: a lot or a serial number in it may not leave." in page
+
+
+def test_the_tower_counts_a_parcel_whose_serial_number_is_elsewhere(
+    client: Client, world: World, show: Show, sign_in: SignIn
+) -> None:
+    sign_in(Role.ADMIN)
+    make_carrier()
+    phone = make_serial_sku()
+    [unit] = put_serials(phone, world.blr, "IMEI-1")
+    work = make_work(world, "1", make_line(phone))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
+    pack(fulfillment_order_id=work.pk, actor="Asha")
+    assert "1 packed parcel holds" not in show("/")
+    post([
+        Posting(op_key="test/aside", sku_id=phone.pk, node_id=world.blr.pk, from_bucket="packed",
+                to_bucket="quarantine", quantity=1, serial_id=unit.pk, reason="quality")
+    ])  # fmt: skip
+
+    assert "1 packed parcel holds 1 units of serial numbers that are elsewhere by the books" in show("/")
 
 
 def test_the_tower_counts_packed_parcels_that_may_not_leave(
