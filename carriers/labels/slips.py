@@ -70,12 +70,12 @@ def _draw_pick_facts(page: Page, data: PickListData) -> None:
     facts = (
         ("NODE", data.node_name),
         ("PICKER", data.picker_name or "–"),
-        ("ORDERS", str(data.order_count) if data.order_count else "–"),
+        ("ORDERS", data.orders_text),
         ("UNITS", str(sum(row.quantity for row in data.rows))),
         ("DUE", data.due_at_text or "–"),
     )
     page.fill(_LEFT, 29, _WIDTH, 12, PALE)
-    widths = (60.0, 42.0, 20.0, 20.0, 38.0)
+    widths = (54.0, 40.0, 30.0, 18.0, 38.0)
     x = _LEFT + 3
     for (caption, text), width in zip(facts, widths, strict=True):
         page.put(x, 30.2, width - 3, caption, 6.5, bold=True, colour=GREY)

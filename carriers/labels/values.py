@@ -101,6 +101,15 @@ class PickListData:
     picker_name: str = ""
     due_at_text: str = ""
     order_count: int = 0
+    #: Orders that wait at the node in all, where somebody counted them.
+    waiting_count: int = 0
+
+    @property
+    def orders_text(self) -> str:
+        """How many orders are on the list, and of how many, where others wait."""
+        if self.waiting_count > self.order_count:
+            return f"{self.order_count} of {self.waiting_count}"
+        return str(self.order_count) if self.order_count else "–"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum, Window
+from django.db.models.functions import RowNumber
 
 from fulfillment.models import FulfillmentLine, PickedUnit, ShipmentItem, ShipmentState
-from inventory.models import Lot, LotLevel, Node, Sku, Tracking
+from inventory.models import Bucket, Lot, LotLevel, Node, SerialNumber, Sku, Tracking
 from inventory.services import may_be_sold
 
 
@@ -75,6 +76,36 @@ def lots_here(node: Node, skus: Collection[Sku]) -> dict[int, list[LotHere]]:
         units = row.on_hand - taken.get((node.pk, row.lot_id), 0)
         if units > 0 and may_be_sold(row.lot, by_id[row.lot.sku_id], day):
             found[row.lot.sku_id].append(LotHere(row.lot, units))
+    return found
+
+
+def serials_on_hand(sku_ids: Collection[int], node_id: int) -> QuerySet[SerialNumber]:
+    """Serial numbers of these SKUs on hand at a node that lie in no tote, by number."""
+    picked = PickedUnit.objects.filter(item__isnull=True, serial__isnull=False, line__sku__in=sku_ids)
+    rows = SerialNumber.objects.filter(sku__in=sku_ids, node=node_id, bucket=Bucket.ON_HAND)
+    return rows.exclude(pk__in=picked.values("serial_id")).order_by("number")
+
+
+@dataclass(frozen=True, slots=True)
+class SomeSerials:
+    """The first serial numbers of a SKU at a node, and how many there are in all."""
+
+    numbers: tuple[str, ...] = ()
+    count: int = 0
+
+
+def some_serials(sku_ids: Collection[int], node_id: int, *, most: int) -> dict[int, SomeSerials]:
+    """At most so many of the serial numbers that a picker may take of each SKU, by SKU id. One statement, or none."""
+    found: dict[int, SomeSerials] = {}
+    if not sku_ids:
+        return found
+    rows = serials_on_hand(sku_ids, node_id).annotate(
+        place=Window(RowNumber(), partition_by="sku_id", order_by="number"),
+        together=Window(Count("pk"), partition_by="sku_id"),
+    )
+    for sku_id, number, together in rows.filter(place__lte=most).values_list("sku_id", "number", "together"):
+        before = found.get(sku_id, SomeSerials())
+        found[sku_id] = SomeSerials((*before.numbers, number), together)
     return found
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fulfillment.models import FulfillmentLine, PickedUnit
-from fulfillment.selectors.units import is_tracked, units_in_totes
+from collections.abc import Sequence
+
+from fulfillment.models import FulfillmentLine
+from fulfillment.selectors.units import is_tracked, serials_on_hand, units_in_totes
 from fulfillment.services.units import LineUnits
 from inventory.errors import NotEnoughStock, TrackingNeeded
 from inventory.locks import lock_levels
@@ -39,7 +41,7 @@ def _unsold(line: FulfillmentLine, node: Node, quantity: int, others: dict[int, 
     """Units of lots that may not be sold: those named, then the earliest expiry first."""
     levels = LotLevel.objects.filter(lot__sku=line.sku_id, node=node, on_hand__gt=0).select_related("lot")
     rows = sorted(levels, key=lambda row: (row.lot.expires_on is None, row.lot.expires_on, row.lot_id))
-    _refuse_sound(line, node, named)
+    _refuse_sound(line, node, named, [row.lot for row in rows])
     wanted = Wanted(sku=line.sku, quantity=sum(units for _, units in named.lots), lots=named.lots)
     found = split_units([wanted], node_id=node.pk, bucket=Bucket.ON_HAND, spoken_for=others)[0]
     taken = {part.lot_id: part.quantity for part in found}
@@ -61,14 +63,15 @@ def _unsold(line: FulfillmentLine, node: Node, quantity: int, others: dict[int, 
     return found
 
 
-def _refuse_sound(line: FulfillmentLine, node: Node, named: LineUnits) -> None:
+def _refuse_sound(line: FulfillmentLine, node: Node, named: LineUnits, here: Sequence[Lot]) -> None:
     """Raises NotEnoughStock for a lot that is reported expired, and may be sold by its day of expiry in the books.
 
     Put aside as expired it would come back by itself as soon as anybody corrects or frees the lot: whoever stands
-    before a box with another day has it checked instead.
+    before a box with another day has it checked instead. A lot of which nothing lies `here` is refused for that.
     """
+    by_code = {lot.code.upper(): lot for lot in here}
     for code, _ in named.lots:
-        lot = Lot.objects.filter(sku=line.sku_id, code__iexact=code.strip()).first()
+        lot = by_code.get(code.strip().upper())
         if lot is not None and not why_not_sold(lot, line.sku, node.today()):
             until = f"until {lot.expires_on:%d %b %Y}" if lot.expires_on else "without an end"
             raise NotEnoughStock(
@@ -80,9 +83,7 @@ def _refuse_sound(line: FulfillmentLine, node: Node, named: LineUnits) -> None:
 
 def serials_here(sku_id: int, node_id: int) -> list[SerialNumber]:
     """Serial numbers on hand at a node that lie in no tote."""
-    picked = PickedUnit.objects.filter(item__isnull=True, serial__isnull=False, line__sku=sku_id)
-    rows = SerialNumber.objects.filter(sku=sku_id, node=node_id, bucket=Bucket.ON_HAND)
-    return list(rows.exclude(pk__in=picked.values("serial_id")).order_by("number"))
+    return list(serials_on_hand([sku_id], node_id))
 
 
 def _serials_short(line: FulfillmentLine, node: Node, quantity: int, named: LineUnits) -> list[Units]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +10,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from carriers.labels import PickListData
 from fulfillment.models import FulfillmentOrder
 from fulfillment.selectors import with_lines
 from fulfillment.selectors.pick_lists import pick_list_of
-from fulfillment.services import accept, pick
-from inventory.models import Node, StockLevel
+from fulfillment.selectors.units import SomeSerials, some_serials
+from fulfillment.services import accept, pick, serials_here
+from inventory.models import Node, Sku, StockLevel
 from inventory.services import block_lot
 from oms.accounts.models import Role, User
 from oms.core.clock import now
@@ -95,12 +97,51 @@ def test_the_list_goes_along_the_shelves_for_all_orders(world: World, work: Fulf
     other = make_work(world, "2", make_line(world.kurta, 1))
     loaded = list(with_lines(FulfillmentOrder.objects.filter(pk__in=[work.pk, other.pk]).order_by("pk")))
 
-    data = pick_list_of(world.blr, loaded, now(), picker="Asha")
+    at = datetime(2026, 11, 21, 6, 45, 9, tzinfo=UTC)
+    data = pick_list_of(world.blr, loaded, at, picker="Asha")
 
-    assert (data.number, data.order_count, data.picker_name) == (f"PL-{work.pk}", 2, "Asha")
+    assert (data.number, data.order_count, data.picker_name) == (f"PL-{work.pk}-21121509", 2, "Asha")
+    assert pick_list_of(world.blr, loaded, at + timedelta(hours=1)).number != data.number
+    assert data.orders_text == "2"
+    assert pick_list_of(world.blr, loaded, at, waiting=80).orders_text == "2 of 80"
     first = data.rows[0]
     assert (first.bin_code, first.quantity, first.barcode) == ("B-2", 5, f"890{world.kurta.pk:010d}")
     assert first.orders == f"{work.order.number}, {other.order.number}"
+
+
+def test_only_the_serial_numbers_that_are_printed_are_read(world: World, work: FulfillmentOrder) -> None:
+    phone, tablet = Sku.objects.get(code="PHONE-1"), make_serial_sku("TABLET")
+    put_serials(tablet, world.blr, "T-1")
+    put_serials(tablet, world.delhi, "T-2")
+    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
+
+    with CaptureQueriesContext(connection) as queries:
+        found = some_serials([phone.pk, tablet.pk, world.kurta.pk], world.blr.pk, most=3)
+
+    assert len(queries) == 1
+    assert found == {
+        phone.pk: SomeSerials(("IMEI-2", "IMEI-3", "IMEI-4"), 7), tablet.pk: SomeSerials(("T-1",), 1),
+    }  # fmt: skip
+    assert [row.number for row in serials_here(phone.pk, world.blr.pk)] == [f"IMEI-{n}" for n in range(2, 9)]
+
+
+def test_a_list_that_has_not_every_order_says_so(
+    world: World, work: FulfillmentOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_work(world, "2", make_line(world.kurta, 1))
+    printed: list[PickListData] = []
+
+    def paper(data: PickListData) -> bytes:
+        printed.append(data)
+        return b"%PDF-"
+
+    monkeypatch.setattr("oms.dashboard.fulfil.pick_list_views.pick_list_pdf", paper)
+    ravi = signed_in()
+    for most in (1, 50):
+        monkeypatch.setattr("oms.dashboard.fulfil.pick_list_views.MOST_ORDERS", most)
+        assert ravi.get("/fulfil/pick-list.pdf?node=blr-01").status_code == 200
+
+    assert [data.orders_text for data in printed] == ["1 of 2", "2"]
 
 
 def test_the_list_costs_the_same_for_more_orders(world: World, work: FulfillmentOrder) -> None:

@@ -28,7 +28,8 @@ def pick_list(request: HttpRequest) -> HttpResponse:
     code = request.GET.get("node", "")[:40]
     found = by_urgency(scoped_work(principal_of(request)).filter(node__code=code, state__in=STATES))
     work = list(with_lines(found)[:MOST_ORDERS])
-    data = pick_list_of(Node.objects.get(code=code), work, now()) if work else None
+    waiting = found.count() if len(work) == MOST_ORDERS else len(work)
+    data = pick_list_of(Node.objects.get(code=code), work, now(), waiting=waiting) if work else None
     if data is None or not data.rows:
         raise NotFound(_("Nothing waits to be picked at %(node)s.") % {"node": code or _("no node")}, field="node")
     response = HttpResponse(pick_list_pdf(data), content_type="application/pdf")
