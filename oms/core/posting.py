@@ -20,29 +20,33 @@ _KEPT = "_kept_idempotency_key"
 
 
 def once_per_form(
-    request: HttpRequest, work: Callable[[], dict[str, Any]], *, one_action: bool = False
+    request: HttpRequest, work: Callable[[], dict[str, Any]], *, one_action: bool = False, part: str = ""
 ) -> dict[str, Any]:
     """Run `work` once for the form's idempotency key and content, and give that answer to every repetition.
 
     `work` runs in a transaction with its key and returns what the answer needs. A form without a key just runs. The
     content is part of the key: a page has one key for several actions, and each of them is a write of its own. Where
     the form is for one action only (`one_action`), other content with the same key is a page that was changed after it
-    had been sent, and raises Conflict. Raises StillBusy where the first sending, or somebody else's change of the same,
-    outlasts every wait for it.
+    had been sent, and raises Conflict. A form that asks for many writes calls this for each and names it by `part` (at
+    most 70 characters): each is then a write and a transaction of its own. Raises StillBusy where the first sending, or
+    somebody else's change of the same, outlasts every wait for it.
     """
     key = request.POST.get(KEY_FIELD, "")[:60]
     try:
         with busy_after_lock_timeout(still_busy_text()):
-            return _once(request, key, work, one_action) if key else run_atomic(work)
+            return _once(request, key, work, one_action, part) if key else run_atomic(work)
     except StillBusy:
         keep_key(request)
         raise
 
 
-def _once(request: HttpRequest, key: str, work: Callable[[], dict[str, Any]], one_action: bool) -> dict[str, Any]:
+def _once(
+    request: HttpRequest, key: str, work: Callable[[], dict[str, Any]], one_action: bool, part: str
+) -> dict[str, Any]:
     content = sorted((name, values) for name, values in request.POST.lists() if name not in _NOT_CONTENT)
     body = {"path": request.get_full_path(), "fields": content}
     caller = f"user:{request.user.pk}"
+    key = f"{key}/{part}" if part else key
     full_key = key if one_action else f"{key}/{body_hash(body)}"
     _status, answer, _again = run_atomic(
         lambda: once(principal=caller, key=full_key, body=body, work=lambda: (200, work()))

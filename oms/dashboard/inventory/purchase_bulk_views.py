@@ -1,15 +1,18 @@
-"""One step for many purchase orders at once: looked at first, then done for each by itself."""
+"""One step for many purchase orders at once: looked at first, then done for each as it was seen, by itself.
+
+Each order is a transaction of its own: it waits for no other order of the choice, and keeps nobody waiting for them.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -68,23 +71,41 @@ def purchase_orders_bulk(request: HttpRequest) -> HttpResponse:
     step = STEPS.get(request.POST.get("do", ""))
     if step is None:
         raise DomainError(_("Choose what to do with the orders."), field="do")
-    ids = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isascii() and text.isdigit()]
-    rows = list(with_sums(orders_of(principal_of(request)).filter(pk__in=ids)).order_by("pk"))
+    seen = _chosen(request)
+    rows = list(with_sums(orders_of(principal_of(request)).filter(pk__in=list(seen))).order_by("pk"))
     if not rows:
         messages.error(request, _("Tick the orders first."))
         return HttpResponseRedirect(back)
     if not request.POST.get("confirmed"):
         return _preview(request, step, rows, back)
-    answer = once_per_form(request, lambda: _act(request, step, rows))
-    if answer["done"]:
-        text = step.done(len(answer["done"]))
-        messages.success(request, text % {"n": len(answer["done"]), "numbers": _listed(answer["done"])})
-    for refusal in answer["refused"][:MOST_TOLD]:
+    done, refused = _act(request, [(row, seen[row.pk]) for row in rows])
+    if done:
+        messages.success(request, step.done(len(done)) % {"n": len(done), "numbers": _listed(done)})
+    for refusal in refused[:MOST_TOLD]:
         messages.error(request, refusal)
-    if len(answer["refused"]) > MOST_TOLD:
-        more = len(answer["refused"]) - MOST_TOLD
+    if len(refused) > MOST_TOLD:
+        more = len(refused) - MOST_TOLD
         messages.error(request, ngettext("%(n)d more was refused.", "%(n)d more were refused.", more) % {"n": more})
     return HttpResponseRedirect(back)
+
+
+def _chosen(request: HttpRequest) -> dict[int, int | None]:
+    """Ids of the chosen orders, each with the version that was looked at: the list sends `id`, the look `id:version`.
+
+    Raises DomainError where a version is missing once the step is confirmed.
+    """
+    seen: dict[int, int | None] = {}
+    for text in request.POST.getlist("ids")[:MOST_AT_ONCE]:
+        order_id, _colon, version = text.partition(":")
+        if _is_number(order_id):
+            seen[int(order_id)] = int(version) if _is_number(version) else None
+    if request.POST.get("confirmed") and None in seen.values():
+        raise DomainError(_("This page is incomplete. Reload it and try again."), field="ids")
+    return seen
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _listed(numbers: Sequence[str]) -> str:
@@ -93,28 +114,32 @@ def _listed(numbers: Sequence[str]) -> str:
     return _("%(first)s and %(n)s more") % {"first": ", ".join(numbers[:5]), "n": len(numbers) - 5}
 
 
-def _act(request: HttpRequest, step: _Step, rows: Sequence[PurchaseOrder]) -> dict[str, Any]:
-    """Take the step with each order; one that is refused stops no other."""
-    actor, reason = principal_of(request).name, " ".join(request.POST.get("reason", "").split())[:200]
+def _act(request: HttpRequest, rows: Sequence[tuple[PurchaseOrder, int | None]]) -> tuple[list[str], list[str]]:
+    """Take the step with each order once, however often the form comes: numbers of those done, and refusals.
+
+    One that is refused stops no other; the same form again tries it again.
+    """
+    name, actor = request.POST["do"], principal_of(request).name
+    reason = " ".join(request.POST.get("reason", "").split())[:200]
     done, refused = [], []
-    for row in rows:
+    for row, version in rows:
         try:
-            with transaction.atomic():  # a savepoint: what is refused leaves the others as they are
-                _take(request.POST["do"], row.pk, actor, reason)
+            once_per_form(request, partial(_take, name, row.pk, version, actor, reason), part=f"order/{row.pk}")
         except DomainError as error:
             refused.append(error.message if row.number in error.message else f"{row.number}: {error.message}")
         else:
             done.append(row.number)
-    return {"done": done, "refused": refused}
+    return done, refused
 
 
-def _take(name: str, order_id: int, actor: str, reason: str) -> None:
+def _take(name: str, order_id: int, version: int | None, actor: str, reason: str) -> dict[str, Any]:
     if name == "place":
-        place_purchase_order(order_id=order_id, actor=actor)
+        order = place_purchase_order(order_id=order_id, version=version, actor=actor)
     elif name == "cancel":
-        cancel_purchase_order(order_id=order_id, reason=reason, actor=actor)
+        order = cancel_purchase_order(order_id=order_id, version=version, reason=reason, actor=actor)
     else:
-        close_purchase_order(order_id=order_id, reason=reason, actor=actor)
+        order = close_purchase_order(order_id=order_id, version=version, reason=reason, actor=actor)
+    return {"state": order.state}
 
 
 def _preview(request: HttpRequest, step: _Step, rows: Sequence[Any], back: str) -> HttpResponse:
