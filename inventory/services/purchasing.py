@@ -109,10 +109,11 @@ def edit_purchase_order(
 
 
 def reschedule_purchase_order(
-    *, order_id: int, version: int | None, expected_on: date | None, reference: str, note: str
+    *, order_id: int, version: int | None, expected_on: date | None, reference: str | None, note: str | None
 ) -> PurchaseOrder:
     """Note a new date, the supplier's own number or a remark on an order that is not finished.
 
+    A reference or note of None stays as it is at that moment; an `expected_on` of None takes the date away.
     What channels sell ahead of its goods follows a new date in the same transaction.
     """
 
@@ -121,8 +122,9 @@ def reschedule_purchase_order(
         if order.state not in (State.DRAFT, *OPEN_STATES):
             raise Conflict(f"{order} is {_state_words(order)}: nothing more of it is expected.")
         moved = expected_on != order.expected_on
-        order.expected_on, order.reference, order.note = expected_on, reference.strip()[:80], note.strip()[:500]
-        order.version += 1
+        order.expected_on, order.version = expected_on, order.version + 1
+        order.reference = order.reference if reference is None else reference.strip()[:80]
+        order.note = order.note if note is None else note.strip()[:500]
         order.save(update_fields=["expected_on", "reference", "note", "version"])
         if moved and order.state in OPEN_STATES:
             by_order = order.lines.filter(open_quantity__gt=0, expected_on__isnull=True)

@@ -228,12 +228,10 @@ def place(request: HttpRequest, order_id: int, body: StepIn) -> tuple[int, Any]:
 def change_date(request: HttpRequest, order_id: int, body: DateIn) -> tuple[int, Any]:
     """Expect an order on another day; what channels sell ahead of it follows."""
     principal = need(request, "inventory.buy")
-    order = _order(principal, order_id)
+    _order(principal, order_id)
     reschedule_purchase_order(
-        order_id=order_id, version=body.version, expected_on=body.expected_on,
-        reference=order.reference if body.reference is None else body.reference,
-        note=order.note if body.note is None else body.note,
-    )  # fmt: skip
+        order_id=order_id, version=body.version, expected_on=body.expected_on, reference=body.reference, note=body.note
+    )
     return 200, _plain(order_out(_order(principal, order_id)))
 
 

@@ -11,12 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Node, NodeKind, PurchaseOrder, Receipt, StockLevel, Tracking
-from inventory.services import Claim, reserve
+from inventory.services import Claim, reschedule_purchase_order, reserve
 from oms.accounts.services import create_token
 from oms.core.db import run_atomic
 from oms.core.ids import uuid7
 from tests.factories import World, make_node, make_sku, make_world, stock
 from tests.inventory.purchases import buckets, line_of, make_placed, make_supplier, state_of
+from tests.threads import behind
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +124,24 @@ def test_another_day_is_noted_and_the_rest_stays(client: Client, world: World) -
     assert (status, moved["expected_on"], moved["reference"], moved["state"]) == (200, "2030-01-31", "SO-1", "placed")
     assert call(client, "POST", url, {"expected_on": "2030-02-28", "version": 1}, **buyer())[0] == 409
     assert call(client, "POST", url, {"expected_on": "soon"}, **buyer())[0] == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_day_that_is_moved_takes_nothing_back_that_was_noted_at_the_same_time(client: Client, world: World) -> None:
+    _status, made = call(client, "POST", "/purchase-orders", order_body(reference="SO-1", note="By road"), **buyer())
+    url, headers = f"/purchase-orders/{made['id']}/date", buyer()
+
+    status, moved = behind(
+        lambda: reschedule_purchase_order(order_id=made["id"], version=1, expected_on=None, reference="SO-2",
+                                          note="By sea"),
+        lambda: call(Client(), "POST", url, {"expected_on": "2030-01-31"}, **headers),
+    )  # fmt: skip
+
+    assert (status, moved["expected_on"], moved["reference"], moved["note"], moved["version"]) == (
+        200, "2030-01-31", "SO-2", "By sea", 3,
+    )  # fmt: skip
+    # Empty text is not the same as leaving it out.
+    assert call(client, "POST", url, {"expected_on": "2030-01-31", "note": ""}, **headers)[1]["note"] == ""
 
 
 def test_surplus_is_refused_with_its_numbers_and_can_be_accepted(client: Client, world: World) -> None:

@@ -261,9 +261,14 @@ def test_dates_can_be_moved_while_something_is_expected(world: World, supplier: 
 
     order.refresh_from_db()
     assert (order.expected_on, order.reference, order.note, order.version) == (day, "SO-9", "By sea", 3)
+    # What is None stays as it is.
+    reschedule_purchase_order(order_id=order.pk, version=3, expected_on=day, reference=None, note="By road")
+    reschedule_purchase_order(order_id=order.pk, version=4, expected_on=None, reference="SO-10", note=None)
+    order.refresh_from_db()
+    assert (order.expected_on, order.reference, order.note, order.version) == (None, "SO-10", "By road", 5)
     cancel_purchase_order(order_id=order.pk, reason="", actor="Meera")
     with pytest.raises(Conflict, match="nothing more of it is expected"):
-        reschedule_purchase_order(order_id=order.pk, version=4, expected_on=day, reference="", note="")
+        reschedule_purchase_order(order_id=order.pk, version=6, expected_on=day, reference="", note="")
 
 
 def stock_news() -> list[dict[str, object]]:
