@@ -12,8 +12,9 @@ from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from inventory.models import BufferRule
+from inventory.models import BufferRule, Node
 from inventory.services import RuleTerms, terms_of
+from oms.accounts.access import Principal, in_node_scope, principal_of
 from oms.core.clock import now
 from oms.core.errors import NotFound
 from oms.core.ids import uuid7
@@ -53,11 +54,26 @@ def offered(request: HttpRequest) -> tuple[str, str] | None:
 
 
 def removed_rules(request: HttpRequest, uid: UUID) -> list[Removed]:
-    """The rules of a removal of this person. Raises NotFound for one that is over an hour ago or somebody else's."""
+    """The rules of a removal of this person. Raises NotFound for one that is over an hour ago or somebody else's, and
+    where a rule is for a node or channel that the person does not see any more.
+    """
     entry = _kept(request).get(str(uid))
     if entry is None or not _is_fresh(entry):
         raise NotFound(_("That removal cannot be taken back any more. Make the rule anew."))
-    return [(_terms(fields), int(place)) for fields, place in entry["rules"]]
+    removed = [(_terms(fields), int(place)) for fields, place in entry["rules"]]
+    if not _in_scope(principal_of(request), [terms for terms, _place in removed]):
+        raise NotFound(_("A rule of that removal is for a node or channel outside of your scope."))
+    return removed
+
+
+def _in_scope(principal: Principal, rules: Sequence[RuleTerms]) -> bool:
+    """All nodes and channels are seen. A rule for no node in particular counts at all of them."""
+    if not principal.all_nodes:
+        wanted = {terms.node_id for terms in rules}
+        named = Node.objects.filter(pk__in=wanted - {None})
+        if not wanted <= set(in_node_scope(named, principal, "code").values_list("pk", flat=True)):
+            return False
+    return all(principal.sees_channel(terms.channel_code) for terms in rules if terms.channel_code)
 
 
 def _kept(request: HttpRequest) -> dict[str, dict[str, Any]]:

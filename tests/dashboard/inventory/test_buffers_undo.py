@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 
 from inventory.models import BufferRule
 from inventory.services import set_safety_stock
+from oms.accounts.models import User
 from oms.core.clock import now
 from tests.dashboard.inventory.test_buffers import HOME, kept, rule, signed_in
 from tests.factories import World, make_world
@@ -102,3 +104,26 @@ def test_nobody_else_and_nobody_later_takes_it_back(world: World, monkeypatch: p
     monkeypatch.setattr("oms.dashboard.inventory.buffer_undo.now", lambda: later)
     assert client.post(url).status_code == 404
     assert not BufferRule.objects.exists()
+
+
+@pytest.mark.parametrize(("terms", "scope", "status"), [
+    ({"node": True}, {"all_nodes": False, "node_codes": ["blr-01"]}, 302),
+    ({"node": True}, {"all_nodes": False, "node_codes": ["del-01"]}, 404),
+    ({}, {"all_nodes": False, "node_codes": ["blr-01", "del-01"]}, 404),
+    ({"channel_code": "web"}, {"all_channels": False, "channel_codes": ["web"]}, 302),
+    ({"channel_code": "web"}, {"all_channels": False, "channel_codes": ["shop"]}, 404),
+    ({}, {"all_channels": False, "channel_codes": ["shop"]}, 302),
+])  # fmt: skip
+def test_only_rules_of_nodes_and_channels_that_the_person_still_sees_come_back(
+    world: World, terms: dict[str, Any], scope: dict[str, Any], status: int
+) -> None:
+    made = rule(node_id=world.blr.pk if terms.get("node") else None, channel_code=terms.get("channel_code", ""))
+    client = signed_in()
+    client.post(f"{HOME}{made.pk}/remove/", key())
+    url = undo_url(client)
+    User.objects.filter(pk=client.session["_auth_user_id"]).update(**scope)
+
+    response = client.post(url)
+
+    assert response.status_code == status
+    assert BufferRule.objects.exists() == (status == 302)
