@@ -1,5 +1,6 @@
 """What every test shares; tests.plugin_services brings the databases, tests.plugin_network closes the network."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -45,6 +46,12 @@ def quick_emptying() -> Iterator[None]:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *args: None)
         yield
+
+
+def pytest_collection_finish() -> None:
+    """Whatever is loaded by now stays: the collector of garbage need not walk through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
+from time import monotonic
 from typing import Any, Literal
 
 from channels.base import ORDER_UPDATE_KINDS, OrderUpdate, OrderUpdateKind, PushesOrderUpdates
@@ -198,16 +200,19 @@ ORDER BY due.id LIMIT %(most)s
 
 
 def push_order_updates(
-    account_id: int | None = None, *, ids: Sequence[int] | None = None, most: int = 200
+    account_id: int | None = None, *, ids: Sequence[int] | None = None, most: int = 200, seconds: float | None = None
 ) -> PushResult:
     """Tell what is queued, for one account, for these updates, or for all; at most `most` of them.
+
+    None is begun after so many `seconds`.
 
     An update that the channel refuses for good is FAILED and stays visible; one that it could not take now is tried
     again later, with growing waits. An account that does not answer is left alone for the rest of this call.
     """
     result = PushResult()
     silent: set[int] = set()
-    while result.sent + result.failed + result.put_off < most:
+    end = monotonic() + seconds if seconds is not None else inf
+    while result.sent + result.failed + result.put_off < most and monotonic() < end:
         update = run_atomic(lambda: _claim_next(account_id, ids, silent))
         if update is None:
             break

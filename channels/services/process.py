@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import transaction
@@ -34,6 +34,8 @@ from orders.services import capture_orders
 State = InboundMessageState
 
 BATCH_SIZE = 100
+#: The moment of an account's last order is no finer than this.
+ORDER_NOTED_EVERY = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -195,7 +197,15 @@ def _capture(account: ChannelAccount, fresh: dict[str, list[_New]], batch: _Batc
             for older in group[:-1]:
                 batch.outcomes[older.message.pk] = Outcome(State.UNCHANGED, outcome.order_id)
     if created:
-        ChannelAccount.objects.filter(pk=account.pk).update(last_order_at=now())
+        _note_order(account)
+
+
+def _note_order(account: ChannelAccount) -> None:
+    """When orders came last, to some seconds: whoever writes it keeps the others who read this account's messages
+    waiting until its transaction ends."""
+    moment = now()
+    if account.last_order_at is None or account.last_order_at < moment - ORDER_NOTED_EVERY:
+        ChannelAccount.objects.filter(pk=account.pk).update(last_order_at=moment)
 
 
 def _age(new: _New) -> tuple[bool, object, int]:

@@ -9,7 +9,7 @@ from django.db.models.expressions import RawSQL
 
 from channels.events import ListingsDirty
 from channels.locks import lock_listings
-from channels.models import ChannelAccount
+from channels.models import ChannelAccount, Listing
 from channels.registry import INBOUND_ONLY
 from channels.services.exposure import meter
 from channels.services.sellable_sql import SELLABLE
@@ -30,6 +30,8 @@ RETURNING listing.account_id
 
 #: SKUs that `recount_due` takes at once.
 MOST_RECOUNTED = 2000
+#: Listings of an account that are worked out in one transaction.
+LISTINGS_AT_ONCE = 500
 
 # Of the SKUs and of the kits with them: one subquery, so that the listings are found by their index.
 _WITH_KITS = """
@@ -77,8 +79,14 @@ def refresh_listings(listing_ids: Iterable[int]) -> int:
 
 
 def refresh_account(account_id: int) -> int:
-    """The same for every listing of one account: after its nodes or its threshold were changed."""
-    return _refresh(Q(account_id=account_id, sku__isnull=False))
+    """The same for every listing of one account: after its nodes or its threshold were changed.
+
+    Some at a time, so that a caller without a transaction keeps nobody waiting for thousands of listings.
+    """
+    listings = Listing.objects.filter(account_id=account_id, sku__isnull=False).order_by("pk")
+    ids = list(listings.values_list("pk", flat=True))
+    parts = (ids[start : start + LISTINGS_AT_ONCE] for start in range(0, len(ids), LISTINGS_AT_ONCE))
+    return sum(refresh_listings(part) for part in parts)
 
 
 def refresh_node(node_id: int) -> int:

@@ -1,14 +1,16 @@
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """People search a hundred thousand SKUs by any part of a code or name."""
+    """People search a hundred thousand SKUs by any part of a code or name. Nobody waits while the index is built."""
 
+    atomic = False
     dependencies = [("core", "0002_trigram_search"), ("inventory", "0020_tracking_stays_with_its_stock")]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexConcurrently(
             model_name="sku",
             index=GinIndex(
                 OpClass(models.F("code"), "gin_trgm_ops"),

@@ -33,6 +33,9 @@ from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
 
+#: An entry that talks to other systems begins nothing more after this long.
+RETRY_SECONDS = 2.0
+
 
 def retry_waiting() -> object:
     """Try orders that wait for stock again, in case an event that should have done so was missed."""
@@ -50,6 +53,11 @@ def reconcile() -> object:
     return [reconcile_listings(pk) for pk in accounts.exclude(base_url="").values_list("pk", flat=True)]
 
 
+def retry_updates() -> object:
+    """Tell channels again what they could not take; a while at a time, because other things wait for this worker."""
+    return push_order_updates(seconds=RETRY_SECONDS)
+
+
 def audit() -> object:
     """Compare every stored number of stock with the rows below it, orders included."""
     run = audit_stock(more=ORDER_CHECKS)
@@ -62,7 +70,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "poll tracking": poll_tracking,
     "settle unknown bookings": settle_unknown,
     "sweep the inbox": process_inbox,
-    "retry channel updates": push_order_updates,
+    "retry channel updates": retry_updates,
     "retry channel stock": push_waiting_stock,
     "retry webhooks": wake_webhooks,
     "release expired holds": release_expired_holds,

@@ -64,6 +64,8 @@ from routing.services import route_orders
 
 #: While messages keep coming, reading them gives way to the other urgent steps after this long.
 INBOX_SECONDS = 1.0
+#: So many are read between two looks at the clock.
+INBOX_MESSAGES = 100
 
 #: The step named in a decision's trigger, by what happened.
 _TRIGGERS = {
@@ -212,7 +214,7 @@ def read_inbox(events: Sequence[Event]) -> None:
     """Turn messages into orders and changes of orders."""
     deadline = time.monotonic() + INBOX_SECONDS
     for account_id in sorted({event.account_id for event in events if isinstance(event, MessagesReceived)}):
-        while sum(process_inbox(account_id, limit=500).counts.values()):
+        while sum(process_inbox(account_id, limit=INBOX_MESSAGES).counts.values()):
             if time.monotonic() > deadline:
                 _read_on(account_id)
                 break
