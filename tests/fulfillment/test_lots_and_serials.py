@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ from fulfillment.services import (
     swap_units,
 )
 from fulfillment.services.shipping import book_shipment
+from fulfillment.services.short_units import units_short
 from inventory.errors import NotEnoughStock, SerialElsewhere, TrackingNeeded
 from inventory.models import Lot, SerialNumber, Sku
 from inventory.selectors.audit import Compared, iter_differences
@@ -509,6 +511,24 @@ def test_a_lot_that_is_good_by_the_books_is_not_reported_expired(world: World, s
     Lot.objects.filter(code="SOON").update(is_blocked=True)
     report_short(fulfillment_order_id=work.pk, line_id=line, quantity=2, reason="expired", actor="x", named=named)
     assert lots_at(serum, world.blr)["SOON"] == {"quarantine": 2}
+
+
+def test_naming_more_expired_lots_costs_no_more_statements(world: World) -> None:
+    cream = make_lot_sku("CREAM")
+    codes = ("A", "B", "C", "D")
+    for code in codes:
+        put_lot(cream, world.blr, code, 1, days=5)
+    line = FulfillmentLine.objects.select_related("sku").get(pk=line_of(work_for(world, cream, 4)).pk)
+    Lot.objects.update(expires_on=today().replace(year=today().year - 1))
+
+    def statements(*named: str) -> int:
+        units = LineUnits(lots=tuple((code, 1) for code in named))
+        with transaction.atomic(), CaptureQueriesContext(connection) as caught:
+            found = units_short(line, world.blr, len(named), units, expired=True)
+        assert [part.lot_id for part in found] == [Lot.objects.get(code=code).pk for code in named]
+        return len(caught)
+
+    assert statements("A", "B") == statements(*codes)
 
 
 def test_what_breaks_while_packing_leaves_nothing_behind(
