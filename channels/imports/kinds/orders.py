@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from channels.adapters.files.assemble import Draft, assemble
 from channels.adapters.files.format import OrderFormat
 from channels.adapters.files.registry import FORMATS, detect_format, mapped_format
@@ -164,12 +166,13 @@ class OrderHandler:
             return Finish()
         if until is not None:
             _drain(context.job_id, until)
-        messages = InboundMessage.objects.filter(job_id=context.job_id)
+        # One look: between two of them a worker may take a batch from one state to the other.
+        messages = InboundMessage.objects.filter(job_id=context.job_id).order_by()
+        units = dict(messages.values_list("state").annotate(count=Count("pk")))
         return Finish(
-            captured=messages.filter(state=State.CAPTURED).count(),
-            quarantined=messages.filter(state=State.QUARANTINED).count(),
-            waiting=messages.filter(state=State.PENDING).count(),
-        )
+            captured=units.get(State.CAPTURED, 0), quarantined=units.get(State.QUARANTINED, 0),
+            waiting=units.get(State.PENDING, 0),
+        )  # fmt: skip
 
 
 def _record(draft: Draft) -> OrderRecord:
