@@ -8,9 +8,11 @@ from routing.engine.filters import REASONS
 from routing.engine.plan import plan_order, plan_orders, plan_with
 from routing.engine.table import expand_candidates
 from routing.engine.types import (
+    ANY_NODE,
     FACTORS,
     Assignment,
     CandidateResult,
+    Eligibility,
     Lane,
     LaneOf,
     LineInput,
@@ -27,11 +29,13 @@ from routing.engine.types import (
 )
 
 __all__ = [
+    "ANY_NODE",
     "FACTORS",
     "INDIA_RATES",
     "REASONS",
     "Assignment",
     "CandidateResult",
+    "Eligibility",
     "Lane",
     "LaneOf",
     "LineInput",

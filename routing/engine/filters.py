@@ -19,6 +19,13 @@ REASONS: dict[Rule, str] = {
     "over_capacity": "The node has reached its limit of orders.",
     "no_stock": "The node has none of the items to sell.",
     "not_serviceable": "No carrier serves this destination from the node.",
+    "wrong_kind": "The rule takes no nodes of this kind.",
+    "not_capable": "The node cannot handle what these goods need.",
+    "wrong_brand": "The node does not ship goods of this brand.",
+    "too_full": "The rule wants nodes with more capacity left.",
+    "past_cutoff": "The rule wants nodes with more time to their cut-off.",
+    "performs_below": "The node performs below what the rule asks for.",
+    "too_far": "The node is farther from the customer than the rule allows.",
 }
 
 

@@ -23,6 +23,13 @@ Rule = Literal[
     "over_capacity",
     "no_stock",
     "not_serviceable",
+    "wrong_kind",
+    "not_capable",
+    "wrong_brand",
+    "too_full",
+    "past_cutoff",
+    "performs_below",
+    "too_far",
 ]
 
 #: The parts of a shipment's cost, in the order in which they are stored and shown.
@@ -35,6 +42,9 @@ class NodeInput:
 
     `priority` is a rank where more is better. `capacity_left` is how many more orders it takes (None = no limit),
     `load` the used part of its limit from 0 to 1. `minutes_to_cutoff` is negative when the cut-off has passed.
+    `capabilities` are what it can do beyond the ordinary ("hazardous", "bulky", "gift_wrap"); `brands` the brands that
+    it may ship, all where empty. `performance` is the measured share of its work that it accepts, finds and ships in
+    time, from 0 to 1; None where it is not known yet.
     """
 
     node_id: int
@@ -53,11 +63,14 @@ class NodeInput:
     minutes_to_cutoff: int = 24 * 60
     processing_minutes: int = 0
     groups: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    brands: frozenset[str] = frozenset()
+    performance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LineInput:
-    """One line to route: `quantity` units still to be allocated, `weight_grams` of one unit.
+    """One line to route: `quantity` units still to be allocated, `weight_grams` and `value_minor` of one unit.
 
     `label` is what a person calls the item (the SKU code); sentences use it. A kit names in `parts` the SKUs, and units
     of each, that one unit of it is assembled from, and in `sku_id` itself: all parts of one unit leave from one node.
@@ -70,6 +83,7 @@ class LineInput:
     weight_grams: int = 0
     label: str = ""
     parts: tuple[tuple[int, int], ...] = ()
+    value_minor: int = 0
 
     def __post_init__(self) -> None:
         if any(units < 1 for _, units in self.parts):
@@ -85,6 +99,7 @@ class OrderInput:
     `allowed_groups` empty means every node. `excluded_node_ids` are nodes that rejected this order before.
     `pickup_node_id` is set for an order that the customer collects: only that node may take it, without a carrier.
     `hours_to_promise` is None when no date was promised. `must_ship_complete` means all of it now or nothing.
+    `needs` are capabilities that its goods ask of every node, `brands` the brands of its goods.
     """
 
     key: int
@@ -102,6 +117,9 @@ class OrderInput:
     pickup_node_id: int | None = None
     hours_to_promise: float | None = None
     must_ship_complete: bool = False
+    needs: frozenset[str] = frozenset()
+    brands: frozenset[str] = frozenset()
+    is_gift: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +174,9 @@ class Weights:
 
     `shipping` multiplies the rate card. `load_minor` is charged times the square of the node's load: a half-full node
     pays a quarter of it. `priority_minor` is charged for each step a node stands below the best priority offered.
+    `performance_minor` is charged for a node that fails always, in proportion for one that fails sometimes, and not at
+    all for one that is not measured yet. `stock_minor` is charged for each unit by the share that it is of what the
+    node has of the SKU: the last unit costs all of it, one of a hundred a hundredth.
     """
 
     shipping: float = 1.0
@@ -165,11 +186,38 @@ class Weights:
     split_minor: int = 4_000
     load_minor: int = 2_000
     priority_minor: int = 500
+    performance_minor: int = 0
+    stock_minor: int = 0
 
     def __post_init__(self) -> None:
         for part in fields(self):
             if getattr(self, part.name) < 0:
                 raise ValueError(f"The weight {part.name} cannot be negative.")
+
+
+@dataclass(frozen=True, slots=True)
+class Eligibility:
+    """Which nodes a policy lets take an order, beyond what holds for every policy. Empty sets and None ask for nothing.
+
+    A node must be of one of `kinds`, in one of `groups` and in none of `groups_out`, and have all `capabilities`.
+    `min_capacity_left` and `min_minutes_to_cutoff` look at its day, `max_km` at the way to the customer;
+    `min_performance` (0 to 1) refuses only nodes whose performance is known. `keep_units` of every SKU stay at a node:
+    a brokering safety stock, on top of the safety stock of the level.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    groups_out: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    min_capacity_left: int = 0
+    min_minutes_to_cutoff: int | None = None
+    max_km: float | None = None
+    min_performance: float | None = None
+    keep_units: int = 0
+
+
+#: The policy that asks nothing of nodes.
+ANY_NODE = Eligibility()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +227,11 @@ class Policy:
     `allow_partial`: ship what is there and backorder the rest; otherwise an order that cannot be filled waits whole.
     `max_shipments`: no plan has more shipments. `max_candidates`: how many eligible nodes are stored with every factor;
     the rest are stored with their total only. It never limits which nodes are considered.
+
+    A plan of several shipments is made only where it costs at most `max_extra_minor` more than one shipment of the same
+    goods would from the cheapest usable node, and where each shipment carries goods of at least `min_parcel_minor`;
+    else the order is planned with one shipment. `keep_gifts_whole`: gifts are never split. `rule` is the name of the
+    rule of the policy that these terms are of.
     """
 
     version: int = 1
@@ -186,6 +239,11 @@ class Policy:
     max_shipments: int = 3
     allow_partial: bool = True
     max_candidates: int = 12
+    eligibility: Eligibility = ANY_NODE
+    max_extra_minor: int | None = None
+    min_parcel_minor: int = 0
+    keep_gifts_whole: bool = False
+    rule: str = ""
 
 
 class Assignment(NamedTuple):
