@@ -46,7 +46,7 @@ def ledger_balances(sku_id: int, node_id: int) -> dict[str, int] | None:
     None where it has more than ADDED_UP_AT_ONCE postings: that is work for the auditor, not for an open page.
     """
     key = {"sku": sku_id, "node": node_id}
-    moves = fetch_all(_SUMS, key | {"limit": ADDED_UP_AT_ONCE + 1})
+    moves = fetch_all(_SUMS, key | {"limit": ADDED_UP_AT_ONCE + 1}, planned_anew=True)
     if sum(postings for *_, postings in moves) > ADDED_UP_AT_ONCE:
         return None
     sums: Counter[str] = Counter()
@@ -200,7 +200,7 @@ def _ledger(sku_id: int, node_ids: int | Sequence[int], only: LedgerFilter, befo
         "reference": f"{_literal(only.reference)}%" if only.reference else "",
         "before": int(before) if before.isdigit() and len(before) < 19 else None, "limit": limit,
     }  # fmt: skip
-    return [LedgerRow(**row) for row in fetch_dicts(_LEDGER, params)]
+    return [LedgerRow(**row) for row in fetch_dicts(_LEDGER, params, planned_anew=True)]
 
 
 def _literal(text: str) -> str:
@@ -241,7 +241,9 @@ def balances_as_of(
             f"Postings before {first:%-d %B %Y} are archived; ask for a later moment, or look into the archive files.",
             field="at",
         )
-    rows = fetch_all(_AS_OF, {"sku": sku_id, "nodes": list(node_ids), "happened": happened, "known": known})
+    rows = fetch_all(
+        _AS_OF, {"sku": sku_id, "nodes": list(node_ids), "happened": happened, "known": known}, planned_anew=True
+    )
     return {row[0]: dict(zip(BALANCES, row[1:], strict=True)) for row in rows}
 
 

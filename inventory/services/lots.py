@@ -148,13 +148,14 @@ def _bring_back(lot: Lot, actor: str, note: str) -> None:
 
     For whatever reason it was put aside: a lot that was blocked when it had expired already has one posting only.
     """
-    rows = LotLevel.objects.filter(lot=lot, quarantine__gt=0).select_related("node")
+    levels = LotLevel.objects.filter(lot=lot)
+    # First of all: the clock may be putting units aside, at another node too, that it still sees as not to be sold.
+    lock_levels({(lot.sku_id, node_id) for node_id in levels.values_list("node_id", flat=True)})
+    rows = levels.filter(quarantine__gt=0).select_related("node")
     free = {row.node_id for row in rows if not why_not_sold(lot, lot.sku, row.node.today())}
     if not free:
         return
-    archived = archived_piles(lot, free)
-    lock_levels({(lot.sku_id, node_id) for node_id in free})
-    back = put_aside(lot, free, archived)
+    back = put_aside(lot, free, archived_piles(lot, free))
     run = uuid7()
     postings = [
         Posting(op_key=f"back/{run}/{lot.pk}/{node_id}", leg=leg, sku_id=lot.sku_id, node_id=node_id,

@@ -125,15 +125,30 @@ def bigints(ids: Iterable[int]) -> str:
     return f"{{{','.join(map(str, ids))}}}"
 
 
-def fetch_all(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
-    """Rows of one statement."""
-    with _run(sql, params) as cursor:
+def _run_anew(sql: str, params: Sequence[Any] | dict[str, Any]) -> CursorWrapper:
+    """Run a statement with its parameters in the text, so that it is planned for them."""
+    cursor = connection.cursor()
+    cursor.execute(sql, params)
+    return cursor
+
+
+def fetch_all(
+    sql: str, params: Sequence[Any] | dict[str, Any] = (), *, planned_anew: bool = False
+) -> list[tuple[Any, ...]]:
+    """Rows of one statement.
+
+    With `planned_anew` it is planned for these very parameters each time: where some keys have ten thousand times the
+    rows of others, the plan that is good for the average key is a bad one for them.
+    """
+    with _run_anew(sql, params) if planned_anew else _run(sql, params) as cursor:
         return list(cursor.fetchall())
 
 
-def fetch_dicts(sql: str, params: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
-    """Rows of one statement, by column name."""
-    with _run(sql, params) as cursor:
+def fetch_dicts(
+    sql: str, params: Sequence[Any] | dict[str, Any] = (), *, planned_anew: bool = False
+) -> list[dict[str, Any]]:
+    """Rows of one statement, by column name. `planned_anew` as for `fetch_all`."""
+    with _run_anew(sql, params) if planned_anew else _run(sql, params) as cursor:
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
