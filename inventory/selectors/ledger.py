@@ -114,7 +114,8 @@ class LedgerPage:
 
 
 # Read backwards from the balances of now, each node for itself, and no further than the page needs. Filters come after
-# the balances: each row shows the true balance of its moment.
+# the balances: each row shows the true balance of its moment. `read` is how many postings of a node are enough where
+# nothing is filtered (else NULL): a plan that does not know it may sort the whole ledger of a level first.
 _LEDGER = f"""
 WITH start AS MATERIALIZED (
     SELECT level.node_id, level.on_hand - coalesce(newer.on_hand, 0) AS on_hand,
@@ -133,9 +134,12 @@ page AS (
                 actor, lot_id, serial_id, unit_cost_minor, {change_sql("on_hand")} AS change,
                 start.on_hand - coalesce(sum({change_sql("on_hand")}) OVER newer, 0) AS on_hand,
                 start.reserved - coalesce(sum({change_sql("reserved")}) OVER newer, 0) AS reserved
-            FROM inventory_stockmovement
-            WHERE sku_id = %(sku)s AND node_id = start.node_id
-                AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+            FROM (
+                SELECT * FROM inventory_stockmovement
+                WHERE sku_id = %(sku)s AND node_id = start.node_id
+                    AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+                ORDER BY id DESC LIMIT %(read)s
+            ) AS read
             WINDOW newer AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
         ) AS posting
         WHERE (%(bucket)s::text = '' OR %(bucket)s::text IN (from_bucket, to_bucket))
@@ -199,6 +203,7 @@ def _ledger(sku_id: int, node_ids: int | Sequence[int], only: LedgerFilter, befo
         "reason": only.reason, "since": only.since, "until": only.until,
         "reference": f"{_literal(only.reference)}%" if only.reference else "",
         "before": int(before) if before.isdigit() and len(before) < 19 else None, "limit": limit,
+        "read": limit if only == LedgerFilter() else None,
     }  # fmt: skip
     return [LedgerRow(**row) for row in fetch_dicts(_LEDGER, params, planned_anew=True)]
 
