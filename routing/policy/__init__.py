@@ -1,0 +1,1 @@
+"""Routing policies as documents that people write: conditions, rules, words, lint. Pure values and functions."""
