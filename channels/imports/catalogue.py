@@ -20,6 +20,8 @@ NODE_KINDS = {
 }  # fmt: skip
 _MAX_WEIGHT_GRAMS = 1_000_000
 _MAX_LENGTH_MM = 100_000
+_MAX_WORD = 40
+_MAX_BRAND = 120
 
 
 def _weight(text: str, options: Options) -> int:
@@ -43,6 +45,26 @@ def _tax_rate(text: str, options: Options) -> int:
 
 def _barcodes(text: str, options: Options) -> tuple[str, ...]:
     return tuple(dict.fromkeys(parse_code(part.strip(), most=80) for part in text.split("|") if part.strip()))
+
+
+def _words(text: str, options: Options) -> list[str]:
+    """ "Hazardous, bulky" or "hazardous | bulky": words in lower case, each once; "-" means none."""
+    words = [part.strip().lower() for part in re.split(r"[|,]", text)]
+    if words == ["-"]:
+        return []
+    if any(len(word) > _MAX_WORD for word in words):
+        raise Unreadable(f"words of at most {_MAX_WORD} characters, separated by commas")
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _brands(text: str, options: Options) -> list[str]:
+    """ "Aara | Vana": names, each once; "-" means none."""
+    names = [part.strip() for part in text.split("|")]
+    if names == ["-"]:
+        return []
+    if any(len(name) > _MAX_BRAND for name in names):
+        raise Unreadable(f"names of at most {_MAX_BRAND} characters, separated by |")
+    return list(dict.fromkeys(name for name in names if name))
 
 
 _COMPONENT = re.compile(r"^(?P<code>.+?)(?:(?:\s+[x×]|\s*[*:])\s*(?P<units>\d{1,9}))?$")
@@ -100,6 +122,9 @@ SKU_FIELDS: tuple[Field, ...] = (
     Field(name="cost", label="Cost", parse=fields.money, help="",
           synonyms=("cost price", "cost per item", "purchase price", "tp")),
     Field(name="is_active", label="Sold", parse=fields.flag, help="yes or no", synonyms=("active", "enabled")),
+    Field(name="needs", label="Needs", parse=_words,
+          help="What its node must be able to do, separated by commas: hazardous, bulky. A - means nothing.",
+          synonyms=("handling", "special handling", "required capabilities")),
     Field(name="components", label="Components", parse=_components,
           help="Makes it a kit: SKU codes with the units that go into one, such as TEA-1 x 2 | CUP-1.",
           synonyms=("kit components", "bundle components", "bundle items", "components of the kit")),
@@ -141,6 +166,11 @@ NODE_FIELDS: tuple[Field, ...] = (
     Field(name="offers_pickup", label="Store pickup", parse=fields.flag, help="yes or no",
           synonyms=("pickup", "bopis")),
     Field(name="accepts_returns", label="Takes returns", parse=fields.flag, help="yes or no", synonyms=("returns",)),
+    Field(name="capabilities", label="Capabilities", parse=_words,
+          help="What it can do beyond the ordinary, separated by commas: hazardous, bulky. A - means nothing.",
+          synonyms=("abilities", "handles")),
+    Field(name="brands", label="Brands", parse=_brands,
+          help="The brands that it may ship, separated by |. A - means every brand.", synonyms=("brands shipped",)),
 )  # fmt: skip
 
 STOCK_FIELDS: tuple[Field, ...] = (

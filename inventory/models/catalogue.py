@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
@@ -47,6 +48,10 @@ class Sku(models.Model):
     shelf_life_days = models.PositiveIntegerField(
         default=0, db_default=0, help_text="Days of use that must be left when a lot leaves; 0 asks for none."
     )
+    needs = ArrayField(
+        models.CharField(max_length=40), default=list, db_default=[], blank=True,
+        help_text="What its node must be able to do, separated by commas: hazardous, bulky.",
+    )  # fmt: skip
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

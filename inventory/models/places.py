@@ -77,6 +77,14 @@ class Node(models.Model):
     is_active = models.BooleanField(default=True, help_text="Off: no new work, and open work is rerouted.")
     offline_reason = models.CharField(max_length=200, blank=True)
     auto_accept = models.BooleanField(default=True, help_text="Work need not be accepted by a person first.")
+    capabilities = ArrayField(
+        models.CharField(max_length=40), default=list, db_default=[], blank=True,
+        help_text="What it can do beyond the ordinary, separated by commas: hazardous, bulky, gift_wrap.",
+    )  # fmt: skip
+    brands = ArrayField(
+        models.CharField(max_length=120), default=list, db_default=[], blank=True,
+        help_text="The brands that it may ship, separated by commas. None: every brand.",
+    )  # fmt: skip
 
     class Meta:
         ordering = ["code"]

@@ -21,7 +21,7 @@ _FIELDS = FieldSet(SKU_FIELDS)
 _COLUMNS = {
     "name": "name", "category": "category", "brand": "brand", "weight": "weight_grams", "length": "length_mm",
     "width": "width_mm", "height": "height_mm", "hsn": "hsn", "tax_rate": "tax_rate_bp", "price": "price_minor",
-    "cost": "cost_minor", "is_active": "is_active",
+    "cost": "cost_minor", "is_active": "is_active", "needs": "needs",
 }  # fmt: skip
 OPTION_NAMES = ("size", "color", "style")
 
