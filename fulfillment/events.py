@@ -18,12 +18,16 @@ class FulfillmentReleased(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkWithdrawn(Event):
-    """A node does not do this work after all (rejected, switched off); the units need another node."""
+    """A node does not do this work after all (rejected, switched off); the units need another node.
+
+    `cause` says why in two or three words, the same for all of a kind: decisions are filtered by it.
+    """
 
     order_id: int
     fulfillment_order_id: int
     node_id: int
     reason: str
+    cause: str = "work withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

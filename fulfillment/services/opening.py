@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fulfillment.services.work import withdraw
+from fulfillment.services.work import NODE_OFF, withdraw
 from oms.core.db import bigints, fetch_all, run_atomic, run_statement
 from orders.locks import lock_orders
 from orders.services import DELTA_COLUMNS, MOVE_UNITS
@@ -42,19 +42,21 @@ uncovered AS MATERIALIZED (
     WHERE c.quantity > coalesce(w.quantity, 0)
 ),
 due AS MATERIALIZED (
-    SELECT u.order_id, u.node_id, n.is_active,
+    SELECT u.order_id, u.node_id, u.is_active,
         o.number || '-' || u.nth + (
             SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = u.order_id
         ) AS number,
         CASE WHEN o.service_level = 'pickup' THEN 'pickup' ELSE 'ship' END AS kind,
-        CASE WHEN o.open_holds > 0 THEN 'scheduled' WHEN n.auto_accept THEN 'accepted' ELSE 'open' END AS state,
+        CASE WHEN o.open_holds > 0 THEN 'scheduled' WHEN u.auto_accept THEN 'accepted' ELSE 'open' END AS state,
         o.ship_by AS due_at
     FROM (
-        SELECT order_id, node_id, row_number() OVER (PARTITION BY order_id ORDER BY node_id) AS nth
-        FROM uncovered GROUP BY order_id, node_id
+        -- What is opened is numbered first: what a closed node leaves for later is then counted behind it.
+        SELECT c.order_id, c.node_id, n.is_active, n.auto_accept,
+            row_number() OVER (PARTITION BY c.order_id ORDER BY n.is_active DESC, c.node_id) AS nth
+        FROM uncovered c JOIN inventory_node n ON n.id = c.node_id
+        GROUP BY c.order_id, c.node_id, n.is_active, n.auto_accept
     ) u
     JOIN unchanged o ON o.id = u.order_id
-    JOIN inventory_node n ON n.id = u.node_id
 ),
 wanted AS MATERIALIZED (
     SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, * FROM due WHERE is_active OR %(at_closed)s::bool
@@ -130,5 +132,5 @@ def _open_locked(order_ids: list[int], actor: str) -> list[int]:
     rows: list[tuple[Any, ...]] = fetch_all(_OPEN, {"orders": bigints(order_ids), "at_closed": True})
     closed = [row[1] for row in rows if row[0] == "closed"]
     if closed:
-        withdraw(fulfillment_order_ids=closed, reason="The node was switched off", actor=actor)
+        withdraw(fulfillment_order_ids=closed, reason="The node was switched off", actor=actor, cause=NODE_OFF)
     return [row[1] for row in rows if row[0] == "opened"]

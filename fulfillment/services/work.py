@@ -25,6 +25,8 @@ State = FulfillmentOrderState
 BEFORE_PICKING = (State.SCHEDULED, State.OPEN, State.ACCEPTED)
 #: States from which a node can still give the work back.
 WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
+#: What decisions about the orders of a node that went off are filed under.
+NODE_OFF = "node off"
 #: Work of a node that goes off which is taken back in one transaction.
 WITHDRAWN_AT_ONCE = 100
 
@@ -94,15 +96,19 @@ def reject(*, fulfillment_order_id: int, reason: str, actor: str) -> None:
         if item.state not in WITHDRAWABLE:
             raise Conflict(f"{item.number} is {item.get_state_display().lower()} and can no longer be rejected.")
         exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"Rejected: {reason}")
-        withdraw(fulfillment_order_ids=[item.pk], reason=reason, actor=actor)
+        withdraw(fulfillment_order_ids=[item.pk], reason=reason, actor=actor, cause="rejected by the node")
 
     run_atomic(work)
 
 
-def withdraw(*, fulfillment_order_ids: Sequence[int], reason: str, actor: str, announce_it: bool = True) -> list[int]:
+def withdraw(
+    *, fulfillment_order_ids: Sequence[int], reason: str, actor: str, announce_it: bool = True,
+    cause: str = "work withdrawn",
+) -> list[int]:  # fmt: skip
     """Take work back from its node: reservations end, units need a node again. The ids that were taken back.
 
-    Publishes WorkWithdrawn, which routes them again, unless the caller does so itself (`announce_it` False).
+    Publishes WorkWithdrawn, which routes them again with `cause` as the decision's trigger, unless the caller does so
+    itself (`announce_it` False).
     """
 
     def work() -> list[int]:
@@ -117,7 +123,8 @@ def withdraw(*, fulfillment_order_ids: Sequence[int], reason: str, actor: str, a
                      reason=reason[:200], end_reason=reason[:200])  # fmt: skip
         if announce_it:
             publish([
-                WorkWithdrawn(order_id=w.order_id, fulfillment_order_id=w.pk, node_id=w.node_id, reason=reason[:200])
+                WorkWithdrawn(order_id=w.order_id, fulfillment_order_id=w.pk, node_id=w.node_id, reason=reason[:200],
+                              cause=cause)
                 for w in items
             ])  # fmt: skip
         return list(by_id)
@@ -145,9 +152,10 @@ def release_lines(
     release_reservations(requests=requests, actor=actor, reason=reason)
     forget_units(lines)
     move_units(moves, list(entries.values()))
-    for node_id in sorted({item.node_id for item in work.values()}):
-        skus = [line.sku_id for line in lines if work[line.fulfillment_order_id].node_id == node_id]
-        announce(skus, reason="released", grew_at=node_id)
+    for node in sorted({item.node for item in work.values()}, key=lambda node: node.pk):
+        skus = [line.sku_id for line in lines if work[line.fulfillment_order_id].node_id == node.pk]
+        # What lies at a node that is off serves nobody: no waiting order need be tried for it.
+        announce(skus, reason="released", grew_at=node.pk if node.is_active else None)
 
 
 def withdraw_from_node(*, node_id: int, reason: str, actor: str = "flow", limit: int = WITHDRAWN_AT_ONCE) -> int:
@@ -160,7 +168,7 @@ def withdraw_from_node(*, node_id: int, reason: str, actor: str = "flow", limit:
     def work() -> int:
         found = FulfillmentOrder.objects.filter(node_id=node_id, state__in=(*BEFORE_PICKING, State.PICKING))
         ids = list(found.order_by("pk").values_list("pk", flat=True)[:limit])
-        taken = withdraw(fulfillment_order_ids=ids, reason=reason, actor=actor) if ids else []
+        taken = withdraw(fulfillment_order_ids=ids, reason=reason, actor=actor, cause=NODE_OFF) if ids else []
         if len(ids) == limit:
             publish([NodeWorkLeft(node_id=node_id)])
         return len(taken)

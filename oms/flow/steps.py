@@ -31,6 +31,7 @@ from fulfillment.events import (
     ShipmentHandedOver,
     ShipmentMoved,
     ShipmentVoided,
+    WorkWithdrawn,
 )
 from fulfillment.models import Shipment, ShipmentState
 from fulfillment.services import (
@@ -67,11 +68,10 @@ INBOX_SECONDS = 1.0
 #: So many are read between two looks at the clock.
 INBOX_MESSAGES = 100
 
-#: The step named in a decision's trigger, by what happened.
+#: What a decision names as its trigger, by what happened. Work that was taken back says why itself.
 _TRIGGERS = {
     "orders.OrderCaptured": "captured",
     "orders.OrderReleased": "released",
-    "fulfillment.WorkWithdrawn": "work withdrawn",
     "fulfillment.ShortPicked": "short pick",
 }
 
@@ -85,7 +85,8 @@ def route(events: Sequence[Event]) -> None:
     """Decide and reserve for orders that need a node."""
     by_trigger: dict[str, list[Event]] = {}
     for event in events:
-        by_trigger.setdefault(_TRIGGERS[event.kind], []).append(event)
+        trigger = event.cause if isinstance(event, WorkWithdrawn) else _TRIGGERS[event.kind]
+        by_trigger.setdefault(trigger, []).append(event)
     for trigger, some in by_trigger.items():
         route_orders(order_ids(some), trigger=trigger)
 

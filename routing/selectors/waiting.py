@@ -26,18 +26,22 @@ supplied AS MATERIALIZED (
 SELECT l.order_id FROM orders_orderline l
 WHERE (l.unallocated > 0 OR l.backordered > 0) AND l.order_id > %(after)s
     AND l.sku_id IN (SELECT sku_id FROM wanted)
-    AND (l.unallocated > 0 OR l.sku_id IN (SELECT sku_id FROM supplied))
+    AND (%(undecided)s AND l.unallocated > 0 OR l.backordered > 0 AND l.sku_id IN (SELECT sku_id FROM supplied))
 GROUP BY l.order_id ORDER BY l.order_id LIMIT %(limit)s
 """
 
 
-def waiting_order_ids(*, limit: int, sku_ids: Sequence[int] | None = None, after: int = 0) -> list[int]:
+def waiting_order_ids(
+    *, limit: int, sku_ids: Sequence[int] | None = None, after: int = 0, undecided: bool = True
+) -> list[int]:  # fmt: skip
     """Orders with units that need a node and could get one now, oldest first.
 
     Such are orders with a line nobody decided for yet, or with backordered units of a SKU of which an active node has
-    ATP. With `sku_ids` only those that wait for one of them. `after` pages: give the last id of the page before.
+    ATP; without `undecided` only the latter. With `sku_ids` only those that wait for one of them. `after` pages: give
+    the last id of the page before.
     """
-    params = {"any": sku_ids is None, "skus": list(sku_ids or []), "limit": limit, "after": after}
+    params = {"any": sku_ids is None, "skus": list(sku_ids or []), "limit": limit, "after": after,
+              "undecided": undecided}  # fmt: skip
     return [row[0] for row in fetch_all(_WAITING, params)]
 
 
