@@ -86,6 +86,10 @@ bench-reserve: env ## Reservations per second on one hot SKU and on many, beside
 replay: env ## Real orders and stock at 600 times their speed through the whole system: ARGS="--hours 12" (eight minutes)
 	@$(WITH_SERVICES) --durable $(PY) -u benchmarks/replay_history.py $(ARGS)
 
+.PHONY: rehearse
+rehearse: env ## Rehearse a peak with databases of its own: ARGS="--orders 10000 --seed 1" (two minutes)
+	@$(WITH_SERVICES) --durable $(PY) manage.py rehearse_peak $(ARGS)
+
 .PHONY: shell
 shell: env ## A Python shell with the models; `make run` must be running
 	@$(PY) manage.py shell
