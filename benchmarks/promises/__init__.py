@@ -1,0 +1,1 @@
+"""The parts of `benchmarks/promise_calibration.py`: the parcels, and the days played one by one."""
