@@ -33,7 +33,7 @@ VERBS: dict[str, frozenset[str]] = {
         _READ | _ORDER_CARE | _FLOOR
         | {"orders.create", "orders.export", "pii.view", "inventory.adjust", "inventory.receive", "inventory.move",
            "inventory.count", "inventory.approve", "inventory.buy", "inventory.rules", "inventory.export",
-           "nodes.switch", "routing.edit", "imports.run", "channels.edit", "channels.sync",
+           "nodes.switch", "routing.edit", "routing.publish", "imports.run", "channels.edit", "channels.sync",
            "quarantine.fix", "carriers.edit", "deliveries.replay", "fulfillment.manifest", "returns.receive",
            "views.share"}
     ),

@@ -66,6 +66,7 @@ from routing.services import forget_policy
 _GUARDS = (
     ("inventory_stockmovement", "stock_movement_append_only"),
     ("inventory_stocklevel", "stock_level_keep"),
+    ("routing_routingpolicy", "routing_policy_published_stays"),
 )
 _NAMES = {person.name for person in PEOPLE} | {LOADER}
 
@@ -83,7 +84,7 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         # A job keeps its person by number.
         (Job, Q(created_by_id__in=User.objects.filter(email__in=[person.email for person in PEOPLE]).values("pk"))),
         (ApiToken, Q(name=CREW_TOKEN) | Q(created_by__email__in=[person.email for person in PEOPLE])),
-        (RoutingPolicy, Q(published_by__in=_NAMES)),
+        (RoutingPolicy, Q(published_by__in=_NAMES) | Q(state="draft", created_by__in=_NAMES)),
         (ApprovalLimit, own_limits()),
         (Supplier, Q(code__in=SUPPLIER_CODES)),
         (DemoWorld, Q()),
@@ -105,6 +106,7 @@ _MACHINES: dict[str, type[models.Model]] = {
     "inventory.StockCount": StockCount, "inventory.CountItem": CountItem, "inventory.CountSession": CountSession,
     "inventory.PurchaseOrder": PurchaseOrder, "inventory.InboundShipment": InboundShipment,
     "inventory.ReplenishmentSuggestion": ReplenishmentSuggestion, "inventory.Sku": Sku,
+    "routing.RoutingPolicy": RoutingPolicy,
 }  # fmt: skip
 
 

@@ -28,7 +28,8 @@ from oms.demo.nodes import HOLIDAYS, NODES, DemoNode
 from oms.demo.outside import carrier_secrets, store_secrets
 from oms.demo.people import PEOPLE
 from orders.models import SalesChannel, SalesChannelKind
-from routing.models import ChannelSourcing, RoutingPolicy
+from routing.models import ChannelSourcing, PolicyState, RoutingPolicy
+from routing.policy.document import Document, Fallback, Rule, Split, document_json
 from routing.services import forget_policy
 
 LOADER = "demo"
@@ -239,11 +240,10 @@ def _policy(moment: datetime) -> None:
     """Version 1 in force, unless a policy of somebody else is."""
     if RoutingPolicy.objects.exists():
         return
+    rules = Document((Rule("Every order", split=Split(3), fallback=Fallback(partial=True)),))
     RoutingPolicy.objects.create(
-        version=1, name=f"{brand.BRAND} standard", max_shipments=3, allow_partial=True, is_active=True,
-        weights={"shipping": 1.0, "distance_minor_per_km": 2.0, "transit_minor_per_day": 500,
-                 "late_minor_per_day": 10_000, "split_minor": 4_000, "load_minor": 2_000, "priority_minor": 500},
+        version=1, name=f"{brand.BRAND} standard", state=PolicyState.LIVE, document=document_json(rules),
         note="Cheapest node that keeps the promise; few splits; distribution centres before stores.",
-        published_at=moment, published_by=LOADER,
+        created_by=LOADER, published_at=moment, published_by=LOADER, live_since=moment,
     )  # fmt: skip
     forget_policy()

@@ -13,6 +13,7 @@ EVERY_SECONDS: dict[str, float] = {
     "put expired lots aside": 300,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
+    "check the policy on trial": 60,
     "count sellable": 3,
     "reconcile listings": 1800,
     "book exposure": 900,

@@ -32,6 +32,7 @@ from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
+from routing.services import check_canary
 
 #: An entry that talks to other systems begins nothing more after this long.
 RETRY_SECONDS = 2.0
@@ -78,6 +79,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "put expired lots aside": set_aside_unsold_lots,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
+    "check the policy on trial": check_canary,
     "count sellable": recount_due,
     "reconcile listings": reconcile,
     "book exposure": book_exposure,

@@ -1,4 +1,4 @@
-"""Routing decisions as a list, and the policy they were made with in plain words."""
+"""Routing decisions as a list."""
 
 from __future__ import annotations
 
@@ -12,87 +12,8 @@ from django.utils import timezone
 from oms.core.clock import now
 from oms.core.db import fetch_all, fetch_dicts
 from oms.reporting.scope import Scope
-from routing.engine import Policy
-from routing.engine.wording import money
-from routing.models import RoutingPolicy
-from routing.services import policy_of
 
 PAGE_ROWS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class WeightLine:
-    """One weight: its name, its value as people write it, and what it does, in a sentence."""
-
-    key: str
-    name: str
-    value: str
-    meaning: str
-    is_on: bool
-
-
-def weight_lines(policy: Policy) -> list[WeightLine]:
-    """Every weight of a policy in words. The engine minimises their sum, all of it money."""
-    w = policy.weights
-    far = money(round(w.distance_minor_per_km * 100), "INR")
-    lines = [
-        ("shipping", "Shipping", f"× {w.shipping:g}", w.shipping,
-         "The courier's price from the rate card" + ("" if w.shipping == 1 else f", times {w.shipping:g}") + "."),
-        ("split", "Split", money(w.split_minor, "INR"), w.split_minor,
-         f"Every further parcel of an order costs {money(w.split_minor, 'INR')} more."),
-        ("late", "Late", f"{money(w.late_minor_per_day, 'INR')} a day", w.late_minor_per_day,
-         f"Each day after the promise costs {money(w.late_minor_per_day, 'INR')}: promises come first."),
-        ("transit", "Transit", f"{money(w.transit_minor_per_day, 'INR')} a day", w.transit_minor_per_day,
-         f"Each day on the road costs {money(w.transit_minor_per_day, 'INR')}: faster is better at equal price."),
-        ("distance", "Distance", f"{far} per 100 km", w.distance_minor_per_km,
-         f"A hundred kilometres cost {far}: nearer nodes win ties."),
-        ("load", "Load", money(w.load_minor, "INR"), w.load_minor,
-         f"A full node costs {money(w.load_minor, 'INR')} more and a half-full one a quarter of it: work is spread."),
-        ("priority", "Priority", money(w.priority_minor, "INR"), w.priority_minor,
-         f"Each step below the preferred nodes costs {money(w.priority_minor, 'INR')}."),
-    ]  # fmt: skip
-    return [WeightLine(key, name, value, meaning, bool(number)) for key, name, value, number, meaning in lines]
-
-
-def policy_sentences(policy: Policy) -> list[str]:
-    """What the policy decides beside the weights."""
-    parts = (
-        "One parcel only: an order is never split."
-        if policy.max_shipments == 1
-        else f"An order leaves in at most {policy.max_shipments} parcels."
-    )
-    rest = (
-        "What is there is shipped and the rest waits for stock."
-        if policy.allow_partial
-        else "An order that cannot be filled whole waits whole."
-    )
-    return [
-        parts,
-        rest,
-        "Only nodes that are on, ship, have stock and capacity left, and reach the address, take part.",
-    ]
-
-
-def policy_versions() -> list[RoutingPolicy]:
-    """Every published version, the newest first."""
-    return list(RoutingPolicy.objects.order_by("-version")[:100])
-
-
-def changed_weights(version: RoutingPolicy, before: RoutingPolicy | None) -> list[str]:
-    """What differs from the version before, in words."""
-    if before is None:
-        return ["The first version."]
-    new, old = policy_of(version), policy_of(before)
-    older = {line.key: line for line in weight_lines(old)}
-    changes = [
-        f"{line.name} from {older[line.key].value} to {line.value}"
-        for line in weight_lines(new) if line.value != older[line.key].value
-    ]  # fmt: skip
-    if new.max_shipments != old.max_shipments:
-        changes.append(f"Parcels from at most {old.max_shipments} to at most {new.max_shipments}")
-    if new.allow_partial != old.allow_partial:
-        changes.append("Partial shipping " + ("on" if new.allow_partial else "off"))
-    return changes or ["Nothing but its name or note."]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +26,7 @@ class DecisionRow:
     trigger: str
     actor: str
     policy_version: int
+    rule: str
     outcome: str
     sentence: str
     cost_minor: int
@@ -126,7 +48,7 @@ class DecisionQuestion:
 
 # The page is cut out of the narrow index first; the wide rows are read only for what is shown.
 _ROWS = """
-SELECT d.id, o.number AS order_number, d.attempt, d.trigger, d.actor, d.policy_version, d.outcome, d.sentence,
+SELECT d.id, o.number AS order_number, d.attempt, d.trigger, d.actor, d.policy_version, d.rule, d.outcome, d.sentence,
     d.cost_minor, o.currency, d.optimal, d.duration_us, d.decided_at
 FROM routing_routingdecision d JOIN orders_order o ON o.id = d.order_id
 WHERE d.decided_at > %(since)s AND (%(outcome)s = '' OR d.outcome = %(outcome)s)

@@ -33,6 +33,9 @@ class RoutingDecision(models.Model):
     trigger = models.CharField(max_length=40)
     actor = models.CharField(max_length=120, blank=True)
     policy_version = models.IntegerField()
+    rule = models.CharField(
+        max_length=80, default="", db_default="", help_text="Name of the rule of the policy that decided."
+    )
     outcome = models.CharField(max_length=10, choices=Outcome)
     sentence = models.CharField(max_length=500)
     cost_minor = models.BigIntegerField()

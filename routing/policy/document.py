@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
 from routing.engine import ANY_NODE, Eligibility, Weights
 from routing.policy.conditions import EVERY_ORDER, Group, conditions_json, read_conditions
+from routing.policy.facts import folded
 from routing.policy.problems import Reading
 
 SortField: TypeAlias = Literal["ship_by", "promise", "value", "age"]
@@ -181,7 +182,7 @@ def _nodes(given: object, path: str, reading: Reading) -> Eligibility:
     )
     minutes, km, performance = (table.get(name) for name in ("min_minutes_to_cutoff", "max_km", "min_performance"))
     return Eligibility(
-        kinds=kinds, groups=groups, groups_out=groups_out, capabilities=capabilities,
+        kinds=kinds, groups=groups, groups_out=groups_out, capabilities=folded(capabilities),
         min_capacity_left=reading.whole(
             f"{path}.min_capacity_left", table.get("min_capacity_left", 0), 0, MAX_QUANTITY
         ),

@@ -2,33 +2,56 @@
 
 from routing.selectors import waiting_order_ids
 from routing.services.adopt import CheckoutHold, adopt_hold
-from routing.services.context import (
-    active_policy,
-    forget_policy,
-    lane,
-    policy_of,
-    rate_table,
+from routing.services.canary import (
+    TrialTerms,
+    check_canary,
+    make_live,
+    start_canary,
+    stop_canary,
+    trial_figures,
+    widen_canary,
 )
+from routing.services.context import lane, nodes_now, rate_table
+from routing.services.linting import lint_policy
 from routing.services.load import giving_back_load
+from routing.services.planning import Planned, plan_demands
+from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
 from routing.services.reading import Demand, Freed
-from routing.services.route import Routed, order_inputs, route_orders
+from routing.services.route import Routed, route_orders
+from routing.services.rules import active_policy, document_of, forget_policy, rules_in_force
 
 __all__ = [
     "CheckoutHold",
     "Demand",
     "Freed",
+    "Planned",
     "Routed",
+    "TrialTerms",
     "active_policy",
     "adopt_hold",
+    "check_canary",
+    "create_draft",
+    "discard_draft",
+    "document_of",
     "exclude_node",
     "forget_policy",
     "giving_back_load",
     "lane",
-    "order_inputs",
+    "lint_policy",
+    "make_live",
+    "nodes_now",
     "plan_again",
-    "policy_of",
+    "plan_demands",
+    "publish",
     "rate_table",
+    "restore",
     "route_orders",
+    "rules_in_force",
+    "save_draft",
+    "start_canary",
+    "stop_canary",
+    "trial_figures",
     "waiting_order_ids",
+    "widen_canary",
 ]

@@ -18,8 +18,8 @@ from orders.models import Order, OrderKit, OrderLine
 from orders.services import DELTA_COLUMNS, MOVE_UNITS
 from routing.engine import Assignment
 from routing.events import OrderRouted
-from routing.services.context import active_policy
 from routing.services.route import Routed
+from routing.services.rules import active_policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a decision is made from: nodes as they are now, lanes, rates, the policy in force."""
+"""What a decision is made from: nodes as they are now, lanes, rates, groups of the channels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from oms.core.clock import now
 from oms.core.db import fetch_all, fetch_dicts
 from oms.core.places import Place, find_place, great_circle_km, guess_place
 from routing.engine import Lane, NodeInput, OrderInput, Policy, RateTable, SlabRate, Terms, Weights
-from routing.models import RoutingPolicy
+from routing.policy.facts import folded
 
 _NODES = """
 SELECT n.id, n.code, n.name, n.kind, n.latitude, n.longitude, n.postcode, n.country, n.region, n.ships, n.is_active,
-    n.priority, n.daily_capacity, n.time_zone, n.working_days, n.cutoff_at, n.processing_minutes,
+    n.priority, n.capabilities, n.brands, n.daily_capacity, n.time_zone, n.working_days, n.cutoff_at,
+    n.processing_minutes,
     EXISTS (SELECT 1 FROM inventory_nodeholiday h
             WHERE h.node_id = n.id AND h.day = (now() AT TIME ZONE n.time_zone)::date) AS holiday,
     ARRAY(SELECT g.code FROM inventory_node_groups ng JOIN inventory_nodegroup g ON g.id = ng.nodegroup_id
@@ -43,13 +44,22 @@ def nodes_of(version: int) -> list[NodeInput]:
 
 def terms_of(nodes: list[NodeInput], policy: Policy) -> Terms:
     """What orders share while these nodes and the policy's weights stand; kept for the nodes that `nodes_of` gave."""
-    known, terms = _remembered.terms
-    if known is nodes and terms is not None and terms.weights == policy.weights:
-        return terms
-    terms = Terms(nodes, lane, rate_table(), policy.weights)
-    if nodes is _remembered.nodes[1]:
-        _remembered.terms = (nodes, terms)
+    known, kept = _remembered.terms
+    if known is not nodes:
+        kept = {}
+        if nodes is _remembered.nodes[1]:
+            _remembered.terms = (nodes, kept)
+    terms = kept.get(policy.weights)
+    if terms is None:
+        if len(kept) >= _MOST_TERMS:
+            kept.clear()
+        terms = kept[policy.weights] = Terms(nodes, lane, rate_table(), policy.weights)
     return terms
+
+
+def nodes_now() -> list[NodeInput]:
+    """The nodes as they stand at the beginning of their day, read now."""
+    return _nodes_at(now())
 
 
 def _nodes_at(moment: datetime) -> list[NodeInput]:
@@ -63,6 +73,7 @@ def _node(moment: datetime, row: dict[str, Any]) -> NodeInput:
         active=row["is_active"], priority=-(row["priority"] // 10), capacity_left=row["daily_capacity"],
         load=0.0 if row["daily_capacity"] else 1.0, minutes_to_cutoff=minutes_to_cutoff(moment, row),
         processing_minutes=row["processing_minutes"], groups=frozenset(row["groups"]),
+        capabilities=folded(row["capabilities"]), brands=folded(row["brands"]),
     )  # fmt: skip
 
 
@@ -76,43 +87,26 @@ def minutes_to_cutoff(moment: datetime, row: dict[str, Any]) -> int:
     return int(cutoff.hour * 60 + cutoff.minute) - (local.hour * 60 + local.minute)
 
 
+#: Weights whose terms are kept: more than a policy and its trial have rules.
+_MOST_TERMS = 100
 #: Rules change by hand and seldom: a worker may go on with what it read this long ago.
 REMEMBER_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class _Remembered:
-    policy: Policy = field(default_factory=Policy)
-    policy_until: float = 0.0
     groups: dict[int, frozenset[str]] = field(default_factory=dict)
     groups_until: float = 0.0
     nodes: tuple[tuple[int, int] | None, list[NodeInput]] = (None, [])
-    terms: tuple[list[NodeInput] | None, Terms | None] = (None, None)
+    terms: tuple[list[NodeInput] | None, dict[Weights, Terms]] = (None, {})
 
 
 _remembered = _Remembered()
 
 
-def active_policy() -> Policy:
-    """The published policy in force; the engine's defaults where none was published. Read at most every 2 s."""
-    if _remembered.policy_until <= monotonic():
-        row = RoutingPolicy.objects.filter(is_active=True).first()
-        _remembered.policy = policy_of(row) if row is not None else Policy()
-        _remembered.policy_until = monotonic() + REMEMBER_SECONDS
-    return _remembered.policy
-
-
-def forget_policy() -> None:
-    """Read the rules afresh next time: called where a policy or a channel's sourcing is changed."""
-    _remembered.policy_until = _remembered.groups_until = 0.0
-
-
-def policy_of(row: RoutingPolicy) -> Policy:
-    """A stored version as the engine's value."""
-    return Policy(
-        version=row.version, weights=Weights(**row.weights), max_shipments=row.max_shipments,
-        allow_partial=row.allow_partial,
-    )  # fmt: skip
+def forget_groups() -> None:
+    """Read the groups of the channels afresh next time."""
+    _remembered.groups_until = 0.0
 
 
 @lru_cache(maxsize=1)

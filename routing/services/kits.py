@@ -30,7 +30,10 @@ def engine_lines(lines: Sequence[Line]) -> tuple[LineInput, ...]:
         if line["kit_id"] in kits:
             rest -= _whole(kits[line["kit_id"]]) * line["units_per_kit"]
         if rest or line["kit_id"] not in kits:
-            inputs.append(LineInput(line["line_id"], line["sku_id"], rest, line["weight_grams"] or 0, line["sku_code"]))
+            inputs.append(
+                LineInput(line["line_id"], line["sku_id"], rest, line["weight_grams"] or 0, line["sku_code"],
+                          value_minor=line["unit_price_minor"])
+            )  # fmt: skip
     return tuple(inputs)
 
 
@@ -76,4 +79,5 @@ def _kit_input(parts: Sequence[Line], whole: int) -> LineInput:
         _key(parts), parts[0]["kit_sku_id"], whole,
         sum((line["weight_grams"] or 0) * line["units_per_kit"] for line in parts), parts[0]["kit_code"],
         tuple((line["sku_id"], line["units_per_kit"]) for line in parts),
+        sum(line["unit_price_minor"] * line["units_per_kit"] for line in parts),
     )  # fmt: skip

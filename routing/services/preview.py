@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from django.db import transaction
 
-from routing.engine import Plan, plan_with
+from routing.engine import Plan
 from routing.models import RoutingExclusion
-from routing.services.context import active_policy, terms_of
+from routing.services.planning import plan_demands
 from routing.services.reading import Freed, read_surroundings
-from routing.services.route import question
 
 
 def plan_again(
@@ -26,10 +25,7 @@ def plan_again(
     around = read_surroundings(order_ids, freed)
     if without_node_id is not None:
         around.nodes = [replace(n, active=False) if n.node_id == without_node_id else n for n in around.nodes]
-    nodes, inputs = question(around, only_node_id)
-    policy = active_policy()
-    plans = plan_with(terms_of(nodes, policy), inputs, around.stock, policy, around.used)
-    return dict(zip(around.demands, plans, strict=True))
+    return {each.demand.order_id: each.plan for each in plan_demands(around, only_node_id)}
 
 
 def exclude_node(*, order_id: int, node_id: int, reason: str) -> None:

@@ -21,12 +21,15 @@ from routing.services.context import nodes_of
 _ROWS = """
 WITH {freed}line AS MATERIALIZED (
     SELECT o.id AS order_id, o.version, o.number, o.channel_id, o.ship_postcode, o.ship_region, o.ship_country,
-        o.payment_method, o.total_minor, o.currency, o.service_level, o.pickup_node_code, o.promised_by,
+        o.payment_method, o.total_minor, o.currency, o.service_level, o.pickup_node_code, o.promised_by, o.ship_by,
+        o.placed_at, o.tags, o.is_b2b, o.is_gift, c.code AS channel_code, c.kind AS channel_kind,
         l.id AS line_id, l.uid AS line_uid, l.sku_id, l.sku_code, {unallocated} AS unallocated, l.backordered,
-        s.weight_grams, l.kit_id, l.units_per_kit, k.sku_id AS kit_sku_id, k.sku_code AS kit_code, k.ships_together,
+        l.unit_price_minor, s.weight_grams, s.category, s.brand, s.needs,
+        l.kit_id, l.units_per_kit, k.sku_id AS kit_sku_id, k.sku_code AS kit_code, k.ships_together,
         CASE WHEN l.kit_id IS NOT NULL THEN
             (SELECT count(*) FROM orders_orderline every WHERE every.kit_id = l.kit_id) END AS kit_lines
     FROM orders_order o
+    JOIN orders_saleschannel c ON c.id = o.channel_id
     JOIN orders_orderline l ON l.order_id = o.id
     LEFT JOIN inventory_sku s ON s.id = l.sku_id
     LEFT JOIN orders_orderkit k ON k.id = l.kit_id{with_lines}

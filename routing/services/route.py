@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 from uuid import UUID
 
 from inventory.events import StockChanged
 from inventory.services import Claim, claims_json
-from oms.core.clock import now
 from oms.core.db import fetch_all, run_statement
 from oms.core.events import Event
 from oms.core.ids import uuid7
 from oms.core.json_text import to_json
-from routing.engine import Assignment, NodeInput, OrderInput, Plan, plan_with
+from routing.engine import Assignment, Plan, Policy
 from routing.events import OrderRouted, OrderUnroutable
-from routing.services.context import active_policy, place_of, read_groups, terms_of
-from routing.services.kits import engine_lines, in_components
+from routing.services.kits import in_components
+from routing.services.planning import plan_demands
 from routing.services.reading import Demand, Surroundings, read_surroundings
 from routing.services.route_sql import WRITE, WRITE_FREEING
 
-#: What a person's choice of a node overrides.
-_UNBOUND: dict[str, Any] = {"excluded_node_ids": frozenset(), "allowed_groups": frozenset()}
 #: Rounds of reading and planning for orders that were changed meanwhile or lost a race for stock.
 MAX_ROUNDS = 6
 
@@ -45,10 +41,10 @@ def route_orders(
 
     Decision, reservations with their ledger postings, line counters, timeline and events commit together, in one
     statement for all orders of a round. Nothing is locked while it is decided: an order that was changed meanwhile, or
-    lost a race for stock, is read and decided again. Orders compete for stock and capacity in the order they are given.
-    What no node can supply now stays with the order as backordered units. Routing an order twice finds nothing left to
-    do. `only_node_id` is a person's choice: no other node is considered, and what kept the order from it before is
-    forgotten.
+    lost a race for stock, is read and decided again. Orders compete for stock and capacity by the sequence of their
+    rules, and else in the order they are given. What no node can supply now stays with the order as backordered units.
+    Routing an order twice finds nothing left to do. `only_node_id` is a person's choice: no other node is considered,
+    and what kept the order from it before is forgotten.
     """
     done: list[Routed] = []
     waiting = list(dict.fromkeys(order_ids))
@@ -69,57 +65,21 @@ def route_orders(
 class _Decided:
     demand: Demand
     plan: Plan
+    #: The terms that it was made by.
+    policy: Policy
     #: The plan's assignments by line of the order: kits as units of their components.
     assignments: list[Assignment]
     duration_us: int
 
 
 def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
-    nodes, inputs = question(around, only_node_id)
-    policy = active_policy()
     started = perf_counter_ns()
-    plans = plan_with(terms_of(nodes, policy), inputs, around.stock, policy, around.used)
-    duration = (perf_counter_ns() - started) // 1000 // max(1, len(plans))
+    planned = plan_demands(around, only_node_id)
+    duration = (perf_counter_ns() - started) // 1000 // max(1, len(planned))
     return [
-        _Decided(demand, plan, in_components(plan.assignments, demand.lines), duration)
-        for demand, plan in zip(around.demands.values(), plans, strict=True)
+        _Decided(each.demand, each.plan, each.policy, in_components(each.plan.assignments, each.demand.lines), duration)
+        for each in planned
     ]
-
-
-def question(around: Surroundings, only_node_id: int | None) -> tuple[list[NodeInput], list[OrderInput]]:
-    """What the engine is asked: the nodes to choose from and the orders, in the sequence in which they compete."""
-    inputs = list(order_inputs(list(around.demands.values()), around.nodes).values())
-    if only_node_id is None:
-        return around.nodes, inputs
-    nodes = [node for node in around.nodes if node.node_id == only_node_id]
-    return nodes, [replace(order, **_UNBOUND) for order in inputs]
-
-
-def order_inputs(demands: Sequence[Demand], nodes: Sequence[NodeInput]) -> dict[int, OrderInput]:
-    """The engine's view of the orders. Lines without a SKU cannot be routed and are left out."""
-    groups = read_groups()
-    by_code = {node.code: node.node_id for node in nodes}
-    moment = now()
-    return {demand.order_id: _order_input(demand, groups, by_code, moment) for demand in demands}
-
-
-def _order_input(
-    demand: Demand, groups: dict[int, frozenset[str]], by_code: dict[str, int], moment: datetime
-) -> OrderInput:
-    row = demand.order
-    place = place_of(row["ship_country"], row["ship_postcode"])
-    promised = datetime.fromisoformat(row["promised_by"]) if row["promised_by"] else None
-    pickup = by_code.get(row["pickup_node_code"]) if row["service_level"] == "pickup" else None
-    return OrderInput(
-        key=demand.order_id,
-        lines=engine_lines(demand.lines),
-        postcode=row["ship_postcode"], lat=place.lat if place else None, lon=place.lon if place else None,
-        region=row["ship_region"], cod=row["payment_method"] == "cod", value_minor=row["total_minor"],
-        currency=row["currency"], service_level=row["service_level"],
-        allowed_groups=groups.get(row["channel_id"], frozenset()), excluded_node_ids=frozenset(demand.excluded),
-        pickup_node_id=pickup,
-        hours_to_promise=(promised - moment).total_seconds() / 3600 if promised else None,
-    )  # fmt: skip
 
 
 def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
@@ -135,9 +95,8 @@ def _write(decided: Sequence[_Decided], trigger: str, actor: str, due: Collectio
 
     Nothing is written for those. Holds that are over end where units are claimed at a key of `due`.
     """
-    policy_version = active_policy().version
     claims = list(_claims(decided))
-    rows = [_row(item, policy_version, trigger, actor) for item in decided if not _says_nothing_new(item)]
+    rows = [_row(item, trigger, actor) for item in decided if not _says_nothing_new(item)]
     deltas = [delta for item in decided for delta in _deltas(item)]
     touched = {row["order_id"] for row in rows} | {delta["order_id"] for delta in deltas}
     if not touched:
@@ -174,7 +133,7 @@ def _deltas(item: _Decided) -> Iterable[dict[str, int]]:
             }  # fmt: skip
 
 
-def _row(item: _Decided, policy_version: int, trigger: str, actor: str) -> dict[str, Any]:
+def _row(item: _Decided, trigger: str, actor: str) -> dict[str, Any]:
     """The decision, its entry in the timeline and its event, as the statement reads them."""
     plan, demand = item.plan, item.demand
     event: Event
@@ -185,7 +144,8 @@ def _row(item: _Decided, policy_version: int, trigger: str, actor: str) -> dict[
         event = OrderUnroutable(order_id=demand.order_id, number=demand.order["number"], sentence=plan.sentence)
     return {
         "order_id": demand.order_id, "attempt": demand.attempt, "trigger": trigger[:40], "actor": actor[:120],
-        "policy_version": policy_version, "outcome": plan.outcome, "sentence": plan.sentence[:500],
+        "policy_version": item.policy.version, "rule": item.policy.rule[:80], "outcome": plan.outcome,
+        "sentence": plan.sentence[:500],
         "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor, "optimal": plan.optimal,
         "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,
         "assignments": [list(part) for part in item.assignments], "trace": to_json(plan.compact()),

@@ -37,9 +37,9 @@ locked_order AS MATERIALIZED (
 ),
 decided AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(decisions)s::json) AS d(order_id bigint, attempt int, trigger text, actor text,
-        policy_version int, outcome text, sentence text, cost_minor bigint, lower_bound_minor bigint, optimal bool,
-        nodes_examined int, duration_us int, assignments jsonb, trace text, entry_kind text, entry_data json,
-        event_kind text, event jsonb)
+        policy_version int, rule text, outcome text, sentence text, cost_minor bigint, lower_bound_minor bigint,
+        optimal bool, nodes_examined int, duration_us int, assignments jsonb, trace text, entry_kind text,
+        entry_data json, event_kind text, event jsonb)
     WHERE order_id IN (SELECT id FROM locked_order)
 ),
 delta AS MATERIALIZED (
@@ -51,9 +51,9 @@ entry AS (
 ),
 {MOVE_UNITS},
 kept AS (
-    INSERT INTO routing_routingdecision (order_id, attempt, trigger, actor, policy_version, outcome, sentence,
+    INSERT INTO routing_routingdecision (order_id, attempt, trigger, actor, policy_version, rule, outcome, sentence,
         cost_minor, lower_bound_minor, optimal, nodes_examined, duration_us, assignments, trace)
-    SELECT order_id, attempt, trigger, actor, policy_version, outcome, sentence, cost_minor, lower_bound_minor,
+    SELECT order_id, attempt, trigger, actor, policy_version, rule, outcome, sentence, cost_minor, lower_bound_minor,
         optimal, nodes_examined, duration_us, assignments, trace
     FROM decided
 ),

@@ -72,8 +72,8 @@ from orders.models import Hold, Order, SalesChannel
 from orders.services import place_hold
 from returns.models import Return
 from returns.services import expect_rto
-from routing.models import ChannelSourcing
-from routing.services import route_orders
+from routing.models import ChannelSourcing, RoutingPolicy
+from routing.services import create_draft, publish, route_orders
 from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
 from tests.inventory.counting import begun as begun_count
 from tests.inventory.counting import held as held_area
@@ -165,6 +165,9 @@ class Estate:
     jobs: dict[str, Job]
     limit: ApprovalLimit
     webhook: WebhookDelivery
+    #: A live version and a draft.
+    policy: RoutingPolicy
+    policy_draft: RoutingPolicy
 
 
 def make_estate() -> Estate:
@@ -184,7 +187,10 @@ def make_estate() -> Estate:
     owner = User.objects.create_user("owner@example.com", name="The Owner", role=Role.ADMIN, all_nodes=True)
     view = SavedView.objects.create(name="Mine alone", owner=owner)
     token, _ = create_token(name="ERP", verbs=["orders.view"], created_by_id=owner.pk)
-    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit, webhook)
+    live, draft = (create_draft(name=name, actor="Asha") for name in ("Standard", "Peak"))
+    policy = publish(policy_id=live.pk, edit_version=1, note="The first one", actor="Asha")
+    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit, webhook,
+                  policy, draft)  # fmt: skip
 
 
 def make_webhook() -> WebhookDelivery:

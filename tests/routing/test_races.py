@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,9 +19,9 @@ from oms.core.models import OutboxEvent
 from orders.locks import lock_order
 from orders.models import Order, OrderEvent, OrderLine
 from orders.services import UnitMove, add_note, edit_address, move_units, place_hold
-from routing.engine import Plan, plan_with
 from routing.models import NodeLoad, RoutingDecision
 from routing.services import Routed, forget_policy, route_orders, waiting_order_ids
+from routing.services.planning import Planned, plan_demands
 from routing.services.route import MAX_ROUNDS
 from tests.factories import ASHA, World, capture, make_line, make_order, make_sku, make_world, stock
 from tests.fulfillment.floor import stock_of, units_of
@@ -81,14 +81,14 @@ class Meanwhile:
         self.deeds: list[Callable[[], object]] = []
         #: The orders of each round of deciding.
         self.rounds: list[list[int]] = []
-        patch.setattr("routing.services.route.plan_with", self._plan)
+        patch.setattr("routing.services.route.plan_demands", self._plan)
 
-    def _plan(self, terms: Any, orders: Sequence[Any], *rest: Any) -> list[Plan]:
-        plans = plan_with(terms, orders, *rest)
-        self.rounds.append([order.key for order in orders])
+    def _plan(self, around: Any, only_node_id: int | None) -> list[Planned]:
+        planned = plan_demands(around, only_node_id)
+        self.rounds.append([each.demand.order_id for each in planned])
         if self.deeds:
             elsewhere(self.deeds.pop(0))
-        return plans
+        return planned
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Routing: the policy in force in words, what was decided lately, and how full the nodes are."""
+"""Routing: the live policy in words, what was decided lately, and how full the nodes are."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from oms.accounts.access import principal_of, requires
 from oms.dashboard.orders.words import OUTCOME_TONES
 from oms.reporting.decisions import (
     DecisionQuestion,
-    changed_weights,
     decision_page,
     outcome_counts,
-    policy_sentences,
-    policy_versions,
     triggers_since,
-    weight_lines,
 )
 from oms.reporting.node_load import nodes_now
 from oms.reporting.scope import Scope
-from routing.models import RoutingDecisionOutcome, RoutingPolicy
-from routing.services import active_policy
+from routing.models import PolicyState, RoutingDecisionOutcome, RoutingPolicy
+from routing.policy.words import rule_sentences
+from routing.services import rules_in_force
 
 #: Times back that the list offers, in hours.
 SPANS = ((1, "1 hour"), (24, "24 hours"), (24 * 7, "7 days"), (24 * 30, "30 days"))
@@ -40,18 +36,19 @@ def routing(request: HttpRequest) -> HttpResponse:
     question = _question(request)
     rows, mark = decision_page(question, scope, before=request.GET.get("before", ""))
     counts = outcome_counts(scope, hours=question.hours)
-    policy = active_policy()
+    live = rules_in_force().live
     base = _query(question)
     context: dict[str, Any] = {
-        "policy": policy, "policy_row": RoutingPolicy.objects.filter(is_active=True).first(),
-        "weights": weight_lines(policy), "sentences": policy_sentences(policy), "question": question,
+        "live": RoutingPolicy.objects.filter(state=PolicyState.LIVE).first(), "question": question,
+        "trial": RoutingPolicy.objects.filter(state=PolicyState.CANARY).select_related("canary").first(),
+        "rules": [(rule, rule_sentences(rule)) for rule in live.document.rules],
         "rows": [(row, OUTCOME_TONES[row.outcome], RoutingDecisionOutcome(row.outcome).label) for row in rows],
         "next_url": f"{base}&before={mark}".replace("+", "%2B") if mark else "",
         "first_url": base if request.GET.get("before") else "", "tabs": _tabs(question, counts), "spans": SPANS,
         "triggers": triggers_since(question.hours), "total": sum(found.count for found in counts.values()),
         "p95_ms": max((found.p95_ms for found in counts.values()), default=None),
         "nodes": sorted(nodes_now(scope), key=lambda node: (-node.percent, node.code)),
-        "may_edit": request.user.is_staff and principal.may("routing.edit"),
+        "may_edit": principal.may("routing.edit"),
     }  # fmt: skip
     return render(request, "dashboard/routing/routing.html", context)
 
@@ -80,15 +77,3 @@ def _tabs(question: DecisionQuestion, counts: dict[str, Any]) -> list[dict[str, 
         tabs.append({"label": label, "url": _query(question, outcome=outcome), "active": question.outcome == outcome,
                      "count": number, "tone": alarms.get(outcome, "") if number else ""})  # fmt: skip
     return tabs
-
-
-@require_GET
-@requires("routing.view")
-def versions(request: HttpRequest) -> HttpResponse:
-    """Every published version: who, when, why, and what changed in words."""
-    found = policy_versions()
-    older = [*found[1:], None][: len(found)]
-    rows = [(version, changed_weights(version, before)) for version, before in zip(found, older, strict=True)]
-    may_edit = request.user.is_staff and principal_of(request).may("routing.edit")
-    add_url = reverse("admin:routing_routingpolicy_add") if may_edit else ""
-    return render(request, "dashboard/routing/versions.html", {"rows": rows, "add_url": add_url})

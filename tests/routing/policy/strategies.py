@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from routing.engine import Eligibility, Weights
 from routing.policy.conditions import Group, Row, Value
 from routing.policy.document import SORT_FIELDS, Document, Fallback, Rule, SortKey, Split
-from routing.policy.facts import FIELDS, WITHOUT_VALUE, OrderFacts
+from routing.policy.facts import FIELDS, WITHOUT_VALUE, OrderFacts, folded
 
 _WORDS = ("a", "ab", "abc", "b", "B ", "c")
 words = st.lists(st.sampled_from(_WORDS), min_size=1, max_size=3, unique=True).map(
@@ -55,7 +55,7 @@ trees = st.builds(Group, joins, st.lists(rows() | groups, max_size=3).map(tuple)
 amounts = st.integers(0, 100_000)
 eligibilities = st.builds(
     Eligibility, kinds=some_words.map(_stripped := lambda found: frozenset(word.strip() for word in found)),
-    groups=some_words.map(_stripped), groups_out=some_words.map(_stripped), capabilities=some_words.map(_stripped),
+    groups=some_words.map(_stripped), groups_out=some_words.map(_stripped), capabilities=some_words.map(folded),
     min_capacity_left=st.integers(0, 9), min_minutes_to_cutoff=st.none() | st.integers(0, 90),
     max_km=st.none() | st.floats(0, 20_000), min_performance=st.none() | st.floats(0, 1), keep_units=st.integers(0, 9),
 )  # fmt: skip

@@ -1,0 +1,21 @@
+"""The only place where rows of routing are locked."""
+
+from __future__ import annotations
+
+from oms.core.db import fetch_all
+from oms.core.errors import NotFound
+from routing.models import RoutingPolicy
+
+
+def lock_policies() -> None:
+    """One change of the policies at a time: which is live, which is on trial, which number comes next."""
+    fetch_all("SELECT pg_advisory_xact_lock(hashtextextended('routing policies', 0))::text")
+
+
+def lock_policy(policy_id: int) -> RoutingPolicy:
+    """One policy, after `lock_policies`. Raises NotFound."""
+    lock_policies()
+    policy = RoutingPolicy.objects.select_for_update().filter(pk=policy_id).first()
+    if policy is None:
+        raise NotFound("This policy is gone: somebody discarded the draft.")
+    return policy

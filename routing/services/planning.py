@@ -1,0 +1,122 @@
+"""From what was read to plans: which rules take each order, and in which sequence orders compete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from oms.core.clock import now
+from routing.engine import ANY_NODE, NodeInput, OrderInput, Plan, Policy, plan_with
+from routing.policy.compiled import Attempt, CompiledPolicy, Place
+from routing.policy.facts import folded
+from routing.services.context import place_of, read_groups, terms_of
+from routing.services.facts import facts_of, needs_of
+from routing.services.kits import engine_lines, in_components
+from routing.services.reading import Demand, Surroundings
+from routing.services.rules import rules_in_force
+
+#: What a person's choice of a node overrides.
+_UNBOUND: dict[str, Any] = {"excluded_node_ids": frozenset(), "allowed_groups": frozenset()}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What the engine says of one order, by the rules of which version and by which rule."""
+
+    demand: Demand
+    plan: Plan
+    policy: Policy
+
+
+@dataclass(slots=True)
+class _Asked:
+    demand: Demand
+    order: OrderInput
+    attempts: tuple[Attempt, ...]
+    place: Place
+
+
+def plan_demands(
+    around: Surroundings, only_node_id: int | None = None, *, rules: CompiledPolicy | None = None
+) -> list[Planned]:  # fmt: skip
+    """Plans for every order read, in the sequence in which they compete. Writes nothing.
+
+    `only_node_id` is a person's choice: no other node is considered, and neither what kept the order from it before nor
+    what its rule asks of nodes counts. `rules` are taken in place of those in force.
+    """
+    moment = now()
+    asked = [_asked(demand, order, moment, rules) for demand, order in _inputs(around, moment, only_node_id)]
+    asked.sort(key=lambda each: each.place)
+    nodes = around.nodes
+    if only_node_id is not None:
+        nodes = [node for node in nodes if node.node_id == only_node_id]
+        for each in asked:
+            each.attempts = tuple(
+                Attempt(replace(attempt.policy, eligibility=ANY_NODE), attempt.then) for attempt in each.attempts
+            )
+    return _plan(asked, nodes, around)
+
+
+def _asked(demand: Demand, order: OrderInput, moment: datetime, rules: CompiledPolicy | None) -> _Asked:
+    facts = facts_of(demand.lines, moment)
+    policy = rules or rules_in_force().of_order(demand.order_id, demand.order["channel_code"])
+    attempts = policy.match(facts)
+    return _Asked(demand, order, attempts, policy.place(facts, attempts))
+
+
+def _plan(asked: Sequence[_Asked], nodes: list[NodeInput], around: Surroundings) -> list[Planned]:
+    """Orders that stand one after the other with the same terms go to the engine together; the next ones get what those
+    left of stock and capacity."""
+    planned: list[Planned] = []
+    stock, used = dict(around.stock), dict(around.used)
+    start = 0
+    while start < len(asked):
+        policy = asked[start].attempts[0].policy
+        end = start
+        while end < len(asked) and asked[end].attempts[0].policy == policy:
+            end += 1
+        run = asked[start:end]
+        plans = plan_with(terms_of(nodes, policy), [each.order for each in run], stock, policy, used)
+        for each, plan in zip(run, plans, strict=True):
+            planned.append(Planned(each.demand, plan, policy))
+            for part in in_components(plan.assignments, each.demand.lines):
+                stock[part.sku_id, part.node_id] -= part.quantity
+            for node_id in plan.node_ids:
+                used[node_id] = used.get(node_id, 0) + 1
+        start = end
+    return planned
+
+
+def _inputs(
+    around: Surroundings, moment: datetime, only_node_id: int | None
+) -> list[tuple[Demand, OrderInput]]:  # fmt: skip
+    """The engine's view of the orders. Lines without a SKU cannot be routed and are left out."""
+    groups = read_groups()
+    by_code = {node.code: node.node_id for node in around.nodes}
+    found = [(demand, _order_input(demand, groups, by_code, moment)) for demand in around.demands.values()]
+    if only_node_id is None:
+        return found
+    return [(demand, replace(order, **_UNBOUND)) for demand, order in found]
+
+
+def _order_input(
+    demand: Demand, groups: dict[int, frozenset[str]], by_code: dict[str, int], moment: datetime
+) -> OrderInput:
+    row = demand.order
+    place = place_of(row["ship_country"], row["ship_postcode"])
+    promised = datetime.fromisoformat(row["promised_by"]) if row["promised_by"] else None
+    pickup = by_code.get(row["pickup_node_code"]) if row["service_level"] == "pickup" else None
+    return OrderInput(
+        key=demand.order_id,
+        lines=engine_lines(demand.lines),
+        postcode=row["ship_postcode"], lat=place.lat if place else None, lon=place.lon if place else None,
+        region=row["ship_region"], cod=row["payment_method"] == "cod", value_minor=row["total_minor"],
+        currency=row["currency"], service_level=row["service_level"],
+        allowed_groups=groups.get(row["channel_id"], frozenset()), excluded_node_ids=frozenset(demand.excluded),
+        pickup_node_id=pickup,
+        hours_to_promise=(promised - moment).total_seconds() / 3600 if promised else None,
+        needs=folded(needs_of(demand.lines)), brands=folded(line["brand"] or "" for line in demand.lines),
+        is_gift=row["is_gift"],
+    )  # fmt: skip
