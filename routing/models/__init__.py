@@ -2,12 +2,32 @@
 
 from routing.models.decisions import RoutingDecision, RoutingDecisionOutcome
 from routing.models.policies import PolicyState, RoutingCanary, RoutingPolicy
+from routing.models.promises import (
+    DeliveryHoliday,
+    DeliveryService,
+    LearnedDays,
+    LearnedKind,
+    NodePace,
+    NodePickup,
+    OrderPromise,
+    PromiseCalibration,
+    PromiseState,
+)
 from routing.models.sourcing import ChannelSourcing, NodeLoad, RoutingExclusion
 
 __all__ = [
     "ChannelSourcing",
+    "DeliveryHoliday",
+    "DeliveryService",
+    "LearnedDays",
+    "LearnedKind",
     "NodeLoad",
+    "NodePace",
+    "NodePickup",
+    "OrderPromise",
     "PolicyState",
+    "PromiseCalibration",
+    "PromiseState",
     "RoutingCanary",
     "RoutingDecision",
     "RoutingDecisionOutcome",
