@@ -237,6 +237,8 @@ WEBHOOKS_ALLOW_PRIVATE = env_bool("OMS_WEBHOOKS_ALLOW_PRIVATE", DEBUG)
 LEASE_SECONDS = env_int("OMS_LEASE_SECONDS", 120)
 #: The longest life of a hold on stock, in seconds since it was made: units kept from others must not be so for ever.
 HOLD_MAX_SECONDS = env_int("OMS_HOLD_MAX_SECONDS", 3600)
+#: How long promises believe calendars, services and corrections that they read; 0 reads them for every question.
+PROMISE_REMEMBER_SECONDS = env_int("OMS_PROMISE_REMEMBER_SECONDS", 2)
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,

@@ -20,6 +20,7 @@ from oms.api import (
     kits,
     lots,
     orders,
+    promise,
     publication,
     purchasing,
     receipts,
@@ -57,6 +58,7 @@ api.add_router("", holds.router)
 api.add_router("", buffers.router)
 api.add_router("", publication.router)
 api.add_router("", replenishment.router)
+api.add_router("", promise.router)
 api.add_router("", webhooks.router)
 
 

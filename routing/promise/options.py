@@ -175,8 +175,21 @@ def options_for(order: OrderInput, moment: datetime, world: World) -> Answer:
         except NeverOpen:
             refusal = refusal or _NO_DATE
     stores = _collected(order, moment, world, _stores_by_distance(order, world))
-    found = sorted(options, key=lambda option: (option.promised_by, option.cost_minor))
-    return Answer((*found, *stores.options), "" if options else refusal, first.backordered if first else (), first)
+    found = (*worth_offering(options), *stores.options)
+    return Answer(found, "" if options else refusal, first.backordered if first else (), first)
+
+
+def worth_offering(options: Iterable[Option]) -> list[Option]:
+    """The options by their end, without deliveries that cost as much as an earlier one or more."""
+    found: list[Option] = []
+    cheapest: int | None = None
+    for option in sorted(options, key=lambda option: (option.promised_by, option.cost_minor)):
+        if option.kind == "delivery":
+            if cheapest is not None and option.cost_minor >= cheapest:
+                continue
+            cheapest = option.cost_minor
+        found.append(option)
+    return found
 
 
 # -- delivery --------------------------------------------------------------------------------------------------------

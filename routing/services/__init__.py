@@ -17,15 +17,19 @@ from routing.services.load import giving_back_load
 from routing.services.planning import Planned, plan_demands
 from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
+from routing.services.promise_facts import forget_promises
+from routing.services.promising import Answered, Question, promise, promises
 from routing.services.reading import Demand, Freed
 from routing.services.route import Routed, route_orders
 from routing.services.rules import active_policy, document_of, forget_policy, rules_in_force
 
 __all__ = [
+    "Answered",
     "CheckoutHold",
     "Demand",
     "Freed",
     "Planned",
+    "Question",
     "Routed",
     "TrialTerms",
     "active_policy",
@@ -36,6 +40,7 @@ __all__ = [
     "document_of",
     "exclude_node",
     "forget_policy",
+    "forget_promises",
     "giving_back_load",
     "lane",
     "lint_policy",
@@ -43,6 +48,8 @@ __all__ = [
     "nodes_now",
     "plan_again",
     "plan_demands",
+    "promise",
+    "promises",
     "publish",
     "rate_table",
     "restore",

@@ -85,7 +85,7 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
             "reference": "r", "sku": sku, "how": "lost", "quantity": 1, "note": "Gone"},
             {"number": side.arriving.number}),
         **_purchasing(side), **_counting(side), **_publication(side), **_replenishment(side),
-        **_holds(side), **_webhooks(side), **_lots(side),
+        **_holds(side), **_webhooks(side), **_lots(side), **_promises(side),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
         ("GET", "/skus/components"): Operation("inventory.view", query=f"sku={side.sku.code}"),
@@ -224,6 +224,18 @@ def _holds(side: Side) -> dict[tuple[str, str], Operation]:
         ("POST", "/holds/{uid}/extend"): Operation("stock.hold", both, {}, hold),
         ("DELETE", "/holds/{uid}"): Operation("stock.hold", both, None, hold),
     }
+
+
+def _promises(side: Side) -> dict[tuple[str, str], Operation]:
+    """What a cart can be offered. Nodes out of scope have no name there."""
+    cart = {"channel": side.channel.code, "postcode": "560001"}
+    return {
+        ("POST", "/promise"): Operation(
+            "promise.view", (CHANNELS,), cart | {"lines": [{"sku": side.sku.code, "quantity": 1}]}),
+        ("POST", "/promise/page"): Operation(
+            "promise.view", (CHANNELS,),
+            {"channel": side.channel.code, "postcodes": ["560001"], "skus": [side.sku.code]}),
+    }  # fmt: skip
 
 
 def _webhooks(side: Side) -> dict[tuple[str, str], Operation]:
