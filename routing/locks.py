@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oms.core.db import fetch_all
 from oms.core.errors import NotFound
-from routing.models import RoutingPolicy
+from routing.models import PromiseCalibration, RoutingPolicy
 
 
 def lock_policies() -> None:
@@ -19,3 +19,8 @@ def lock_policy(policy_id: int) -> RoutingPolicy:
     if policy is None:
         raise NotFound("This policy is gone: somebody discarded the draft.")
     return policy
+
+
+def lock_corrections(service: str) -> list[PromiseCalibration]:
+    """The corrections of a service's promises, by group."""
+    return list(PromiseCalibration.objects.select_for_update().filter(service=service).order_by("group"))

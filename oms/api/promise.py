@@ -194,8 +194,14 @@ def _short(answered: Answered, principal: Principal) -> dict[str, Any]:
     return row | {
         "serviceable": True, "service": best.service, "date": best.day.isoformat(),
         "probability": round(best.probability, 3), "cost_minor": best.cost_minor, "currency": best.currency,
-        "order_by": best.order_by.isoformat(), "nodes": [source.code if principal.sees_node(source.code) else "" for source in best.sources],
+        "order_by": best.order_by.isoformat(),
+        "nodes": [source.code if principal.sees_node(source.code) else "" for source in best.sources],
     }  # fmt: skip
+
+
+def _must_see(principal: Principal, channel: str) -> None:
+    if not principal.sees_channel(channel):
+        raise NotFound(f"There is no channel {channel}.", field="channel")
 
 
 def _may_show(option: Option, principal: Principal) -> bool:
@@ -208,11 +214,6 @@ def _reason(answered: Answered, principal: Principal) -> str:
     if not answered.answer.refusal or principal.all_nodes:
         return answered.answer.refusal
     return "Nothing can be delivered there now."
-
-
-def _must_see(principal: Principal, channel: str) -> None:
-    if not principal.sees_channel(channel):
-        raise NotFound(f"There is no channel {channel}.", field="channel")
 
 
 def _aware(moment: datetime | None) -> datetime | None:

@@ -27,12 +27,13 @@ from inventory.services import (
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
+from oms.flow.promises import learn_promises, measure_paces
 from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
-from routing.services import check_canary
+from routing.services import check_canary, judge_promises
 
 #: An entry that talks to other systems begins nothing more after this long.
 RETRY_SECONDS = 2.0
@@ -80,6 +81,9 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
     "check the policy on trial": check_canary,
+    "learn promises": learn_promises,
+    "measure paces": measure_paces,
+    "judge promises": judge_promises,
     "count sellable": recount_due,
     "reconcile listings": reconcile,
     "book exposure": book_exposure,

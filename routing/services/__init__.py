@@ -18,6 +18,14 @@ from routing.services.planning import Planned, plan_demands
 from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
 from routing.services.promise_facts import forget_promises
+from routing.services.promise_learning import (
+    Journey,
+    MeasuredPace,
+    NodeWork,
+    judge_promises,
+    learn_days,
+    set_paces,
+)
 from routing.services.promising import Answered, Question, promise, promises
 from routing.services.reading import Demand, Freed
 from routing.services.route import Routed, route_orders
@@ -28,6 +36,9 @@ __all__ = [
     "CheckoutHold",
     "Demand",
     "Freed",
+    "Journey",
+    "MeasuredPace",
+    "NodeWork",
     "Planned",
     "Question",
     "Routed",
@@ -42,7 +53,9 @@ __all__ = [
     "forget_policy",
     "forget_promises",
     "giving_back_load",
+    "judge_promises",
     "lane",
+    "learn_days",
     "lint_policy",
     "make_live",
     "nodes_now",
@@ -56,6 +69,7 @@ __all__ = [
     "route_orders",
     "rules_in_force",
     "save_draft",
+    "set_paces",
     "start_canary",
     "stop_canary",
     "trial_figures",

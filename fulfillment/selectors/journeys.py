@@ -1,0 +1,115 @@
+"""How long parcels took and how nodes keep up: what promises are learned from. One statement for each kind, no writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from oms.core.clock import now
+from oms.core.db import fetch_all
+
+#: Parcels that went out longer ago say nothing about today.
+JOURNEY_DAYS = 120
+#: Work released longer ago says nothing about how a node works now.
+WORK_DAYS = 60
+_PACE_DAYS = 7
+_MOST_WORK = 200_000
+
+
+class Travelled(NamedTuple):
+    """Parcels of one lane and day: `arrived_on` is None while they are under way. Days are those of the node."""
+
+    service: str
+    carrier: str
+    node_code: str
+    country: str
+    postcode: str
+    left_on: date
+    arrived_on: date | None
+    parcels: int
+
+
+class Worked(NamedTuple):
+    """A fulfillment order that a node was given at a moment; `left_on` is None while it is there."""
+
+    node_code: str
+    released_at: datetime
+    left_on: date | None
+
+
+class Pace(NamedTuple):
+    """What waits at a node and how fast it works: orders an opening hour of the last days, hours from release on."""
+
+    node_id: int
+    orders_ahead: int
+    orders_per_hour: float
+    hours_median: float | None
+    hours_slow: float | None
+
+
+# Parcels that come back are left out: what kept them was not the road.
+_TRAVELLED = """
+SELECT o.service_level, coalesce(a.code, ''), n.code, o.ship_country, o.ship_postcode,
+    (s.handed_over_at AT TIME ZONE n.time_zone)::date, (s.delivered_at AT TIME ZONE n.time_zone)::date, count(*)
+FROM fulfillment_shipment s
+JOIN orders_order o ON o.id = s.order_id
+JOIN inventory_node n ON n.id = s.node_id
+LEFT JOIN carriers_carrieraccount a ON a.id = s.carrier_account_id
+WHERE s.handed_over_at >= %(since)s::timestamptz
+  AND s.state NOT IN ('cancelled', 'rto_initiated', 'rto_in_transit', 'rto_received', 'damaged')
+  AND o.ship_postcode <> ''
+GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+
+_WORKED = """
+SELECT n.code, f.released_at, CASE WHEN f.state = 'completed' THEN (f.completed_at AT TIME ZONE n.time_zone)::date END
+FROM fulfillment_fulfillmentorder f JOIN inventory_node n ON n.id = f.node_id
+WHERE f.released_at >= %(since)s::timestamptz AND f.kind = 'ship'
+  AND f.state NOT IN ('scheduled', 'rejected', 'cancelled', 'no_show')
+ORDER BY f.released_at DESC
+LIMIT %(most)s::bigint
+"""
+
+# The opening hours of the last days: those of a day times the working days among them, as many as weekdays are named.
+_PACE = """
+SELECT n.id,
+    coalesce(live.orders, 0),
+    coalesce(done.orders, 0) / greatest(1.0, cardinality(n.working_days)
+        * greatest(1.0, extract(epoch FROM n.closes_at - n.opens_at) / 3600)),
+    done.median, done.slow
+FROM inventory_node n
+LEFT JOIN (
+    SELECT node_id, count(*) AS orders FROM fulfillment_fulfillmentorder
+    WHERE state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer') GROUP BY node_id
+) live ON live.node_id = n.id
+LEFT JOIN (
+    SELECT node_id, count(*) AS orders,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM packed_at - released_at) / 3600) AS median,
+        percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM packed_at - released_at) / 3600) AS slow
+    FROM fulfillment_fulfillmentorder
+    WHERE packed_at >= %(since)s::timestamptz AND released_at IS NOT NULL GROUP BY node_id
+) done ON done.node_id = n.id
+"""
+
+
+def travelled() -> Iterator[Travelled]:
+    """Parcels that left in the last days, by lane, day and what became of them."""
+    for row in fetch_all(_TRAVELLED, {"since": now() - timedelta(days=JOURNEY_DAYS)}):
+        yield Travelled(*row)
+
+
+def worked() -> Iterator[Worked]:
+    """Work that nodes were given in the last days, the newest first."""
+    for row in fetch_all(_WORKED, {"since": now() - timedelta(days=WORK_DAYS), "most": _MOST_WORK}):
+        yield Worked(*row)
+
+
+def paces() -> list[Pace]:
+    """Every node's pace of the last week and what waits there now."""
+    rows = fetch_all(_PACE, {"since": now() - timedelta(days=_PACE_DAYS)})
+    return [
+        Pace(node_id, ahead, float(per_hour), float(median) if median is not None else None,
+             float(slow) if slow is not None else None)
+        for node_id, ahead, per_hour, median, slow in rows
+    ]  # fmt: skip
