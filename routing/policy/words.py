@@ -222,12 +222,21 @@ def difference(old: Document, new: Document) -> list[str]:
     for rule in new.rules:
         was = before.get(rule.name) or before.get(renamed.get(rule.name, ""))
         if was is None:
-            said.append(f"New rule “{rule.name}”: {' '.join(rule_sentences(rule))}")
+            said.append(f"New rule “{rule.name}”: {' '.join(_worth_telling(rule))}")
             continue
         if was.name != rule.name:
             said.append(f"The rule “{was.name}” is now called “{rule.name}”.")
         said += [f"“{rule.name}”: {change}" for change in _rule_changes(was, rule)]
     return said + _moved(old, new, renamed)
+
+
+def _worth_telling(rule: Rule) -> list[str]:
+    """Which orders a new rule takes, and what of it is not as in every new rule."""
+    usual, parts = rule_parts(Rule(rule.name)), rule_parts(rule)
+    return [
+        sentence for part, sentences in parts.items() for sentence in sentences
+        if part == "when" or sentence not in usual[part]
+    ]  # fmt: skip
 
 
 def _renamed(

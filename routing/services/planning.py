@@ -67,26 +67,52 @@ def _asked(demand: Demand, order: OrderInput, moment: datetime, rules: CompiledP
 
 
 def _plan(asked: Sequence[_Asked], nodes: list[NodeInput], around: Surroundings) -> list[Planned]:
-    """Orders that stand one after the other with the same terms go to the engine together; the next ones get what those
-    left of stock and capacity."""
+    """Plans in this sequence: each order gets what those before it left of stock and capacity.
+
+    The first rule that ships an order whole decides it; else the first that ships some of it, or the last one tried.
+    """
+    left = _Left(nodes, dict(around.stock), dict(around.used))
     planned: list[Planned] = []
-    stock, used = dict(around.stock), dict(around.used)
     start = 0
     while start < len(asked):
-        policy = asked[start].attempts[0].policy
-        end = start
-        while end < len(asked) and asked[end].attempts[0].policy == policy:
+        end = start + 1
+        # Orders that only one rule takes, the same one, go to the engine together.
+        while end < len(asked) and len(asked[start].attempts) == 1 and asked[end].attempts == asked[start].attempts:
             end += 1
-        run = asked[start:end]
-        plans = plan_with(terms_of(nodes, policy), [each.order for each in run], stock, policy, used)
-        for each, plan in zip(run, plans, strict=True):
-            planned.append(Planned(each.demand, plan, policy))
-            for part in in_components(plan.assignments, each.demand.lines):
-                stock[part.sku_id, part.node_id] -= part.quantity
-            for node_id in plan.node_ids:
-                used[node_id] = used.get(node_id, 0) + 1
+        planned += left.plan(asked[start:end])
         start = end
     return planned
+
+
+class _Left:
+    """Stock and capacity that the orders planned so far left."""
+
+    def __init__(self, nodes: list[NodeInput], stock: dict[tuple[int, int], int], used: dict[int, int]) -> None:
+        self.nodes, self.stock, self.used = nodes, stock, used
+
+    def plan(self, asked: Sequence[_Asked]) -> list[Planned]:
+        """Plan orders with the same rules, and use up what they take."""
+        orders = [each.order for each in asked]
+        chosen = self._by(asked[0].attempts[0].policy, orders)
+        for attempt in asked[0].attempts[1:]:
+            if chosen[1][0].outcome == "routed":
+                break
+            other = self._by(attempt.policy, orders)
+            if other[1][0].outcome == "routed" or chosen[1][0].outcome == "unroutable":
+                chosen = other
+        policy, plans = chosen
+        for each, plan in zip(asked, plans, strict=True):
+            self._use_up(each, plan)
+        return [Planned(each.demand, plan, policy) for each, plan in zip(asked, plans, strict=True)]
+
+    def _by(self, policy: Policy, orders: Sequence[OrderInput]) -> tuple[Policy, list[Plan]]:
+        return policy, plan_with(terms_of(self.nodes, policy), orders, self.stock, policy, self.used)
+
+    def _use_up(self, asked: _Asked, plan: Plan) -> None:
+        for part in in_components(plan.assignments, asked.demand.lines):
+            self.stock[part.sku_id, part.node_id] -= part.quantity
+        for node_id in plan.node_ids:
+            self.used[node_id] = self.used.get(node_id, 0) + 1
 
 
 def _inputs(

@@ -205,7 +205,10 @@ def rows_of_all(estate: Estate) -> Rows:
         "dashboard:rate_card": (estate.rate_card.code,), "dashboard:carrier": (estate.carrier.code,),
         "dashboard:carrier_settle": (estate.carrier.code,), "dashboard:import_sample": ("orders",),
         "dashboard:adjustment_limit_drop": (estate.limit.pk,),
-        "dashboard:routing_version": (estate.policy.version,),
+        **{f"dashboard:routing_{name}": (estate.policy.version,) for name in ("version", "restore", "trial")},
+        **{f"dashboard:routing_{name}": (estate.policy_draft.pk,)
+           for name in ("draft", "draft_rules", "publish", "discard")},
+        "dashboard:routing_draft_rule": (estate.policy_draft.pk, 0),
         **{f"dashboard:{name}": (estate.webhook.endpoint_id,) for name in _WEBHOOK.split()},
         **{f"dashboard:{name}": (estate.webhook.endpoint_id, estate.webhook.pk)
            for name in ("webhook_message", "webhook_resend")},

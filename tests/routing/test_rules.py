@@ -114,6 +114,29 @@ def test_a_rule_that_ships_nothing_in_part_keeps_the_order_whole(world: World) -
     assert decisions() == {"many": (1, "Whole", "unroutable")}
 
 
+def test_what_a_rule_cannot_fill_whole_goes_to_the_next_one(world: World) -> None:
+    lamp = make_sku("LAMP")
+    for node in (world.blr, world.delhi):
+        stock(lamp, node, 2)
+    one_parcel = Rule("One parcel", split=Split(1), fallback=Fallback(partial=False, then="next"))
+    go_live(one_parcel, REST)
+
+    ids = [order(world, "whole", lamp, 1), order(world, "split", lamp, 3), order(world, "too many", lamp, 5)]
+    route_orders(ids, trigger="captured")
+
+    assert decisions() == {
+        "whole": (1, "One parcel", "routed"), "split": (1, "Rest", "routed"), "too many": (1, "Rest", "unroutable"),
+    }  # fmt: skip
+
+
+def test_the_first_rule_that_ships_some_decides_where_none_ships_all(world: World) -> None:
+    go_live(Rule("First", fallback=Fallback(partial=True, then="next")), Rule("Second", split=Split(1)))
+
+    route_orders([order(world, "many", world.kurta, 50)], trigger="captured")
+
+    assert decisions() == {"many": (1, "First", "partial")}
+
+
 def test_a_person_who_names_a_node_is_not_bound_by_the_rule(world: World) -> None:
     go_live(Rule("Stores", nodes=Eligibility(kinds=frozenset({"store", "warehouse"})), weights=Weights()))
     wanted = order(world, "plain", world.kurta)

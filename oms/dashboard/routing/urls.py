@@ -2,10 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.routing import policy_views, views
+from oms.dashboard.routing import draft_views, policy_views, publish_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.routing, name="routing"),
     path("versions/", policy_views.policies, name="routing_versions"),
     path("versions/<int:number>/", policy_views.version, name="routing_version"),
+    path("versions/<int:number>/restore/", publish_views.version_restore, name="routing_restore"),
+    path("versions/<int:number>/trial/", publish_views.version_trial, name="routing_trial"),
+    path("drafts/new/", draft_views.draft_new, name="routing_draft_new"),
+    path("drafts/<int:pk>/", draft_views.draft, name="routing_draft"),
+    path("drafts/<int:pk>/rules/", draft_views.draft_rules, name="routing_draft_rules"),
+    path("drafts/<int:pk>/rules/<int:index>/", draft_views.draft_rule, name="routing_draft_rule"),
+    path("drafts/<int:pk>/publish/", publish_views.draft_publish, name="routing_publish"),
+    path("drafts/<int:pk>/discard/", draft_views.draft_discard, name="routing_discard"),
 ]

@@ -74,7 +74,9 @@ def test_new_gone_moved_and_renamed_rules_are_named() -> None:
     assert difference(Document((a,)), Document((c,))) == ["The rule “A” is now called “C”."]
     assert difference(Document((a, b)), Document((b,))) == ["The rule “A” is gone."]
     assert difference(Document((b,)), Document((replace(b, enabled=True),))) == ["“B”: switched on."]
-    assert difference(Document((a,)), Document((a, c)))[0].startswith("New rule “C”: Takes every order.")
+    assert difference(Document((a,)), Document((a, replace(c, split=Split(1))))) == [
+        "New rule “C”: Takes every order. One parcel only: an order is never split."
+    ]
     assert difference(Document((a, b)), Document((a, b))) == []
 
 
