@@ -5,12 +5,13 @@ from __future__ import annotations
 from routing.engine.cost import INDIA_RATES, Terms
 from routing.engine.counterfactual import WhyNot, why_not
 from routing.engine.filters import REASONS
-from routing.engine.plan import plan_order, plan_orders, plan_with
+from routing.engine.plan import plan_by_rules, plan_order, plan_orders, plan_with
 from routing.engine.table import expand_candidates
 from routing.engine.types import (
     ANY_NODE,
     FACTORS,
     Assignment,
+    Attempt,
     CandidateResult,
     Eligibility,
     Lane,
@@ -34,6 +35,7 @@ __all__ = [
     "INDIA_RATES",
     "REASONS",
     "Assignment",
+    "Attempt",
     "CandidateResult",
     "Eligibility",
     "Lane",
@@ -52,6 +54,7 @@ __all__ = [
     "Weights",
     "WhyNot",
     "expand_candidates",
+    "plan_by_rules",
     "plan_order",
     "plan_orders",
     "plan_with",

@@ -6,7 +6,17 @@ import math
 from collections.abc import Iterable
 
 from routing.engine.filters import Gate, GateKey, gate, gate_key
-from routing.engine.types import Lane, LaneOf, NodeInput, OrderInput, RateTable, SlabRate, Weights
+from routing.engine.types import (
+    ANY_NODE,
+    Eligibility,
+    Lane,
+    LaneOf,
+    NodeInput,
+    OrderInput,
+    RateTable,
+    SlabRate,
+    Weights,
+)
 
 #: Weight steps of an order that the customer collects: nothing is shipped, so nothing is charged.
 FREE = SlabRate(1, 0, 1, 0)
@@ -71,6 +81,7 @@ class Terms:
         "ids",
         "lane",
         "nodes",
+        "performance_minor",
         "priority_minor",
         "ready_hours",
         "weights",
@@ -90,10 +101,14 @@ class Terms:
         self.extra_days = [int(node.minutes_to_cutoff < node.processing_minutes) for node in nodes]
         self.ready_hours = [node.processing_minutes / 60 for node in nodes]
         self.priority_minor = [(top - node.priority) * weights.priority_minor for node in nodes]
+        self.performance_minor = [
+            0 if node.performance is None else round((1 - node.performance) * weights.performance_minor)
+            for node in nodes
+        ]
 
-    def gate(self, order: OrderInput) -> Gate:
+    def gate(self, order: OrderInput, asked: Eligibility = ANY_NODE) -> Gate:
         """Which nodes may take the order by the fixed rules."""
-        key = gate_key(order)
+        key = gate_key(order, asked)
         found = self.gates.get(key)
         if found is None:
             found = self.gates[key] = gate(key, self.nodes)
@@ -109,21 +124,25 @@ class Terms:
             found = self._destinations[key] = Destination(order, self)
         return found
 
+    def loads_minor(self, loads: Iterable[float]) -> list[int]:
+        """The charge for each node's load."""
+        return [self.load_minor(load) for load in loads]
+
     def load_minor(self, load: float) -> int:
         """The charge for a node's load, growing with its square."""
         return round(self.weights.load_minor * load * load)
 
 
-#: One node's way to a destination: km, days, zone, then the charges for distance, transit and priority.
-Way = tuple[float, int, str, int, int, int]
+#: One node's way to a destination: km, days, zone, then the charges for distance, transit, priority and performance.
+Way = tuple[float, int, str, int, int, int, int]
 
 
 class Destination:
     """Ways and fixed costs from every node to one destination, worked out for a node when it is first asked for.
 
     `base[index]` is the cost of a shipment apart from its weight, its lateness and the node's load (distance, transit,
-    priority, cash on delivery); `UNKNOWN` until `open` was called, `CLOSED` when the node cannot serve the destination,
-    for the reason in `reasons`. `fares`, `hours` (until delivery) and `ways` hold only for open nodes.
+    priority, performance, cash on delivery); `UNKNOWN` until `open` was called, `CLOSED` when the node cannot serve the
+    destination, for the reason in `reasons`. `fares`, `hours` (until delivery) and `ways` hold only for open nodes.
     """
 
     UNKNOWN = -1
@@ -160,8 +179,10 @@ class Destination:
         ready, arrival = terms.ready_hours[index], 24.0 * days
         self.hours[index] = ready if ready > arrival else arrival
         self.fares[index] = fare
-        self.ways[index] = (km, days, lane.zone, distance_minor, transit_minor, priority_minor)
-        base = self.base[index] = self.cod_minor + distance_minor + transit_minor + priority_minor
+        performance_minor = terms.performance_minor[index]
+        self.ways[index] = (km, days, lane.zone, distance_minor, transit_minor, priority_minor, performance_minor)
+        base = self.cod_minor + distance_minor + transit_minor + priority_minor + performance_minor
+        self.base[index] = base
         return base
 
     def _close(self, index: int, lane: Lane) -> int:
@@ -178,4 +199,4 @@ class Destination:
         return math.ceil((self.hours[index] - hours_to_promise) / 24) * self._late_minor_per_day
 
 
-_NO_WAY: Way = (0.0, 0, "", 0, 0, 0)
+_NO_WAY: Way = (0.0, 0, "", 0, 0, 0, 0)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routing.engine.by_units import MOST_WORK, scale_of, solve_by_units, work
+from routing.engine.by_nodes import Search
 from routing.engine.explain import Trace
-from routing.engine.problem import Problem
 from routing.engine.types import Plan, Result
 from routing.engine.wording import money
-
-#: Taken off a node's opening to make the solver use it; larger than any plan costs.
-_BRIBE = 1 << 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,41 +53,6 @@ def _gap(plan: Plan, node_id: int) -> int | None:
         sent[assignment.line_key] += assignment.quantity
     shipped = [sum(sent[line.key] for line in lines) for lines in trace.wants.values()]
     index = next(i for i in trace.problem.opening if trace.terms.nodes[i].node_id == node_id)
-    problem, whole = _bribed(trace.problem, shipped, index)
-    scale = scale_of(problem, whole)
-    if work(problem, scale) > MOST_WORK:
-        return _gap_alone(trace.problem, shipped, index, plan.cost_minor)
-    found = solve_by_units(problem, scale, complete=True)
-    if all(parcel.at != index for parcel in found.parcels):
-        return None
-    return found.cost + _BRIBE - plan.cost_minor
-
-
-def _bribed(problem: Problem, shipped: list[int], index: int) -> tuple[Problem, list[bool]]:
-    """The same problem for what was shipped, with one node so cheap that it is used if it can be."""
-    wants = [want for want, quantity in enumerate(shipped) if quantity]
-    rows = [problem.rows[want] for want in wants]
-    opening = dict(problem.opening)
-    opening[index] -= _BRIBE
-    whole = []
-    for want, row in zip(wants, rows, strict=True):
-        have = [row.get(node, 0) for node in opening]
-        whole.append(max(have) >= min(problem.quantities[want], sum(have)))
-    smaller = Problem(
-        [shipped[want] for want in wants],
-        [problem.grams[want] for want in wants],
-        rows,
-        opening,
-        problem.fares,
-        problem.split,
-        problem.max_shipments,
-    )
-    return smaller, whole
-
-
-def _gap_alone(problem: Problem, shipped: list[int], index: int, cost: int) -> int | None:
-    """For orders too large to solve again: the node alone, when it has everything."""
-    if any(row.get(index, 0) < quantity for row, quantity in zip(problem.rows, shipped, strict=True)):
-        return None
-    grams = sum(quantity * unit for quantity, unit in zip(shipped, problem.grams, strict=True))
-    return problem.opening[index] + problem.further_minor(index, grams) - cost
+    search = Search(trace.problem, shipped, must=index)
+    found = search.run()
+    return None if found is None else found.cost - plan.cost_minor

@@ -10,7 +10,7 @@ from routing.engine.filters import REASONS, Gate
 from routing.engine.problem import Problem
 from routing.engine.sentences import tell
 from routing.engine.table import expand_candidates
-from routing.engine.types import CandidateResult, LineInput, OrderInput, Plan, Policy, Rule
+from routing.engine.types import CandidateResult, LineInput, OrderInput, Plan, Policy, Rule, SlabRate
 
 #: What a node could do alone: units it could supply (the more the better, so negative), the cost of that, its index.
 Offer = tuple[int, int, int]
@@ -27,7 +27,20 @@ class Refusal(NamedTuple):
 class Trace:
     """The inputs of one plan as they were when it was made. Nothing in here changes afterwards."""
 
-    __slots__ = ("_offers", "destination", "full", "gate", "load_minor", "order", "policy", "problem", "terms", "wants")
+    __slots__ = (
+        "_offers",
+        "destination",
+        "full",
+        "gate",
+        "load_minor",
+        "order",
+        "policy",
+        "problem",
+        "split_refused",
+        "terms",
+        "too_full",
+        "wants",
+    )
 
     def __init__(
         self,
@@ -40,6 +53,8 @@ class Trace:
         destination: Destination,
         load_minor: Sequence[int],
         full: frozenset[int],
+        too_full: frozenset[int] = frozenset(),
+        split_refused: str = "",
     ) -> None:
         self.policy = policy
         self.terms = terms
@@ -50,6 +65,8 @@ class Trace:
         self.destination = destination
         self.load_minor = load_minor
         self.full = full
+        self.too_full = too_full
+        self.split_refused = split_refused
         self._offers: list[Offer] | None = None
 
     @property
@@ -78,6 +95,8 @@ class Trace:
             grams = units * unit_grams
             if grams > fares[index][0]:
                 cost += further(index, grams)
+            if problem.unit_minor is not None:
+                cost += units * problem.unit_minor[0][index]
             found.append((-units, cost, index))
         return found
 
@@ -94,8 +113,16 @@ class Trace:
                         units = quantity
                     covers += units
                     grams += units * unit_grams
-            found.append((-covers, opening + problem.further_minor(index, grams), index))
+            cost = opening + problem.further_minor(index, grams)
+            if problem.unit_minor is not None:
+                cost += problem.units_minor(index, self._alone(index))
+            found.append((-covers, cost, index))
         return found
+
+    def _alone(self, index: int) -> list[int]:
+        """Units of each want that a node could supply by itself."""
+        problem = self.problem
+        return [min(q, row.get(index, 0)) for q, row in zip(problem.quantities, problem.rows, strict=True)]
 
     def refusals(self) -> list[Refusal]:
         """Every node that is not usable, with the first rule that refused it."""
@@ -112,38 +139,50 @@ class Trace:
         if empty:
             refused.append(Refusal("no_stock", REASONS["no_stock"], empty))
         if len(empty) < len(outside):
-            closed: dict[str, list[int]] = {}
+            closed: dict[tuple[Rule, str], list[int]] = {}
             for index in outside:
                 if index in stocked:
-                    reason = self.destination.reasons.get(index) or REASONS["not_serviceable"]
-                    closed.setdefault(reason, []).append(ids[index])
-            refused.extend(Refusal("not_serviceable", reason, node_ids) for reason, node_ids in closed.items())
+                    closed.setdefault(self._closed(index), []).append(ids[index])
+            refused.extend(Refusal(rule, reason, node_ids) for (rule, reason), node_ids in closed.items())
         return refused
+
+    def _closed(self, index: int) -> tuple[Rule, str]:
+        """Why a node that has goods and passed the fixed rules is not used."""
+        if self.destination.base[index] == Destination.CLOSED:
+            return "not_serviceable", self.destination.reasons.get(index) or REASONS["not_serviceable"]
+        if index in self.too_full:
+            return "too_full", REASONS["too_full"]
+        return "too_far", REASONS["too_far"]
 
     def stored(self, plan: Plan, most_rows: int) -> dict[str, Any]:
         """The decision without its sentence. The columns are described in `table.py`."""
         ids, ways, load = self.terms.ids, self.destination.ways, self.load_minor
-        rows, hours = self.problem.rows, self.order.hours_to_promise
+        problem = self.problem
+        rows, hours = problem.rows, self.order.hours_to_promise
         chosen = set(plan.node_ids)
         detailed: list[list[Any]] = []
-        rest: list[list[int]] = []
+        rest: list[list[Any]] = []
+        zones: dict[str, SlabRate] = {}
         rank = late = 0
         for minus_covers, total, index in self.offers():
             rank += 1
             node_id = ids[index]
+            km, days, zone, distance, transit, priority, performance = ways[index]
+            zones[zone] = problem.fares[index]
             if rank > most_rows and node_id not in chosen:
-                rest.append([node_id, -minus_covers, total])
+                rest.append([node_id, -minus_covers, total, zone, *[have.get(index, 0) for have in rows]])
                 continue
-            km, days, zone, distance, transit, priority = ways[index]
             if hours is not None:
                 late = self.destination.late_minor(index, hours)
-            shipping = total - distance - transit - late - load[index] - priority
+            stock = 0 if problem.unit_minor is None else problem.units_minor(index, self._alone(index))
+            shipping = total - distance - transit - late - load[index] - priority - performance - stock
             row: list[Any] = [node_id, rank, 1 if node_id in chosen else 0, -minus_covers, total]
-            row += (shipping, distance, transit, late, load[index], priority, km, days, zone)
+            row += (shipping, distance, transit, late, load[index], priority, performance, stock, km, days, zone)
             row += [have.get(index, 0) for have in rows]
             detailed.append(row)
         return {
             "policy": self.policy.version,
+            "rule": self.policy.rule,
             "currency": self.order.currency,
             "outcome": plan.outcome,
             "cost": plan.cost_minor,
@@ -151,7 +190,13 @@ class Trace:
             "optimal": plan.optimal,
             "examined": plan.nodes_examined,
             "skus": list(self.wants),
-            "wanted": list(self.problem.quantities),
+            "wanted": list(problem.quantities),
+            "grams": list(problem.grams),
+            "split": problem.split,
+            "most": problem.max_shipments,
+            "per_stock": self.policy.weights.stock_minor,
+            "fares": {zone: list(fare) for zone, fare in zones.items()},
+            "shared": self._shares_stock(),
             "take": [list(assignment) for assignment in plan.assignments],
             "back": [list(pair) for pair in plan.backordered],
             "rows": detailed,
@@ -159,6 +204,11 @@ class Trace:
             "off": [[refusal.rule, refusal.reason, list(refusal.node_ids)] for refusal in self.refusals()],
             "held": self._held(),
         }
+
+    def _shares_stock(self) -> bool:
+        """Whether several wants need the same SKU, as kits may: then the rows are not all of the problem."""
+        needed = [sku for lines in self.wants.values() for sku in ([p for p, _ in lines[0].parts] or [lines[0].sku_id])]
+        return len(needed) != len(set(needed))
 
     def _held(self) -> list[list[int]]:
         """What refused nodes had of the order: node id, then units of each SKU."""

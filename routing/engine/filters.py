@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routing.engine.types import NodeInput, OrderInput, Rule
+from routing.engine.types import Eligibility, NodeInput, OrderInput, Rule
 
-#: What an order says about nodes: orders that agree in it share one gate.
-GateKey = tuple[frozenset[str], frozenset[int], int | None]
+#: What an order and its policy say about nodes: orders that agree in it share one gate.
+GateKey = tuple[frozenset[str], frozenset[int], int | None, frozenset[str], frozenset[str], Eligibility]
 
 REASONS: dict[Rule, str] = {
     "not_the_pickup_store": "The customer collects this order at another store.",
@@ -38,9 +38,16 @@ class Gate:
     refused: tuple[tuple[Rule, tuple[int, ...]], ...]
 
 
-def gate_key(order: OrderInput) -> GateKey:
-    """The part of an order that decides its gate."""
-    return (order.allowed_groups, order.excluded_node_ids, order.pickup_node_id)
+def gate_key(order: OrderInput, asked: Eligibility) -> GateKey:
+    """The part of an order and its policy that decides its gate."""
+    return (
+        order.allowed_groups,
+        order.excluded_node_ids,
+        order.pickup_node_id,
+        order.needs,
+        order.brands,
+        asked,
+    )
 
 
 def gate(key: GateKey, nodes: Sequence[NodeInput]) -> Gate:
@@ -58,8 +65,11 @@ def gate(key: GateKey, nodes: Sequence[NodeInput]) -> Gate:
 
 
 def first_refusal(key: GateKey, node: NodeInput) -> Rule:
-    """The first fixed rule that refuses this node, or "" when none does."""
-    allowed_groups, excluded, pickup = key
+    """The first fixed rule that refuses this node, or "" when none does.
+
+    What a policy asks of nodes does not bind a customer who collects at a store.
+    """
+    allowed_groups, excluded, pickup, needs, brands, asked = key
     if pickup is not None and node.node_id != pickup:
         return "not_the_pickup_store"
     if not node.active:
@@ -68,6 +78,27 @@ def first_refusal(key: GateKey, node: NodeInput) -> Rule:
         return "rejected_before"
     if allowed_groups and not allowed_groups & node.groups:
         return "wrong_group"
-    if pickup is None and not node.ships:
+    if pickup is not None:
+        return ""
+    if not node.ships:
         return "does_not_ship"
+    if not needs <= node.capabilities:
+        return "not_capable"
+    if node.brands and not brands <= node.brands:
+        return "wrong_brand"
+    return _refused_by_policy(asked, node)
+
+
+def _refused_by_policy(asked: Eligibility, node: NodeInput) -> Rule:
+    """What the policy asks of a node that does not depend on the order nor on the orders before it."""
+    if asked.kinds and node.kind not in asked.kinds:
+        return "wrong_kind"
+    if (asked.groups and not asked.groups & node.groups) or asked.groups_out & node.groups:
+        return "wrong_group"
+    if not asked.capabilities <= node.capabilities:
+        return "not_capable"
+    if asked.min_minutes_to_cutoff is not None and node.minutes_to_cutoff < asked.min_minutes_to_cutoff:
+        return "past_cutoff"
+    if asked.min_performance is not None and node.performance is not None and node.performance < asked.min_performance:
+        return "performs_below"
     return ""

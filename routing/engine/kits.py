@@ -118,6 +118,4 @@ def _dealt(
 def _with_rows(problem: Problem, rows: Sequence[Mapping[int, int]]) -> Problem:
     usable = set().union(*rows)
     opening = {index: cost for index, cost in problem.opening.items() if index in usable}
-    return Problem(
-        problem.quantities, problem.grams, rows, opening, problem.fares, problem.split, problem.max_shipments
-    )
+    return problem.varied(rows=rows, opening=opening)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from routing.engine.cost import Destination, Terms
 from routing.engine.explain import Trace
@@ -10,8 +11,11 @@ from routing.engine.filters import Gate
 from routing.engine.kits import Needs, assembled, needs_of, solve_shared
 from routing.engine.problem import Problem, Solution
 from routing.engine.solve import solve
+from routing.engine.splitting import refused_split
 from routing.engine.types import (
     Assignment,
+    Attempt,
+    Eligibility,
     LaneOf,
     LineInput,
     NodeInput,
@@ -26,6 +30,10 @@ from routing.engine.types import (
 #: A node without a limit: more orders than anybody has.
 _NO_LIMIT = 1 << 60
 _NONE: Mapping[int, int] = {}
+
+
+#: Gives the terms of a policy. They must be of the same nodes for every policy of one call.
+TermsOf = Callable[[Policy], Terms]
 
 
 def plan_order(
@@ -57,8 +65,24 @@ def plan_with(
     terms: Terms, orders: Sequence[OrderInput], stock: Stock, policy: Policy, used: Mapping[int, int] = _NONE
 ) -> list[Plan]:
     """As `plan_orders`, with terms that were made before, from nodes, rates and the weights of the same policy."""
-    desk = _Desk(terms, orders, stock, policy, used)
-    return [desk.plan(order) for order in orders]
+    attempts = (Attempt(policy),)
+    return plan_by_rules(lambda _: terms, [(order, attempts) for order in orders], stock, used)
+
+
+def plan_by_rules(
+    terms_of: TermsOf,
+    asked: Sequence[tuple[OrderInput, Sequence[Attempt]]],
+    stock: Stock,
+    used: Mapping[int, int] = _NONE,
+) -> list[Plan]:
+    """As `plan_orders`, each order by the rules that it comes with, in their order.
+
+    The first rule that ships all of the order decides. Where none does, the first that ships some of it; else the last
+    one that was tried says why not. What follows a rule that cannot ship all is `Attempt.then`. Raises ValueError for
+    an order without an attempt.
+    """
+    desk = _Desk(terms_of, asked, stock, used)
+    return [desk.plan(order, attempts) for order, attempts in asked]
 
 
 def _room(node: NodeInput, used: int) -> int:
@@ -72,61 +96,134 @@ def _load(node: NodeInput, used: int) -> float:
     return min(1.0, node.load + (1.0 - node.load) * used / node.capacity_left)
 
 
+class _Tried(NamedTuple):
+    """What one rule made of an order."""
+
+    plan: Plan
+    needs: Sequence[Needs]
+    solution: Solution
+
+
 class _Desk:
     """The state of one call. Rows, loads and the set of full nodes are replaced when they change, never written to:
     a plan keeps those it was made from and explains itself later."""
 
     def __init__(
-        self, terms: Terms, orders: Sequence[OrderInput], stock: Stock, policy: Policy, used: Mapping[int, int]
+        self,
+        terms_of: TermsOf,
+        asked: Sequence[tuple[OrderInput, Sequence[Attempt]]],
+        stock: Stock,
+        used: Mapping[int, int],
     ) -> None:
-        self.policy = policy
-        self.terms = terms
+        self.terms_of = terms_of
+        self.rows: dict[int, Mapping[int, int]] = {}
+        if not asked:
+            return
+        terms = terms_of(_some(*asked[0])[0].policy)
         self.nodes = terms.nodes
         self.ids = terms.ids
-        self.rows = _rows(orders, self.ids, stock)
+        self.rows = _rows([order for order, _ in asked], self.ids, stock)
         self.room = [_room(node, used.get(node.node_id, 0)) for node in self.nodes]
         self.full = frozenset(index for index, left in enumerate(self.room) if left <= 0)
         self.load = [_load(node, used.get(node.node_id, 0)) for node in self.nodes]
-        self.load_minor = [self.terms.load_minor(load) for load in self.load]
+        self.load_minor: dict[Terms, list[int]] = {}
 
-    def plan(self, order: OrderInput) -> Plan:
+    def plan(self, order: OrderInput, attempts: Sequence[Attempt]) -> Plan:
         """Route one order and use up what it takes."""
-        passed, destination = self.terms.gate(order), self.terms.destination(order)
         wants = _wants(order.lines)
+        first, *others = _some(order, attempts)
+        decided, then = self._try(order, wants, first.policy), first.then
+        for attempt in others:
+            if decided.plan.outcome == "routed" or then == "wait":
+                break
+            tried, then = self._try(order, wants, attempt.policy), attempt.then
+            if tried.plan.outcome == "routed" or not decided.plan.assignments:
+                decided = tried
+        self._use_up(decided.needs, decided.solution)
+        return decided.plan
+
+    def _try(self, order: OrderInput, wants: dict[int, list[LineInput]], policy: Policy) -> _Tried:
+        terms = self.terms_of(policy)
+        passed, destination = terms.gate(order, policy.eligibility), terms.destination(order)
         needs = [needs_of(lines[0]) for lines in wants.values()] if any(line.parts for line in order.lines) else None
-        rows = self._rows_of(wants, needs)
-        opening = self._openings(order, rows, passed, destination)
-        complete = order.must_ship_complete or not self.policy.allow_partial
+        rows = self._rows_of(wants, needs, policy.eligibility.keep_units)
+        loads_minor = self._loads_minor(terms)
+        opening = self._openings(order, rows, passed, destination, loads_minor, policy.eligibility)
+        weights = terms.weights
         problem = Problem(
             [sum(line.quantity for line in lines) for lines in wants.values()],
             [max(line.weight_grams for line in lines) for lines in wants.values()],
             rows,
             opening,
             destination.fares,
-            self.policy.weights.split_minor,
-            self.policy.max_shipments,
+            weights.split_minor,
+            1 if order.is_gift and policy.keep_gifts_whole else policy.max_shipments,
+            [_stock_minor(row, weights.stock_minor) for row in rows] if weights.stock_minor else None,
         )
-        solution = solve(problem, complete) if needs is None else solve_shared(problem, needs, self.rows, complete)
-        trace = Trace(self.policy, self.terms, order, wants, problem, passed, destination, self.load_minor, self.full)
-        plan = self._written(order, wants, solution, passed, trace)
-        self._use_up([{sku: 1} for sku in wants] if needs is None else needs, solution)
-        return plan
+        problem, solution, refused = self._solve(order, wants, problem, policy, needs)
+        trace = Trace(
+            policy, terms, order, wants, problem, passed, destination, loads_minor, self.full, self._too_full(policy),
+            refused,
+        )  # fmt: skip
+        return _Tried(
+            self._written(order, wants, solution, trace), [{sku: 1} for sku in wants] if needs is None else needs,
+            solution,
+        )  # fmt: skip
 
-    def _rows_of(self, wants: Mapping[int, list[LineInput]], needs: Sequence[Needs] | None) -> list[Mapping[int, int]]:
-        """What each node index has of each want: of a kit as many as it can assemble."""
+    def _solve(
+        self,
+        order: OrderInput,
+        wants: Mapping[int, list[LineInput]],
+        problem: Problem,
+        policy: Policy,
+        needs: Sequence[Needs] | None,
+    ) -> tuple[Problem, Solution, str]:
+        """The best solution that the policy's limits of splitting let pass, the problem it solves, and why it is not
+        split where the cheapest one is."""
+        complete = order.must_ship_complete or not policy.allow_partial
+        solution = self._solved(problem, needs, complete, policy.eligibility.keep_units)
+        refused = refused_split(problem, solution, wants, policy, order.currency) if len(solution.parcels) > 1 else ""
+        if refused:
+            problem = problem.in_one_parcel()
+            solution = self._solved(problem, needs, complete, policy.eligibility.keep_units)
+        return problem, solution, refused
+
+    def _solved(self, problem: Problem, needs: Sequence[Needs] | None, complete: bool, keep: int) -> Solution:
         if needs is None:
-            return [self.rows.get(sku, _NONE) for sku in wants]
+            return solve(problem, complete)
+        rows = self.rows
+        if keep:
+            rows = {sku: _kept_back(rows[sku], keep) for need in needs for sku in need if sku in rows}
+        return solve_shared(problem, needs, rows, complete)
+
+    def _rows_of(
+        self, wants: Mapping[int, list[LineInput]], needs: Sequence[Needs] | None, keep: int
+    ) -> list[Mapping[int, int]]:
+        """What each node index has of each want: of a kit as many as it can assemble."""
+        rows: Mapping[int, Mapping[int, int]] = self.rows
+        if keep:
+            rows = {sku: _kept_back(row, keep) for sku, row in rows.items() if sku in _skus_of(wants, needs)}
+        if needs is None:
+            return [rows.get(sku, _NONE) for sku in wants]
         return [
-            assembled(need, self.rows) if lines[0].parts else self.rows.get(sku, _NONE)
+            assembled(need, rows) if lines[0].parts else rows.get(sku, _NONE)
             for (sku, lines), need in zip(wants.items(), needs, strict=True)
         ]
 
     def _openings(
-        self, order: OrderInput, rows: Sequence[Mapping[int, int]], passed: Gate, destination: Destination
+        self,
+        order: OrderInput,
+        rows: Sequence[Mapping[int, int]],
+        passed: Gate,
+        destination: Destination,
+        load: Sequence[int],
+        asked: Eligibility,
     ) -> dict[int, int]:
         """What a parcel costs at least from each node that may take the order and has anything of it."""
         passes, full, base, fares = passed.passes, self.full, destination.base, destination.fares
-        load, hours = self.load_minor, order.hours_to_promise
+        hours, ways = order.hours_to_promise, destination.ways
+        max_km = None if order.pickup_node_id is not None else asked.max_km
+        least_room = 1 if order.pickup_node_id is not None else asked.min_capacity_left
         opening: dict[int, int] = {}
         for index in rows[0] if len(rows) == 1 else sorted(set().union(*rows)):
             if passes[index] and index not in full:
@@ -135,14 +232,29 @@ class _Desk:
                     cost = destination.open(index)
                     if cost < 0:
                         continue
+                if (max_km is not None and ways[index][0] > max_km) or self.room[index] < least_room:
+                    continue
                 cost += fares[index].first_minor + load[index]
                 if hours is not None:
                     cost += destination.late_minor(index, hours)
                 opening[index] = cost
         return opening
 
+    def _too_full(self, policy: Policy) -> frozenset[int]:
+        """Nodes that have room, but less than the policy asks for."""
+        least = policy.eligibility.min_capacity_left
+        if least <= 1:
+            return frozenset()
+        return frozenset(index for index, left in enumerate(self.room) if 0 < left < least)
+
+    def _loads_minor(self, terms: Terms) -> list[int]:
+        found = self.load_minor.get(terms)
+        if found is None:
+            found = self.load_minor[terms] = terms.loads_minor(self.load)
+        return found
+
     def _written(
-        self, order: OrderInput, wants: Mapping[int, list[LineInput]], solution: Solution, passed: Gate, trace: Trace
+        self, order: OrderInput, wants: Mapping[int, list[LineInput]], solution: Solution, trace: Trace
     ) -> Plan:
         assignments, backordered = self._dealt_out(wants, solution)
         outcome: Outcome = "partial" if assignments else "unroutable"
@@ -156,6 +268,7 @@ class _Desk:
             optimal=solution.optimal,
             nodes_examined=trace.nodes_examined,
             explanation=trace,
+            rule=trace.policy.rule,
         )
 
     def _dealt_out(
@@ -198,8 +311,30 @@ class _Desk:
         if left == 1:
             self.full |= {index}
         self.load[index] = min(1.0, self.load[index] + (1.0 - self.load[index]) / left)
-        self.load_minor = list(self.load_minor)
-        self.load_minor[index] = self.terms.load_minor(self.load[index])
+        for terms, known in self.load_minor.items():
+            loads_minor = list(known)
+            loads_minor[index] = terms.load_minor(self.load[index])
+            self.load_minor[terms] = loads_minor
+
+
+def _some(order: OrderInput, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    if not attempts:
+        raise ValueError(f"Order {order.key} comes without a rule to route it by.")
+    return attempts
+
+
+def _skus_of(wants: Iterable[int], needs: Sequence[Needs] | None) -> set[int]:
+    return set(wants) if needs is None else {sku for need in needs for sku in need}
+
+
+def _kept_back(row: Mapping[int, int], keep: int) -> dict[int, int]:
+    """What each node may give of a SKU when so many units stay."""
+    return {index: have - keep for index, have in row.items() if have > keep}
+
+
+def _stock_minor(row: Mapping[int, int], minor: int) -> dict[int, int]:
+    """What a unit from each node costs for the share that it is of what the node has."""
+    return {index: round(minor / have) for index, have in row.items()}
 
 
 def _wants(lines: Iterable[LineInput]) -> dict[int, list[LineInput]]:
@@ -211,7 +346,7 @@ def _wants(lines: Iterable[LineInput]) -> dict[int, list[LineInput]]:
     return wants
 
 
-def _rows(orders: Iterable[OrderInput], ids: Sequence[int], stock: Stock) -> dict[int, Mapping[int, int]]:
+def _rows(orders: Sequence[OrderInput], ids: Sequence[int], stock: Stock) -> dict[int, Mapping[int, int]]:
     """For every SKU asked for, what each node index has of it, in ascending index; only positive numbers.
 
     Reads the whole stock when it is small, and only the pairs that can matter when it is not.

@@ -1,8 +1,8 @@
 """The optimisation problem of one order, freed of everything but numbers, and the shape of its answer.
 
-Model. A *want* is a SKU and how many units of it. A want that some usable node can supply whole is never divided; a
-want that no usable node can supply whole may be divided in units between nodes. Each node ships at most one parcel.
-A parcel from node i with w grams costs opening[i] + further slabs of w; each parcel after the first costs `split`.
+Model. A *want* is a SKU and how many units of it. Any number of its units may come from any node that has them. Each
+node ships at most one parcel. A parcel of w grams from node i costs opening[i], the slabs that w needs beyond the
+first, and unit_minor[want][i] for each unit of a want in it; each parcel after the first costs `split` more.
 Sought: the most units, then the least cost, then the fewest parcels, with at most `max_shipments` parcels.
 """
 
@@ -23,10 +23,11 @@ class Problem:
     """One order to solve. Nodes are indices in canonical order (more priority first, then id), ties go to the lower.
 
     `rows[want][index]` is what a node has of a want (only positive entries, unusable nodes may occur); `opening[index]`
-    is the fixed cost of a parcel with its first slab, for usable nodes only, in ascending index.
+    is the fixed cost of a parcel with its first slab, for usable nodes only, in ascending index. `unit_minor` is None
+    where no unit costs anything by itself.
     """
 
-    __slots__ = ("fares", "grams", "max_shipments", "opening", "quantities", "rows", "split")
+    __slots__ = ("fares", "grams", "max_shipments", "opening", "quantities", "rows", "split", "unit_minor")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Problem:
         fares: Sequence[SlabRate],
         split: int,
         max_shipments: int,
+        unit_minor: Sequence[Mapping[int, int]] | None = None,
     ) -> None:
         self.quantities = quantities
         self.grams = grams
@@ -45,19 +47,48 @@ class Problem:
         self.fares = fares
         self.split = split
         self.max_shipments = max(1, min(max_shipments, SCALE - 1))
+        self.unit_minor = unit_minor
 
     def further_minor(self, index: int, grams: int) -> int:
         """What a parcel of so many grams costs above its opening."""
         first_grams, _, slab_grams, slab_minor = self.fares[index]
         return 0 if grams <= first_grams else -((first_grams - grams) // slab_grams) * slab_minor
 
-    def one_parcel_is_cheaper(self, index: int) -> bool:
-        """Whether two parcels of this node never beat one (true of any sane rate card).
+    def units_minor(self, index: int, units: Sequence[int]) -> int:
+        """What so many units of each want cost by themselves at a node."""
+        if self.unit_minor is None:
+            return 0
+        return sum(count * row[index] for count, row in zip(units, self.unit_minor, strict=True) if count)
 
-        Joining parcels saves one opening and one split penalty and adds at most the slabs that fit into a first slab.
-        """
-        first_grams, _, slab_grams, slab_minor = self.fares[index]
-        return self.opening[index] + self.split >= -(-first_grams // slab_grams) * slab_minor
+    def parcel_minor(self, index: int, units: Sequence[int]) -> int:
+        """All of a parcel's cost, without the penalty for splitting."""
+        grams = sum(count * unit for count, unit in zip(units, self.grams, strict=True))
+        return self.opening[index] + self.further_minor(index, grams) + self.units_minor(index, units)
+
+    def in_one_parcel(self) -> Problem:
+        """The same order without splitting."""
+        return self.varied(max_shipments=1)
+
+    def varied(
+        self,
+        *,
+        quantities: Sequence[int] | None = None,
+        rows: Sequence[Mapping[int, int]] | None = None,
+        opening: Mapping[int, int] | None = None,
+        split: int | None = None,
+        max_shipments: int | None = None,
+    ) -> Problem:
+        """The same problem but for what is given."""
+        return Problem(
+            self.quantities if quantities is None else quantities,
+            self.grams,
+            self.rows if rows is None else rows,
+            self.opening if opening is None else opening,
+            self.fares,
+            self.split if split is None else split,
+            self.max_shipments if max_shipments is None else max_shipments,
+            self.unit_minor,
+        )
 
 
 class Parcel(NamedTuple):
@@ -80,22 +111,3 @@ class Solution(NamedTuple):
 
 
 NOTHING = Solution((), 0, 0, True)
-
-
-def lower_bound(problem: Problem, fewest: int, grams: int) -> int:
-    """A cost below which no solution with at least `fewest` parcels and `grams` in all can lie.
-
-    k parcels open at least the k cheapest nodes; what does not fit into k largest first slabs costs at least the
-    cheapest gram of any fare.
-    """
-    openings = sorted(problem.opening.values())
-    fares = [problem.fares[index] for index in problem.opening]
-    first_grams = max(fare.first_slab_grams for fare in fares)
-    cheapest = min(fares, key=lambda fare: fare.additional_minor / fare.additional_slab_grams)
-    most = min(problem.max_shipments, len(openings))
-    best = INFINITE
-    for count in range(min(fewest, most), most + 1):
-        beyond = max(0, grams - count * first_grams)
-        further = beyond * cheapest.additional_minor // cheapest.additional_slab_grams
-        best = min(best, sum(openings[:count]) + (count - 1) * problem.split + further)
-    return best

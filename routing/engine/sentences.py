@@ -19,7 +19,15 @@ _REFUSED: dict[Rule, str] = {
     "wrong_group": "outside the allowed groups",
     "does_not_ship": "not shipping",
     "over_capacity": "full",
+    "no_stock": "without stock",
     "not_serviceable": "unable to reach {place}",
+    "wrong_kind": "of a kind that the rule does not take",
+    "not_capable": "not able to handle the goods",
+    "wrong_brand": "of another brand",
+    "too_full": "nearly full",
+    "past_cutoff": "too close to the cut-off",
+    "performs_below": "performing too badly",
+    "too_far": "too far away",
 }
 
 
@@ -45,7 +53,8 @@ def _one(plan: Plan, trace: Trace) -> str:
         next_best = f"next best {trace.terms.nodes[other].code} {_money(trace, cost)}"
     late = ", after the promised date," if trace.destination.late_minor(index, trace.order.hours_to_promise) else ""
     promise = f"delivers {days(trace.destination.ways[index][1])}{late} for {_money(trace, plan.cost_minor)}"
-    return f"{_code(trace, best)} has {whole} and {promise}; {next_best}."
+    whole_order = f"; {trace.split_refused}" if trace.split_refused else ""
+    return f"{_code(trace, best)} has {whole} and {promise}; {next_best}{whole_order}."
 
 
 def _split(plan: Plan, trace: Trace) -> str:
@@ -116,6 +125,8 @@ def _no_node(trace: Trace) -> str:
 
 
 def _too_many(trace: Trace) -> str:
+    if trace.split_refused:
+        return trace.split_refused
     limit = trace.problem.max_shipments
     return f"it would take more than {limit} {'shipment' if limit == 1 else 'shipments'}"
 

@@ -1,13 +1,13 @@
-"""Chooses the way to solve one order: one comparison for most, exact programmes for more, a bounded search beyond."""
+"""Chooses the way to solve one order: one comparison for most, branch and bound for the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing.engine.by_mask import MOST_WANTS, cheapest_pair_bound, cheapest_single, solve_by_mask
-from routing.engine.by_search import solve_by_search
-from routing.engine.by_units import MOST_WORK, scale_of, solve_by_units, work
-from routing.engine.problem import INFINITE, NOTHING, Parcel, Problem, Solution
+from routing.engine.by_nodes import Search, most_units
+from routing.engine.by_parcels import TooMany, one_parcel_is_cheaper, solve_by_parcels
+from routing.engine.loading import least_units_minor
+from routing.engine.problem import INFINITE, NOTHING, SCALE, Parcel, Problem, Solution
 
 
 def solve(problem: Problem, complete: bool) -> Solution:
@@ -17,91 +17,68 @@ def solve(problem: Problem, complete: bool) -> Solution:
     """
     if not problem.opening:
         return NOTHING
-    if len(problem.quantities) == 1:
-        return _cheapest_of_one(problem) or _solve_short(problem, complete)
-    cover = covers(problem)
-    full = (1 << len(problem.quantities)) - 1
-    covered = 0
-    for mask in cover.values():
-        covered |= mask
-    return _solve_whole(problem, cover, complete) if covered == full else _solve_short(problem, complete)
-
-
-def _cheapest_of_one(problem: Problem) -> Solution | None:
-    """One want that some node can supply whole: the cheapest such node. None when there is no such node."""
-    (quantity,), (row,) = problem.quantities, problem.rows
-    grams, fares = quantity * problem.grams[0], problem.fares
-    best, winner = INFINITE, -1
-    for index, cost in problem.opening.items():
-        if row[index] >= quantity:
-            if grams > fares[index][0]:
-                cost += problem.further_minor(index, grams)
-            if cost < best:
-                best, winner = cost, index
-    return None if winner < 0 else Solution((Parcel(winner, (quantity,)),), best, best, True)
-
-
-def covers(problem: Problem) -> dict[int, int]:
-    """For each usable node the set of wants, as a bit mask, that it can supply whole."""
-    cover = dict.fromkeys(problem.opening, 0)
-    for want, (row, quantity) in enumerate(zip(problem.rows, problem.quantities, strict=True)):
-        bit = 1 << want
-        for index, have in row.items():
-            if have >= quantity and index in cover:
-                cover[index] |= bit
-    return cover
-
-
-def _solve_whole(problem: Problem, cover: dict[int, int], complete: bool) -> Solution:
-    """Every want can go whole: usually one parcel, and that one parcel is best is proven by one comparison."""
-    count = len(problem.quantities)
-    single = cheapest_single(problem, cover, (1 << count) - 1)
-    if single is not None and single[0] <= cheapest_pair_bound(problem):
+    single = cheapest_single(problem)
+    if single is not None and (problem.max_shipments == 1 or single[0] <= _cheapest_two(problem)):
         return Solution((Parcel(single[1], tuple(problem.quantities)),), single[0], single[0], True)
-    if count <= MOST_WANTS and all(map(problem.one_parcel_is_cheaper, problem.opening)):
-        return solve_by_mask(problem, cover, single, complete)
-    return _solve_divided(problem, [True] * count, complete)
-
-
-def _solve_short(problem: Problem, complete: bool) -> Solution:
-    """Some want goes whole from nowhere: ask for what can be had, and divide it if it comes from several nodes."""
-    reach = [
+    units = [
         min(quantity, sum(have for index, have in row.items() if index in problem.opening))
         for quantity, row in zip(problem.quantities, problem.rows, strict=True)
     ]
-    if complete and reach != list(problem.quantities):
+    if not any(units) or (complete and units != list(problem.quantities)):
         return NOTHING
-    wanted = [want for want, units in enumerate(reach) if units]
-    if not wanted:
-        return NOTHING
-    smaller = Problem(
-        [reach[want] for want in wanted],
-        [problem.grams[want] for want in wanted],
-        [problem.rows[want] for want in wanted],
-        problem.opening,
-        problem.fares,
-        problem.split,
-        problem.max_shipments,
-    )
-    cover = covers(smaller)
-    whole = [any(mask >> want & 1 for mask in cover.values()) for want in range(len(wanted))]
-    found = _solve_whole(smaller, cover, complete) if all(whole) else _solve_divided(smaller, whole, complete)
-    return _spread(found, wanted, len(reach))
+    whole = _ship_all(problem, units, single)
+    if whole.parcels or complete:
+        return whole
+    most = most_units(problem, units)
+    return most if whole.optimal else most._replace(lower_bound=min(problem.opening.values()), optimal=False)
 
 
-def _solve_divided(problem: Problem, whole: Sequence[bool], complete: bool) -> Solution:
-    scale = scale_of(problem, whole)
-    if work(problem, scale) <= MOST_WORK:
-        return solve_by_units(problem, scale, complete)
-    return solve_by_search(problem, whole, complete)
+def _ship_all(problem: Problem, units: Sequence[int], single: tuple[int, int] | None) -> Solution:
+    """The best plan with all of these units, or nothing. `single` is what the cheapest node alone costs."""
+    alone, ceiling = NOTHING, INFINITE
+    if single is not None:
+        alone = Solution((Parcel(single[1], tuple(problem.quantities)),), single[0], single[0], True)
+        ceiling = single[0] * SCALE + 1
+    if one_parcel_is_cheaper(problem):
+        try:
+            return solve_by_parcels(problem, units, ceiling) or alone
+        except TooMany:
+            pass
+    search = Search(problem, units)
+    found = search.run(ceiling)
+    if found is not None or search.exact:
+        return found or alone
+    bound = min(alone.cost, max(0, search.root // SCALE))
+    return alone._replace(lower_bound=bound, optimal=bool(alone.parcels) and bound == alone.cost)
 
 
-def _spread(solution: Solution, wanted: Sequence[int], count: int) -> Solution:
-    """Put the units of the wants that were asked for back in their places."""
-    parcels = []
-    for index, units in solution.parcels:
-        placed = [0] * count
-        for want, number in zip(wanted, units, strict=True):
-            placed[want] = number
-        parcels.append(Parcel(index, tuple(placed)))
-    return solution._replace(parcels=tuple(parcels))
+def cheapest_single(problem: Problem) -> tuple[int, int] | None:
+    """Cost and index of the cheapest node that can ship everything in one parcel; None when no node can."""
+    grams = sum(quantity * unit for quantity, unit in zip(problem.quantities, problem.grams, strict=True))
+    fares, wants = problem.fares, list(zip(problem.rows, problem.quantities, strict=True))
+    best, winner = INFINITE, -1
+    for index, cost in problem.opening.items():
+        if cost >= best:
+            continue
+        for row, quantity in wants:
+            if row.get(index, 0) < quantity:
+                break
+        else:
+            if grams > fares[index][0]:
+                cost += problem.further_minor(index, grams)
+            if problem.unit_minor is not None:
+                cost += problem.units_minor(index, problem.quantities)
+            if cost < best:
+                best, winner = cost, index
+    return None if winner < 0 else (best, winner)
+
+
+def _cheapest_two(problem: Problem) -> int:
+    """No plan of two or more parcels costs less than the two cheapest openings and one split penalty."""
+    if len(problem.opening) < 2:
+        return INFINITE
+    first, second = sorted(problem.opening.values())[:2]
+    bound = first + second + problem.split
+    if problem.unit_minor is not None:
+        bound += least_units_minor(problem, list(problem.opening), problem.quantities)
+    return bound

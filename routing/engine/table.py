@@ -1,9 +1,12 @@
 """Reads a stored decision back into the table of candidates.
 
-The stored object: `rows` are the eligible nodes as [node id, rank, chosen 0/1, units it could supply, total, the six
+The stored object: `rows` are the eligible nodes as [node id, rank, chosen 0/1, units it could supply, total, the
 factors in the order of `types.FACTORS`, km, days, zone, then sellable units of each of `skus`]; `rest` are further
-eligible nodes as [node id, units, total]; `off` groups the refused ones as [rule, reason, [node ids]]; `held` is what
-refused nodes had, as [node id, units of each of `skus`]. Money in minor units of `currency`.
+eligible nodes as [node id, units, total, zone, sellable units of each of `skus`]; `off` groups the refused ones as
+[rule, reason, [node ids]]; `held` is what refused nodes had, as [node id, units of each of `skus`]. `wanted` and
+`grams` are units and the weight of one, by SKU; `fares` the slabs of each zone, `split` the charge for each further
+shipment, `most` the most shipments, `per_stock` the weight of the stock balance: with them the problem can be solved
+again (`certificate.py`). Money in minor units of `currency`.
 """
 
 from __future__ import annotations
@@ -60,12 +63,13 @@ def _detailed(row: Sequence[Any], stored: Mapping[str, Any], codes: Mapping[int,
     )
 
 
-def _brief(row: Sequence[int], rank: int, stored: Mapping[str, Any], codes: Mapping[int, str]) -> CandidateResult:
+def _brief(row: Sequence[Any], rank: int, stored: Mapping[str, Any], codes: Mapping[int, str]) -> CandidateResult:
     """A row that was stored without its factors."""
-    node_id, covers, total = row
+    node_id, covers, total, zone, *atp = row
     reason = _reason(node_id, covers, total, stored, chosen=False)
     code = _code(codes, node_id)
-    return CandidateResult(node_id, code, rank, "eligible", "", reason, {}, total, None, None, "", {}, covers)
+    units = dict(zip(stored["skus"], atp, strict=True))
+    return CandidateResult(node_id, code, rank, "eligible", "", reason, {}, total, None, None, zone, units, covers)
 
 
 def _refused(

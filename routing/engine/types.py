@@ -33,7 +33,7 @@ Rule = Literal[
 ]
 
 #: The parts of a shipment's cost, in the order in which they are stored and shown.
-FACTORS = ("shipping", "distance", "transit", "late", "load", "priority")
+FACTORS = ("shipping", "distance", "transit", "late", "load", "priority", "performance", "stock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +246,17 @@ class Policy:
     rule: str = ""
 
 
+Then = Literal["wait", "next"]
+
+
+class Attempt(NamedTuple):
+    """One rule that an order is tried by, and what follows where it does not ship all of it: the order waits, or the
+    next attempt is made."""
+
+    policy: Policy
+    then: Then = "wait"
+
+
 class Assignment(NamedTuple):
     """So many units of a line from one node."""
 
@@ -295,6 +306,7 @@ class Plan:
     """The answer for one order.
 
     Always: assigned + backordered = quantity, for every line. `cost_minor` counts every factor and the split penalty.
+    `rule` is the name of the rule of the policy that it was made by.
     `lower_bound_minor`: no plan that ships as many units costs less; equal to the cost when `optimal`.
     `candidates`, `sentence` and `compact()` are worked out on first use from the inputs as they were at that moment.
     """
@@ -308,6 +320,7 @@ class Plan:
     optimal: bool
     nodes_examined: int
     explanation: Explanation = field(repr=False, compare=False)
+    rule: str = ""
 
     @cached_property
     def node_ids(self) -> tuple[int, ...]:

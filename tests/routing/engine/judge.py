@@ -1,12 +1,16 @@
-"""A second opinion: tries every way to fill an order, written from the model's words and not from the engine's code."""
+"""A second opinion on whole orders: the model in the words of the documentation, solved by OR-tools' CP-SAT.
+
+Nothing here uses the engine's code for costs, rules or search; only its values are shared.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from itertools import product
+from collections.abc import Mapping
 
-from routing.engine import Lane, LaneOf, NodeInput, OrderInput, Policy, RateTable
+from routing.engine import Lane, LaneOf, NodeInput, OrderInput, Policy, RateTable, SlabRate
+from routing.engine.problem import Problem
+from tests.routing.engine.cp_sat import best_by_cp_sat
 
 #: Units by (sku, node).
 Filling = dict[tuple[int, int], int]
@@ -28,85 +32,111 @@ def best_filling(
     With `using`, of those that use this node; with `units_of`, of those that ship so much of each SKU. None when
     nothing can be shipped, or not all although it must be.
     """
-    usable = [node for node in nodes if may_take(order, node, lane, rates)]
     wants: dict[int, int] = {}
     for line in order.lines:
         wants[line.sku_id] = wants.get(line.sku_id, 0) + line.quantity
-    complete = order.must_ship_complete or not policy.allow_partial
-    best: tuple[int, int, int] | None = None
-    for parts in product(*(list(ways(sku, units, usable, stock)) for sku, units in wants.items())):
-        filling = {key: units for part in parts for key, units in part.items() if units}
-        senders = {node_id for _, node_id in filling}
-        units = sum(filling.values())
-        if not senders or len(senders) > policy.max_shipments or (complete and units < sum(wants.values())):
-            continue
-        if using is not None and using not in senders:
-            continue
-        if units_of is not None and any(
-            sum(part.values()) != units_of[sku] for sku, part in zip(wants, parts, strict=True)
-        ):
-            continue
-        found = (units, cost_of(order, filling, nodes, lane, rates, policy), len(senders))
-        if best is None or (-found[0], found[1], found[2]) < (-best[0], best[1], best[2]):
-            best = found
-    return best
+    if units_of is not None:
+        wants = {sku: units for sku, units in units_of.items() if units}
+    kept = policy.eligibility.keep_units
+    rows = [
+        {n.node_id: stock.get((sku, n.node_id), 0) - kept for n in nodes if stock.get((sku, n.node_id), 0) > kept}
+        for sku in wants
+    ]
+    usable = [n for n in nodes if may_take(order, n, lane, rates, policy) and any(n.node_id in row for row in rows)]
+    if not usable or (using is not None and using not in {node.node_id for node in usable}):
+        return None
+    grams = [max(line.weight_grams for line in order.lines if line.sku_id == sku) for sku in wants]
+    stock_minor = policy.weights.stock_minor
+    fares = [SlabRate(1, 0, 1, 0)] * (1 + max(n.node_id for n in usable))
+    for node in usable:
+        fares[node.node_id] = fare(order, node, lane, rates, policy)
+    problem = Problem(
+        list(wants.values()),
+        grams,
+        rows,
+        {n.node_id: parcel_cost(order, n, 0, nodes, lane, rates, policy) for n in usable},
+        fares,
+        policy.weights.split_minor,
+        1 if order.is_gift and policy.keep_gifts_whole else policy.max_shipments,
+        [{node: round(stock_minor / have) for node, have in row.items()} for row in rows] if stock_minor else None,
+    )
+    complete = units_of is not None or order.must_ship_complete or not policy.allow_partial
+    return best_by_cp_sat(problem, complete=complete, must=using)
 
 
-def ways(sku: int, wanted: int, nodes: list[NodeInput], stock: Mapping[tuple[int, int], int]) -> Iterator[Filling]:
-    """Every way to fill one want: whole from one node when one can, otherwise divided at will; always also nothing."""
-    have = {node.node_id: max(0, stock.get((sku, node.node_id), 0)) for node in nodes}
-    reach = min(wanted, sum(have.values()))
-    if any(units >= reach for units in have.values()):
-        yield {}
-        yield from ({(sku, node_id): reach} for node_id, units in have.items() if units >= reach)
-        return
-    for counts in product(*(range(min(units, reach) + 1) for units in have.values())):
-        if sum(counts) <= reach:
-            yield {(sku, node_id): count for node_id, count in zip(have, counts, strict=True)}
-
-
-def may_take(order: OrderInput, node: NodeInput, lane: LaneOf, rates: RateTable) -> bool:
+def may_take(order: OrderInput, node: NodeInput, lane: LaneOf, rates: RateTable, policy: Policy) -> bool:
     """The rules that refuse a node, stock apart."""
+    room = math.inf if node.capacity_left is None else node.capacity_left
+    allowed = node.node_id not in order.excluded_node_ids
+    allowed = allowed and (not order.allowed_groups or bool(order.allowed_groups & node.groups))
     if order.pickup_node_id is not None:
-        on = node.active and node.node_id == order.pickup_node_id and node.node_id not in order.excluded_node_ids
-        return on and (node.capacity_left is None or node.capacity_left > 0) and in_group(order, node)
-    way = lane(order, node)
-    room = node.capacity_left is None or node.capacity_left > 0
-    allowed = node.node_id not in order.excluded_node_ids and in_group(order, node)
-    return node.active and node.ships and room and allowed and way.serviceable and way.zone in rates.zones
+        return node.active and node.node_id == order.pickup_node_id and room > 0 and allowed
+    way, asked = lane(order, node), policy.eligibility
+    return all((
+        node.active, node.ships, room > 0, allowed, way.serviceable, way.zone in rates.zones,
+        order.needs <= node.capabilities, not node.brands or order.brands <= node.brands,
+        not asked.kinds or node.kind in asked.kinds, not asked.groups or asked.groups & node.groups,
+        not asked.groups_out & node.groups, asked.capabilities <= node.capabilities, room >= asked.min_capacity_left,
+        asked.min_minutes_to_cutoff is None or node.minutes_to_cutoff >= asked.min_minutes_to_cutoff,
+        asked.max_km is None or way.km <= asked.max_km,
+        asked.min_performance is None or node.performance is None or node.performance >= asked.min_performance,
+    ))  # fmt: skip
 
 
-def in_group(order: OrderInput, node: NodeInput) -> bool:
-    return not order.allowed_groups or bool(order.allowed_groups & node.groups)
+def fare(order: OrderInput, node: NodeInput, lane: LaneOf, rates: RateTable, policy: Policy) -> SlabRate:
+    """The slabs of a node's way, weighted."""
+    if order.pickup_node_id is not None:
+        return SlabRate(1, 0, 1, 0)
+    card = rates.zones[lane(order, node).zone]
+    factor = policy.weights.shipping
+    return card._replace(
+        first_minor=round(card.first_minor * factor), additional_minor=round(card.additional_minor * factor)
+    )
 
 
 def cost_of(
-    order: OrderInput, filling: Filling, nodes: list[NodeInput], lane: LaneOf, rates: RateTable, policy: Policy
+    order: OrderInput,
+    filling: Filling,
+    nodes: list[NodeInput],
+    stock: Mapping[tuple[int, int], int],
+    lane: LaneOf,
+    rates: RateTable,
+    policy: Policy,
 ) -> int:
     """The cost of a filling: every shipment by itself, and the penalty for each after the first."""
-    weights = policy.weights
     grams_of = {
         sku: max(line.weight_grams for line in order.lines if line.sku_id == sku)
         for sku in {line.sku_id for line in order.lines}
     }
-    top = max(node.priority for node in nodes)
-    total = 0
     senders = {node_id for _, node_id in filling}
+    total = (len(senders) - 1) * policy.weights.split_minor
     for node in nodes:
-        if node.node_id not in senders:
-            continue
-        grams = sum(units * grams_of[sku] for (sku, sender), units in filling.items() if sender == node.node_id)
-        pickup = order.pickup_node_id is not None
-        way = Lane(True, "pickup") if pickup else lane(order, node)
-        days = way.transit_days + (0 if pickup else int(node.minutes_to_cutoff < node.processing_minutes))
-        hours = max(days * 24, node.processing_minutes / 60)
-        total += 0 if pickup else shipping(grams, way.zone, rates, weights.shipping)
-        total += round(rates.cod_minor * weights.shipping) if order.cod and not pickup else 0
-        total += round(way.km * weights.distance_minor_per_km) + days * weights.transit_minor_per_day
-        total += (top - node.priority) * weights.priority_minor + round(weights.load_minor * node.load**2)
-        if order.hours_to_promise is not None:
-            total += max(0, math.ceil((hours - order.hours_to_promise) / 24)) * weights.late_minor_per_day
-    return total + (len(senders) - 1) * weights.split_minor
+        if node.node_id in senders:
+            grams = sum(units * grams_of[sku] for (sku, sender), units in filling.items() if sender == node.node_id)
+            total += parcel_cost(order, node, grams, nodes, lane, rates, policy)
+    kept, minor = policy.eligibility.keep_units, policy.weights.stock_minor
+    return total + sum(units * round(minor / (stock[key] - kept)) for key, units in filling.items())
+
+
+def parcel_cost(
+    order: OrderInput, node: NodeInput, grams: int, nodes: list[NodeInput], lane: LaneOf, rates: RateTable,
+    policy: Policy,
+) -> int:  # fmt: skip
+    """What one shipment of a node costs, the share of its stock apart."""
+    weights, pickup = policy.weights, order.pickup_node_id is not None
+    way = Lane(True, "pickup") if pickup else lane(order, node)
+    days = way.transit_days + (0 if pickup else int(node.minutes_to_cutoff < node.processing_minutes))
+    hours = max(days * 24, node.processing_minutes / 60)
+    total = 0 if pickup else shipping(grams, way.zone, rates, weights.shipping)
+    total += round(rates.cod_minor * weights.shipping) if order.cod and not pickup else 0
+    total += round(way.km * weights.distance_minor_per_km) + days * weights.transit_minor_per_day
+    top = max(node.priority for node in nodes)
+    total += (top - node.priority) * weights.priority_minor + round(weights.load_minor * node.load**2)
+    if node.performance is not None:
+        total += round((1 - node.performance) * weights.performance_minor)
+    if order.hours_to_promise is not None:
+        total += max(0, math.ceil((hours - order.hours_to_promise) / 24)) * weights.late_minor_per_day
+    return total
 
 
 def shipping(grams: int, zone: str, rates: RateTable, factor: float) -> int:

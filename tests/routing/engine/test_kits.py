@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.engine import LineInput, OrderInput, Plan, plan_order, plan_orders
+from routing.engine import ANY_NODE, LineInput, OrderInput, Plan, plan_order, plan_orders
 from tests.routing.engine.worlds import World, world_from
 
 TEA, CUP, SET = 1, 2, 90
@@ -19,13 +19,14 @@ PARTS = ((TEA, 2), (CUP, 1))
 
 
 def a_world(seed: int) -> World:
-    return world_from(Random(seed), nodes=4, skus=3)
+    world = world_from(Random(seed), nodes=4, skus=3)
+    return replace(world, policy=replace(world.policy, eligibility=ANY_NODE))
 
 
 def open_world(seed: int) -> World:
     """A world in which every node may take every order."""
     world = a_world(seed)
-    nodes = [replace(node, ships=True, active=True, capacity_left=None) for node in world.nodes]
+    nodes = [replace(node, ships=True, active=True, capacity_left=None, brands=frozenset()) for node in world.nodes]
     lanes = {key: replace(lane, serviceable=True, zone="a") for key, lane in world.lanes.items()}
     return replace(world, nodes=nodes, lanes=lanes, policy=replace(world.policy, allow_partial=True, max_shipments=3))
 

@@ -1,4 +1,4 @@
-"""What must hold of every plan, on thousands of small worlds, judged by trying everything."""
+"""What must hold of every plan, on thousands of small worlds, judged by another solver."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def assert_conserved(order: OrderInput, plan: Plan) -> None:
     assert counted == Counter({line.key: line.quantity for line in order.lines})
 
 
-@settings(max_examples=2500)
-@given(worlds())
+@settings(max_examples=1500)
+@given(worlds(nodes=6))
 def test_a_plan_is_as_good_as_the_best_of_all_possible_ones(world: World) -> None:
     order = world.orders[0]
     plan = route(world)
@@ -59,7 +59,7 @@ def test_a_plan_is_as_good_as_the_best_of_all_possible_ones(world: World) -> Non
     assert (units, plan.cost_minor, len(plan.node_ids)) == best
     assert plan.outcome == ("partial" if plan.backordered else "routed")
     filling = dict(shipped([plan]))
-    assert cost_of(order, filling, world.nodes, world.lane, world.rates, world.policy) == plan.cost_minor
+    assert cost_of(order, filling, world.nodes, world.stock, world.lane, world.rates, world.policy) == plan.cost_minor
     assert all(units <= world.stock[pair] for pair, units in filling.items())
 
 

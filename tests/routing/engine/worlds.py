@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from random import Random
 
 from hypothesis import strategies as st
 
-from routing.engine import Lane, LineInput, NodeInput, OrderInput, Policy, RateTable, SlabRate, Weights
+from routing.engine import Eligibility, Lane, LineInput, NodeInput, OrderInput, Policy, RateTable, SlabRate, Weights
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,10 @@ def _node(random: Random, node_id: int) -> NodeInput:
         minutes_to_cutoff=random.choice((-10, 30, 600)),
         processing_minutes=random.choice((0, 60)),
         groups=frozenset(random.sample(("metro", "store"), random.randint(0, 2))),
+        kind=random.choice(("warehouse", "warehouse", "store")),
+        capabilities=frozenset({"bulky"}) if random.random() < 0.6 else frozenset(),
+        brands=frozenset({"asha"}) if random.random() < 0.2 else frozenset(),
+        performance=random.choice((None, None, 0.5, 0.9, 1.0)),
     )
 
 
@@ -79,6 +83,9 @@ def _order(
         pickup_node_id=random.choice(node_ids) if odd and random.random() < 0.4 else None,
         hours_to_promise=random.choice((None, 20.0, 50.0)),
         must_ship_complete=random.random() < 0.2,
+        needs=frozenset({"bulky"}) if random.random() < 0.15 else frozenset(),
+        brands=frozenset(random.sample(("asha", "other"), 1)) if random.random() < 0.2 else frozenset(),
+        is_gift=random.random() < 0.2,
     )
 
 
@@ -110,5 +117,36 @@ def _policy(random: Random) -> Policy:
         split_minor=random.choice((0, 10, 500, 4000)),
         load_minor=random.choice((0, 2000)),
         priority_minor=random.choice((0, 500)),
+        performance_minor=random.choice((0, 0, 700)),
+        stock_minor=random.choice((0, 0, 900)),
     )
-    return Policy(1, weights, max_shipments=random.choice((1, 2, 3, 5)), allow_partial=random.random() < 0.7)
+    return Policy(
+        1,
+        weights,
+        max_shipments=random.choice((1, 2, 3, 5)),
+        allow_partial=random.random() < 0.7,
+        eligibility=_eligibility(random) if random.random() < 0.3 else Eligibility(),
+        keep_gifts_whole=random.random() < 0.5,
+    )
+
+
+def _eligibility(random: Random) -> Eligibility:
+    """What a policy asks of nodes: one or two things at a time."""
+    asked = Eligibility()
+    for one in random.sample(
+        (
+            Eligibility(kinds=frozenset({"warehouse"})),
+            Eligibility(groups=frozenset({"metro"})),
+            Eligibility(groups_out=frozenset({"store"})),
+            Eligibility(capabilities=frozenset({"bulky"})),
+            Eligibility(min_capacity_left=2),
+            Eligibility(min_minutes_to_cutoff=0),
+            Eligibility(max_km=100.0),
+            Eligibility(min_performance=0.8),
+            Eligibility(keep_units=1),
+        ),
+        random.randint(1, 2),
+    ):
+        changed = {f.name: getattr(one, f.name) for f in fields(one) if getattr(one, f.name) != f.default}
+        asked = replace(asked, **{name: value for name, value in changed.items() if value != frozenset()})
+    return asked
