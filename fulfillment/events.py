@@ -38,6 +38,26 @@ class NodeWorkLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeOverfull(Event):
+    """A node was given more orders of today than it takes now, and more of them may be moved than were at once.
+
+    `since` is when its limit was cut (ISO 8601): what stayed after that is not tried again.
+    """
+
+    node_id: int
+    since: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelNotServiceable(Event):
+    """Every carrier that was asked refused the way of a packed parcel; `reason` is what they said."""
+
+    order_id: int
+    shipment_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShortPicked(Event):
     """A node did not find, or could not use, units it had promised; they need another node."""
 

@@ -38,7 +38,7 @@ from inventory.models import (
     TransferLine,
 )
 from inventory.selectors import has_stock
-from inventory.services import switch_node
+from inventory.services import set_node_capacity, switch_node
 from oms.core.read_only import ReadOnly
 
 
@@ -101,16 +101,20 @@ class NodeAdmin(admin.ModelAdmin[Node]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Node, form: Any, change: bool) -> None:
-        """Save everything but the switch, then turn the switch so that orders and channels follow."""
+        """Save everything but the switch and the limit, then change those so that orders and channels follow."""
         wanted, reason = obj.is_active, obj.offline_reason
         with transaction.atomic():
-            if change and "is_active" in form.changed_data:
-                obj.is_active = not wanted
+            if not change:
                 super().save_model(request, obj, form, change)
-                switch_node(node_id=obj.pk, active=wanted, reason=reason or f"Switched by {request.user}")
-                obj.refresh_from_db()
                 return
+            kept = Node.objects.get(pk=obj.pk)
+            orders, obj.daily_capacity = obj.daily_capacity, kept.daily_capacity
+            obj.is_active = kept.is_active
             super().save_model(request, obj, form, change)
+            set_node_capacity(node_id=obj.pk, orders=orders)
+            if "is_active" in form.changed_data:
+                switch_node(node_id=obj.pk, active=wanted, reason=reason or f"Switched by {request.user}")
+            obj.refresh_from_db()
 
 
 @admin.register(StockLevel)

@@ -34,6 +34,15 @@ class StockArrived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCapacityChanged(Event):
+    """A node takes another number of orders a day."""
+
+    node_id: int
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeSwitched(Event):
     """A node was switched on or off."""
 

@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 
 from carriers.adapters.manual.awb import AwbRange
 from carriers.base import BookingRequest, RateRequest, UnknownOutcome
-from carriers.errors import NoCarrier
+from carriers.errors import LaneNotServed, LaneRefused, NoCarrier
 from carriers.locks import lock_account, lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount
 from carriers.registry import adapter_for
@@ -90,8 +90,8 @@ def book(
     Returns the booking as BOOKED, or as UNKNOWN when the carrier's reply was lost and it is not certain yet whether
     the parcel is booked: `settle_unknown` finds out and publishes BookingSettled, and then `book` is called again.
     Raises TransientError (nothing stands, call again later), PermanentError (refused; the booking is FAILED with the
-    reason, the next call is a new try), NoCarrier when no account carries it, NetworkInsideTransaction when called
-    inside a transaction.
+    reason, the next call is a new try), NoCarrier when no account carries it (LaneNotServed where carriers answered and
+    none serves this way), NetworkInsideTransaction when called inside a transaction.
     """
     refuse_open_transaction("book")
     wish = _Wish(request=request, parcel_uid=parcel_uid, account_id=account_id, promised_by=promised_by, awb=awb)
@@ -151,6 +151,7 @@ def _asks_for_something_else(live: Booking, wish: _Wish) -> bool:
 
 def _book_anew(wish: _Wish) -> Booking | None:
     refusals: list[str] = []
+    unserved = 0
     for candidate in _candidates(wish)[:MAX_CANDIDATES]:
         account = CarrierAccount.objects.get(pk=candidate.account_id)
         adapter_for(account.adapter)  # Raises NoCarrier while there is nothing yet to be in doubt about.
@@ -159,6 +160,9 @@ def _book_anew(wish: _Wish) -> Booking | None:
             return None if booking is None else _call(booking)
         except PermanentError as error:
             refusals.append(f"{account.name}: {error}")
+            unserved += isinstance(error, LaneRefused)
+    if unserved == len(refusals) and wish.account_id is None:
+        raise LaneNotServed(" ".join(refusals))
     raise PermanentError(" ".join(refusals))
 
 
@@ -180,7 +184,9 @@ def _candidates(wish: _Wish) -> Sequence[_Candidate]:
         raise TransientError(" ".join(f"{quote.account_name}: {quote.reason}" for quote in silent))
     reasons = " ".join(f"{quote.account_name}: {quote.reason}" for quote in quotes)
     to = wish.request.ship_to.postcode
-    raise NoCarrier(f"No carrier takes this parcel to {to}. {reasons or 'There is no active carrier account.'}")
+    if not reasons:
+        raise NoCarrier(f"No carrier takes this parcel to {to}. There is no active carrier account.")
+    raise LaneNotServed(f"No carrier takes this parcel to {to}. {reasons}")
 
 
 def _candidate(quote: Quote) -> _Candidate:

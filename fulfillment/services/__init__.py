@@ -1,7 +1,9 @@
 """Every write to the work of the nodes."""
 
+from fulfillment.services.at_risk import Risk, move_promises_at_risk, work_at_risk
 from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel
+from fulfillment.services.capacity import movable_work, orders_above, shed_excess
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
@@ -9,6 +11,7 @@ from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_un
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
+from fulfillment.services.refused_parcels import reroute_refused_parcel
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
 from fulfillment.services.shipping import book_shipment, booking_request, hand_over
 from fulfillment.services.short_units import serials_here
@@ -36,6 +39,7 @@ __all__ = [
     "LineUnits",
     "ParcelPlan",
     "ReroutePreview",
+    "Risk",
     "ShortReason",
     "Swapped",
     "accept",
@@ -53,10 +57,13 @@ __all__ = [
     "hand_over",
     "hold_back",
     "lines_with_kits",
+    "movable_work",
+    "move_promises_at_risk",
     "name_unit",
     "open_fulfillment_orders",
     "open_manifest",
     "open_units",
+    "orders_above",
     "pack",
     "pack_many",
     "packed_units",
@@ -69,11 +76,14 @@ __all__ = [
     "release_fulfillment_orders",
     "report_short",
     "reroute_order",
+    "reroute_refused_parcel",
     "retry_labels",
     "serials_here",
+    "shed_excess",
     "swap_units",
     "take_apart",
     "units_named_by",
     "withdraw",
     "withdraw_from_node",
+    "work_at_risk",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from carriers.base import BookingRequest, ParcelItem
-from carriers.errors import NoCarrier
+from carriers.errors import LaneNotServed, NoCarrier
 from carriers.models import Booking, BookingState
 from carriers.services import book, make_label
-from fulfillment.events import ShipmentBooked, ShipmentHandedOver, ShipmentVoided
+from fulfillment.events import ParcelNotServiceable, ShipmentBooked, ShipmentHandedOver, ShipmentVoided
 from fulfillment.locks import lock_shipments
 from fulfillment.models import (
     FulfillmentOrder,
@@ -56,7 +56,8 @@ def booking_request(shipment: Shipment) -> BookingRequest:
 def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str = "") -> Shipment:
     """Book one packed parcel and print its label. Never inside a transaction; again, it finds what was booked.
 
-    A refusal by every carrier is stored on the shipment as a problem for a person; an unknown outcome waits for
+    A refusal by every carrier is stored on the shipment as a problem for a person, and published as
+    ParcelNotServiceable where they do not serve the way from here; an unknown outcome waits for
     BookingSettled. Raises TransientError when it should simply be tried again.
     """
     shipment = Shipment.objects.select_related("order", "node", "fulfillment_order").get(pk=shipment_id)
@@ -70,6 +71,9 @@ def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str =
             request=booking_request(shipment), parcel_uid=shipment.uid, account_id=account_id,
             promised_by=promised.date() if promised else None, awb=awb,
         )  # fmt: skip
+    except LaneNotServed as error:
+        reason = error.message
+        return run_atomic(lambda: _not_served(shipment, reason))
     except (PermanentError, NoCarrier) as error:
         Shipment.objects.filter(pk=shipment_id).update(problem=str(error)[:500])
         return shipment
@@ -78,6 +82,14 @@ def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str =
         return shipment
     make_label(booking.pk)
     return run_atomic(lambda: _labelled(shipment_id, booking))
+
+
+def _not_served(shipment: Shipment, reason: str) -> Shipment:
+    """Nobody takes it from here: said on the parcel, and from another node somebody may."""
+    waiting = Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.CREATED)
+    if waiting.update(problem=reason[:500]):
+        publish([ParcelNotServiceable(order_id=shipment.order_id, shipment_id=shipment.pk, reason=reason[:500])])
+    return shipment
 
 
 def _labelled(shipment_id: int, booking: Booking) -> Shipment:

@@ -61,6 +61,21 @@ def take_apart(*, shipment_id: int, actor: str) -> Shipment:
 
 def _open(shipment: Shipment, items: Sequence[ShipmentItem], held: Sequence[HeldUnits], actor: str) -> None:
     why = "; ".join(dict.fromkeys(item.words for item in held))
+    open_parcel(shipment, items, held, why=why, actor=actor)
+    announce([item.line.sku_id for item in items], reason="unpacked", grew_at=shipment.node_id)
+    publish([
+        WorkWithdrawn(order_id=shipment.order_id, fulfillment_order_id=shipment.fulfillment_order_id,
+                      node_id=shipment.node_id, reason=f"Taken apart: {why}"[:200], cause="taken apart"),
+    ])  # fmt: skip
+
+
+def open_parcel(
+    shipment: Shipment, items: Sequence[ShipmentItem], held: Sequence[HeldUnits], *, why: str, actor: str
+) -> None:
+    """Put what is in a locked parcel back where it may lie, and void its label: its units need a node again.
+
+    `held` are those of its units that may not be sold. Publishes ShipmentVoided; what else follows is the caller's.
+    """
     reason = f"Taken apart: {why}"[:200]
     post(_postings(shipment, items, held, actor))
     entry = TimelineEntry(
@@ -71,12 +86,7 @@ def _open(shipment: Shipment, items: Sequence[ShipmentItem], held: Sequence[Held
     move_units([UnitMove(item.line.order_line_id, "packed", "unallocated", item.quantity) for item in items], [entry])
     advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor, reason=reason, manifest=None)
     _go_on(shipment.fulfillment_order, actor, reason)
-    announce([item.line.sku_id for item in items], reason="unpacked", grew_at=shipment.node_id)
-    publish([
-        ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=shipment.booking_id),
-        WorkWithdrawn(order_id=shipment.order_id, fulfillment_order_id=shipment.fulfillment_order_id,
-                      node_id=shipment.node_id, reason=reason),
-    ])  # fmt: skip
+    publish([ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=shipment.booking_id)])
 
 
 def _postings(

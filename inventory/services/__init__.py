@@ -76,7 +76,7 @@ from inventory.services.lots import block_lot, correct_lot, set_aside_unsold_lot
 from inventory.services.named_units import (
     ReceiptItem,
 )
-from inventory.services.nodes import switch_node
+from inventory.services.nodes import set_node_capacity, switch_node
 from inventory.services.photos import MEDIA_TYPES, MOST_PHOTO_BYTES, checked_photo
 from inventory.services.posting import Posting, post
 from inventory.services.purchasing import (
@@ -175,6 +175,7 @@ __all__ = [
     "why_not_sold",
     "drop_limit",
     "set_components",
+    "set_node_capacity",
     "set_recipes",
     "set_limit",
     "ScanOutcome",

@@ -13,6 +13,7 @@ EVERY_SECONDS: dict[str, float] = {
     "put expired lots aside": 300,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
+    "move promises at risk": 120,
     "check the policy on trial": 60,
     "learn promises": 86_400,
     "measure paces": 120,

@@ -16,7 +16,7 @@ from channels.services import (
     recount_due,
 )
 from fulfillment.selectors import closed_nodes_with_work
-from fulfillment.services import withdraw_from_node
+from fulfillment.services import move_promises_at_risk, withdraw_from_node
 from inventory.services import (
     apply_moving_buffers,
     audit_stock,
@@ -80,6 +80,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "put expired lots aside": set_aside_unsold_lots,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
+    "move promises at risk": move_promises_at_risk,
     "check the policy on trial": check_canary,
     "learn promises": learn_promises,
     "measure paces": measure_paces,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.db import transaction
 
@@ -24,7 +25,9 @@ from channels.services import (
 from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
     FulfillmentReleased,
+    NodeOverfull,
     NodeWorkLeft,
+    ParcelNotServiceable,
     ParcelPacked,
     ReturningToOrigin,
     ShipmentDelivered,
@@ -41,11 +44,14 @@ from fulfillment.services import (
     open_fulfillment_orders,
     release_fulfillment_orders,
     reroute_order,
+    reroute_refused_parcel,
+    shed_excess,
     withdraw_from_node,
 )
-from inventory.events import NodeSwitched, StockArrived, StockChanged
+from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node
 from inventory.services import apply_buffers_after
+from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from oms.core.events import Event, Recorded
 from oms.core.jobs import JobQueued, give_up_slice, reopen_slice, run_slice
@@ -153,6 +159,32 @@ def _take_work_back(node_id: int) -> None:
     """The next part of a node's work, unless the node came on again: then it keeps what it still has."""
     if not Node.objects.filter(pk=node_id, is_active=True).exists():
         withdraw_from_node(node_id=node_id, reason="The node was switched off")
+
+
+def capacity_changed(found: Sequence[Recorded]) -> None:
+    """A node takes fewer orders: those above go elsewhere. It takes more: waiting orders are tried again."""
+    for recorded in found:
+        event = recorded.event
+        if isinstance(event, NodeCapacityChanged) and event.after > event.before:
+            run_atomic(lambda: try_waiting(trigger="node takes more orders"))
+        elif isinstance(event, NodeCapacityChanged):
+            _shed(event.node_id, recorded.at)
+        elif isinstance(event, NodeOverfull):
+            _shed(event.node_id, datetime.fromisoformat(event.since))
+
+
+def _shed(node_id: int, since: datetime) -> None:
+    """The next part of what is above the node's limit."""
+    if shed_excess(node_id=node_id, since=since):
+        with transaction.atomic():
+            publish([NodeOverfull(node_id=node_id, since=since.isoformat())])
+
+
+def reroute_refused(events: Sequence[Event]) -> None:
+    """No carrier takes a parcel from its node: another node sends it, where carriers take it from there."""
+    for event in events:
+        if isinstance(event, ParcelNotServiceable):
+            reroute_refused_parcel(shipment_id=event.shipment_id, reason=event.reason)
 
 
 def book_parcels(events: Sequence[Event]) -> None:

@@ -6,7 +6,9 @@ from carriers.events import BookingSettled, TrackingRecorded
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
 from fulfillment.events import (
     FulfillmentReleased,
+    NodeOverfull,
     NodeWorkLeft,
+    ParcelNotServiceable,
     ParcelPacked,
     ReturningToOrigin,
     ShipmentBooked,
@@ -17,7 +19,7 @@ from fulfillment.events import (
     ShortPicked,
     WorkWithdrawn,
 )
-from inventory.events import NodeSwitched, StockArrived, StockChanged
+from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
 from oms.core.events import Event
 from oms.core.jobs import JobQueued
 from oms.flow import steps as do
@@ -37,6 +39,8 @@ reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
 retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
 retry_next_page = Step("retry_next_page", do.retry_next_page, batch=1)
 node_switched = Step("node_switched", do.node_switched, batch=1)
+capacity_changed = Step("capacity_changed", recorded=do.capacity_changed, batch=1, network=True)
+reroute_refused = Step("reroute_refused", do.reroute_refused, batch=1, network=True)
 withdraw_rest = Step("withdraw_rest", do.withdraw_rest, batch=1)
 book_parcel = Step("book_parcel", do.book_parcels, batch=5, network=True)
 book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
@@ -86,6 +90,9 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     WaitingOrdersTried: (retry_next_page,),
     NodeSwitched: (node_switched, tell_systems),
     NodeWorkLeft: (withdraw_rest,),
+    NodeCapacityChanged: (capacity_changed,),
+    NodeOverfull: (capacity_changed,),
+    ParcelNotServiceable: (reroute_refused,),
     ListingsDirty: (push_stock,),
     OrderUpdateQueued: (push_updates,),
     MessageQueued: (send_mail,),

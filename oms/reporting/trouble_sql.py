@@ -55,6 +55,15 @@ WHERE f.state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer', '
         ELSE f.packed_at < %(stuck_packed)s END
 """
 
+# Work that should have gone elsewhere and could not. A parcel without a carrier is a row of its own, as a label.
+_STAYED = """
+SELECT 'stays', n.code || '|' || a.cause, a.cause, a.order_id, n.code, a.tried_at, f.due_at, a.order_id
+FROM fulfillment_rerouteattempt a JOIN fulfillment_fulfillmentorder f ON f.id = a.fulfillment_order_id
+JOIN inventory_node n ON n.id = f.node_id
+WHERE a.outcome = 'stayed' AND a.cause <> 'not_serviceable' AND a.tried_at > %(recent)s
+    AND f.state IN ('scheduled', 'open', 'accepted')
+"""
+
 _LABELS = """
 SELECT 'label', s.problem, n.code, s.order_id, n.code, s.created_at, NULL::timestamptz, s.id
 FROM fulfillment_shipment s JOIN inventory_node n ON n.id = s.node_id
@@ -90,7 +99,7 @@ WHERE r.state = 'received' AND r.received_at < %(uninspected)s
     OR r.kind = 'rto' AND r.state IN ('requested', 'approved', 'in_transit') AND r.created_at < %(rto)s
 """
 
-_PARTS = (_UNROUTED, _LATE, _STUCK, _LABELS, _HOLDS, _DELIVERY, _RETURNS)
+_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _LABELS, _HOLDS, _DELIVERY, _RETURNS)
 # The hand-over is no promise any more once the goods have left.
 _DUE = "CASE WHEN t.kind IN ('ndr', 'lost', 'rto', 'inspect') THEN t.due ELSE coalesce(t.due, o.ship_by) END"
 _COLUMNS = "(kind, cause, detail, order_id, node_code, since, due, object_id)"

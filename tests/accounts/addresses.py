@@ -135,7 +135,7 @@ def _nodes(side: Side) -> Rows:
         ("transfer_resolve", {NODES}, (side.arriving.number, side.arriving.lines.get().pk)),
         ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
          {NODES}, (side.adjustment.pk,)),
-        ("node node_switch receive move", {NODES}, (code,)),
+        ("node node_switch node_capacity receive move", {NODES}, (code,)),
         ("lot lot_recall lot_block lot_correct", set(), (side.lot.pk,)), ("serial", set(), (side.serial.pk,)),
         ("sku sku_ledger sku_ledger_export sku_components", set(), (side.sku.pk,)),
         ("stock_difference", {NODES}, (side.difference.pk,)),

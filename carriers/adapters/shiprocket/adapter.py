@@ -27,7 +27,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import BadSignature
+from carriers.errors import BadSignature, LaneRefused
 from oms.core.errors import PermanentError, TransientError
 
 _REFUSED = frozenset({400, 404, 422})
@@ -220,7 +220,9 @@ class ShiprocketAdapter:
         if held is not None and held.awb and not held.cancelled:
             return mapping.booked_of(held)
         reason = mapping.assignment_error(reply.body) or vendor_message(reply.body)
-        raise PermanentError(f"No AWB was assigned to {order.reference}: {reason}")
+        # The words are the vendor's: "Courier is not serviceable for this shipment.", "Pincode is not serviceable."
+        refused = LaneRefused if "not serviceable" in reason.lower() else PermanentError
+        raise refused(f"No AWB was assigned to {order.reference}: {reason}")
 
     def _rounds(self, client: Client, client_reference: str) -> list[HeldOrder]:
         """The orders of a reference in the order of their rounds; all but the last are cancelled."""

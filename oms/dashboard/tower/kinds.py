@@ -72,6 +72,11 @@ KINDS: dict[str, Kind] = {
         "Standing still", "hourglass", "warn",
         "The work stands longer than 95 of 100 do in this state. Ask the node; reroute if nobody is there.",
     ),
+    "stays": Kind(
+        "Cannot be moved", "route", "warn",
+        "Their node should not keep these, and no other node can take them as well. Move stock, raise a limit, or tell "
+        "the customers; rerouted by hand they go where you say.", "reroute",
+    ),
     "rto": Kind(
         "Return not received", "truck-return", "warn",
         "These parcels are on their way back for more than a week. Ask the carrier where they are.", noun="return",

