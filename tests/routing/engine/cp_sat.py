@@ -9,7 +9,6 @@ from ortools.sat.python import cp_model
 
 from routing.engine.problem import Problem
 
-
 #: How long the judge may think about one problem.
 MOST_SECONDS = 20
 
