@@ -27,6 +27,7 @@ from inventory.services import (
 from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
+from oms.flow.giving_up import give_up
 from oms.flow.promises import learn_promises, measure_paces
 from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.waiting import try_waiting
@@ -82,6 +83,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "clear closed nodes": clear_closed_nodes,
     "move promises at risk": move_promises_at_risk,
     "check the policy on trial": check_canary,
+    "give up waiting": give_up,
     "learn promises": learn_promises,
     "measure paces": measure_paces,
     "judge promises": judge_promises,

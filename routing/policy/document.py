@@ -24,6 +24,7 @@ THENS: tuple[Then, ...] = ("wait", "next")
 MOST_RULES = 40
 MOST_NAME = 80
 MOST_SHIPMENTS = 10
+MOST_DAYS = 365
 #: Parts of a rule, as paths and lint findings name them.
 PARTS = ("name", "when", "sequence", "nodes", "weights", "split", "fallback")
 _WHOLE_WEIGHTS = {part.name: part.type == "int" for part in fields(Weights)}
@@ -56,11 +57,14 @@ class Fallback:
     """What follows when the rule cannot ship all of an order.
 
     `partial`: ship what is there and let the rest wait. `then`: "next" lets the next rule that takes the order try,
-    "wait" keeps it waiting for stock.
+    "wait" keeps it waiting for stock. Of an order that waits: `hold` holds it once, so that a person looks before any
+    of it is shipped, and what still waits `cancel_after_days` days after the order came is cancelled (None: never).
     """
 
     partial: bool = True
     then: Then = "wait"
+    hold: bool = False
+    cancel_after_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +224,13 @@ def _split(given: object, path: str, reading: Reading) -> Split:
 
 def _fallback(given: object, path: str, reading: Reading) -> Fallback:
     table = reading.table(path, given, frozenset(part.name for part in fields(Fallback)))
+    days = table.get("cancel_after_days")
     then = reading.choice(f"{path}.then", table.get("then", "wait"), THENS, default="wait")
     return Fallback(
         partial=reading.flag(f"{path}.partial", table.get("partial", True), default=True),
         then="next" if then == "next" else "wait",
+        hold=reading.flag(f"{path}.hold", table.get("hold", False)),
+        cancel_after_days=None
+        if days is None
+        else reading.whole(f"{path}.cancel_after_days", days, 1, MOST_DAYS, default=1),
     )

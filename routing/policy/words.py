@@ -179,8 +179,18 @@ def split_words(split: Split) -> list[str]:
     return said
 
 
-def fallback_words(fallback: Fallback) -> str:
-    """What follows when the rule cannot ship all of an order."""
+def fallback_words(fallback: Fallback) -> list[str]:
+    """What follows when the rule cannot ship all of an order, a sentence each."""
+    said = [_rest_words(fallback)]
+    if fallback.hold:
+        said.append("An order that waits is held until a person releases it.")
+    if fallback.cancel_after_days is not None:
+        days = "a day" if fallback.cancel_after_days == 1 else f"{fallback.cancel_after_days} days"
+        said.append(f"What still waits {days} after the order came is cancelled.")
+    return said
+
+
+def _rest_words(fallback: Fallback) -> str:
     if fallback.then == "next":
         rest = "what is there is shipped unless a later rule ships all" if fallback.partial else "nothing is shipped"
         return f"What cannot be filled whole goes to the next rule; {rest}."
@@ -198,7 +208,7 @@ def rule_parts(rule: Rule) -> dict[str, list[str]]:
         "nodes": node_words(rule.nodes),
         "weights": [weight_words(rule.weights)],
         "split": split_words(rule.split),
-        "fallback": [fallback_words(rule.fallback)],
+        "fallback": fallback_words(rule.fallback),
     }
 
 

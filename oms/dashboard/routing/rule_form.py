@@ -12,7 +12,7 @@ from inventory.models import NodeGroup, NodeKind
 from oms.core.values import MAX_QUANTITY
 from routing.engine import Eligibility, Weights
 from routing.policy.conditions import Group
-from routing.policy.document import MOST_NAME, MOST_SHIPMENTS, SORT_FIELDS, Fallback, Rule, SortKey, Split
+from routing.policy.document import MOST_DAYS, MOST_NAME, MOST_SHIPMENTS, SORT_FIELDS, Fallback, Rule, SortKey, Split
 from routing.policy.facts import folded
 from routing.policy.words import WEIGHTS, people_number
 
@@ -85,6 +85,11 @@ class TermsForm(forms.Form):
         choices=[("wait", _("waits for stock")), ("next", _("goes to the next rule that takes the order"))],
     )  # fmt: skip
 
+    hold = forms.BooleanField(label=_("Hold an order that waits, once"), required=False)
+    cancel_after_days = _optional(
+        1, MOST_DAYS, _("Cancel what still waits after"), _("Days since the order came. Empty: never.")
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         groups = [(group.code, group.name) for group in NodeGroup.objects.order_by("name")]
@@ -115,6 +120,7 @@ class TermsForm(forms.Form):
             "keep_units": nodes.keep_units or None, "max_shipments": split.max_shipments,
             "max_extra": _in_rupees(split.max_extra_minor), "min_parcel": _in_rupees(split.min_parcel_minor or None),
             "keep_gifts_whole": split.keep_gifts_whole, "partial": fallback.partial, "then": fallback.then,
+            "hold": fallback.hold, "cancel_after_days": fallback.cancel_after_days,
             **{f"w_{words.key}": _plain(people_number(rule.weights, words)) for words in WEIGHTS},
         })  # fmt: skip
 
@@ -148,7 +154,9 @@ class TermsForm(forms.Form):
                 data["max_shipments"], None if extra is None else _minor(extra),
                 _minor(data["min_parcel"] or Decimal(0)), data["keep_gifts_whole"],
             ),
-            fallback=Fallback(data["partial"], "next" if data["then"] == "next" else "wait"),
+            fallback=Fallback(
+                data["partial"], "next" if data["then"] == "next" else "wait", data["hold"], data["cancel_after_days"]
+            ),
         )  # fmt: skip
 
     def _weights(self) -> Weights:

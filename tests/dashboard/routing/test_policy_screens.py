@@ -31,7 +31,7 @@ RICH = Rule(
                       max_km=250.0, min_performance=0.9, keep_units=1),
     weights=Weights(shipping=1.5, distance_minor_per_km=2.5, split_minor=12_345, stock_minor=700),
     split=Split(2, max_extra_minor=5_050, min_parcel_minor=20_000, keep_gifts_whole=True),
-    fallback=Fallback(partial=False, then="next"),
+    fallback=Fallback(partial=False, then="next", hold=True, cancel_after_days=3),
 )  # fmt: skip
 
 

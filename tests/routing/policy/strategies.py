@@ -68,7 +68,9 @@ sequences = st.lists(st.builds(SortKey, st.sampled_from(SORT_FIELDS), st.boolean
 rules = st.builds(
     Rule, name=st.sampled_from("ABCDEFGH"), when=trees, enabled=st.booleans(), sequence=sequences,
     nodes=eligibilities, weights=weights, split=splits,
-    fallback=st.builds(Fallback, st.booleans(), st.sampled_from(["wait", "next"])),
+    fallback=st.builds(
+        Fallback, st.booleans(), st.sampled_from(["wait", "next"]), st.booleans(), st.none() | st.integers(1, 365)
+    ),
 )  # fmt: skip
 documents = st.lists(rules, min_size=1, max_size=4, unique_by=lambda rule: rule.name).map(
     lambda found: Document(tuple(found))

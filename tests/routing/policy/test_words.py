@@ -19,7 +19,7 @@ GIFTS = Rule(
     nodes=Eligibility(kinds=frozenset({"store", "warehouse"}), max_km=300, keep_units=1),
     weights=Weights(shipping=1.5, distance_minor_per_km=0, transit_minor_per_day=0, load_minor=0, priority_minor=0),
     split=Split(2, max_extra_minor=5_000, min_parcel_minor=20_000, keep_gifts_whole=True),
-    fallback=Fallback(partial=False, then="next"),
+    fallback=Fallback(partial=False, then="next", hold=True, cancel_after_days=3),
 )  # fmt: skip
 
 
@@ -38,6 +38,8 @@ def test_a_rule_says_what_it_does_in_plain_sentences() -> None:
         "Each parcel of a split carries goods of at least ₹200.",
         "Gifts are never split.",
         "What cannot be filled whole goes to the next rule; nothing is shipped.",
+        "An order that waits is held until a person releases it.",
+        "What still waits 3 days after the order came is cancelled.",
     ]
 
 
