@@ -54,6 +54,7 @@ class Attempt:
     actor: str
     at: datetime | None
     policy_version: int
+    rule: str
     duration_us: int
     cost_minor: int
     optimal: bool
@@ -92,7 +93,8 @@ def _attempt(decision: RoutingDecision, codes: Mapping[int, str], sku_codes: Map
     return Attempt(
         number=decision.attempt, sentence=decision.sentence, outcome=decision.outcome,
         outcome_words=decision.get_outcome_display(), trigger=decision.trigger, actor=decision.actor,
-        at=decision.decided_at, policy_version=decision.policy_version, duration_us=decision.duration_us,
+        at=decision.decided_at, policy_version=decision.policy_version, rule=decision.rule,
+        duration_us=decision.duration_us,
         cost_minor=decision.cost_minor, optimal=decision.optimal, rows=candidate_rows(candidates, sku_codes),
     )  # fmt: skip
 

@@ -59,6 +59,7 @@ def test_why_this_node_shows_every_candidate_with_its_factors_in_money(ops: Clie
 
     assert decision.sentence in html
     assert "Attempt 1 · policy version 1 · because: captured · by routing" in html
+    assert "rule “Every order”" in html
     assert "Reroute here" in html
     assert f"/orders/{order.number}/reroute/?node=del-01" in html
     assert "1 node was refused" in html
