@@ -1,4 +1,4 @@
-"""How long parcels took and how nodes keep up: what promises are learned from. One statement for each kind, no writes."""
+"""How long parcels took and how nodes keep up, for promises to learn from. One statement for each kind, no writes."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ _NAVIGATION = (
     ("Fulfil", "package", "/fulfil/", "fulfillment.view"),
     ("Inventory", "building-warehouse", "/inventory/", "inventory.view"),
     ("Routing", "route", "/routing/", "routing.view"),
+    ("Promise", "calendar-due", "/promise/", "promise.view"),
     ("Returns", "arrow-back-up", "/returns/", "returns.view"),
     ("Channels", "plug", "/channels/", "channels.view"),
     ("Carriers", "truck", "/carriers/", "carriers.view"),

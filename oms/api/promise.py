@@ -16,7 +16,7 @@ from oms.api.gate import ErrorOut, idempotent, need
 from oms.api.holds import hold_out
 from oms.core.errors import DomainError, NotFound
 from oms.core.ids import uuid7
-from routing.promise.options import Option
+from oms.reporting.promise_answers import answer_values, reason_for
 from routing.selectors import sourcing_nodes
 from routing.services import Answered, Question, promise, promises
 
@@ -114,42 +114,6 @@ class PromiseOut(Schema):
     hold: dict[str, Any] | None = None
 
 
-def option_out(option: Option, principal: Principal) -> dict[str, Any]:
-    """An option as the API shows it. Nodes out of the caller's scope stay without a name."""
-    return {
-        "kind": option.kind, "service": option.service, "name": option.name,
-        "promised_by": option.promised_by.isoformat(),
-        "starts_at": option.starts_at.isoformat() if option.starts_at else None, "date": option.day.isoformat(),
-        "probability": round(option.probability, 3), "cost_minor": option.cost_minor, "currency": option.currency,
-        "order_by": option.order_by.isoformat(), "minutes_to_cutoff": option.minutes_to_cutoff,
-        "nodes": [
-            {"node": source.code if principal.sees_node(source.code) else "",
-             "name": source.name if principal.sees_node(source.code) else "",
-             "units": sum(source.units.values()), "leaves_at": source.leaves_at.isoformat(), "zone": source.zone,
-             "km": source.km}
-            for source in option.sources
-        ],
-        "parts": [
-            {"part": part.key, "starts_at": part.starts_at.isoformat(), "ends_at": part.ends_at.isoformat()}
-            for part in option.parts
-        ],
-    }  # fmt: skip
-
-
-def promise_out(answered: Answered, principal: Principal) -> dict[str, Any]:
-    """An answer as the API shows it."""
-    answer, place = answered.answer, answered.place
-    return {
-        "postcode": answered.question.postcode,
-        "place": f"{place.district}, {place.state}" if place else "",
-        "moment": answered.moment.isoformat(),
-        "serviceable": any(option.kind != "pickup" for option in answer.options),
-        "reason": _reason(answered, principal),
-        "missing": [{"sku": sku, "quantity": units} for sku, units in answered.missing],
-        "options": [option_out(option, principal) for option in answer.options if _may_show(option, principal)],
-    }
-
-
 @router.post("/promise", summary="What a cart can be offered", response={200: PromiseOut, 201: PromiseOut, **REFUSALS})
 @idempotent
 def ask(request: HttpRequest, body: PromiseIn) -> tuple[int, Any]:
@@ -165,7 +129,7 @@ def ask(request: HttpRequest, body: PromiseIn) -> tuple[int, Any]:
         tuple((line.sku, line.quantity) for line in body.lines), body.postcode.strip(), body.pickup_node, body.cod
     )
     found = promise(question, channel_code=body.channel, moment=_aware(body.moment))
-    reply = promise_out(found, principal)
+    reply = answer_values(found, principal)
     if not body.hold_seconds or not found.answer.options:
         return 200, reply
     principal.require("stock.hold")
@@ -190,7 +154,7 @@ def _short(answered: Answered, principal: Principal) -> dict[str, Any]:
     best = next((option for option in answered.answer.options if option.kind != "pickup"), None)
     row: dict[str, Any] = {"sku": answered.question.lines[0][0], "postcode": answered.question.postcode}
     if best is None:
-        return row | {"serviceable": False, "reason": _reason(answered, principal)}
+        return row | {"serviceable": False, "reason": reason_for(answered, principal)}
     return row | {
         "serviceable": True, "service": best.service, "date": best.day.isoformat(),
         "probability": round(best.probability, 3), "cost_minor": best.cost_minor, "currency": best.currency,
@@ -202,18 +166,6 @@ def _short(answered: Answered, principal: Principal) -> dict[str, Any]:
 def _must_see(principal: Principal, channel: str) -> None:
     if not principal.sees_channel(channel):
         raise NotFound(f"There is no channel {channel}.", field="channel")
-
-
-def _may_show(option: Option, principal: Principal) -> bool:
-    """A store's name is all that collection says, so it is offered only to who may see the store."""
-    return option.kind != "pickup" or all(principal.sees_node(source.code) for source in option.sources)
-
-
-def _reason(answered: Answered, principal: Principal) -> str:
-    """Why nothing is delivered. The sentence of routing names nodes, so it is for those who see all of them."""
-    if not answered.answer.refusal or principal.all_nodes:
-        return answered.answer.refusal
-    return "Nothing can be delivered there now."
 
 
 def _aware(moment: datetime | None) -> datetime | None:

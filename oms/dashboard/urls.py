@@ -12,6 +12,7 @@ urlpatterns = [
     path("fulfil/", include("oms.dashboard.fulfil.urls")),
     path("inventory/", include("oms.dashboard.inventory.urls")),
     path("routing/", include("oms.dashboard.routing.urls")),
+    path("promise/", include("oms.dashboard.promise.urls")),
     path("returns/", include("oms.dashboard.returns.urls")),
     path("channels/", include("oms.dashboard.channels.urls")),
     path("carriers/", include("oms.dashboard.carriers.urls")),

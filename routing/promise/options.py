@@ -22,6 +22,8 @@ from routing.promise.transit import Days, arrivals
 Kind = Literal["delivery", "slot", "pickup"]
 #: Stores offered for collection, the nearest ones.
 _MOST_STORES = 3
+#: Farther than this nobody goes for what can be delivered, in kilometres.
+_NEAR_KM = 50.0
 _NO_DATE = "No date can be promised: nothing works there for a year."
 
 
@@ -174,7 +176,7 @@ def options_for(order: OrderInput, moment: datetime, world: World) -> Answer:
             options.append(_delivered(order, plan, moment, world, service))
         except NeverOpen:
             refusal = refusal or _NO_DATE
-    stores = _collected(order, moment, world, _stores_by_distance(order, world))
+    stores = _collected(order, moment, world, _stores_by_distance(order, world, near=bool(options)))
     found = (*worth_offering(options), *stores.options)
     return Answer(found, "" if options else refusal, first.backordered if first else (), first)
 
@@ -393,13 +395,15 @@ def _collection(order: OrderInput, moment: datetime, world: World, terms: NodeTe
     )  # fmt: skip
 
 
-def _stores_by_distance(order: OrderInput, world: World) -> list[int]:
+def _stores_by_distance(order: OrderInput, world: World, *, near: bool) -> list[int]:
+    """Stores that have all of it, the nearest first; only `near` ones where it can be delivered as well."""
     stores = [
         terms.node for terms in world.nodes.values() if terms.offers_pickup and terms.node.active
         and (not order.allowed_groups or order.allowed_groups & terms.node.groups)
         and _has_all(order, terms.node.node_id, world.stock)
     ]  # fmt: skip
-    return [node.node_id for node in sorted(stores, key=lambda node: (world.lane(order, node).km, node.code))]
+    by_distance = sorted((world.lane(order, node).km, node.code, node.node_id) for node in stores)
+    return [node_id for km, _, node_id in by_distance if not near or km <= _NEAR_KM]
 
 
 def _may_serve(node: NodeInput, order: OrderInput) -> bool:

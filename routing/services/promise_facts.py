@@ -28,6 +28,7 @@ from routing.promise.transit import HANDLING, DayCounts, Days, blended
 _AHEAD = timedelta(days=200)
 #: What is learned changes at night.
 _LEARNED_SECONDS = 60.0
+_LANE_SECONDS = 300.0
 #: The slip of nodes of which nothing is known: most orders leave as planned, most of the others a day later.
 _SLIP = Days((0.9, 0.8, 0.9, 1.0))
 
@@ -142,7 +143,8 @@ class Remembered:
 class _Learned:
     slips: dict[str, DayCounts] = field(default_factory=dict)
     until: float = 0.0
-    transit: dict[tuple[str, tuple[str, ...]], tuple[float, list[DayCounts | None]]] = field(default_factory=dict)
+    #: By path: until when, and the counts of each level by service.
+    transit: dict[tuple[str, ...], tuple[float, dict[str, list[DayCounts | None]]]] = field(default_factory=dict)
 
 
 _kept = Remembered()
@@ -229,20 +231,26 @@ def _slips() -> dict[str, DayCounts]:
     return _learned.slips
 
 
-def transit_counts(service: str, path: Sequence[str]) -> list[DayCounts | None]:
-    """What was learned of each level of a lane, remembered for a minute."""
-    key = (service, tuple(path))
-    known = _learned.transit.get(key)
-    if known is not None and known[0] > monotonic():
-        return known[1]
-    rows = {
-        lane: DayCounts(risk, events)
-        for lane, risk, events in LearnedDays.objects.filter(
-            kind=LearnedKind.TRANSIT, service=service, carrier="", lane__in=path
-        ).values_list("lane", "risk", "events")
-    }
-    counts = [rows.get(lane) for lane in path]
-    if len(_learned.transit) >= _MOST_LANES:
-        _learned.transit.clear()
-    _learned.transit[key] = (monotonic() + min(_LEARNED_SECONDS, remember_seconds()), counts)
-    return counts
+def transit_counts(service: str, path: tuple[str, ...]) -> Sequence[DayCounts | None]:
+    """What was learned of each level of a lane for a service, remembered for a while for all services at once."""
+    moment = monotonic()
+    known = _learned.transit.get(path)
+    if known is None or known[0] <= moment:
+        known = (moment + min(_LANE_SECONDS, 100 * remember_seconds()), _read_lane(path))
+        if len(_learned.transit) >= _MOST_LANES:
+            _learned.transit.clear()
+        _learned.transit[path] = known
+    return known[1].get(service, ())
+
+
+_LANE = """
+SELECT service, lane, risk, events FROM routing_learneddays
+WHERE kind = 'transit' AND carrier = '' AND lane = ANY(%(lanes)s::text[])
+"""
+
+
+def _read_lane(path: tuple[str, ...]) -> dict[str, list[DayCounts | None]]:
+    found: dict[str, dict[str, DayCounts]] = {}
+    for service, lane, risk, events in fetch_all(_LANE, {"lanes": list(path)}):
+        found.setdefault(service, {})[lane] = DayCounts(risk, events)
+    return {service: [rows.get(lane) for lane in path] for service, rows in found.items()}
