@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from routing.engine.loading import Budget, Loading, least_slabs_minor, least_units_minor, load
-from routing.engine.problem import INFINITE, NOTHING, SCALE, Parcel, Problem, Solution
+from routing.engine.problem import INFINITE, NOTHING, PARCEL, SCALE, Parcel, Problem, Solution
 
 #: Sets of nodes looked at before the search ends with what it has and an honest bound: about half a second. One whose
 #: goods have to be divided with an eye on the scales counts as several.
@@ -48,7 +48,7 @@ class Search:
         if len(order) > _MANY_NODES:
             order = _needed(problem, self.units, order, self._most, must)
         self.index = [index for _, index in order]
-        self.step = [(cost + problem.split) * SCALE + 1 for cost, _ in order]
+        self.step = [(cost + problem.split) * SCALE + PARCEL for cost, _ in order]
         self.must = must
 
     def _pack(self) -> None:
@@ -294,7 +294,7 @@ class _Most:
             ]
             nodes = (*chosen, self.index[place])
             cost = spent + self.problem.opening[self.index[place]] + self.problem.split
-            if possible == -self.best[0] and cost * SCALE + len(nodes) >= self.best[1]:
+            if possible == -self.best[0] and cost * SCALE + len(nodes) * PARCEL >= self.best[1]:
                 continue
             self._take(grown, cost, nodes)
             if left > 1:
@@ -302,7 +302,7 @@ class _Most:
 
     def _take(self, got: Sequence[int], spent: int, nodes: tuple[int, ...]) -> None:
         units = sum(got)
-        if (-units, spent * SCALE + len(nodes)) >= self.best:
+        if (-units, spent * SCALE + len(nodes) * PARCEL) >= self.best:
             return
         counts = [0] * len(self.problem.quantities)
         for want, count in zip(self.wants, got, strict=True):
@@ -312,7 +312,7 @@ class _Most:
         loading = load(self.problem, at, counts, budget=self.budget)
         assert loading is not None  # without a ceiling there is always a way
         self.exact = self.exact and loading.exact
-        found = (-units, (spent + loading.cost) * SCALE + len(nodes))
+        found = (-units, (spent + loading.cost) * SCALE + len(nodes) * PARCEL)
         if found < self.best:
             self.best = found
             self.parcels = tuple(Parcel(i, mine) for i, mine in zip(at, loading.units, strict=True) if any(mine))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing.engine.problem import INFINITE, SCALE, Parcel, Problem, Solution
+from routing.engine.problem import INFINITE, PARCEL, SCALE, Parcel, Problem, Solution
 
 #: Contents of parcels that are looked at, over all nodes: a few milliseconds.
 MOST_CONTENTS = 12_000
@@ -61,7 +61,7 @@ class _Parcels:
             self.guards |= 1 << shift
             shift += 1
         self.units = [units[want] for want in self.wants]
-        self.contents: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        self.contents: dict[tuple[int, ...], list[tuple[int, int, int]]] = {}
         self.best: dict[int, int] = {}
         self.sender: dict[int, int] = {}
         self._fill()
@@ -82,11 +82,12 @@ class _Parcels:
             if looked_at > MOST_CONTENTS:
                 raise TooMany
             first_grams, _, slab_grams, slab_minor = problem.fares[index]
-            fixed, slab = (opening + problem.split) * SCALE + 1, slab_minor * SCALE
-            for content, grams in mine:
+            fixed, slab = (opening + problem.split) * SCALE + PARCEL, slab_minor * SCALE
+            for content, grams, pieces in mine:
                 cost = fixed if grams <= first_grams else fixed - (first_grams - grams) // slab_grams * slab
                 if problem.unit_minor is not None:
                     cost += self._units_minor(index, content) * SCALE
+                cost += pieces
                 known = best.get(content)
                 if known is None or cost < known:
                     best[content] = cost
@@ -118,16 +119,16 @@ class _Parcels:
             able.append((whole, index))
         return kept
 
-    def _contents(self, have: Sequence[int]) -> list[tuple[int, int]]:
-        """Every content that so much stock allows, with its grams."""
-        found = [(0, 0)]
+    def _contents(self, have: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Every content that so much stock allows, with its grams and the number of wants in it."""
+        found = [(0, 0, 0)]
         for want, shift, units in zip(self.wants, self.shifts, have, strict=True):
             if units:
                 grams = self.problem.grams[want]
                 found += [
-                    (content + (count << shift), weight + count * grams)
+                    (content + (count << shift), weight + count * grams, pieces + 1)
                     for count in range(1, units + 1)
-                    for content, weight in found
+                    for content, weight, pieces in found
                 ]
                 if len(found) > MOST_CONTENTS:
                     raise TooMany
@@ -160,7 +161,7 @@ class _Parcels:
         `rate` is what a gram costs in the parcel that is cheapest by weight: whatever is left costs at least its grams
         times the rate, so what counts of a parcel is its cost less its own grams times the rate.
         """
-        weights = {content: grams for mine in self.contents.values() for content, grams in mine}
+        weights = {content: grams for mine in self.contents.values() for content, grams, _ in mine}
         self.grams = sum(self.problem.grams[want] * count for want, count in zip(self.wants, self.units, strict=True))
         heavy = [(cost, weights[content]) for content, cost in self.best.items() if weights[content]]
         self.rate = min((cost / grams for cost, grams in heavy), default=0.0) if self.grams else 0.0

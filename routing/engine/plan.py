@@ -25,6 +25,7 @@ from routing.engine.types import (
     Policy,
     RateTable,
     Stock,
+    Weights,
 )
 
 #: A node without a limit: more orders than anybody has.
@@ -116,10 +117,11 @@ class _Desk:
         used: Mapping[int, int],
     ) -> None:
         self.terms_of = terms_of
+        self.terms: dict[Weights, Terms] = {}
         self.rows: dict[int, Mapping[int, int]] = {}
         if not asked:
             return
-        terms = terms_of(_some(*asked[0])[0].policy)
+        terms = self._terms(_some(*asked[0])[0].policy)
         self.nodes = terms.nodes
         self.ids = terms.ids
         self.rows = _rows([order for order, _ in asked], self.ids, stock)
@@ -143,7 +145,7 @@ class _Desk:
         return decided.plan
 
     def _try(self, order: OrderInput, wants: dict[int, list[LineInput]], policy: Policy) -> _Tried:
-        terms = self.terms_of(policy)
+        terms = self._terms(policy)
         passed, destination = terms.gate(order, policy.eligibility), terms.destination(order)
         needs = [needs_of(lines[0]) for lines in wants.values()] if any(line.parts for line in order.lines) else None
         rows = self._rows_of(wants, needs, policy.eligibility.keep_units)
@@ -247,6 +249,12 @@ class _Desk:
             return frozenset()
         return frozenset(index for index, left in enumerate(self.room) if 0 < left < least)
 
+    def _terms(self, policy: Policy) -> Terms:
+        found = self.terms.get(policy.weights)
+        if found is None:
+            found = self.terms[policy.weights] = self.terms_of(policy)
+        return found
+
     def _loads_minor(self, terms: Terms) -> list[int]:
         found = self.load_minor.get(terms)
         if found is None:
@@ -269,6 +277,7 @@ class _Desk:
             nodes_examined=trace.nodes_examined,
             explanation=trace,
             rule=trace.policy.rule,
+            version=trace.policy.version,
         )
 
     def _dealt_out(

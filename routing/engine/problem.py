@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 from routing.engine.types import SlabRate
 
-#: Costs are carried as cost * SCALE + parcels, so that one integer comparison prefers fewer parcels at equal cost.
-SCALE = 256
+#: Costs are carried as cost * SCALE + parcels * PARCEL + pieces: one integer comparison prefers fewer parcels at
+#: equal cost, and then fewer pieces: a want that two parcels share is two.
+SCALE = 1 << 20
+PARCEL = 1 << 12
 #: Larger than any cost that is carried.
 INFINITE = 1 << 62
 
@@ -46,7 +48,7 @@ class Problem:
         self.opening = opening
         self.fares = fares
         self.split = split
-        self.max_shipments = max(1, min(max_shipments, SCALE - 1))
+        self.max_shipments = max(1, min(max_shipments, SCALE // PARCEL - 1))
         self.unit_minor = unit_minor
 
     def further_minor(self, index: int, grams: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from routing.engine.by_nodes import Search, most_units
 from routing.engine.by_parcels import TooMany, one_parcel_is_cheaper, solve_by_parcels
 from routing.engine.loading import least_units_minor
-from routing.engine.problem import INFINITE, NOTHING, SCALE, Parcel, Problem, Solution
+from routing.engine.problem import INFINITE, NOTHING, PARCEL, SCALE, Parcel, Problem, Solution
 
 
 def solve(problem: Problem, complete: bool) -> Solution:
@@ -38,7 +38,7 @@ def _ship_all(problem: Problem, units: Sequence[int], single: tuple[int, int] | 
     alone, ceiling = NOTHING, INFINITE
     if single is not None:
         alone = Solution((Parcel(single[1], tuple(problem.quantities)),), single[0], single[0], True)
-        ceiling = single[0] * SCALE + 1
+        ceiling = single[0] * SCALE + PARCEL
     if one_parcel_is_cheaper(problem):
         try:
             return solve_by_parcels(problem, units, ceiling) or alone

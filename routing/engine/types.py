@@ -306,7 +306,7 @@ class Plan:
     """The answer for one order.
 
     Always: assigned + backordered = quantity, for every line. `cost_minor` counts every factor and the split penalty.
-    `rule` is the name of the rule of the policy that it was made by.
+    `rule` and `version` name the rule and the policy that it was made by.
     `lower_bound_minor`: no plan that ships as many units costs less; equal to the cost when `optimal`.
     `candidates`, `sentence` and `compact()` are worked out on first use from the inputs as they were at that moment.
     """
@@ -321,6 +321,7 @@ class Plan:
     nodes_examined: int
     explanation: Explanation = field(repr=False, compare=False)
     rule: str = ""
+    version: int = 0
 
     @cached_property
     def node_ids(self) -> tuple[int, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from routing.engine import Policy
+from routing.engine import Attempt, Policy
 from routing.policy.conditions import Test, compile_conditions
-from routing.policy.document import Document, Rule, SortKey, Then
+from routing.policy.document import Document, Rule, SortKey
 from routing.policy.facts import OrderFacts
 
 #: Where an order stands among the others of a batch: less is earlier. Rule first, then the keys of the rule.
@@ -16,13 +16,6 @@ Place: TypeAlias = tuple[float, ...]
 
 #: The name under which orders are planned that no rule takes.
 NO_RULE = "No rule"
-
-
-class Attempt(NamedTuple):
-    """One try at an order: the terms of a rule, and what follows where they cannot ship all of it."""
-
-    policy: Policy
-    then: Then
 
 
 @dataclass(frozen=True, slots=True)

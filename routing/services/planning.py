@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from oms.core.clock import now
-from routing.engine import ANY_NODE, NodeInput, OrderInput, Plan, Policy, plan_with
-from routing.policy.compiled import Attempt, CompiledPolicy, Place
+from routing.engine import ANY_NODE, Attempt, NodeInput, OrderInput, Plan, plan_by_rules
+from routing.policy.compiled import CompiledPolicy, Place
 from routing.policy.facts import folded
 from routing.services.context import place_of, read_groups, terms_of
 from routing.services.facts import facts_of, needs_of
-from routing.services.kits import engine_lines, in_components
+from routing.services.kits import engine_lines
 from routing.services.reading import Demand, Surroundings
 from routing.services.rules import rules_in_force
 
@@ -23,11 +24,10 @@ _UNBOUND: dict[str, Any] = {"excluded_node_ids": frozenset(), "allowed_groups": 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What the engine says of one order, by the rules of which version and by which rule."""
+    """What the engine says of one order."""
 
     demand: Demand
     plan: Plan
-    policy: Policy
 
 
 @dataclass(slots=True)
@@ -67,52 +67,11 @@ def _asked(demand: Demand, order: OrderInput, moment: datetime, rules: CompiledP
 
 
 def _plan(asked: Sequence[_Asked], nodes: list[NodeInput], around: Surroundings) -> list[Planned]:
-    """Plans in this sequence: each order gets what those before it left of stock and capacity.
-
-    The first rule that ships an order whole decides it; else the first that ships some of it, or the last one tried.
-    """
-    left = _Left(nodes, dict(around.stock), dict(around.used))
-    planned: list[Planned] = []
-    start = 0
-    while start < len(asked):
-        end = start + 1
-        # Orders that only one rule takes, the same one, go to the engine together.
-        while end < len(asked) and len(asked[start].attempts) == 1 and asked[end].attempts == asked[start].attempts:
-            end += 1
-        planned += left.plan(asked[start:end])
-        start = end
-    return planned
-
-
-class _Left:
-    """Stock and capacity that the orders planned so far left."""
-
-    def __init__(self, nodes: list[NodeInput], stock: dict[tuple[int, int], int], used: dict[int, int]) -> None:
-        self.nodes, self.stock, self.used = nodes, stock, used
-
-    def plan(self, asked: Sequence[_Asked]) -> list[Planned]:
-        """Plan orders with the same rules, and use up what they take."""
-        orders = [each.order for each in asked]
-        chosen = self._by(asked[0].attempts[0].policy, orders)
-        for attempt in asked[0].attempts[1:]:
-            if chosen[1][0].outcome == "routed":
-                break
-            other = self._by(attempt.policy, orders)
-            if other[1][0].outcome == "routed" or chosen[1][0].outcome == "unroutable":
-                chosen = other
-        policy, plans = chosen
-        for each, plan in zip(asked, plans, strict=True):
-            self._use_up(each, plan)
-        return [Planned(each.demand, plan, policy) for each, plan in zip(asked, plans, strict=True)]
-
-    def _by(self, policy: Policy, orders: Sequence[OrderInput]) -> tuple[Policy, list[Plan]]:
-        return policy, plan_with(terms_of(self.nodes, policy), orders, self.stock, policy, self.used)
-
-    def _use_up(self, asked: _Asked, plan: Plan) -> None:
-        for part in in_components(plan.assignments, asked.demand.lines):
-            self.stock[part.sku_id, part.node_id] -= part.quantity
-        for node_id in plan.node_ids:
-            self.used[node_id] = self.used.get(node_id, 0) + 1
+    """Plans in this sequence: each order gets what those before it left of stock and capacity."""
+    plans = plan_by_rules(
+        partial(terms_of, nodes), [(each.order, each.attempts) for each in asked], around.stock, around.used
+    )
+    return [Planned(each.demand, plan) for each, plan in zip(asked, plans, strict=True)]
 
 
 def _inputs(

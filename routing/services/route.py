@@ -15,7 +15,7 @@ from oms.core.db import fetch_all, run_statement
 from oms.core.events import Event
 from oms.core.ids import uuid7
 from oms.core.json_text import to_json
-from routing.engine import Assignment, Plan, Policy
+from routing.engine import Assignment, Plan
 from routing.events import OrderRouted, OrderUnroutable
 from routing.services.kits import in_components
 from routing.services.planning import plan_demands
@@ -66,7 +66,6 @@ class _Decided:
     demand: Demand
     plan: Plan
     #: The terms that it was made by.
-    policy: Policy
     #: The plan's assignments by line of the order: kits as units of their components.
     assignments: list[Assignment]
     duration_us: int
@@ -77,7 +76,7 @@ def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
     planned = plan_demands(around, only_node_id)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(planned))
     return [
-        _Decided(each.demand, each.plan, each.policy, in_components(each.plan.assignments, each.demand.lines), duration)
+        _Decided(each.demand, each.plan, in_components(each.plan.assignments, each.demand.lines), duration)
         for each in planned
     ]
 
@@ -144,7 +143,7 @@ def _row(item: _Decided, trigger: str, actor: str) -> dict[str, Any]:
         event = OrderUnroutable(order_id=demand.order_id, number=demand.order["number"], sentence=plan.sentence)
     return {
         "order_id": demand.order_id, "attempt": demand.attempt, "trigger": trigger[:40], "actor": actor[:120],
-        "policy_version": item.policy.version, "rule": item.policy.rule[:80], "outcome": plan.outcome,
+        "policy_version": item.plan.version, "rule": item.plan.rule[:80], "outcome": plan.outcome,
         "sentence": plan.sentence[:500],
         "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor, "optimal": plan.optimal,
         "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,

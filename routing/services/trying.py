@@ -46,7 +46,7 @@ def try_order(order_id: int, document: Document) -> Tried | None:
     [planned] = plan_demands(around, rules=rules)
     [live] = plan_demands(around, rules=rules_in_force().of_order(order_id, demand.order["channel_code"]))
     names = [attempt.policy.rule for attempt in rules.match(facts_of(demand.lines, now()))]
-    return Tried(names, planned.plan, planned.policy.rule, live.plan, live.policy.rule)
+    return Tried(names, planned.plan, planned.plan.rule, live.plan, live.plan.rule)
 
 
 def _held(order_id: int) -> list[Freed]:

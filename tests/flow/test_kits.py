@@ -128,7 +128,8 @@ def test_a_kit_that_may_be_split_is_split(world: World, account: ChannelAccount,
     stock(world.shoe, world.delhi, 0)
     take(account, woo(sku="GIFT-SET", quantity=1))
     drain()
-    assert at_node() == [("blr-01", "SHOE-42", 1), ("del-01", "KURTA-M", 2)]
+    # The second kurta from afar would begin another slab of the dear zone; the one that is near goes with the shoes.
+    assert at_node() == [("blr-01", "KURTA-M", 1), ("blr-01", "SHOE-42", 1), ("del-01", "KURTA-M", 1)]
 
 
 def test_what_is_missing_of_a_kit_after_a_short_pick_comes_from_elsewhere(

@@ -7,8 +7,8 @@ import json
 import pytest
 from hypothesis import given
 
-from routing.engine import Eligibility, Policy, Weights
-from routing.policy.compiled import NO_RULE, Attempt, CompiledPolicy
+from routing.engine import Attempt, Eligibility, Policy, Weights
+from routing.policy.compiled import NO_RULE, CompiledPolicy
 from routing.policy.conditions import Group, Row
 from routing.policy.document import (
     STANDARD,
