@@ -82,6 +82,14 @@ format: env ## Bring code and templates into shape
 bench-reserve: env ## Reservations per second on one hot SKU and on many, beside plain SQL (four minutes)
 	@$(WITH_SERVICES) --durable $(PY) benchmarks/reserve_contention.py $(ARGS)
 
+.PHONY: bench-promise
+bench-promise: env ## Are promises kept as often as was said? Real parcels played day by day (three minutes)
+	@$(PY) benchmarks/promise_calibration.py $(ARGS)
+
+.PHONY: bench-promise-http
+bench-promise-http: env ## Promises per second and their latency over HTTP, beside a floor (a minute)
+	@$(WITH_SERVICES) $(PY) benchmarks/promise_http.py $(ARGS)
+
 .PHONY: replay
 replay: env ## Real orders and stock at 600 times their speed through the whole system: ARGS="--hours 12" (eight minutes)
 	@$(WITH_SERVICES) --durable $(PY) -u benchmarks/replay_history.py $(ARGS)

@@ -19,6 +19,7 @@ EVERY_SECONDS: dict[str, float] = {
     "learn promises": 86_400,
     "measure paces": 120,
     "judge promises": 600,
+    "write promises": 60,
     "count sellable": 3,
     "reconcile listings": 1800,
     "book exposure": 900,

@@ -34,7 +34,7 @@ from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
-from routing.services import check_canary, judge_promises
+from routing.services import check_canary, judge_promises, write_promises
 
 #: An entry that talks to other systems begins nothing more after this long.
 RETRY_SECONDS = 2.0
@@ -87,6 +87,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "learn promises": learn_promises,
     "measure paces": measure_paces,
     "judge promises": judge_promises,
+    "write promises": write_promises,
     "count sellable": recount_due,
     "reconcile listings": reconcile,
     "book exposure": book_exposure,

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from routing.engine.types import Lane, NodeInput, OrderInput, Plan, RateTable, Stock
+from routing.engine.types import Assignment, Lane, NodeInput, OrderInput, Plan, RateTable, Stock
 from routing.promise.calendar import Departure, NeverOpen, NodeCalendar, WorkingDays, departure
 from routing.promise.calibration import Calibrator
 from routing.promise.transit import Days, arrivals
@@ -173,7 +173,7 @@ def options_for(order: OrderInput, moment: datetime, world: World) -> Answer:
             refusal = refusal or plan.sentence
             continue
         try:
-            options.append(_delivered(order, plan, moment, world, service))
+            options.append(delivered(order, plan.assignments, moment, world, service))
         except NeverOpen:
             refusal = refusal or _NO_DATE
     stores = _collected(order, moment, world, _stores_by_distance(order, world, near=bool(options)))
@@ -197,8 +197,11 @@ def worth_offering(options: Iterable[Option]) -> list[Option]:
 # -- delivery --------------------------------------------------------------------------------------------------------
 
 
-def _delivered(order: OrderInput, plan: Plan, moment: datetime, world: World, service: Service) -> Option:
-    legs = [_leg(order, source, moment, world, service) for source in _sources(order, plan, moment, world)]
+def delivered(
+    order: OrderInput, assignments: Iterable[Assignment], moment: datetime, world: World, service: Service
+) -> Option:
+    """When these units arrive from these nodes, all of them. Raises NeverOpen."""
+    legs = [_leg(order, source, moment, world, service) for source in _sources(order, assignments, moment, world)]
     calibrator = world.calibrators[service.code]
     slowest = max(legs, key=lambda leg: (leg.typical, leg.departure.leaves_at))
     group = group_of(service.code, slowest.source.zone)
@@ -248,9 +251,9 @@ def all_by(chances: Sequence[Mapping[date, float]], level: float) -> tuple[date,
     return day, min(1.0, share)
 
 
-def _sources(order: OrderInput, plan: Plan, moment: datetime, world: World) -> list[Source]:
+def _sources(order: OrderInput, assignments: Iterable[Assignment], moment: datetime, world: World) -> list[Source]:
     units: dict[int, dict[int, int]] = {}
-    for part in plan.assignments:
+    for part in assignments:
         lines = units.setdefault(part.node_id, {})
         lines[part.line_key] = lines.get(part.line_key, 0) + part.quantity
     sources = []

@@ -18,6 +18,7 @@ from routing.services.planning import Planned, plan_demands
 from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
 from routing.services.promise_facts import forget_promises
+from routing.services.promise_keeping import write_promises
 from routing.services.promise_learning import (
     Journey,
     MeasuredPace,
@@ -70,6 +71,7 @@ __all__ = [
     "rules_in_force",
     "save_draft",
     "set_paces",
+    "write_promises",
     "start_canary",
     "stop_canary",
     "trial_figures",

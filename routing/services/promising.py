@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.places import Place
-from routing.engine import Lane, NodeInput, OrderInput, Plan
+from routing.engine import Lane, NodeInput, OrderInput, Plan, Stock
 from routing.promise.calendar import minutes_to_cutoff
 from routing.promise.lanes import transit_path
 from routing.promise.options import Answer, NodeTerms, Option, Service, World, options_for
@@ -156,17 +156,7 @@ class _Desk:
     def answered(self) -> Answered:
         """The options."""
         order = self._order()
-        slow = slow_facts()
-        world = World(
-            nodes={
-                node.node_id: NodeTerms(node, known.calendar, known.slip, known.offers_pickup, known.slots)
-                for node in self.nodes
-                if (known := slow.nodes.get(node.node_id)) is not None
-            },
-            stock=self.facts.stock, plan=self._plan, lane=lane, transit=self._transit, rates=rate_table(),
-            services=slow.services, calibrators=slow.calibrators,
-            carrier=carrier_days(self.place.state if self.place else ""),
-        )  # fmt: skip
+        world = world_of(self.nodes, self.facts.stock, self.place, self.question.postcode, self._plan)
         answer = options_for(order, self.moment, world)
         return Answered(self.question, self.place, self.moment, answer, order, self._channel_id)
 
@@ -207,17 +197,28 @@ class _Desk:
             "ship_by": None, "placed_at": self.moment.isoformat(), "tags": [], "is_b2b": False, "is_gift": False,
         }  # fmt: skip
 
-    def _transit(self, service: Service, terms: NodeTerms, order: OrderInput, way: Lane) -> Days:
-        """Days on the way: learned, with the rate card's days where nothing is."""
-        path = self.path(terms.node.code, way)
-        counts = transit_counts(service.code, path)
-        card = max(1, -(-way.transit_days * service.transit_percent // 100))
-        return _blend(counts, card)
 
-    def path(self, node_code: str, way: Lane) -> tuple[str, ...]:
-        """The lane's levels."""
-        state, district = (self.place.state, self.place.district) if self.place else ("", "")
-        return transit_path(way.zone, node_code, state, district, self.question.postcode)
+def world_of(
+    nodes: Iterable[NodeInput], stock: Stock, place: Place | None, postcode: str, plan: Callable[[OrderInput], Plan]
+) -> World:
+    """Everything that options to one destination are made from."""
+    slow = slow_facts()
+    state, district = (place.state, place.district) if place else ("", "")
+
+    def transit(service: Service, terms: NodeTerms, order: OrderInput, way: Lane) -> Days:
+        """Days on the way: learned, with the rate card's days where nothing is."""
+        counts = transit_counts(service.code, transit_path(way.zone, terms.node.code, state, district, postcode))
+        return _blend(counts, max(1, -(-way.transit_days * service.transit_percent // 100)))
+
+    return World(
+        nodes={
+            node.node_id: NodeTerms(node, known.calendar, known.slip, known.offers_pickup, known.slots)
+            for node in nodes
+            if (known := slow.nodes.get(node.node_id)) is not None
+        },
+        stock=stock, plan=plan, lane=lane, transit=transit, rates=rate_table(), services=slow.services,
+        calibrators=slow.calibrators, carrier=carrier_days(state),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=100)

@@ -13,8 +13,15 @@ from fulfillment.services import open_fulfillment_orders
 from inventory.models import Node
 from oms.flow.promises import learn_promises, measure_paces
 from orders.models import Order
-from routing.models import LearnedDays, NodePace, OrderPromise, PromiseCalibration, PromiseState
-from routing.services import Question, forget_promises, judge_promises, promise, route_orders
+from routing.models import (
+    LearnedDays,
+    NodePace,
+    OrderPromise,
+    PromiseCalibration,
+    PromiseState,
+    RoutingDecision,
+)
+from routing.services import Question, forget_promises, judge_promises, promise, route_orders, write_promises
 from tests.factories import World, capture, make_line, make_order, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,3 +142,18 @@ def test_promises_are_judged_once_when_their_day_is_over_and_move_the_level(worl
     assert (overall.judged, overall.kept) == (2, 1)
     assert overall.correction == pytest.approx(0.3 * (0.9 - 0.1) / 200)
     assert PromiseCalibration.objects.get(service="standard", group="standard A").correction > 0
+
+
+def test_a_routed_order_gets_the_promise_that_its_cart_was_shown_and_only_one(world: World) -> None:
+    shown = promise(Question((("KURTA-M", 1),), "560001"), channel_code="web").answer.options[-1]
+    order_id = capture(world, make_order("A-1", make_line(world.kurta)))
+    route_orders([order_id], trigger="captured")
+    RoutingDecision.objects.filter(order=order_id).update(decided_at=NOON)
+
+    assert write_promises() == 1
+    assert write_promises() == 0
+
+    kept = OrderPromise.objects.get(order=order_id)
+    assert (kept.promised_by, kept.said) == (shown.promised_by, pytest.approx(shown.probability))
+    assert (kept.nodes, kept.lane, kept.group) == (["blr-01"], "blr-01 > karnataka", "standard A")
+    assert [part[0] for part in kept.parts] == [part.key for part in shown.parts]

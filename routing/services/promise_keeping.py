@@ -1,0 +1,85 @@
+"""Writes down what every routed order may be promised, so that it can be judged and learned from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from oms.core.clock import now
+from oms.core.db import fetch_dicts
+from oms.core.json_text import from_json
+from routing.engine import Assignment, LineInput, NodeInput, OrderInput, Plan
+from routing.models import OrderPromise
+from routing.promise.calendar import NeverOpen
+from routing.promise.lanes import lane_name, transit_path
+from routing.promise.options import Option, Service, delivered
+from routing.services.context import nodes_now, place_of
+from routing.services.promise_facts import slow_facts
+from routing.services.promising import world_of
+
+#: Orders that were decided longer ago are left without: a promise made afterwards proves nothing.
+_RECENT = timedelta(hours=6)
+_MOST = 500
+
+# The first decision that gave all of an order to nodes: what would have been promised at that moment.
+_UNPROMISED = """
+SELECT DISTINCT ON (d.order_id) d.order_id, d.assignments::text AS assignments, d.decided_at, o.service_level,
+    o.ship_country, o.ship_postcode, o.payment_method, o.currency
+FROM routing_routingdecision d JOIN orders_order o ON o.id = d.order_id
+WHERE d.decided_at >= %(since)s::timestamptz AND d.outcome = 'routed'
+    AND o.service_level <> 'pickup' AND o.ship_postcode <> '' AND o.stage <> 'cancelled'
+    AND NOT EXISTS (SELECT FROM routing_orderpromise p WHERE p.order_id = d.order_id)
+ORDER BY d.order_id, d.attempt LIMIT %(most)s::bigint
+"""
+
+
+def write_promises() -> int:
+    """Promise every order that was routed in the last hours and has none; how many were written. Harmless twice."""
+    rows = fetch_dicts(_UNPROMISED, {"since": now() - _RECENT, "most": _MOST})
+    if not rows:
+        return 0
+    nodes = nodes_now()
+    services = {service.code: service for service in slow_facts().services if not service.slots}
+    made = [
+        promised for row in rows
+        if (service := services.get(row["service_level"])) and (promised := _promise(row, nodes, service))
+    ]  # fmt: skip
+    OrderPromise.objects.bulk_create(made, ignore_conflicts=True)
+    return len(made)
+
+
+def _promise(row: dict[str, Any], nodes: list[NodeInput], service: Service) -> OrderPromise | None:
+    assignments = [Assignment(*part) for part in from_json(row["assignments"])]
+    place = place_of(row["ship_country"], row["ship_postcode"])
+    order = OrderInput(
+        key=row["order_id"], lines=tuple(LineInput(part.line_key, part.sku_id, part.quantity) for part in assignments),
+        postcode=row["ship_postcode"], lat=place.lat if place else None, lon=place.lon if place else None,
+        region=place.state if place else "", cod=row["payment_method"] == "cod", currency=row["currency"],
+        service_level=service.code,
+    )  # fmt: skip
+    world = world_of(nodes, {}, place, row["ship_postcode"], _no_plan)
+    if not assignments or any(
+        part.node_id not in world.nodes or not world.lane(order, world.nodes[part.node_id].node).serviceable
+        for part in assignments
+    ):
+        return None
+    try:
+        option = delivered(order, assignments, row["decided_at"], world, service)
+    except NeverOpen:
+        return None
+    last = option.sources[-1]
+    path = transit_path(last.zone, last.code, place.state if place else "", "", row["ship_postcode"])
+    return _row(row["order_id"], option, lane_name(path))
+
+
+def _row(order_id: int, option: Option, lane: str) -> OrderPromise:
+    return OrderPromise(
+        order_id=order_id, reason="Routed", made_at=now(), promised_by=option.promised_by, said=option.probability,
+        level=option.level, service=option.service, group=option.group, lane=lane[:160],
+        nodes=sorted({source.code for source in option.sources}),
+        parts=[[part.key, part.starts_at.isoformat(), part.ends_at.isoformat()] for part in option.parts],
+    )  # fmt: skip
+
+
+def _no_plan(order: OrderInput) -> Plan:
+    raise AssertionError(f"Order {order.key} was decided already.")
