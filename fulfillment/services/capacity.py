@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef
 from fulfillment.locks import lock_work
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, RerouteAttempt, RerouteCause, RerouteOutcome
 from fulfillment.services.moving import NOT_BEGUN, Move, is_begun, move_elsewhere
+from inventory.locks import lock_node
 from inventory.models import Node, Reservation
 from oms.core.db import run_atomic
 from routing.models import NodeLoad
@@ -67,8 +68,12 @@ def shed_excess(*, node_id: int, since: datetime, actor: str = "flow", limit: in
 
 def _move(work_id: int, actor: str) -> bool:
     items = lock_work([work_id])
-    if not items or is_begun(items[0]) or not orders_above(items[0].node):
+    if not items or is_begun(items[0]):
         return False
     item = items[0]
-    words = f"{item.node.code} takes only {item.node.daily_capacity} orders a day now."
+    # One at a time, so that two workers do not both move the last one that is above the limit.
+    node = lock_node(item.node_id)
+    if not orders_above(node):
+        return False
+    words = f"{node.code} takes only {node.daily_capacity} orders a day now."
     return move_elsewhere(item, Move(RerouteCause.CAPACITY_CUT, words, never_again=False), actor=actor)

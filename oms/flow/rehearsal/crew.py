@@ -18,7 +18,6 @@ from django.db import connections
 
 from channels.simulators.woocommerce import world
 from oms.core.db import fetch_all
-from oms.core.places import find_place
 from oms.flow.deliveries import due_steps, run_batch
 from oms.flow.intervals import EVERY_SECONDS
 from oms.flow.schedule import SCHEDULE
@@ -26,7 +25,8 @@ from oms.flow.table import STEPS
 from orders.canonical import CanonicalOrder
 from orders.models import SalesChannel
 from orders.services import capture_orders
-from routing.services import rate_table
+from routing.engine import OrderInput
+from routing.services import lane, nodes_now
 
 #: Orders that are captured in one transaction, as the inbox does.
 CAPTURED_AT_ONCE = 100
@@ -125,10 +125,10 @@ def _capture(
 def _work(parent: int, stop: Event, told: Queue[Any], keeps_the_clock: bool) -> None:
     """Run what is due, by turns and the urgent first, until told to stop."""
     batches: list[Batch] = []
-    # Workers that a peak meets have been at work before: what they read once, they know.
-    for postcode, _, _ in world.PLACES:
-        find_place("IN", postcode)
-    rate_table()
+    # Workers that a peak meets have been at work before: the ways that they looked up once, they know.
+    for node in nodes_now():
+        for postcode, _, _ in world.PLACES:
+            lane(OrderInput(key=0, lines=(), postcode=postcode), node)
     due_at = {name: time.monotonic() + EVERY_SECONDS[name] for name in CLOCK} if keeps_the_clock else {}
     while not stop.is_set() and os.getppid() == parent:
         done = _turn(batches)

@@ -94,6 +94,9 @@ class Command(BaseCommand):
         head = conditions()
         try:
             found = rehearse(options, line.say)
+        except KeyboardInterrupt:
+            line.end()
+            return 130
         except TooSlow as error:
             line.end()
             self.stderr.write(f"FAIL  {error}")
