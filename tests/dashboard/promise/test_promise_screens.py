@@ -33,14 +33,14 @@ def signed_in(role: str = "ops_manager", **fields: Any) -> Client:
     return client
 
 
-def page(client: Client, address: str, status: int = 200, **values: str) -> str:
-    response = client.get(address, values)
+def page(client: Client, address: str, values: dict[str, str] | None = None, status: int = 200) -> str:
+    response = client.get(address, values or {})
     assert response.status_code == status, response.content.decode()[:2000]
     return response.content.decode()
 
 
 def test_the_tester_shows_dates_parts_nodes_tomorrow_and_the_call(world: World) -> None:
-    text = page(signed_in(), "/promise/", **ASKED)
+    text = page(signed_in(), "/promise/", ASKED)
     for told in ("Standard delivery", "kept 9", "order by", "On the way", "Pick and pack", "The same a day later",
                  "Chosen", "curl -X POST", "probability", "blr-01"):  # fmt: skip
         assert told in text, told
@@ -62,7 +62,7 @@ def test_an_empty_page_asks_for_a_cart(world: World) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_told_beside_its_field(world: World, change: dict[str, str], told: str) -> None:
-    text = page(signed_in(), "/promise/", 422, **(ASKED | change))
+    text = page(signed_in(), "/promise/", ASKED | change, 422)
     assert "There is a problem" in text
     assert told in text
 
@@ -70,13 +70,13 @@ def test_what_cannot_be_asked_is_told_beside_its_field(world: World, change: dic
 def test_where_nothing_is_delivered_the_nearest_store_is_shown(world: World) -> None:
     stock(world.kurta, world.store, 9)
     stock(world.shoe, world.store, 9)
-    text = page(signed_in(), "/promise/", **(ASKED | {"postcode": "999999"}))
+    text = page(signed_in(), "/promise/", ASKED | {"postcode": "999999"})
     assert "Collect at" in text
     assert "not a known postcode" in text
 
 
 def test_nodes_out_of_scope_have_no_name(world: World) -> None:
-    text = page(signed_in(all_nodes=False, node_codes=["del-01"]), "/promise/", **ASKED)
+    text = page(signed_in(all_nodes=False, node_codes=["del-01"]), "/promise/", ASKED)
     assert "blr-01" not in text
     assert "Another node" in text
 
@@ -116,17 +116,17 @@ def test_reliability_shows_promised_and_kept_by_group(world: World) -> None:
     for number in range(36):
         promised(world, number, kept=number % 2 == 0)
     client = signed_in()
-    empty_free = page(client, "/promise/reliability/", by="node")
+    empty_free = page(client, "/promise/reliability/", {"by": "node"})
     assert "Of 36 first promises" in empty_free
     assert "50.0%" in empty_free
     assert "Kept less" in empty_free
     for by in ("week", "lane", "carrier", "service"):
-        assert "36" in page(client, "/promise/reliability/", by=by)
+        assert "36" in page(client, "/promise/reliability/", {"by": by})
 
 
 def test_reliability_of_other_nodes_stays_hidden(world: World) -> None:
     promised(world, 1, kept=True)
-    text = page(signed_in(all_nodes=False, node_codes=["del-01"]), "/promise/reliability/", by="node")
+    text = page(signed_in(all_nodes=False, node_codes=["del-01"]), "/promise/reliability/", {"by": "node"})
     assert "blr-01" not in text
     assert "No promise has fallen due yet" in text
 
