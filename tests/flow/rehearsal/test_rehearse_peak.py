@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
@@ -20,6 +22,16 @@ from tests.factories import make_world
 from tests.plugin_services import TEMPLATE
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _alone_on_the_server() -> Iterator[None]:
+    """Scratch databases are the server's, which other workers of this run use too: one such test at a time."""
+    given = connection.get_connection_params()
+    server = {key: given[key] for key in ("host", "port", "user", "password") if given.get(key)}
+    with psycopg.connect(dbname="postgres", autocommit=True, **server) as held:
+        held.execute("SELECT pg_advisory_lock(7219)")
+        yield
 
 
 def rows() -> dict[str, int]:
