@@ -35,6 +35,10 @@ test: env ## Run the tests, each run with its own databases: ARGS="tests/orders 
 e2e: env ## Run the tests that drive a real browser (needs chromium)
 	@$(PY) -m pytest -m e2e -n 0 $(if $(ARGS),$(ARGS),tests/e2e tests/embedded)
 
+.PHONY: judge
+judge: env ## The routing engine against OR-tools on 10,800 problems of six kinds and more large ones: OMS_JUDGED=600 of each
+	@OMS_JUDGED=$${OMS_JUDGED:-600} $(PY) -m pytest tests/routing/engine/test_solvers.py -k better_answer
+
 .PHONY: hammer
 hammer: env ## Flash sales over HTTP with lost replies and killed processes: ARGS="--runs 3 --seed 1" (four minutes)
 	@$(PY) -m tests.hammer $(ARGS)
