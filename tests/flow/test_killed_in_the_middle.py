@@ -193,10 +193,9 @@ def test_valkey_is_killed(undisturbed: End, running: Running, tmp_path: Path) ->
 
     running.broker.kill()
 
-    # Nobody can be woken: what was begun is finished, and the rest stands still.
+    # Nobody can be woken: what was begun is finished, which may be all routing, and the rest stands still.
     until(lambda: not undone_of_the_dead(), seconds=60, what="the worker has finished what it was told")
     assert left()
-    assert Progress.now().routed < ORDERS
 
     running.broker.start()
     seconds = rest(seconds=120)

@@ -43,7 +43,7 @@ def assert_conserved(order: OrderInput, plan: Plan) -> None:
     assert counted == Counter({line.key: line.quantity for line in order.lines})
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(worlds(nodes=6))
 def test_a_plan_is_as_good_as_the_best_of_all_possible_ones(world: World) -> None:
     order = world.orders[0]
@@ -63,7 +63,7 @@ def test_a_plan_is_as_good_as_the_best_of_all_possible_ones(world: World) -> Non
     assert all(units <= world.stock[pair] for pair, units in filling.items())
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(worlds(nodes=6))
 def test_the_order_in_which_nodes_are_offered_changes_nothing(world: World) -> None:
     plan = route(world)
@@ -73,7 +73,7 @@ def test_the_order_in_which_nodes_are_offered_changes_nothing(world: World) -> N
     assert other.sentence == plan.sentence
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(worlds(nodes=5, orders=8))
 def test_a_batch_takes_neither_stock_nor_capacity_that_is_not_there(world: World) -> None:
     before = dict(world.stock)
@@ -113,7 +113,7 @@ def occupied(node: NodeInput) -> NodeInput:
     return dataclasses.replace(node, capacity_left=node.capacity_left - 1, load=load)
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(worlds(nodes=6))
 def test_every_node_is_told_and_its_factors_add_up(world: World) -> None:
     plan = route(world)
@@ -144,7 +144,7 @@ def test_what_is_stored_survives_json_and_tells_the_same(world: World) -> None:
     assert expand_candidates(stored, codes) == plan.candidates
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(worlds())
 def test_the_gap_of_a_node_is_what_the_best_plan_with_it_costs_more(world: World) -> None:
     order, plan = world.orders[0], route(world)
