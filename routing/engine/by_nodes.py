@@ -221,15 +221,8 @@ def _needed(
 
 def _replaces(problem: Problem, other: int, index: int) -> bool:
     """Whether the slabs and units of one node never cost more than those of another."""
-    mine, theirs = problem.fares[index], problem.fares[other]
-    if theirs is not mine and (
-        theirs.additional_minor > mine.additional_minor
-        or theirs.first_slab_grams != mine.first_slab_grams
-        or theirs.additional_slab_grams != mine.additional_slab_grams
-    ):
-        return False
-    return problem.unit_minor is None or all(
-        row.get(other, 0) <= row[index] for row in problem.unit_minor if index in row
+    return problem.never_steeper(other, index) and (
+        problem.unit_minor is None or all(row.get(other, 0) <= row[index] for row in problem.unit_minor if index in row)
     )
 
 

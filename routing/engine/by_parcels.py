@@ -112,7 +112,7 @@ class _Parcels:
                 bit <<= 1
             if not some or (
                 problem.unit_minor is None
-                and any(other & some == some and _never_steeper(problem, place, index) for other, place in able)
+                and any(other & some == some and problem.never_steeper(place, index) for other, place in able)
             ):
                 continue
             kept.append((opening, index, have))
@@ -269,13 +269,3 @@ class _Parcels:
         parcels = tuple(Parcel(index, tuple(counts)) for index, counts in sorted(at.items()))
         cost = sum(self.problem.parcel_minor(*parcel) for parcel in parcels) + (len(parcels) - 1) * self.problem.split
         return Solution(parcels, cost, cost, True)
-
-
-def _never_steeper(problem: Problem, other: int, index: int) -> bool:
-    """Whether the slabs after the first are the same at another node and cost no more."""
-    mine, theirs = problem.fares[index], problem.fares[other]
-    return theirs is mine or (
-        theirs.additional_minor <= mine.additional_minor
-        and theirs.first_slab_grams == mine.first_slab_grams
-        and theirs.additional_slab_grams == mine.additional_slab_grams
-    )
