@@ -32,9 +32,9 @@ class WeightWords:
 WEIGHTS: tuple[WeightWords, ...] = (
     WeightWords("shipping", "Shipping", "times", 1, "times the courier's price from the rate card"),
     WeightWords("split_minor", "Split", "₹", 100, "for every further parcel of an order"),
-    WeightWords("late_minor_per_day", "Late", "₹ a day", 100, "for each day after the promise"),
-    WeightWords("transit_minor_per_day", "Transit", "₹ a day", 100, "for each day on the road"),
-    WeightWords("distance_minor_per_km", "Distance", "₹ per 100 km", 1, "for a hundred kilometres"),
+    WeightWords("late_minor_per_day", "Late", "₹ a day", 100, "after the promise"),
+    WeightWords("transit_minor_per_day", "Transit", "₹ a day", 100, "on the road"),
+    WeightWords("distance_minor_per_km", "Distance", "₹ per 100 km", 1, "on the way to the customer"),
     WeightWords("load_minor", "Load", "₹", 100, "for a full node, a quarter of it for a half-full one"),
     WeightWords("priority_minor", "Priority", "₹", 100, "for each step below the preferred nodes"),
     WeightWords("performance_minor", "Performance", "₹", 100, "for a node that always fails, in proportion for others"),

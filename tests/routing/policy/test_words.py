@@ -32,7 +32,7 @@ def test_a_rule_says_what_it_does_in_plain_sentences() -> None:
         "Only nodes within 300 km of the customer.",
         "Every node keeps 1 unit of each SKU.",
         "The cheapest plan wins. It counts 1.5 times the courier's price, ₹40 for every further parcel of an order and "
-        "₹100 a day for each day after the promise.",
+        "₹100 a day after the promise.",
         "An order leaves in at most 2 parcels.",
         "A split may cost at most ₹50 more than one parcel.",
         "Each parcel of a split carries goods of at least ₹200.",
