@@ -12,6 +12,7 @@ from inventory.models import NodeKind, Sku, Tracking
 from inventory.services import ADJUSTMENTS, COUNTED, checked_photo
 from oms.core.errors import DomainError
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
+from oms.dashboard.choices import offer
 from oms.dashboard.inventory.forms import KeyedForm
 
 #: Groups of reasons, so that the list of them is read at a glance.
@@ -61,7 +62,7 @@ class AdjustForm(KeyedForm):
 
     def __init__(self, *args: Any, sku: Sku, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].choices = reason_choices()  # type: ignore[attr-defined]
+        offer(self, "reason", reason_choices())
         if sku.tracking != Tracking.LOT:
             del self.fields["lot"]
         if sku.tracking != Tracking.SERIAL:

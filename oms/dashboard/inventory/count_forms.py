@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from inventory.models import Node, Sku, StockCountKind
 from inventory.selectors import find_sku_by_code_or_barcode, find_skus_by_codes
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
+from oms.dashboard.choices import offer_rows
 from oms.dashboard.inventory.forms import KeyedForm
 
 
@@ -56,7 +57,7 @@ class CountPlanForm(KeyedForm):
 
     def __init__(self, *args: Any, nodes: QuerySet[Node], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["node"].queryset = nodes  # type: ignore[attr-defined]
+        offer_rows(self, "node", nodes)
 
     def clean_codes(self) -> list[Sku]:
         """The SKUs that are named. Raises for a code that nobody knows."""

@@ -11,6 +11,7 @@ from inventory.models import Node, Sku
 from inventory.selectors import find_skus_by_codes
 from oms.core.ids import uuid7
 from oms.core.values import MAX_QUANTITY
+from oms.dashboard.choices import offer_rows
 
 #: Lines that one receipt or move may have.
 MOST_LINES = 200
@@ -91,7 +92,7 @@ class MoveForm(LinesForm):
 
     def __init__(self, *args: Any, nodes: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["to_node"].queryset = nodes  # type: ignore[attr-defined]
+        offer_rows(self, "to_node", nodes)
 
 
 class SwitchForm(forms.Form):

@@ -13,6 +13,7 @@ from inventory.models import Node, NodeKind, PurchaseOrder, Sku, Supplier, Suppl
 from inventory.selectors import find_skus_by_codes
 from inventory.services import AnnouncedLine, ItemTerms, PurchaseLine, PurchaseTerms, SupplierTerms
 from oms.core.values import MAX_MINOR, MAX_QUANTITY, currency_exponent
+from oms.dashboard.choices import offer_rows
 from oms.dashboard.inventory.forms import KeyedForm, LinesForm
 
 _LINE = re.compile(r"^(?P<code>.+?)(?:[\s,]+[x×]?(?P<quantity>\d{1,9}))?(?:\s*@\s*(?P<cost>[\d.,]+))?$")
@@ -55,7 +56,7 @@ class ChooseForm(forms.Form):
 
     def __init__(self, *args: Any, nodes: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["node"].queryset = nodes.exclude(kind=NodeKind.SUPPLIER)  # type: ignore[attr-defined]
+        offer_rows(self, "node", nodes.exclude(kind=NodeKind.SUPPLIER))
 
 
 class PurchaseForm(KeyedForm):
@@ -186,7 +187,7 @@ class SupplierForm(forms.ModelForm[Supplier]):
 
     def __init__(self, *args: Any, nodes: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["node"].queryset = nodes.filter(kind=NodeKind.SUPPLIER)  # type: ignore[attr-defined]
+        offer_rows(self, "node", nodes.filter(kind=NodeKind.SUPPLIER))
 
     def terms(self) -> SupplierTerms:
         """What the form says, for the service."""

@@ -13,6 +13,7 @@ from inventory.models import Node, TransferLine
 from inventory.services import MOST_TRANSFER_LINES, Picked, Received
 from oms.core.errors import DomainError
 from oms.core.values import MAX_QUANTITY
+from oms.dashboard.choices import offer_rows
 from oms.dashboard.inventory.forms import LinesForm
 
 _LOT = re.compile(r"^(?P<code>\S.*?)[\s,;]+[x×]?(?P<units>\d{1,9})$")
@@ -40,7 +41,7 @@ class TransferForm(LinesForm):
         super().__init__(*args, **kwargs)
         self.mine = mine
         for name in ("from_node", "to_node"):
-            self.fields[name].queryset = nodes  # type: ignore[attr-defined]
+            offer_rows(self, name, nodes)
 
     def clean(self) -> dict[str, Any]:
         """Two nodes, of which one at least is the person's own."""

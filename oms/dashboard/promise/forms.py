@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
+from oms.dashboard.choices import offer
 from orders.models import SalesChannel
 
 #: The clock that people who promise go by.
@@ -61,10 +62,9 @@ class PromiseForm(forms.Form):
             if principal.sees_channel(row.code)
         ]  # fmt: skip
         stores = in_node_scope(Node.objects.filter(offers_pickup=True, is_active=True), principal, "code")
-        self.fields["channel"].choices = channels  # type: ignore[attr-defined]
-        self.fields["store"].choices = [("", _("No, deliver it"))] + [  # type: ignore[attr-defined]
-            (node.code, node.name) for node in stores.order_by("name")
-        ]
+        offer(self, "channel", channels)
+        places = [(node.code, node.name) for node in stores.order_by("name")]
+        offer(self, "store", [("", _("No, deliver it")), *places])
 
     def clean_lines(self) -> tuple[tuple[str, int], ...]:
         """The cart."""
@@ -99,9 +99,7 @@ class BulkForm(forms.Form):
     def __init__(self, principal: Principal, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
         rows = SalesChannel.objects.filter(is_active=True).order_by("name")
-        self.fields["channel"].choices = [  # type: ignore[attr-defined]
-            (row.code, row.name) for row in rows if principal.sees_channel(row.code)
-        ]
+        offer(self, "channel", [(row.code, row.name) for row in rows if principal.sees_channel(row.code)])
 
     def clean_lines(self) -> tuple[tuple[str, int], ...]:
         """The cart."""
