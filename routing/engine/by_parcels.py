@@ -23,18 +23,6 @@ class TooMany(Exception):
     """The order has too many contents, or its parcels cannot be joined: another way must be taken."""
 
 
-def one_parcel_is_cheaper(problem: Problem) -> bool:
-    """Whether two parcels of a node never beat one, at any node (true of any sane rate card).
-
-    Joining parcels saves one opening and one split penalty and adds at most the slabs that fit into a first slab.
-    """
-    for index, opening in problem.opening.items():
-        first_grams, _, slab_grams, slab_minor = problem.fares[index]
-        if opening + problem.split < -(-first_grams // slab_grams) * slab_minor:
-            return False
-    return True
-
-
 def solve_by_parcels(problem: Problem, units: Sequence[int], ceiling: int) -> Solution | None:
     """The best solution that ships all of `units` and costs less than `ceiling` (scaled); None where there is none.
 

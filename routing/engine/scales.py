@@ -15,6 +15,8 @@ from routing.engine.problem import Problem
 
 #: The longest integer that is worked with, in bits: a quarter of a megabyte.
 MOST_BITS = 2_000_000
+#: Bits that are moved in all: some 20 ms.
+MOST_MOVED = 400_000_000
 
 
 class Weighed(NamedTuple):
@@ -37,6 +39,9 @@ def weigh(problem: Problem, at: Sequence[int], units: Sequence[int], ceiling: in
     total = sum(grams * count for grams, count in zip(problem.grams, units, strict=True)) // unit
     stride = total + 1
     if stride ** (len(at) - 1) > MOST_BITS:
+        raise TooFine
+    ways = sum((count + 1) ** (len(at) - 1) for count in units if count)
+    if ways * stride ** (len(at) - 1) > MOST_MOVED:
         raise TooFine
     choices = [_choices(problem, at, want, count, unit, stride) for want, count in enumerate(units)]
     reached = [1]

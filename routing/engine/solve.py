@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing.engine.by_nodes import Search, most_units
-from routing.engine.by_parcels import TooMany, one_parcel_is_cheaper, solve_by_parcels
+from routing.engine.by_nodes import Search
+from routing.engine.by_parcels import TooMany, solve_by_parcels
+from routing.engine.dominance import one_parcel_is_cheaper
 from routing.engine.loading import least_units_minor
+from routing.engine.most import most_units
 from routing.engine.problem import INFINITE, NOTHING, PARCEL, SCALE, Parcel, Problem, Solution
 
 
