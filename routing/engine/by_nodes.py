@@ -54,12 +54,14 @@ class Search:
         goods = self.goods
         shift = self.offsets = self.guards = 0
         shifts, wants = [], []
+        self.suppliers: list[list[int]] = []
         columns = zip(*goods.have, strict=True)
         for want, column in zip(goods.wants, columns, strict=True):
             units = self.units[want]
             room = (self._most * units).bit_length()
             guard = 1 << (shift + room)
             suppliers = [place for place, have in enumerate(column) if have]
+            self.suppliers.append(suppliers)
             shifts.append(shift)
             self.offsets |= ((1 << room) - units) << shift
             self.guards |= guard
@@ -72,14 +74,45 @@ class Search:
         self.wants = [(guard, suppliers) for _, guard, suppliers in wants]
 
     def _weigh(self) -> None:
-        """Whether weights or units cost anything beyond openings, and what at least, by number of parcels."""
+        """Whether weights or units cost anything beyond openings, and what at least: `beyond` by number of parcels, and
+        `charge` by the gram. A gram of a want costs no less than in the cheapest slabs of any node that has it, unless
+        it lies in a first slab: `net` is what a node's opening costs less what its first slab can save that way."""
         problem, goods = self.problem, self.goods
         light = all(goods.grams <= fare[0] or not fare[3] for fare in goods.fares)
         self.plain = light and problem.unit_minor is None
-        self.units_minor = least_units_minor(problem, self.index, self.units) if problem.unit_minor is not None else 0
-        self.beyond = [self.units_minor * SCALE] * (self._most + 1)
+        units_minor = least_units_minor(problem, self.index, self.units) if problem.unit_minor is not None else 0
+        self.units_minor = units_minor
+        self.charge = units_minor * SCALE
+        self.net = self.step
+        self.beyond = [units_minor * SCALE] * (self._most + 1)
         if light:
             return
+        self._beyond()
+        by_gram = [fare[3] * SCALE // fare[2] for fare in goods.fares]
+        rated = []
+        for column, want in enumerate(goods.wants):
+            rate = min([by_gram[place] for place in self.suppliers[column]])
+            grams = problem.grams[want]
+            if rate and grams:
+                rated.append((rate, column, grams))
+                self.charge += rate * grams * self.units[want]
+        rated.sort(reverse=True)
+        self.net = []
+        for step, have, fare in zip(self.step, goods.have, goods.fares, strict=True):
+            room = fare[0]
+            for rate, column, grams in rated:
+                if have[column]:
+                    filled = have[column] * grams
+                    if filled >= room:
+                        step -= room * rate
+                        break
+                    step -= filled * rate
+                    room -= filled
+            self.net.append(step)
+
+    def _beyond(self) -> None:
+        """What slabs cost at least that so many parcels leave over, counted in whole slabs where all are of one size."""
+        goods = self.goods
         free = sorted(goods.free, reverse=True)
         left, slab_grams, slab_minor = goods.grams, goods.slab_grams, min(goods.slab_minor)
         by_gram = min(goods.by_gram)
@@ -88,21 +121,28 @@ class Search:
                 left -= free[parcels - 1]
             if left <= 0:
                 break
-            least = -(-left // slab_grams) * slab_minor if slab_grams else int(left * by_gram)
-            self.beyond[parcels] += least * SCALE
+            self.beyond[parcels] += (-(-left // slab_grams) * slab_minor if slab_grams else int(left * by_gram)) * SCALE
 
     def _price(self) -> None:
         """The prices of wants, by guard bit, and what is still to be paid at least beside so many parcels."""
-        slack = list(self.step)
+        net = self.net
+        slack = [cost if cost > 0 else 0 for cost in net]
         self.prices: dict[int, int] = {}
         for guard, suppliers in self.wants:
             price = min([slack[place] for place in suppliers])
             self.prices[guard] = price
             for place in suppliers:
                 slack[place] -= price
+            suppliers.sort(key=net.__getitem__)
         self._rests: dict[int, int] = {0: 0}
-        self.after = [self._more(depth, 0, 0) for depth in range(self._most + 1)]
-        self.root = self._more(0, sum(self.prices.values())) - self.problem.split * SCALE
+        # A node that saves more than it costs may come with any plan.
+        saving = sorted([cost for cost in net if cost < 0])
+        self.saved = [sum(saving[:parcels]) for parcels in range(self._most + 1)]
+        self.after = [self._more(depth, 0) for depth in range(self._most + 1)]
+        self.least_more = [self._more(depth, 1) for depth in range(self._most + 1)]
+        self.ranked = sorted(range(len(net)), key=net.__getitem__)
+        self.root = max(self._more(0, 1), self.charge + self.saved[-1] + sum(self.prices.values()))
+        self.root -= self.problem.split * SCALE
 
     def _rest(self, missing: int) -> int:
         """What covering the missing wants costs at least."""
@@ -111,18 +151,13 @@ class Search:
             rest = self._rests[missing] = sum([price for guard, price in self.prices.items() if missing & guard])
         return rest
 
-    def _more(self, depth: int, rest: int, least: int = 1) -> int:
-        """What is still to be paid at least beside so many parcels: `least` or more of them, that cost `rest` or more,
-        and the slabs that so many parcels leave over."""
+    def _more(self, depth: int, least: int) -> int:
+        """What is still to be paid at least beside so many parcels: `least` or more of them, and the slabs that so many
+        parcels leave over."""
         step, beyond = self.step[0], self.beyond
-        found = INFINITE
-        paid = least * step
-        for count in range(depth + least, self._most + 1):
-            more = (paid if paid > rest else rest) + beyond[count]
-            if more < found:
-                found = more
-            paid += step
-        return found
+        return min(
+            [(count - depth) * step + beyond[count] for count in range(depth + least, self._most + 1)], default=0
+        )
 
     def run(self, ceiling: int = INFINITE) -> Solution | None:
         """The best plan that costs less than `ceiling` (scaled); None where there is none or none was found in time."""
@@ -130,15 +165,17 @@ class Search:
         # Every want is one piece at least.
         base = len(self.wants) - self.problem.split * SCALE
         if self.must is None:
-            self._descend(0, base, 0, 0, ())
+            self._descend(0, base, base + self.charge, 0, 0, ())
         else:
             place = self.index.index(self.must)
             if not self.have[place]:
                 return None
-            self._descend(1, base + self.step[place], self.have[place], 1 << place, (place,))
+            net = base + self.charge + self.net[place]
+            self._descend(1, base + self.step[place], net, self.have[place], 1 << place, (place,))
         return self._solution() if self.nodes else None
 
-    def _descend(self, depth: int, spent: int, have: int, out: int, chosen: tuple[int, ...]) -> None:
+    def _descend(self, depth: int, spent: int, net: int, have: int, out: int, chosen: tuple[int, ...]) -> None:
+        """Try all sets with these nodes and none of `out`: they cost `spent`, or `net` and the charges for weight."""
         self.looked_at += 1
         if self.looked_at > self.most_sets:
             self.exact = False
@@ -148,34 +185,42 @@ class Search:
         if not missing:
             self._take(spent, chosen)
             if not self.plain and depth < self._most:
-                self._widen(depth, spent, out, chosen, 0)
+                self._widen(depth, spent, net, out, chosen, 0)
             return
-        if depth == self._most or spent + self._more(depth, self._rest(missing)) >= self.ceiling:
+        if depth == self._most:
+            return
+        saved = self.saved[self._most - depth]
+        if net + saved + self._rest(missing) >= self.ceiling or spent + self.least_more[depth] >= self.ceiling:
             return
         suppliers = next(suppliers for guard, suppliers in self.wants if missing & guard)
-        step, after, last = self.step, self.after[depth + 1], depth + 1 == self._most
+        step, nets, after, last = self.step, self.net, self.after[depth + 1], depth + 1 == self._most
         for place in suppliers:
             if out >> place & 1:
                 continue
+            cheapest = net + nets[place]
+            if cheapest + saved >= self.ceiling:
+                break
             cost = spent + step[place]
             if cost + after >= self.ceiling:
-                break
+                continue
             if last:
                 if guards & ~(covered + self.have[place]) == 0:
                     self.looked_at += 1
                     self._take(cost, (*chosen, place))
                 continue
             out |= 1 << place
-            self._descend(depth + 1, cost, have + self.have[place], out, (*chosen, place))
+            self._descend(depth + 1, cost, cheapest, have + self.have[place], out, (*chosen, place))
 
-    def _widen(self, depth: int, spent: int, out: int, chosen: tuple[int, ...], start: int) -> None:
+    def _widen(self, depth: int, spent: int, net: int, out: int, chosen: tuple[int, ...], start: int) -> None:
         """All is covered; a further parcel may still save more slabs than its opening costs."""
-        after = self.after[depth + 1]
-        for place in range(start, len(self.index)):
-            cost = spent + self.step[place]
-            if cost + after >= self.ceiling:
+        after, saved = self.after[depth + 1], self.saved[self._most - depth]
+        for rank in range(start, len(self.ranked)):
+            place = self.ranked[rank]
+            cheapest = net + self.net[place]
+            if cheapest + saved >= self.ceiling:
                 return
-            if out >> place & 1:
+            cost = spent + self.step[place]
+            if out >> place & 1 or cost + after >= self.ceiling:
                 continue
             self.looked_at += 1
             if self.looked_at > self.most_sets:
@@ -183,7 +228,7 @@ class Search:
                 return
             self._take(cost, (*chosen, place))
             if depth + 1 < self._most:
-                self._widen(depth + 1, cost, out, (*chosen, place), place + 1)
+                self._widen(depth + 1, cost, cheapest, out, (*chosen, place), rank + 1)
 
     def _take(self, spent: int, chosen: tuple[int, ...]) -> None:
         """A set of nodes that has everything: keep it if it is the cheapest."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from time import monotonic
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from carriers.rates import RateCard, sample_card
@@ -14,36 +16,72 @@ from carriers.zones import Spot, Zone, zone_between
 from oms.core.clock import now
 from oms.core.db import fetch_all, fetch_dicts
 from oms.core.places import Place, find_place, great_circle_km, guess_place
-from routing.engine import Lane, NodeInput, OrderInput, Policy, RateTable, SlabRate, Terms, Weights
+from routing.engine import Lane, LaneOf, NodeInput, OrderInput, Policy, RateTable, SlabRate, Terms, Weights
 from routing.policy.facts import folded
 
-_NODES = """
+#: Rows that `node_of` reads.
+NODES = """
 SELECT n.id, n.code, n.name, n.kind, n.latitude, n.longitude, n.postcode, n.country, n.region, n.ships, n.is_active,
     n.priority, n.capabilities, n.brands, n.daily_capacity, n.time_zone, n.working_days, n.cutoff_at,
-    n.processing_minutes,
+    n.processing_minutes, p.score,
     EXISTS (SELECT 1 FROM inventory_nodeholiday h
             WHERE h.node_id = n.id AND h.day = (now() AT TIME ZONE n.time_zone)::date) AS holiday,
     ARRAY(SELECT g.code FROM inventory_node_groups ng JOIN inventory_nodegroup g ON g.id = ng.nodegroup_id
           WHERE ng.node_id = n.id) AS groups
 FROM inventory_node n
+LEFT JOIN routing_nodeperformance p ON p.node_id = n.id
+    AND p.edition_id = (SELECT edition_id FROM routing_editionuse ORDER BY id DESC LIMIT 1)
 ORDER BY n.id
 """
 
 
+class Measured(NamedTuple):
+    """The edition of measured performance in force, 0 for none: the days beyond those of the rate card that parcels
+    took on a lane, by state of origin and state of destination. What nodes scored stands with the nodes."""
+
+    edition: int = 0
+    days: Mapping[tuple[str, str], int] = MappingProxyType({})
+
+
+NOT_MEASURED = Measured()
+
+
 def nodes_of(version: int) -> list[NodeInput]:
     """The nodes without what they did today, read afresh where `version` is another one or another minute began."""
+    return standing_of(version)[0]
+
+
+def standing_of(version: int) -> tuple[list[NodeInput], Measured]:
+    """The nodes as `nodes_of` gives them, with what was measured of them and applied."""
     moment = now()
     key = (version, int(moment.timestamp()) // 60)
     # Kept as one value, because threads share it.
-    known_key, nodes = _remembered.nodes
+    known_key, nodes, measured = _remembered.nodes
     if known_key != key:
-        nodes = _nodes_at(moment)
-        _remembered.nodes = (key, nodes)
-    return nodes
+        nodes, measured = _nodes_at(moment), _measured()
+        _remembered.nodes = (key, nodes, measured)
+    return nodes, measured
 
 
-def terms_of(nodes: list[NodeInput], policy: Policy) -> Terms:
-    """What orders share while these nodes and the policy's weights stand; kept for the nodes that `nodes_of` gave."""
+_MEASURED = """
+SELECT e.number, l.origin, l.destination, l.counted_days
+FROM routing_performanceedition e
+LEFT JOIN routing_laneperformance l
+    ON l.edition_id = e.id AND l.carrier = '' AND l.origin <> '' AND l.counted_days <> 0
+WHERE e.id = (SELECT edition_id FROM routing_editionuse ORDER BY id DESC LIMIT 1)
+"""
+
+
+def _measured() -> Measured:
+    rows = fetch_all(_MEASURED)
+    return Measured(rows[0][0], {(row[1], row[2]): row[3] for row in rows if row[1]}) if rows else NOT_MEASURED
+
+
+def terms_of(nodes: list[NodeInput], policy: Policy, *, measured: Measured = NOT_MEASURED) -> Terms:
+    """What orders share while these nodes, what was measured of them and the policy's weights stand.
+
+    Kept for the nodes that `nodes_of` gave.
+    """
     known, kept = _remembered.terms
     if known is not nodes:
         kept = {}
@@ -53,7 +91,7 @@ def terms_of(nodes: list[NodeInput], policy: Policy) -> Terms:
     if terms is None:
         if len(kept) >= _MOST_TERMS:
             kept.clear()
-        terms = kept[policy.weights] = Terms(nodes, lane, rate_table(), policy.weights)
+        terms = kept[policy.weights] = Terms(nodes, lane_as_measured(measured), rate_table(), policy.weights)
     return terms
 
 
@@ -63,10 +101,11 @@ def nodes_now() -> list[NodeInput]:
 
 
 def _nodes_at(moment: datetime) -> list[NodeInput]:
-    return [_node(moment, row) for row in fetch_dicts(_NODES)]
+    return [node_of(moment, row) for row in fetch_dicts(NODES)]
 
 
-def _node(moment: datetime, row: dict[str, Any]) -> NodeInput:
+def node_of(moment: datetime, row: dict[str, Any]) -> NodeInput:
+    """The node of a row of NODES as it stands at the beginning of its day, seen from this moment."""
     return NodeInput(
         node_id=row["id"], code=row["code"], name=row["name"], lat=row["latitude"], lon=row["longitude"],
         postcode=row["postcode"], region=row["region"], kind=row["kind"], ships=row["ships"],
@@ -74,6 +113,7 @@ def _node(moment: datetime, row: dict[str, Any]) -> NodeInput:
         load=0.0 if row["daily_capacity"] else 1.0, minutes_to_cutoff=minutes_to_cutoff(moment, row),
         processing_minutes=row["processing_minutes"], groups=frozenset(row["groups"]),
         capabilities=folded(row["capabilities"]), brands=folded(row["brands"]),
+        performance=None if row["score"] is None else row["score"] / 100,
     )  # fmt: skip
 
 
@@ -97,7 +137,7 @@ REMEMBER_SECONDS = 2.0
 class _Remembered:
     groups: dict[int, frozenset[str]] = field(default_factory=dict)
     groups_until: float = 0.0
-    nodes: tuple[tuple[int, int] | None, list[NodeInput]] = (None, [])
+    nodes: tuple[tuple[int, int] | None, list[NodeInput], Measured] = (None, [], NOT_MEASURED)
     terms: tuple[list[NodeInput] | None, dict[Weights, Terms]] = (None, {})
 
 
@@ -153,6 +193,28 @@ def _lane(from_postcode: str, lat: float | None, lon: float | None, to_postcode:
     elif start is not None:
         km = great_circle_km(start.lat, start.lon, end.lat, end.lon)
     return Lane(serviceable=True, zone=zone.value, km=round(km, 1), transit_days=_transit_days(zone))
+
+
+def lane_as_measured(measured: Measured) -> LaneOf:
+    """Lanes with the days that parcels really took: those of the rate card and what was measured beyond them."""
+    days = measured.days
+    if not days:
+        return lane
+
+    def measured_lane(order: OrderInput, node: NodeInput) -> Lane:
+        found = lane(order, node)
+        beyond = days.get((_state_of(node.postcode), _state_of(order.postcode)), 0)
+        if not beyond or not found.serviceable:
+            return found
+        return replace(found, transit_days=max(0, found.transit_days + beyond))
+
+    return measured_lane
+
+
+@lru_cache(maxsize=65_536)
+def _state_of(postcode: str) -> str:
+    place = place_of("IN", postcode)
+    return "" if place is None else place.state
 
 
 def _transit_days(zone: Zone) -> int:

@@ -69,8 +69,9 @@ def _asked(demand: Demand, order: OrderInput, moment: datetime, rules: CompiledP
 def _plan(asked: Sequence[_Asked], nodes: list[NodeInput], around: Surroundings) -> list[Planned]:
     """Plans in this sequence: each order gets what those before it left of stock and capacity."""
     plans = plan_by_rules(
-        partial(terms_of, nodes), [(each.order, each.attempts) for each in asked], around.stock, around.used
-    )
+        partial(terms_of, nodes, measured=around.measured), [(each.order, each.attempts) for each in asked],
+        around.stock, around.used,
+    )  # fmt: skip
     return [Planned(each.demand, plan) for each, plan in zip(asked, plans, strict=True)]
 
 
@@ -80,15 +81,16 @@ def _inputs(
     """The engine's view of the orders. Lines without a SKU cannot be routed and are left out."""
     groups = read_groups()
     by_code = {node.code: node.node_id for node in around.nodes}
-    found = [(demand, _order_input(demand, groups, by_code, moment)) for demand in around.demands.values()]
+    found = [(demand, order_input(demand, groups, by_code, moment)) for demand in around.demands.values()]
     if only_node_id is None:
         return found
     return [(demand, replace(order, **_UNBOUND)) for demand, order in found]
 
 
-def _order_input(
+def order_input(
     demand: Demand, groups: dict[int, frozenset[str]], by_code: dict[str, int], moment: datetime
 ) -> OrderInput:
+    """An order as the engine sees it at a moment, by the groups of the channels and the ids of nodes by code."""
     row = demand.order
     place = place_of(row["ship_country"], row["ship_postcode"])
     promised = datetime.fromisoformat(row["promised_by"]) if row["promised_by"] else None
