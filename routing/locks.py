@@ -24,3 +24,8 @@ def lock_policy(policy_id: int) -> RoutingPolicy:
 def lock_corrections(service: str) -> list[PromiseCalibration]:
     """The corrections of a service's promises, by group."""
     return list(PromiseCalibration.objects.select_for_update().filter(service=service).order_by("group"))
+
+
+def lock_editions() -> None:
+    """One measuring, and one change of the edition in use, at a time."""
+    fetch_all("SELECT pg_advisory_xact_lock(hashtextextended('performance editions', 0))::text")

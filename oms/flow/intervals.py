@@ -18,6 +18,7 @@ EVERY_SECONDS: dict[str, float] = {
     "give up waiting": 300,
     "learn promises": 86_400,
     "measure paces": 120,
+    "measure performance": 3600,
     "judge promises": 600,
     "write promises": 60,
     "count sellable": 3,

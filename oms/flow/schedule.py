@@ -28,6 +28,7 @@ from oms.core.db import run_atomic
 from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
 from oms.flow.giving_up import give_up
+from oms.flow.performance import measure_performance
 from oms.flow.promises import learn_promises, measure_paces
 from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.waiting import try_waiting
@@ -86,6 +87,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "give up waiting": give_up,
     "learn promises": learn_promises,
     "measure paces": measure_paces,
+    "measure performance": measure_performance,
     "judge promises": judge_promises,
     "write promises": write_promises,
     "count sellable": recount_due,

@@ -1,6 +1,7 @@
 """Policies, decisions and the counters they are made with."""
 
 from routing.models.decisions import RoutingDecision, RoutingDecisionOutcome
+from routing.models.performance import EditionUse, LanePerformance, NodePerformance, PerformanceEdition
 from routing.models.policies import PolicyState, RoutingCanary, RoutingPolicy
 from routing.models.promises import (
     DeliveryHoliday,
@@ -19,12 +20,16 @@ __all__ = [
     "ChannelSourcing",
     "DeliveryHoliday",
     "DeliveryService",
+    "EditionUse",
+    "LanePerformance",
     "LearnedDays",
     "LearnedKind",
     "NodeLoad",
     "NodePace",
+    "NodePerformance",
     "NodePickup",
     "OrderPromise",
+    "PerformanceEdition",
     "PolicyState",
     "PromiseCalibration",
     "PromiseState",

@@ -48,6 +48,7 @@ def _rule_findings(document: Document, index: int, nodes: Collection[NodeInput])
         yield from _contradicting_groups(rule, index)
         yield from _shadowed(document, index)
     yield from _nodes(rule, index, nodes)
+    yield from _not_measured(rule, index, nodes)
     if not any(asdict(rule.weights).values()):
         yield Finding("error", index, "weights", f"All weights of “{rule.name}” are 0: every plan costs the same.")
     if rule.fallback.then == "next" and not _followed(document, index):
@@ -88,6 +89,20 @@ def _nodes(rule: Rule, index: int, nodes: Collection[NodeInput]) -> Iterator[Fin
         yield Finding("error", index, "nodes", f"“{rule.name}” wants nodes in {listed(both)} and also none of them.")
     elif nodes and not any(node.active and may_take(rule.nodes, node) for node in nodes):
         yield Finding("error", index, "nodes", f"No node that is on passes what “{rule.name}” asks of nodes.")
+
+
+def _not_measured(rule: Rule, index: int, nodes: Collection[NodeInput]) -> Iterator[Finding]:
+    """The rule looks at a performance that no node has."""
+    if not nodes or any(node.performance is not None for node in nodes):
+        return
+    name = rule.name
+    if rule.nodes.min_performance is not None:
+        asked = f"{rule.nodes.min_performance:.0%}"
+        text = f"“{name}” asks for a performance of {asked}, and none that was measured is applied: no node is refused."
+        yield Finding("warning", index, "nodes", text)
+    if rule.weights.performance_minor:
+        text = f"“{name}” weighs performance, and none that was measured is applied: it changes no cost."
+        yield Finding("warning", index, "weights", text)
 
 
 def may_take(eligibility: Eligibility, node: NodeInput) -> bool:

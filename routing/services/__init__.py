@@ -14,6 +14,7 @@ from routing.services.canary import (
 from routing.services.context import lane, nodes_now, rate_table
 from routing.services.linting import lint_policy
 from routing.services.load import giving_back_load
+from routing.services.measuring import apply_edition, edition_in_use, is_measured_lately, write_edition
 from routing.services.planning import Planned, plan_demands
 from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
@@ -46,14 +47,17 @@ __all__ = [
     "TrialTerms",
     "active_policy",
     "adopt_hold",
+    "apply_edition",
     "check_canary",
     "create_draft",
     "discard_draft",
     "document_of",
+    "edition_in_use",
     "exclude_node",
     "forget_policy",
     "forget_promises",
     "giving_back_load",
+    "is_measured_lately",
     "judge_promises",
     "lane",
     "learn_days",
@@ -71,6 +75,7 @@ __all__ = [
     "rules_in_force",
     "save_draft",
     "set_paces",
+    "write_edition",
     "write_promises",
     "start_canary",
     "stop_canary",

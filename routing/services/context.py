@@ -80,12 +80,15 @@ def _measured() -> Measured:
 def terms_of(nodes: list[NodeInput], policy: Policy, *, measured: Measured = NOT_MEASURED) -> Terms:
     """What orders share while these nodes, what was measured of them and the policy's weights stand.
 
-    Kept for the nodes that `nodes_of` gave.
+    Kept for the nodes that `nodes_of` gave, with what was measured of them; other nodes bring their `measured`.
     """
     known, kept = _remembered.terms
+    _, newest, measured_of_newest = _remembered.nodes
+    if nodes is newest:
+        measured = measured_of_newest
     if known is not nodes:
         kept = {}
-        if nodes is _remembered.nodes[1]:
+        if nodes is newest:
             _remembered.terms = (nodes, kept)
     terms = kept.get(policy.weights)
     if terms is None:

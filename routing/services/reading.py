@@ -13,11 +13,11 @@ from inventory.services import DUE_UNITS
 from oms.core.db import bigints, fetch_all, run_statement
 from oms.core.json_text import from_json
 from routing.engine import NodeInput
-from routing.services.context import nodes_of
+from routing.services.context import NOT_MEASURED, Measured, standing_of
 
 # One round trip: each arm of the union is one kind of row. "version" says, by the versions of their rows, whether
-# nodes, groups or holidays changed since they were read. "due" are levels at which holds of checkouts are over but not
-# ended yet: what they keep counts as ATP.
+# nodes, groups, holidays or the edition of their performance changed since they were read. "due" are levels at which
+# holds of checkouts are over but not ended yet: what they keep counts as ATP.
 _ROWS = """
 WITH {freed}line AS MATERIALIZED (
     SELECT o.id AS order_id, o.version, o.number, o.channel_id, o.ship_postcode, o.ship_region, o.ship_country,
@@ -41,6 +41,7 @@ SELECT 'version', coalesce(bit_xor(hashtextextended(v.row, 0)), 0), 0::bigint, 0
     UNION ALL SELECT 'g' || xmin::text || ctid::text FROM inventory_node_groups
     UNION ALL SELECT 'c' || xmin::text || ctid::text FROM inventory_nodegroup
     UNION ALL SELECT 'h' || xmin::text || ctid::text FROM inventory_nodeholiday
+    UNION ALL SELECT 'p' || max(id)::text FROM routing_editionuse
 ) AS v(row)
 UNION ALL
 SELECT 'line', order_id, line_id, 0, row_to_json(line)::text FROM line
@@ -139,9 +140,9 @@ class Demand:
 class Surroundings:
     """What the orders of one call are decided from.
 
-    `demands` are the orders with unrouted lines, by id. `nodes` stand at the beginning of their day, `used` counts the
-    orders they were given since, by id. `stock` is ATP by SKU and node id where there is any; at the
-    keys of `due` holds that are over still keep some of it.
+    `demands` are the orders with unrouted lines, by id. `nodes` stand at the beginning of their day, `measured` is what
+    was measured and applied of them and their lanes, `used` counts the orders they were given since, by id. `stock` is
+    ATP by SKU and node id where there is any; at the keys of `due` holds that are over still keep some of it.
     """
 
     demands: dict[int, Demand] = field(default_factory=dict)
@@ -149,6 +150,7 @@ class Surroundings:
     used: dict[int, int] = field(default_factory=dict)
     stock: dict[tuple[int, int], int] = field(default_factory=dict)
     due: dict[tuple[int, int], int] = field(default_factory=dict)
+    measured: Measured = NOT_MEASURED
 
 
 def read_surroundings(order_ids: Sequence[int], freed: Sequence[Freed] = ()) -> Surroundings:
@@ -184,7 +186,7 @@ def read_surroundings(order_ids: Sequence[int], freed: Sequence[Freed] = ()) -> 
             found.demands[order_id] = Demand(
                 order_id, sorted(lines[order_id], key=_line_id), attempts + 1, outcome, excluded.get(order_id, set())
             )
-    found.nodes = nodes_of(version)
+    found.nodes, found.measured = standing_of(version)
     return found
 
 

@@ -65,10 +65,11 @@ def route_orders(
 class _Decided:
     demand: Demand
     plan: Plan
-    #: The terms that it was made by.
     #: The plan's assignments by line of the order: kits as units of their components.
     assignments: list[Assignment]
     duration_us: int
+    #: The edition of measured performance that it was made by, 0 for none.
+    edition: int
 
 
 def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
@@ -76,9 +77,10 @@ def _decide(around: Surroundings, only_node_id: int | None) -> list[_Decided]:
     planned = plan_demands(around, only_node_id)
     duration = (perf_counter_ns() - started) // 1000 // max(1, len(planned))
     return [
-        _Decided(each.demand, each.plan, in_components(each.plan.assignments, each.demand.lines), duration)
+        _Decided(each.demand, each.plan, in_components(each.plan.assignments, each.demand.lines), duration,
+                 around.measured.edition)
         for each in planned
-    ]
+    ]  # fmt: skip
 
 
 def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
@@ -132,6 +134,12 @@ def _deltas(item: _Decided) -> Iterable[dict[str, int]]:
             }  # fmt: skip
 
 
+def _trace(item: _Decided) -> dict[str, Any]:
+    """What the engine keeps of the plan, and by which edition of measured performance it was made."""
+    stored = item.plan.compact()
+    return stored | {"edition": item.edition} if item.edition else stored
+
+
 def _row(item: _Decided, trigger: str, actor: str) -> dict[str, Any]:
     """The decision, its entry in the timeline and its event, as the statement reads them."""
     plan, demand = item.plan, item.demand
@@ -147,7 +155,7 @@ def _row(item: _Decided, trigger: str, actor: str) -> dict[str, Any]:
         "sentence": plan.sentence[:500],
         "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor, "optimal": plan.optimal,
         "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,
-        "assignments": [list(part) for part in item.assignments], "trace": to_json(plan.compact()),
+        "assignments": [list(part) for part in item.assignments], "trace": to_json(_trace(item)),
         "entry_kind": "unroutable" if plan.outcome == "unroutable" else "routed",
         "entry_data": {"attempt": demand.attempt, "outcome": plan.outcome},
         "event_kind": event.kind, "event": event.payload(),

@@ -1,0 +1,1 @@
+"""How well nodes and carriers did, from counts of what happened: pure, no clock, no database."""
