@@ -39,6 +39,7 @@ from inventory.selectors.levels import (
     prove_level,
     sellable,
 )
+from inventory.selectors.past_stock import StockChange, StockStory, promisable_at, stock_story
 from inventory.selectors.transfers import (
     OPEN_TRANSFERS,
     ScannedUnit,
@@ -75,6 +76,8 @@ __all__ = [
     "Recipe",
     "ScannedUnit",
     "SoftUnits",
+    "StockChange",
+    "StockStory",
     "Waiting",
     "adjustments_waiting",
     "archived_until",
@@ -99,6 +102,7 @@ __all__ = [
     "lines_of_transfer",
     "parts_at_nodes",
     "parts_of",
+    "promisable_at",
     "prove_level",
     "read_recipes",
     "read_unit",
@@ -106,6 +110,7 @@ __all__ = [
     "shelves_at",
     "soft_units",
     "steps_of",
+    "stock_story",
     "uncovered_units",
     "with_differences",
     "with_units",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -58,6 +59,18 @@ def run_atomic(work: Callable[[], T]) -> T:
 def _in_transaction(work: Callable[[], T]) -> T:
     with transaction.atomic():
         return work()
+
+
+@contextmanager
+def read_only() -> Iterator[None]:
+    """One picture of the database, in which the database itself refuses every write (25006).
+
+    Inside an open transaction the refusal ends with the block, and the picture is that of the transaction.
+    """
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        execute(f"SET TRANSACTION {'ISOLATION LEVEL REPEATABLE READ, ' if outermost else ''}READ ONLY")
+        yield
 
 
 def _again(inside: Callable[[], T], alone: Callable[[], T]) -> T:

@@ -12,6 +12,7 @@ from oms.flow.export_jobs import EXPORT, run_export
 from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
 from oms.flow.replay_jobs import REPLAY, run_replay
 from oms.flow.replenishment_jobs import run_replenishment
+from oms.flow.simulation_jobs import SIMULATE, run_simulation
 
 RUNNERS: dict[str, JobRunner] = {
     BUFFERS: run_buffers,
@@ -22,4 +23,5 @@ RUNNERS: dict[str, JobRunner] = {
     IMPORT_CHECK: run_check,
     REPLAY: run_replay,
     REPLENISH: run_replenishment,
+    SIMULATE: run_simulation,
 }

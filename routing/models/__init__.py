@@ -14,6 +14,7 @@ from routing.models.promises import (
     PromiseCalibration,
     PromiseState,
 )
+from routing.models.simulations import SimulatedOrder, Simulation, version_name
 from routing.models.sourcing import ChannelSourcing, NodeLoad, RoutingExclusion
 
 __all__ = [
@@ -38,4 +39,7 @@ __all__ = [
     "RoutingDecisionOutcome",
     "RoutingExclusion",
     "RoutingPolicy",
+    "SimulatedOrder",
+    "Simulation",
+    "version_name",
 ]

@@ -58,7 +58,7 @@ def standing_of(version: int) -> tuple[list[NodeInput], Measured]:
     # Kept as one value, because threads share it.
     known_key, nodes, measured = _remembered.nodes
     if known_key != key:
-        nodes, measured = _nodes_at(moment), _measured()
+        nodes, measured = _nodes_at(moment), measured_now()
         _remembered.nodes = (key, nodes, measured)
     return nodes, measured
 
@@ -72,7 +72,8 @@ WHERE e.id = (SELECT edition_id FROM routing_editionuse ORDER BY id DESC LIMIT 1
 """
 
 
-def _measured() -> Measured:
+def measured_now() -> Measured:
+    """The edition of measured performance in force."""
     rows = fetch_all(_MEASURED)
     return Measured(rows[0][0], {(row[1], row[2]): row[3] for row in rows if row[1]}) if rows else NOT_MEASURED
 

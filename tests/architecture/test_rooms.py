@@ -18,7 +18,7 @@ SHARED_SHAPE = {
 OWN_ROOMS = {
     "orders": {"canonical", "status", "validation", "filters", "kits"},
     "inventory": set(),
-    "routing": {"engine", "performance", "policy", "promise"},
+    "routing": {"engine", "performance", "policy", "promise", "simulation"},
     "fulfillment": set(),
     "returns": set(),
     "channels": {
