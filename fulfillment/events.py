@@ -70,6 +70,15 @@ class ShortPicked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PickingStarted(Event):
+    """The first unit of a node's work was picked."""
+
+    fulfillment_order_id: int
+    order_id: int
+    node_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParcelPacked(Event):
     """A parcel is closed and needs a carrier (or, for pickup, a customer)."""
 

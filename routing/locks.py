@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from oms.core.db import fetch_all
+from collections.abc import Iterable
+from typing import Any
+
+from oms.core.db import bigints, fetch_all, fetch_dicts
 from oms.core.errors import NotFound
 from routing.models import PromiseCalibration, RoutingPolicy
 
@@ -29,3 +32,19 @@ def lock_corrections(service: str) -> list[PromiseCalibration]:
 def lock_editions() -> None:
     """One measuring, and one change of the edition in use, at a time."""
     fetch_all("SELECT pg_advisory_xact_lock(hashtextextended('performance editions', 0))::text")
+
+
+_OUTLOOKS = """
+SELECT order_id, band, expected_on, promised_by, risk_since FROM routing_orderoutlook
+WHERE order_id = ANY(%(orders)s::bigint[]) ORDER BY order_id FOR NO KEY UPDATE
+"""
+
+
+def lock_outlooks(order_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The outlooks of these orders by order id, in key order, as far as they have one.
+
+    Who looks at an order takes this lock before it reads where the order stands, so that of two who look at the same
+    order the later one sees all that the earlier one saw.
+    """
+    rows = fetch_dicts(_OUTLOOKS, {"orders": bigints(sorted(set(order_ids)))})
+    return {row["order_id"]: row for row in rows}

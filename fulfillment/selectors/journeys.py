@@ -39,7 +39,11 @@ class Worked(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """What waits at a node and how fast it works: orders an opening hour of the last days, hours from release on."""
+    """What waits at a node and how fast it works.
+
+    `orders_per_hour` is what it packed in the hours of the last days in which work was waiting all the time, 0 where
+    there were too few of them. The hours are those from release to packing.
+    """
 
     node_id: int
     orders_ahead: int
@@ -71,26 +75,47 @@ ORDER BY f.released_at DESC
 LIMIT %(most)s::bigint
 """
 
-# The opening hours of the last days: those of a day times the working days among them, as many as weekdays are named.
+# What a node can do is seen only where work was waiting for it. An hour counts where something was packed in it and at
+# least as many orders, and no fewer than three, that were there before it began were still there when it ended: then it
+# was the node that set the pace, not the orders that came. A node without five such hours has no known pace, so that
+# few orders never look like a slow node. What stayed is counted as if the oldest were packed first.
 _PACE = """
-SELECT n.id,
-    coalesce(live.orders, 0),
-    coalesce(done.orders, 0) / greatest(1.0, cardinality(n.working_days)
-        * greatest(1.0, extract(epoch FROM n.closes_at - n.opens_at) / 3600)),
-    done.median, done.slow
-FROM inventory_node n
-LEFT JOIN (
-    SELECT node_id, count(*) AS orders FROM fulfillment_fulfillmentorder
-    WHERE state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer') GROUP BY node_id
-) live ON live.node_id = n.id
-LEFT JOIN (
-    SELECT node_id, count(*) AS orders,
-        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM packed_at - released_at) / 3600) AS median,
-        percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM packed_at - released_at) / 3600) AS slow
+WITH work AS MATERIALIZED (
+    SELECT node_id, date_trunc('hour', greatest(released_at, %(since)s::timestamptz)) AS came,
+        date_trunc('hour', packed_at) AS packed,
+        extract(epoch FROM packed_at - released_at) / 3600 AS hours,
+        state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer') AS live
     FROM fulfillment_fulfillmentorder
-    WHERE packed_at >= %(since)s::timestamptz AND released_at IS NOT NULL GROUP BY node_id
-) done ON done.node_id = n.id
+    WHERE released_at IS NOT NULL AND (packed_at >= %(since)s::timestamptz
+        OR state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer'))
+),
+hour AS (
+    SELECT node_id, hour, sum(came) AS came, sum(packed) AS packed
+    FROM (SELECT node_id, came AS hour, 1 AS came, 0 AS packed FROM work
+          UNION ALL SELECT node_id, packed, 0, 1 FROM work WHERE packed IS NOT NULL) e(node_id, hour, came, packed)
+    GROUP BY node_id, hour
+),
+stood AS (
+    SELECT node_id, packed,
+        sum(came) OVER earlier - came - sum(packed) OVER earlier AS stayed
+    FROM hour WINDOW earlier AS (PARTITION BY node_id ORDER BY hour)
+),
+busy AS (
+    SELECT node_id, count(*) AS hours, avg(packed) AS packed FROM stood
+    WHERE packed > 0 AND stayed >= greatest(packed, %(fewest)s::int) GROUP BY node_id
+),
+done AS (
+    SELECT node_id, count(*) FILTER (WHERE live) AS live,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY hours) AS median,
+        percentile_cont(0.9) WITHIN GROUP (ORDER BY hours) AS slow
+    FROM work GROUP BY node_id
+)
+SELECT n.id, coalesce(done.live, 0), CASE WHEN busy.hours >= %(hours)s::int THEN busy.packed ELSE 0 END, done.median,
+    done.slow
+FROM inventory_node n LEFT JOIN done ON done.node_id = n.id LEFT JOIN busy ON busy.node_id = n.id
 """
+#: As the statement says: orders that must have stayed, and hours in which they did.
+_FEWEST_STAYED, _FEWEST_HOURS = 3, 5
 
 
 def travelled() -> Iterator[Travelled]:
@@ -107,7 +132,10 @@ def worked() -> Iterator[Worked]:
 
 def paces() -> list[Pace]:
     """Every node's pace of the last week and what waits there now."""
-    rows = fetch_all(_PACE, {"since": now() - timedelta(days=_PACE_DAYS)})
+    rows = fetch_all(
+        _PACE,
+        {"since": now() - timedelta(days=_PACE_DAYS), "fewest": _FEWEST_STAYED, "hours": _FEWEST_HOURS},
+    )
     return [
         Pace(node_id, ahead, float(per_hour), float(median) if median is not None else None,
              float(slow) if slow is not None else None)

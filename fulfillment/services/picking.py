@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fulfillment.errors import NothingLeft, WrongItem
-from fulfillment.events import ShortPicked
+from fulfillment.events import PickingStarted, ShortPicked
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors.units import is_tracked
@@ -153,6 +153,7 @@ def _advance_picking(item: FulfillmentOrder, lines: list[FulfillmentLine], actor
         advance(item, State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor, accepted_at=now(), assigned_to=actor)
     if item.state == State.ACCEPTED:
         advance(item, State.PICKING, using=FULFILLMENT_ORDER, actor=actor, assigned_to=actor)
+        publish([PickingStarted(fulfillment_order_id=item.pk, order_id=item.order_id, node_id=item.node_id)])
     if any(line.to_pick for line in lines):
         return
     if any(line.picked for line in lines):

@@ -16,7 +16,7 @@ from channels.services import (
     recount_due,
 )
 from fulfillment.selectors import closed_nodes_with_work
-from fulfillment.services import move_promises_at_risk, withdraw_from_node
+from fulfillment.services import find_remedies, move_promises_at_risk, withdraw_from_node
 from inventory.services import (
     apply_moving_buffers,
     audit_stock,
@@ -29,7 +29,7 @@ from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
 from oms.flow.giving_up import give_up
 from oms.flow.performance import measure_performance
-from oms.flow.promises import learn_promises, measure_paces
+from oms.flow.promises import learn_promises, look_again, look_at_missed, measure_paces
 from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
@@ -90,6 +90,9 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "measure performance": measure_performance,
     "judge promises": judge_promises,
     "write promises": write_promises,
+    "look at promises": look_again,
+    "find missed promises": look_at_missed,
+    "find remedies": find_remedies,
     "count sellable": recount_due,
     "reconcile listings": reconcile,
     "book exposure": book_exposure,

@@ -29,14 +29,17 @@ from fulfillment.events import (
     NodeWorkLeft,
     ParcelNotServiceable,
     ParcelPacked,
+    PickingStarted,
     ReturningToOrigin,
     ShipmentDelivered,
     ShipmentHandedOver,
     ShipmentMoved,
     ShipmentVoided,
+    ShortPicked,
     WorkWithdrawn,
 )
 from fulfillment.models import Shipment, ShipmentState
+from fulfillment.selectors.standing import orders_at_node
 from fulfillment.services import (
     apply_tracking,
     book_shipment,
@@ -57,6 +60,7 @@ from oms.core.events import Event, Recorded
 from oms.core.jobs import JobQueued, give_up_slice, reopen_slice, run_slice
 from oms.core.outbox import publish
 from oms.flow.jobs import RUNNERS
+from oms.flow.promises import look_ahead as look_ahead_at
 from oms.flow.waiting import try_waiting
 from oms.integrations.events import WebhooksDue
 from oms.integrations.services import has_listeners, queue_webhooks
@@ -64,10 +68,10 @@ from oms.integrations.services import send_webhooks as send_webhooks_to
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
 from oms.notifications.services import queue_messages, send_messages
-from orders.events import AddressChanged, OrderCancelled, OrderCaptured
+from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
 from returns.services import expect_rto
-from routing.events import WaitingOrdersTried
-from routing.services import route_orders
+from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
+from routing.services import look_soon, route_orders, write_promises
 
 #: While messages keep coming, reading them gives way to the other urgent steps after this long.
 INBOX_SECONDS = 1.0
@@ -331,6 +335,46 @@ def write_customer(events: Sequence[Event]) -> None:
             case _:
                 continue
     queue_messages(wanted)
+
+
+#: What set a look at an order off, in the words of its history.
+_NEWS: dict[type[Event], str] = {
+    OrderRouted: "Routed", OrderUnroutable: "No node can", OrderHeld: "Put on hold", OrderReleased: "Hold cleared",
+    OrderCancelled: "Cancelled", AddressChanged: "Address changed", ShortPicked: "Units were not found",
+    PickingStarted: "Picking began", ParcelPacked: "Packed", ShipmentHandedOver: "Handed to the carrier",
+    ShipmentDelivered: "Delivered", ReturningToOrigin: "The carrier brings it back",
+}  # fmt: skip
+_MOVED = {"in_transit": "Scanned on the way", "out_for_delivery": "Out for delivery", "ndr_open": "Delivery failed",
+          "lost": "Lost by the carrier", "damaged": "Damaged on the way"}  # fmt: skip
+
+
+def look_ahead(events: Sequence[Event]) -> None:
+    """Say of orders that something happened to how likely they keep their promise now; fresh ones get theirs first.
+
+    What a node's calendar or switch changes for all of its orders is left to the clock, which looks at them next.
+    """
+    routed = order_ids(event for event in events if isinstance(event, OrderRouted))
+    if routed:
+        write_promises(routed)
+    reasons: dict[int, str] = {}
+    bookings: list[int] = []
+    for event in events:
+        if isinstance(event, TrackingRecorded):
+            bookings.append(event.booking_id)
+        elif isinstance(event, NodeSwitched | NodeCapacityChanged):
+            look_soon(orders_at_node(event.node_id))
+        else:
+            reasons |= dict.fromkeys(order_ids([event]), _news(event))
+    scanned = Shipment.objects.filter(booking__in=bookings).values_list("order_id", flat=True) if bookings else ()
+    look_ahead_at(dict.fromkeys(scanned, "Scanned by the carrier") | reasons)
+
+
+def _news(event: Event) -> str:
+    if isinstance(event, WorkWithdrawn):
+        return f"Taken back: {event.reason}"
+    if isinstance(event, ShipmentMoved):
+        return _MOVED.get(event.state, event.state.replace("_", " "))
+    return _NEWS.get(type(event), "")
 
 
 def send_mail(events: Sequence[Event]) -> None:

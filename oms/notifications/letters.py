@@ -23,6 +23,7 @@ SUBJECTS = {
     "delivery_failed": "We could not deliver your order {number}",
     "ready_for_pickup": "Your order {number} is ready to collect",
     "cancelled": "Your order {number} was cancelled",
+    "new_date": "A new date for your order {number}",
 }
 
 

@@ -32,6 +32,8 @@ _REFUSED = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SM
 def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
     """Write messages as (template, order id, part): `part` tells several of one kind apart. How many are new.
 
+    A number is the parcel that the message is about; other parts only make it another message.
+
     Channels that write to their customers themselves, orders without an address and orders that came in as history
     get none. The same message is never written twice.
     """
@@ -39,9 +41,9 @@ def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
 
     def work() -> int:
         orders = Order.objects.select_related("channel", "payment").in_bulk([order_id for _, order_id, _ in asked])
-        parcels = Shipment.objects.select_related("node").in_bulk([int(part) for _, _, part in asked if part])
+        parcels = Shipment.objects.select_related("node").in_bulk([int(part) for _, _, part in asked if part.isdigit()])
         rows = [
-            _message(template, orders[order_id], part, parcels.get(int(part or 0)))
+            _message(template, orders[order_id], part, parcels.get(int(part) if part.isdigit() else 0))
             for template, order_id, part in asked
             if order_id in orders and _should_write(template, orders[order_id])
         ]

@@ -99,7 +99,14 @@ WHERE r.state = 'received' AND r.received_at < %(uninspected)s
     OR r.kind = 'rto' AND r.state IN ('requested', 'approved', 'in_transit') AND r.created_at < %(rto)s
 """
 
-_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _LABELS, _HOLDS, _DELIVERY, _RETURNS)
+# Orders that will likely come after the promised day. Those that are lost are rows of their own.
+_PROMISES = """
+SELECT 'promise_' || coalesce(nullif(k.remedy, ''), 'watch'), k.stage || '|' || k.place, k.stage, k.order_id,
+    CASE WHEN k.stage = 'node' THEN k.place END, k.risk_since, k.promised_by, k.order_id
+FROM routing_orderoutlook k WHERE k.band IN ('at_risk', 'late') AND k.stage <> 'lost'
+"""
+
+_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _LABELS, _HOLDS, _DELIVERY, _RETURNS, _PROMISES)
 # The hand-over is no promise any more once the goods have left.
 _DUE = "CASE WHEN t.kind IN ('ndr', 'lost', 'rto', 'inspect') THEN t.due ELSE coalesce(t.due, o.ship_by) END"
 _COLUMNS = "(kind, cause, detail, order_id, node_code, since, due, object_id)"
@@ -107,6 +114,7 @@ _COLUMNS = "(kind, cause, detail, order_id, node_code, since, due, object_id)"
 # Holds and the like matter only while something can still be done about the order.
 _OPEN = """
 FROM trouble t JOIN orders_order o ON o.id = t.order_id
+LEFT JOIN routing_orderoutlook k ON k.order_id = t.order_id AND starts_with(t.kind, 'promise_')
 WHERE (t.kind NOT IN ('payment', 'address', 'hold') OR o.stage IN
         ('captured', 'backordered', 'routed', 'released', 'picked', 'packed'))
     AND {orders} AND (t.node_code IS NULL OR {node_codes})
@@ -124,17 +132,20 @@ def groups_sql(*, limited: bool) -> str:
     head, tail = _trouble(limited)
     return (
         head + " SELECT t.kind, t.cause, t.detail, o.currency, count(DISTINCT t.order_id) AS orders,"
-        " count(*) AS objects, sum(o.total_minor)::bigint AS value_minor, min(t.since) AS oldest_at,"
+        " count(*) AS objects, sum(coalesce(k.at_risk_minor, o.total_minor))::bigint AS value_minor,"
+        " sum(k.breach) AS breaches, min(t.since) AS oldest_at,"
         f" min({_DUE}) AS due_at" + tail + " GROUP BY t.kind, t.cause, t.detail, o.currency"
     )
 
 
 def members_sql(*, limited: bool) -> str:
-    """The rows of one kind and cause, the most urgent first."""
+    """The rows of one kind and cause, the most urgent first; promises at risk by the money that hangs on them."""
     head, tail = _trouble(limited)
     return (
         head + " SELECT t.object_id, o.id AS order_id, o.number, o.stage, o.total_minor, o.currency,"
-        f" o.ship_city, o.ship_postcode, t.node_code, t.detail, t.since, {_DUE} AS due_at"
+        f" o.ship_city, o.ship_postcode, t.node_code, t.detail, t.since, {_DUE} AS due_at,"
+        " k.breach, k.at_risk_minor, k.expected_on, k.sure_by, k.remedy_breach, k.remedy_cost_minor, k.remedy_nodes"
         + tail
-        + " AND t.kind = %(kind)s AND t.cause = %(cause)s ORDER BY due_at, o.id LIMIT %(limit)s"
+        + " AND t.kind = %(kind)s AND t.cause = %(cause)s"
+        " ORDER BY coalesce(k.at_risk_minor, 0) DESC, due_at, o.id LIMIT %(limit)s"
     )

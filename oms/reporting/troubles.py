@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
@@ -40,11 +40,17 @@ class TroubleGroup:
     oldest_at: datetime | None = None
     due_at: datetime | None = None
     parts: dict[str, int] = field(default_factory=dict)
+    #: How many of them will probably miss their promise, where that is the trouble; `value_minor` is what hangs on it.
+    breaches: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One order of a group. `object_id` is what an action is about: the order, its parcel or its return."""
+    """One order of a group. `object_id` is what an action is about: the order, its parcel or its return.
+
+    What follows `due_at` is known of orders whose promise is at risk: the probability of breach, that times the value,
+    when it is expected, what could be promised anew, and what the remedy would make of it.
+    """
 
     object_id: int
     order_id: int
@@ -58,6 +64,13 @@ class Member:
     detail: str
     since: datetime | None
     due_at: datetime | None
+    breach: float | None = None
+    at_risk_minor: int | None = None
+    expected_on: date | None = None
+    sure_by: datetime | None = None
+    remedy_breach: float | None = None
+    remedy_cost_minor: int | None = None
+    remedy_nodes: list[str] | None = None
 
 
 def trouble_groups(scope: Scope, *, moment: datetime | None = None) -> list[TroubleGroup]:
@@ -69,6 +82,7 @@ def trouble_groups(scope: Scope, *, moment: datetime | None = None) -> list[Trou
         group = found.setdefault(key, TroubleGroup(kind=row["kind"], cause=row["cause"]))
         group.orders += row["orders"]
         group.objects += row["objects"]
+        group.breaches += row["breaches"] or 0.0
         group.value_minor[row["currency"]] = group.value_minor.get(row["currency"], 0) + row["value_minor"]
         group.parts[row["detail"]] = group.parts.get(row["detail"], 0) + row["orders"]
         group.oldest_at = _earlier(group.oldest_at, row["oldest_at"])

@@ -1,7 +1,16 @@
 """Every write to orders."""
 
 from orders.services.capture import Captured, capture_orders
-from orders.services.edits import add_note, change_tags, edit_address, mark_seen, record_payment, set_tags
+from orders.services.edits import (
+    add_note,
+    change_tags,
+    edit_address,
+    mark_seen,
+    promise_anew,
+    promise_dates,
+    record_payment,
+    set_tags,
+)
 from orders.services.holds import (
     BulkResult,
     end_holds,
@@ -29,6 +38,8 @@ __all__ = [
     "mark_seen",
     "move_units",
     "place_hold",
+    "promise_anew",
+    "promise_dates",
     "record",
     "record_payment",
     "release_expired_holds",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from oms.core.db import run_atomic
+from oms.core.db import execute, run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 from oms.core.places import normalise_postcode
@@ -155,3 +155,45 @@ def mark_seen(*, order_id: int, external_updated_at: datetime) -> bool:
         .update(external_updated_at=external_updated_at)
     )
     return updated == 1
+
+
+_PROMISE_DATES = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM unnest(%(orders)s::bigint[], %(dates)s::timestamptz[]) AS g(order_id, promised_by)
+),
+locked AS MATERIALIZED (
+    SELECT id FROM orders_order WHERE id IN (SELECT order_id FROM given) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE orders_order o SET promised_by = g.promised_by, first_promised_by = g.promised_by
+FROM given g JOIN locked ON locked.id = g.order_id
+WHERE o.id = g.order_id AND o.promised_by IS NULL AND o.stage <> 'cancelled'
+"""
+
+
+def promise_dates(dates: Mapping[int, datetime]) -> int:
+    """Give orders that were promised nothing a date; how many got it. One statement; a date that is there stays.
+
+    The orders keep their version: nobody changed what was ordered, and who edits one meanwhile is not refused.
+    """
+    if not dates:
+        return 0
+    return execute(_PROMISE_DATES, {"orders": list(dates), "dates": [moment.isoformat() for moment in dates.values()]})
+
+
+def promise_anew(*, order_id: int, promised_by: datetime, actor: str, message: str) -> None:
+    """The customer is told another date: the first one stays known, and the timeline says so.
+
+    Raises CannotEdit for an order that is delivered or cancelled.
+    """
+
+    def work() -> None:
+        order = lock_order(order_id)
+        if order.stage in ("delivered", "returned", "cancelled"):
+            raise CannotEdit(f"{order.number} is {order.get_stage_display().lower()}: there is no date to tell.")
+        first = order.first_promised_by or order.promised_by or promised_by
+        Order.objects.filter(pk=order_id).update(promised_by=promised_by, first_promised_by=first)
+        data = {"before": order.promised_by.isoformat() if order.promised_by else None,
+                "after": promised_by.isoformat()}  # fmt: skip
+        record([TimelineEntry(order_id=order_id, kind="promised", actor=actor, message=message, data=data)])
+
+    run_atomic(work)

@@ -1,6 +1,7 @@
 """Policies, decisions and the counters they are made with."""
 
 from routing.models.decisions import RoutingDecision, RoutingDecisionOutcome
+from routing.models.outlooks import OrderOutlook, OutlookBand, OutlookChange, OutlookRemedy, OutlookStage
 from routing.models.performance import EditionUse, LanePerformance, NodePerformance, PerformanceEdition
 from routing.models.policies import PolicyState, RoutingCanary, RoutingPolicy
 from routing.models.promises import (
@@ -29,8 +30,13 @@ __all__ = [
     "NodePace",
     "NodePerformance",
     "NodePickup",
+    "OrderOutlook",
     "OrderPromise",
     "PerformanceEdition",
+    "OutlookBand",
+    "OutlookChange",
+    "OutlookRemedy",
+    "OutlookStage",
     "PolicyState",
     "PromiseCalibration",
     "PromiseState",

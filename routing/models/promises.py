@@ -115,7 +115,7 @@ class LearnedDays(models.Model):
 
 
 class NodePace(models.Model):
-    """How fast a node works: measured from its work of the last days, and what waits there now."""
+    """How fast a node works where work is waiting for it, measured in the last days, and what waits there now."""
 
     id = models.BigAutoField(primary_key=True)
     node = models.OneToOneField(Node, on_delete=models.CASCADE, related_name="pace")

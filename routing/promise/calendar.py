@@ -135,6 +135,41 @@ def departure(calendar: NodeCalendar, moment: datetime) -> Departure:
     )
 
 
+def still_to_do(calendar: NodeCalendar, came: datetime, moment: datetime) -> Departure:
+    """When work that came to the node before, and is there still, leaves it at the earliest.
+
+    Unlike fresh work it does not wait for the next cut-off once it may be begun. `calendar` says what is still to be
+    done: those ahead of it now, and the minutes that are left. Raises NeverOpen; ValueError without a zone.
+    """
+    if came.tzinfo is None or moment.tzinfo is None:
+        raise ValueError("A moment needs a time zone.")
+    zone = ZoneInfo(calendar.time_zone)
+    begun = _begun(calendar, came.astimezone(zone), zone)
+    start = max(begun, moment.astimezone(UTC))
+    turn = _worked(calendar, start, calendar.queue_minutes, zone)
+    packed = _worked(calendar, turn, calendar.processing_minutes, zone)
+    leaves = _collected(calendar, packed, zone)
+    return Departure(
+        came_at=came.astimezone(UTC),
+        begun_at=begun,
+        turn_at=turn,
+        packed_at=packed,
+        leaves_at=leaves,
+        leaves_on=leaves.astimezone(zone).date(),
+        minutes_to_cutoff=0,
+    )
+
+
+def last_pickup(calendar: NodeCalendar, day: date) -> datetime:
+    """The last moment of a day at which a carrier collects."""
+    return _at(day, max(calendar.pickups) if calendar.pickups else calendar.closes_at, ZoneInfo(calendar.time_zone))
+
+
+def opening(calendar: NodeCalendar, day: date) -> datetime:
+    """When the node opens on a day."""
+    return _at(day, calendar.opens_at, ZoneInfo(calendar.time_zone))
+
+
 def minutes_to_cutoff(calendar: NodeCalendar, moment: datetime) -> int:
     """Minutes until the next cut-off: of today, or of the next working day where today's has passed."""
     zone = ZoneInfo(calendar.time_zone)

@@ -335,6 +335,31 @@ def _slots(order: OrderInput, moment: datetime, world: World, service: Service) 
     return options
 
 
+def same_day(
+    order: OrderInput, assignments: Iterable[Assignment], moment: datetime, world: World, service: Service
+) -> Option | None:
+    """The first window that these units can reach from where they are, today or on the next days that the node works.
+
+    None where they come from several nodes, or none of the windows of a week can be reached. Raises NeverOpen.
+    """
+    sources = _sources(order, assignments, moment, world)
+    if len(sources) != 1 or not service.slots:
+        return None
+    terms = world.nodes[sources[0].node_id]
+    leaving = departure(terms.calendar, moment)
+    zone = ZoneInfo(terms.calendar.time_zone)
+    ready = leaving.packed_at + timedelta(minutes=service.ride_minutes)
+    lane = world.lane(order, terms.node)
+    for day in terms.calendar.days.after(leaving.packed_at.astimezone(zone).date(), 7):
+        for begins, ends in service.slots:
+            starts_at = datetime.combine(day, begins, zone).astimezone(UTC)
+            if ready <= starts_at:
+                ends_at = datetime.combine(day, ends, zone).astimezone(UTC)
+                slack = int((starts_at - ready).total_seconds() // 60)
+                return _slot(order, moment, world, service, terms, lane, leaving, slack, starts_at, ends_at)
+    return None
+
+
 def _slot(
     order: OrderInput, moment: datetime, world: World, service: Service, terms: NodeTerms, lane: Lane,
     leaving: Departure, slack: int, starts_at: datetime, ends_at: datetime,

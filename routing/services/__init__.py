@@ -15,11 +15,23 @@ from routing.services.context import lane, nodes_now, rate_table
 from routing.services.linting import lint_policy
 from routing.services.load import giving_back_load
 from routing.services.measuring import apply_edition, edition_in_use, is_measured_lately, write_edition
+from routing.services.outlooks import (
+    Remedy,
+    as_by,
+    as_from,
+    due_outlooks,
+    look_soon,
+    missed_outlooks,
+    orders_to_help,
+    outlooks_of,
+    set_outlooks,
+    set_remedies,
+)
 from routing.services.planning import Planned, plan_demands
 from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
 from routing.services.promise_facts import forget_promises
-from routing.services.promise_keeping import write_promises
+from routing.services.promise_keeping import keep_told_promise, write_promises
 from routing.services.promise_learning import (
     Journey,
     MeasuredPace,
@@ -43,27 +55,36 @@ __all__ = [
     "NodeWork",
     "Planned",
     "Question",
+    "Remedy",
     "Routed",
     "TrialTerms",
     "active_policy",
     "adopt_hold",
     "apply_edition",
+    "as_by",
+    "as_from",
     "check_canary",
     "create_draft",
     "discard_draft",
     "document_of",
     "edition_in_use",
+    "due_outlooks",
     "exclude_node",
     "forget_policy",
     "forget_promises",
     "giving_back_load",
     "is_measured_lately",
     "judge_promises",
+    "keep_told_promise",
     "lane",
     "learn_days",
     "lint_policy",
+    "look_soon",
     "make_live",
+    "missed_outlooks",
     "nodes_now",
+    "orders_to_help",
+    "outlooks_of",
     "plan_again",
     "plan_demands",
     "promise",
@@ -74,8 +95,10 @@ __all__ = [
     "route_orders",
     "rules_in_force",
     "save_draft",
+    "set_outlooks",
     "set_paces",
     "write_edition",
+    "set_remedies",
     "write_promises",
     "start_canary",
     "stop_canary",

@@ -236,10 +236,9 @@ def transit_counts(service: str, path: tuple[str, ...]) -> Sequence[DayCounts | 
     moment = monotonic()
     known = _learned.transit.get(path)
     if known is None or known[0] <= moment:
-        known = (moment + min(_LANE_SECONDS, 100 * remember_seconds()), _read_lane(path))
-        if len(_learned.transit) >= _MOST_LANES:
-            _learned.transit.clear()
-        _learned.transit[path] = known
+        read = _read_lanes([path])
+        _keep_lanes(read, moment)
+        return read[path].get(service, ())
     return known[1].get(service, ())
 
 
@@ -249,8 +248,24 @@ WHERE kind = 'transit' AND carrier = '' AND lane = ANY(%(lanes)s::text[])
 """
 
 
-def _read_lane(path: tuple[str, ...]) -> dict[str, list[DayCounts | None]]:
+def remember_lanes(paths: Iterable[tuple[str, ...]]) -> None:
+    """Read what `transit_counts` will be asked for, of all these lanes in one statement."""
+    moment = monotonic()
+    fresh = [path for path in set(paths) if (known := _learned.transit.get(path)) is None or known[0] <= moment]
+    if fresh:
+        _keep_lanes(_read_lanes(fresh), moment)
+
+
+def _keep_lanes(read: dict[tuple[str, ...], dict[str, list[DayCounts | None]]], moment: float) -> None:
+    if len(_learned.transit) + len(read) > _MOST_LANES:
+        _learned.transit.clear()
+    until = moment + min(_LANE_SECONDS, 100 * remember_seconds())
+    for path, counts in read.items():
+        _learned.transit[path] = (until, counts)
+
+
+def _read_lanes(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], dict[str, list[DayCounts | None]]]:
     found: dict[str, dict[str, DayCounts]] = {}
-    for service, lane, risk, events in fetch_all(_LANE, {"lanes": list(path)}):
+    for service, lane, risk, events in fetch_all(_LANE, {"lanes": sorted({lane for path in paths for lane in path})}):
         found.setdefault(service, {})[lane] = DayCounts(risk, events)
-    return {service: [rows.get(lane) for lane in path] for service, rows in found.items()}
+    return {path: {service: [rows.get(lane) for lane in path] for service, rows in found.items()} for path in paths}

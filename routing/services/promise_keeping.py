@@ -1,18 +1,25 @@
-"""Writes down what every routed order may be promised, so that it can be judged and learned from."""
+"""Writes down what every routed order may be promised, so that it can be judged and learned from.
+
+An order for which the channel named no date is given this one, unless OMS_PROMISE_WHERE_NONE is off.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+
 from oms.core.clock import now
-from oms.core.db import fetch_dicts
+from oms.core.db import bigints, fetch_dicts, run_atomic
 from oms.core.json_text import from_json
+from orders.services import promise_dates
 from routing.engine import Assignment, LineInput, NodeInput, OrderInput, Plan
-from routing.models import OrderPromise
+from routing.models import OrderOutlook, OrderPromise
 from routing.promise.calendar import NeverOpen
 from routing.promise.lanes import lane_name, transit_path
-from routing.promise.options import Option, Service, delivered
+from routing.promise.options import Option, Service, delivered, same_day
 from routing.services.context import nodes_now, place_of
 from routing.services.promise_facts import slow_facts
 from routing.services.promising import world_of
@@ -24,28 +31,44 @@ _MOST = 500
 # The first decision that gave all of an order to nodes: what would have been promised at that moment.
 _UNPROMISED = """
 SELECT DISTINCT ON (d.order_id) d.order_id, d.assignments::text AS assignments, d.decided_at, o.service_level,
-    o.ship_country, o.ship_postcode, o.payment_method, o.currency
+    o.ship_country, o.ship_postcode, o.payment_method, o.currency, o.promised_by IS NULL AS unpromised
 FROM routing_routingdecision d JOIN orders_order o ON o.id = d.order_id
-WHERE d.decided_at >= %(since)s::timestamptz AND d.outcome = 'routed'
+WHERE {which} AND d.decided_at >= %(since)s::timestamptz AND d.outcome = 'routed'
     AND o.service_level <> 'pickup' AND o.ship_postcode <> '' AND o.stage <> 'cancelled'
     AND NOT EXISTS (SELECT FROM routing_orderpromise p WHERE p.order_id = d.order_id)
 ORDER BY d.order_id, d.attempt LIMIT %(most)s::bigint
 """
+_ANY = _UNPROMISED.format(which="true")
+_THESE = _UNPROMISED.format(which="d.order_id = ANY(%(orders)s::bigint[])")
 
 
-def write_promises() -> int:
-    """Promise every order that was routed in the last hours and has none; how many were written. Harmless twice."""
-    rows = fetch_dicts(_UNPROMISED, {"since": now() - _RECENT, "most": _MOST})
+def write_promises(order_ids: Sequence[int] | None = None) -> int:
+    """Promise every order, or those of these, that was routed in the last hours and has none; how many were written.
+
+    Harmless twice. An order without a date of its channel is given the one that is written here.
+    """
+    params = {"since": now() - _RECENT, "most": _MOST}
+    if order_ids is None:
+        rows = fetch_dicts(_ANY, params)
+    else:
+        rows = fetch_dicts(_THESE, params | {"orders": bigints(sorted(set(order_ids)))})
     if not rows:
         return 0
     nodes = nodes_now()
-    services = {service.code: service for service in slow_facts().services if not service.slots}
+    services = {service.code: service for service in slow_facts().services}
     made = [
         promised for row in rows
         if (service := services.get(row["service_level"])) and (promised := _promise(row, nodes, service))
     ]  # fmt: skip
-    OrderPromise.objects.bulk_create(made, ignore_conflicts=True)
+    unpromised = {row["order_id"] for row in rows if row["unpromised"]}
+    run_atomic(lambda: _keep(made, unpromised))
     return len(made)
+
+
+def _keep(made: Sequence[OrderPromise], unpromised: set[int]) -> None:
+    OrderPromise.objects.bulk_create(made, ignore_conflicts=True)
+    if settings.PROMISE_WHERE_NONE:
+        promise_dates({each.order_id: each.promised_by for each in made if each.order_id in unpromised})
 
 
 def _promise(row: dict[str, Any], nodes: list[NodeInput], service: Service) -> OrderPromise | None:
@@ -64,8 +87,10 @@ def _promise(row: dict[str, Any], nodes: list[NodeInput], service: Service) -> O
     ):
         return None
     try:
-        option = delivered(order, assignments, row["decided_at"], world, service)
+        option = (same_day if service.slots else delivered)(order, assignments, row["decided_at"], world, service)
     except NeverOpen:
+        return None
+    if option is None:
         return None
     last = option.sources[-1]
     path = transit_path(last.zone, last.code, place.state if place else "", "", row["ship_postcode"])
@@ -83,3 +108,18 @@ def _row(order_id: int, option: Option, lane: str) -> OrderPromise:
 
 def _no_plan(order: OrderInput) -> Plan:
     raise AssertionError(f"Order {order.key} was decided already.")
+
+
+def keep_told_promise(outlook: OrderOutlook, *, reason: str) -> OrderPromise:
+    """Write down the date that a customer was told anew, from an order's outlook. Within the caller's transaction."""
+    last = OrderPromise.objects.filter(order=outlook.order_id).order_by("-seq").first()
+    service = last.service if last is not None else outlook.order.service_level
+    target = next((each.target for each in slow_facts().services if each.code == service), 0.9)
+    assert outlook.sure_by is not None
+    return OrderPromise.objects.create(
+        order_id=outlook.order_id, seq=last.seq + 1 if last is not None else 2, reason=reason, made_at=now(),
+        promised_by=outlook.sure_by, said=target, level=target, service=service,
+        group=last.group if last is not None else "", lane=last.lane if last is not None else "",
+        carrier=last.carrier if last is not None else "", nodes=last.nodes if last is not None else [],
+        parts=outlook.parts,
+    )  # fmt: skip

@@ -111,9 +111,37 @@ def test_paces_count_what_waits_and_what_was_done(world: World) -> None:
 
     pace = NodePace.objects.get(node=world.blr)
     assert pace.orders_ahead == 1
-    assert pace.orders_per_hour == pytest.approx(1 / (7 * 11))
+    assert pace.orders_per_hour == 0.0, "few orders came, so nobody knows how fast it is"
     assert pace.hours_median == pytest.approx(2.0)
     assert NodePace.objects.count() == 3
+
+
+def test_a_pace_is_what_a_node_does_while_work_waits_for_it(world: World) -> None:
+    start = datetime(2026, 11, 19, 4, tzinfo=UTC)
+    order_id = capture(world, make_order("A-1", make_line(world.kurta)))
+
+    def work(number: int, node: Node, packed: datetime | None) -> FulfillmentOrder:
+        return FulfillmentOrder(
+            number=f"{node.code}-{number}", order_id=order_id, node=node, released_at=start - DAY / 24,
+            packed_at=packed, state="packed" if packed else "open",
+        )  # fmt: skip
+
+    # Forty orders wait at Bengaluru and four are packed an hour; Delhi packs one an hour as they come.
+    FulfillmentOrder.objects.bulk_create(
+        [work(n, world.blr, start + timedelta(minutes=15 * n)) for n in range(40)]
+        + [work(40 + n, world.blr, None) for n in range(6)]
+    )
+    alone = [work(n, world.delhi, start + timedelta(hours=n, minutes=30)) for n in range(10)]
+    for number, each in enumerate(alone):
+        each.released_at = start + timedelta(hours=number)
+    FulfillmentOrder.objects.bulk_create(alone)
+
+    measure_paces()
+
+    busy, calm = NodePace.objects.get(node=world.blr), NodePace.objects.get(node=world.delhi)
+    assert busy.orders_per_hour == pytest.approx(4.0)
+    assert busy.orders_ahead == 6
+    assert (calm.orders_per_hour, calm.orders_ahead) == (0.0, 0)
 
 
 def make_promise(order: Order, due: datetime, seq: int = 1) -> OrderPromise:

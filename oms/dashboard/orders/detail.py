@@ -13,6 +13,7 @@ from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Sh
 from inventory.models import Node, Sku, Tracking
 from oms.accounts.access import Principal
 from oms.dashboard.orders.offers import next_step, offers_for
+from oms.dashboard.orders.promise_card import promise_card
 from oms.dashboard.orders.timeline import FILTERS, timeline_of
 from oms.dashboard.orders.why import FACTOR_WORDS, attempts_of
 from oms.dashboard.orders.words import (
@@ -30,6 +31,7 @@ from orders.kits import by_kit, kit_units
 from orders.models import Order, OrderKit, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
 from orders.status import is_partial
+from routing.models import OrderOutlook
 from routing.selectors import Promise, promises_of
 
 
@@ -45,7 +47,10 @@ def page_version(order: Order) -> str:
     """Changes whenever something on the order's page would: its entries, its work, its parcels and their scans."""
     work = order.fulfillment_orders.order_by("pk").values_list("pk", "version")
     parcels = order.shipments.order_by("pk").values_list("pk", "state", "awb", "problem", "booking__last_scan_at")
-    text = f"{order.version}|{list(work)}|{list(parcels)}"
+    outlook = (
+        OrderOutlook.objects.filter(order=order).values_list("band", "expected_on", "promised_by", "remedy").first()
+    )
+    text = f"{order.version}|{list(work)}|{list(parcels)}|{outlook}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -119,6 +124,7 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "offers": offers_for(order, principal, holds=open_holds, work=work),
         "next": next_step(order, holds=open_holds, work=work, shipments=shipments),
         "money": money_rows(order),
+        "promise": promise_card(order),
         "payment": getattr(order, "payment", None),
         "payment_tone": payment_tone(order),
         "timeline": timeline_of(order, kind, masked=masked),

@@ -55,8 +55,9 @@ def offers_for(
         "note": "",
         "tag": "",
         "resend": "",
+        "tell": "",
     }
-    verbs = {"tag": "edit", "resend": "note"}
+    verbs = {"tag": "edit", "resend": "note", "tell": "note"}
     found = {}
     for name, refusal in refusals.items():
         verb = f"orders.{verbs.get(name, name)}"

@@ -10,6 +10,7 @@ from oms.dashboard.orders import (
     detail_views,
     export_views,
     list_views,
+    promise_views,
 )
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:number>/notes/", action_views.note, name="order_note"),
     path("<str:number>/tags/", action_views.tags, name="order_tags"),
     path("<str:number>/messages/<int:pk>/resend/", action_views.resend_message, name="order_resend"),
+    path("<str:number>/promise/", promise_views.tell, name="order_tell"),
     path("<str:number>/cancel/", cancel_views.cancel, name="order_cancel"),
     path("<str:number>/reroute/", change_views.reroute, name="order_reroute"),
     path("<str:number>/address/", change_views.address, name="order_address"),

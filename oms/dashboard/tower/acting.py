@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
+
 from channels.models import InboundMessage, InboundMessageState
 from channels.services import replay
-from fulfillment.services import retry_labels
+from fulfillment.services import retry_labels, save_promises
 from oms.accounts.access import Principal, in_channel_scope
 from oms.core.errors import DomainError, NotFound
 from oms.core.jobs import run_slice
@@ -22,12 +24,15 @@ from oms.flow.bulk_jobs import INLINE_ROWS, start_bulk
 from oms.flow.deliveries import replay_deliveries
 from oms.flow.jobs import RUNNERS
 from oms.flow.table import STEPS
+from oms.flow.telling import tell_new_dates
 from oms.reporting.scope import Scope
 from oms.reporting.troubles import Member, trouble_members
 from orders.models import OrderStage
 
 #: Objects that one click acts upon; the others stay in the queue for the next.
 MOST_AT_ONCE = 500
+#: Orders that are moved, or customers that are written to, while the person waits.
+MOST_SAVED, MOST_TOLD = 50, 100
 #: Parcels that are asked for again at once, so that a carrier in trouble is not flooded.
 MOST_LABELS = 100
 
@@ -153,6 +158,68 @@ def _run_labels(principal: Principal, ids: Sequence[int]) -> Done:
     return {"text": f"Asking the carriers again for {_plural(len(retry_labels(shipment_ids=ids)), 'parcel')}."}
 
 
+def _at_stake(members: Sequence[Member]) -> str:
+    totals: dict[str, int] = {}
+    for member in members:
+        totals[member.currency] = totals.get(member.currency, 0) + (member.at_risk_minor or 0)
+    return " + ".join(str(money(minor, currency)) for currency, minor in totals.items())
+
+
+def _preview_save(principal: Principal, kind: str, cause: str) -> Preview:
+    members = _members(principal, kind, cause)[:MOST_SAVED]
+    count = len(members) or 1
+    costs: dict[str, int] = {}
+    for member in members:
+        costs[member.currency] = costs.get(member.currency, 0) + (member.remedy_cost_minor or 0)
+    nodes = sorted({code for member in members for code in member.remedy_nodes or ()})
+    return Preview(
+        title=f"Move {_plural(len(members), 'order')} to another node?", confirm=f"Move {len(members)}",
+        ids=tuple(member.object_id for member in members),
+        effects=[
+            {"kind": "promise", "text": "Likely to miss the date",
+             "before": f"{sum(member.breach or 0 for member in members) / count:.0%}",
+             "after": f"{sum(member.remedy_breach or 0 for member in members) / count:.0%}"},
+            {"kind": "stock", "text": f"Each goes where routing sends it now, as found last: {', '.join(nodes)}."},
+            {"kind": "money", "text": "More cost, as routing counts it",
+             "after": " + ".join(str(money(minor, currency)) for currency, minor in costs.items())},
+            {"icon": "lock", "text": "The node that an order leaves is not asked again for it. Work that somebody has "
+                                     "begun stays, and so does an order that no other node has whole."},
+        ],
+        message=f"{_at_stake(members)} hang on it: the value of each order times the chance that it is late.",
+    )  # fmt: skip
+
+
+def _run_save(principal: Principal, ids: Sequence[int]) -> Done:
+    moved, refused = save_promises(order_ids=ids, actor=principal.name)
+    return {"text": _outcome(f"{_plural(moved, 'order')} moved to another node.", refused)}
+
+
+def _outcome(text: str, refused: Sequence[str]) -> str:
+    return f"{text} {len(refused)} stayed as they were: {refused[0]}" if refused else text
+
+
+def _preview_tell(principal: Principal, kind: str, cause: str) -> Preview:
+    members = [member for member in _members(principal, kind, cause) if member.sure_by is not None][:MOST_TOLD]
+    days = sorted(member.sure_by for member in members if member.sure_by is not None)
+    span = " – ".join(dict.fromkeys(f"{timezone.localtime(day):%a %d %b}" for day in (days[:1] + days[-1:])))
+    return Preview(
+        title=f"Tell {_plural(len(members), 'customer')} a new date?", confirm=f"Tell {len(members)}",
+        ids=tuple(member.object_id for member in members),
+        effects=[
+            {"kind": "message", "text": f"Each gets one e-mail with the date that can be kept now: {span}."},
+            {"kind": "promise", "text": "The order is promised by that date from now on. The first date stays known: "
+                                        "whether it was kept is measured by it."},
+            {"icon": "lock", "text": "A letter cannot be called back.", "tone": "warn"},
+        ],
+        message=f"{_at_stake(members)} hang on it: the value of each order times the chance that it is late.",
+    )  # fmt: skip
+
+
+def _run_tell(principal: Principal, ids: Sequence[int]) -> Done:
+    told, refused = tell_new_dates(order_ids=ids, actor=principal.name)
+    return {"text": _outcome(f"{_plural(told, 'customer')} will be told the new date.", refused)}
+
+
 def _quarantined(principal: Principal, cause: str) -> list[int]:
     account, _, words = cause.partition(":")
     if not account.isdigit():
@@ -198,6 +265,8 @@ ACTS: dict[str, Act] = {
     "reroute": Act(_preview_reroute, _bulk("reroute")),
     "release": Act(_preview_release, _bulk("release")),
     "labels": Act(_preview_labels, _run_labels),
+    "save": Act(_preview_save, _run_save),
+    "tell": Act(_preview_tell, _run_tell),
     "messages": Act(_preview_messages, _run_messages),
     "deliveries": Act(_preview_deliveries, _run_deliveries),
 }

@@ -19,6 +19,8 @@ class Kind:
     action: str = ""
     noun: str = "order"
     grace_minutes: int = 24 * 60
+    #: Ranked by the money that hangs on it, beside what is late already, not by the next promise that breaks.
+    by_money: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -31,6 +33,26 @@ KINDS: dict[str, Kind] = {
         "About to be late", "clock-exclamation", "warn",
         "These leave within two hours or break their promise. Put them at the head of the node's list, or reroute.",
         "reroute",
+    ),
+    "promise_reroute": Kind(
+        "Promise at risk", "clock-exclamation", "bad",
+        "Another node brings these in time more often than where they are, at a price that the lateness is worth.",
+        "save", by_money=True,
+    ),
+    "promise_upgrade": Kind(
+        "Promise at risk", "clock-exclamation", "warn",
+        "A faster service would bring these in time more often. Book it when the parcel gets its label.",
+        by_money=True,
+    ),
+    "promise_tell": Kind(
+        "Promise at risk", "clock-exclamation", "warn",
+        "Nothing brings these in time for what it is worth. Tell the customers the date that can be kept, before they "
+        "ask.", "tell", by_money=True,
+    ),
+    "promise_watch": Kind(
+        "Promise at risk", "clock-exclamation", "warn",
+        "No remedy is known: their channel writes to the customers itself, or nobody can say when they come. Ask the "
+        "node or the carrier.", by_money=True,
     ),
     "unroutable": Kind(
         "No node can", "route", "bad",

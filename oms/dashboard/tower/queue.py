@@ -32,8 +32,10 @@ MOST_OF_A_KIND = 5
 _NEVER = datetime.max.replace(tzinfo=UTC)
 #: Verb that the action of a kind needs.
 ACT_VERBS = {"reroute": "orders.reroute", "release": "orders.release", "labels": "fulfillment.work",
-             "messages": "quarantine.fix", "deliveries": "deliveries.replay"}  # fmt: skip
-_ACT_WORDS = {"labels": "Ask again", "messages": "Replay", "deliveries": "Replay", "release": "Release"}
+             "messages": "quarantine.fix", "deliveries": "deliveries.replay", "save": "orders.reroute",
+             "tell": "orders.note"}  # fmt: skip
+_ACT_WORDS = {"labels": "Ask again", "messages": "Replay", "deliveries": "Replay", "release": "Release",
+              "save": "Reroute", "tell": "Tell them"}  # fmt: skip
 _REROUTE_WORDS = {"late": "Reroute", "at_risk": "Reroute", "undecided": "Decide now"}
 #: A channel that has not answered for so many of its own polling periods is in trouble.
 _POLLS_MISSED = 5
@@ -62,7 +64,7 @@ class QueueRow:
         """Sorts by the next broken promise, then by what is at stake. Promises that broke are all equally late:
         among them only the value counts, so that one forgotten order does not push a hundred down.
         """
-        due = self.due_at or moment + timedelta(minutes=self.kind.grace_minutes)
+        due = moment if self.kind.by_money else self.due_at or moment + timedelta(minutes=self.kind.grace_minutes)
         return max(due, moment), -self.value_minor
 
     @property
@@ -114,12 +116,19 @@ def _order_rows(groups: Iterable[TroubleGroup], principal: Principal) -> list[Qu
         by_kind.setdefault(group.kind, []).append(group)
     rows: list[QueueRow] = []
     for kind, found in by_kind.items():
-        found.sort(key=lambda group: (-group.orders, group.due_at or _NEVER, group.cause))
+        money = KINDS[kind].by_money
+        found.sort(key=lambda group: (-_worth(group) if money else 0, -group.orders, group.due_at or _NEVER,
+                                      group.cause))  # fmt: skip
         shown = found if len(found) <= MOST_OF_A_KIND + 1 else found[:MOST_OF_A_KIND]
         rows += [_order_row(group, principal) for group in shown]
         if len(shown) < len(found):
             rows.append(_rest_row(kind, found[len(shown) :]))
     return rows
+
+
+def _worth(group: TroubleGroup) -> int:
+    """To sort by: amounts of different currencies count alike."""
+    return sum(group.value_minor.values())
 
 
 def _order_row(group: TroubleGroup, principal: Principal) -> QueueRow:

@@ -63,6 +63,25 @@ def _stays(group: TroubleGroup) -> str:
     return f"{code} {_STAYS_WORDS.get(cause, 'keeps work that should have gone elsewhere')}"
 
 
+_PROMISE_ENDS = {
+    "promise_reroute": "another node would bring them in time",
+    "promise_upgrade": "a faster service would bring them in time",
+    "promise_tell": "tell the customers",
+    "promise_watch": "no remedy is known",
+}
+
+
+def _promise(group: TroubleGroup) -> str:
+    stage, _, place = group.cause.partition("|")
+    where = {"waiting": "Without a node", "road": f"On the way with {place}" if place else "On the way"}.get(
+        stage, place
+    )
+    late = min(group.orders, max(1, round(group.breaches)))
+    if group.orders == 1:
+        return f"{where}: misses its date with {group.breaches:.0%}; {_PROMISE_ENDS[group.kind].replace('them', 'it')}"
+    return f"{where}: about {late} of {group.orders} miss their date; {_PROMISE_ENDS[group.kind]}"
+
+
 def _label(group: TroubleGroup) -> str:
     nodes = ", ".join(sorted(name for name in group.parts if name)[:3])
     return f"{group.cause} ({nodes})" if nodes else group.cause
@@ -104,7 +123,9 @@ def _inspect(group: TroubleGroup) -> str:
 
 _SENTENCES: dict[str, Callable[[TroubleGroup], str]] = {
     "late": _late, "at_risk": _at_risk, "unroutable": _unroutable, "rejected": _rejected, "undecided": _undecided,
-    "stuck": _stuck, "stays": _stays, "label": _label, "payment": _hold, "address": _hold, "hold": _hold, "ndr": _ndr,
+    "stuck": _stuck, "stays": _stays, "promise_reroute": _promise, "promise_upgrade": _promise,
+    "promise_tell": _promise, "promise_watch": _promise,
+    "label": _label, "payment": _hold, "address": _hold, "hold": _hold, "ndr": _ndr,
     "lost": _lost, "rto": _rto, "inspect": _inspect,
 }  # fmt: skip
 

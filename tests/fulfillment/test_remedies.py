@@ -1,0 +1,147 @@
+"""Orders at risk get the remedy that helps best, and the remedy does what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from fulfillment.models import FulfillmentOrder, RerouteAttempt
+from fulfillment.services import find_remedies, open_fulfillment_orders, pick_all, save_promise
+from inventory.models import Node
+from oms.core.errors import Conflict
+from oms.flow.promises import look_ahead
+from oms.flow.telling import tell_new_date
+from oms.notifications.models import Message
+from orders.models import Order, OrderEvent
+from routing.models import OrderOutlook, OrderPromise, OutlookRemedy, RoutingDecision
+from routing.services import forget_promises, route_orders, write_promises
+from tests.factories import World, capture, make_line, make_order, make_world, stock
+
+pytestmark = pytest.mark.django_db(transaction=True)
+#: A Friday, noon in India.
+NOON = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        forget_promises()
+        yield traveller
+    forget_promises()
+
+
+@pytest.fixture
+def world() -> World:
+    made = make_world()
+    Node.objects.update(opens_at=time(9), closes_at=time(20), cutoff_at=time(16))
+    return made
+
+
+def at_risk(world: World, name: str, days: float, **fields: object) -> int:
+    """An order at Bengaluru, promised in so many days, whose node does not work this week."""
+    order_id = capture(world, make_order(name, make_line(world.kurta), promised_by=NOON + days * DAY, **fields))
+    route_orders([order_id], trigger="captured")
+    open_fulfillment_orders([order_id])
+    FulfillmentOrder.objects.filter(order=order_id).update(created_at=NOON, released_at=NOON)
+    RoutingDecision.objects.filter(order=order_id).update(decided_at=NOON)
+    write_promises([order_id])
+    Node.objects.filter(pk=world.blr.pk).update(working_days=[4])
+    forget_promises()
+    look_ahead({order_id: "Routed"})
+    return order_id
+
+
+def test_another_node_that_would_be_in_time_is_the_remedy_and_one_call_moves_the_work(world: World) -> None:
+    order_id = at_risk(world, "A-1", 6)
+    assert OrderOutlook.objects.get().is_at_risk
+
+    assert find_remedies() == 1
+    assert find_remedies() == 0, "it is not looked for again at once"
+
+    found = OrderOutlook.objects.get()
+    assert (found.remedy, found.remedy_nodes) == (OutlookRemedy.REROUTE, ["del-01"])
+    assert found.remedy_breach is not None
+    assert found.remedy_breach < found.breach - 0.1
+
+    assert save_promise(order_id=order_id, actor="Asha")
+    look_ahead({order_id: "Routed"})
+
+    work = FulfillmentOrder.objects.get(order=order_id, state__in=FulfillmentOrder.LIVE)
+    assert work.node == world.delhi
+    assert RerouteAttempt.objects.get().outcome == "moved"
+    after = OrderOutlook.objects.get()
+    assert (after.place, after.remedy) == ("del-01", "")
+    assert after.breach < found.breach
+
+
+def test_work_that_somebody_began_is_not_moved(world: World) -> None:
+    order_id = at_risk(world, "A-1", 6)
+    pick_all(fulfillment_order_id=FulfillmentOrder.objects.get().pk, actor="Ravi")
+
+    with pytest.raises(Conflict, match="somebody has begun"):
+        save_promise(order_id=order_id, actor="Asha")
+
+    assert FulfillmentOrder.objects.get().node == world.blr
+
+
+def test_where_nothing_helps_the_customer_is_told_the_date_that_can_be_kept(world: World) -> None:
+    order_id = at_risk(world, "A-1", 0.4)
+    stock(world.kurta, world.delhi, 0)
+    find_remedies()
+    found = OrderOutlook.objects.get()
+    assert found.remedy == OutlookRemedy.TELL
+
+    told = tell_new_date(order_id=order_id, actor="Asha")
+
+    order = Order.objects.get(pk=order_id)
+    assert (order.promised_by, order.first_promised_by) == (told, NOON + 0.4 * DAY)
+    assert told == found.sure_by
+    message = Message.objects.get(template="new_date")
+    assert "takes longer" in message.text
+    assert list(OrderPromise.objects.order_by("seq").values_list("seq", "promised_by"))[1] == (2, told)
+    assert OrderEvent.objects.filter(order=order_id, kind="promised").count() == 1
+    assert not OrderOutlook.objects.get().is_at_risk
+    with pytest.raises(Conflict, match="nothing to tell"):
+        tell_new_date(order_id=order_id, actor="Asha")
+    assert Message.objects.filter(template="new_date").count() == 1
+
+
+def test_a_channel_that_writes_itself_is_not_gone_round(world: World) -> None:
+    world.channel.notifies_customer = False
+    world.channel.save()
+    order_id = at_risk(world, "A-1", 0.4)
+    stock(world.kurta, world.delhi, 0)
+
+    find_remedies()
+
+    assert OrderOutlook.objects.get().remedy == OutlookRemedy.NONE
+    with pytest.raises(Conflict, match="its channel writes itself"):
+        tell_new_date(order_id=order_id, actor="Asha")
+
+
+def test_remedies_for_many_take_as_many_statements_as_for_few(world: World) -> None:
+    def statements() -> int:
+        OrderOutlook.objects.update(remedied_at=None)
+        with CaptureQueriesContext(connection) as seen:
+            find_remedies()
+        return len(seen)
+
+    for number in range(2):
+        at_risk(world, f"A-{number}", 6)
+        Node.objects.filter(pk=world.blr.pk).update(working_days=[1, 2, 3, 4, 5, 6, 7])
+    Node.objects.filter(pk=world.blr.pk).update(working_days=[4])
+    statements()
+    few = statements()
+    for number in range(2, 6):
+        Node.objects.filter(pk=world.blr.pk).update(working_days=[1, 2, 3, 4, 5, 6, 7])
+        at_risk(world, f"A-{number}", 6)
+
+    statements()
+    assert OrderOutlook.objects.count() == 6
+    assert statements() == few
