@@ -111,7 +111,7 @@ class Search:
             self.net.append(step)
 
     def _beyond(self) -> None:
-        """What slabs cost at least that so many parcels leave over, counted in whole slabs where all are of one size."""
+        """What slabs cost at least that so many parcels leave over: whole slabs, where all are of one size."""
         goods = self.goods
         free = sorted(goods.free, reverse=True)
         left, slab_grams, slab_minor = goods.grams, goods.slab_grams, min(goods.slab_minor)

@@ -21,6 +21,15 @@ MOST_LOADS = 4_000
 
 #: A way to divide a want: how far it moves a load, and units by place.
 _Way = tuple[int, tuple[int, ...]]
+
+
+class _Ways(NamedTuple):
+    """The ways to divide a want, and how far they move a load."""
+
+    told: list[_Way]
+    shifts: set[int]
+
+
 #: The ways that led to a load, the last one first.
 _Path = Any
 
@@ -55,6 +64,7 @@ class Goods:
         self.slab_grams = sizes.pop() if len(sizes) == 1 else 0
         self.slab_minor = [fare[3] for fare in self.fares]
         self.by_gram = [fare[3] / fare[2] for fare in self.fares]
+        self._known: dict[tuple[int, tuple[int, ...]], _Ways] = {}
 
     def least(self, places: Sequence[int]) -> int:
         """What further slabs cost at least, when these places carry everything together."""
@@ -93,9 +103,9 @@ class Goods:
         Together they must have it. `must` is a node's index that has to send something. An answer that is not exact is
         given even at the ceiling.
         """
-        if 2 <= len(places) <= 3 and must is None and self.problem.unit_minor is None:
+        if len(places) >= 2 and must is None and self.problem.unit_minor is None:
             try:
-                return self._by_loads(places, ceiling)
+                return self._by_loads(places, ceiling, budget)
             except TooFine:
                 pass
         at = [self.index[place] for place in places]
@@ -106,44 +116,34 @@ class Goods:
         pieces = sum(map(bool, (count for units in loading.units for count in units)))
         return Divided(loading.cost, loading.units, pieces, loading.exact)
 
-    def _by_loads(self, places: Sequence[int], ceiling: int) -> Divided | None:
+    def _by_loads(self, places: Sequence[int], ceiling: int, budget: Budget) -> Divided | None:
         """Every load that the places can be given. Raises TooFine."""
-        stride = self.grams + 1
-        ways = self._ways(places, stride)
+        ways = self._ways(places)
         loads = {0}
         fixed = 0
-        for each in ways:
-            if len(each) == 1:
-                fixed += each[0][0]
+        for told, shifts in ways:
+            if len(told) == 1:
+                fixed += told[0][0]
                 continue
-            if len(loads) * len(each) > MOST_LOADS:
+            tries = len(loads) * len(shifts)
+            if tries > MOST_LOADS or not budget.take(tries >> 4):
                 raise TooFine
-            shifts = {shift for shift, _ in each}
             loads = {known + shift for known in loads for shift in shifts}
-        cost, found = self._cheapest(places, loads, fixed, stride)
+        cost, found = self._cheapest(places, loads, fixed, self.grams + 1)
         if cost >= ceiling:
             return None
-        return self._told(ways, {each + fixed for each in found}, cost)
+        return self._told([told for told, _ in ways], {each + fixed for each in found}, cost)
 
-    def _ways(self, places: Sequence[int], stride: int) -> list[list[_Way]]:
-        """For each want the ways to divide it: how far the load moves, and units by place. Raises TooFine."""
-        grams, units = self.problem.grams, self.units
-        found: list[list[_Way]] = []
-        if len(places) == 2:
-            one, two = self.have[places[0]], self.have[places[1]]
-            for want, first, second in zip(self.wants, one, two, strict=True):
-                count, weight = units[want], grams[want]
-                found.append([(a * weight, (a, count - a)) for a in range(first, max(0, count - second) - 1, -1)])
-        else:
-            for want, first, second, third in zip(self.wants, *[self.have[place] for place in places], strict=True):
-                count, weight = units[want], grams[want]
-                if first * second > MOST_LOADS:
-                    raise TooFine
-                found.append([
-                    ((a + b * stride) * weight, (a, b, count - a - b))
-                    for a in range(first, -1, -1)
-                    for b in range(min(second, count - a), max(0, count - a - third) - 1, -1)
-                ])  # fmt: skip
+    def _ways(self, places: Sequence[int]) -> list[_Ways]:
+        """For each want the ways to divide it. Raises TooFine."""
+        found, known = [], self._known
+        for column, piles in enumerate(zip(*[self.have[place] for place in places], strict=True)):
+            ways = known.get((column, piles))
+            if ways is None:
+                want = self.wants[column]
+                told = _divisions(piles, self.units[want], self.problem.grams[want], self.grams + 1)
+                ways = known[column, piles] = _Ways(told, {shift for shift, _ in told})
+            found.append(ways)
         return found
 
     def _cheapest(
@@ -151,19 +151,16 @@ class Goods:
     ) -> tuple[int, list[int]]:  # fmt: skip
         """The least cost of further slabs of all loads, and the loads that have it."""
         fares = [self.fares[place] for place in places]
-        (first_one, _, size_one, minor_one), last = fares[0], fares[-1]
-        first_last, _, size_last, minor_last = last
-        first_two, _, size_two, minor_two = fares[1]
-        three, total = len(places) == 3, self.grams
+        first_last, _, size_last, minor_last = fares.pop()
+        total = self.grams
         best, found = INFINITE, []
         for each in loads:
-            rest, one = divmod(each + fixed, stride)
-            left = total - one
-            cost = 0 if one <= first_one else -((first_one - one) // size_one) * minor_one
-            if three:
-                left -= rest
-                if rest > first_two:
-                    cost -= (first_two - rest) // size_two * minor_two
+            rest, left, cost = each + fixed, total, 0
+            for first, _, size, minor in fares:
+                rest, mine = divmod(rest, stride)
+                left -= mine
+                if mine > first:
+                    cost -= (first - mine) // size * minor
             if left > first_last:
                 cost -= (first_last - left) // size_last * minor_last
             if cost < best:
@@ -198,3 +195,20 @@ class Goods:
             for units, count in zip(whole, counts, strict=True):
                 units[want] = count
         return tuple(map(tuple, whole))
+
+
+def _divisions(piles: Sequence[int], count: int, weight: int, stride: int) -> list[_Way]:
+    """The ways to take so many units from piles, most from the first ones first. Raises TooFine."""
+    left_behind = sum(piles)
+    ways: list[tuple[int, int, tuple[int, ...]]] = [(0, count, ())]
+    for pile in piles[:-1]:
+        left_behind -= pile
+        ways = [
+            (shift + taken * weight, left - taken, (*counts, taken))
+            for shift, left, counts in ways
+            for taken in range(min(pile, left), max(0, left - left_behind) - 1, -1)
+        ]
+        if len(ways) > MOST_LOADS:
+            raise TooFine
+        weight *= stride
+    return [(shift, (*counts, left)) for shift, left, counts in ways]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from routing.engine.by_nodes import Search
-from routing.engine.by_parcels import TooMany, solve_by_parcels
-from routing.engine.dominance import one_parcel_is_cheaper
 from routing.engine.loading import least_units_minor
 from routing.engine.most import most_units
 from routing.engine.problem import INFINITE, NOTHING, PARCEL, SCALE, Parcel, Problem, Solution
@@ -41,11 +39,6 @@ def _ship_all(problem: Problem, units: Sequence[int], single: tuple[int, int] | 
     if single is not None:
         alone = Solution((Parcel(single[1], tuple(problem.quantities)),), single[0], single[0], True)
         ceiling = single[0] * SCALE + PARCEL
-    if one_parcel_is_cheaper(problem):
-        try:
-            return solve_by_parcels(problem, units, ceiling) or alone
-        except TooMany:
-            pass
     search = Search(problem, units)
     found = search.run(ceiling)
     if found is not None or search.exact:

