@@ -129,3 +129,15 @@ def node_holidays() -> dict[int, frozenset[date]]:
     """Every holiday of every node that is known, by node id."""
     rows = fetch_dicts("SELECT node_id, array_agg(day) AS days FROM inventory_nodeholiday GROUP BY node_id")
     return {row["node_id"]: frozenset(row["days"]) for row in rows}
+
+
+_BUSIEST = """
+SELECT (d.decided_at AT TIME ZONE %(zone)s::text)::date AS day FROM routing_routingdecision d
+WHERE d.decided_at >= %(since)s::timestamptz AND d.attempt = 1 GROUP BY 1 ORDER BY count(*) DESC, 1 DESC LIMIT 1
+"""
+
+
+def busiest_day(since: datetime, zone: str) -> date | None:
+    """The day of a time zone, since a moment, on which most orders were first decided; None without any."""
+    rows = fetch_all(_BUSIEST, {"since": since, "zone": zone}, planned_anew=True)
+    return rows[0][0] if rows else None

@@ -60,7 +60,7 @@ class PastNodes:
         nodes = [
             node_of(moment, row | {"holiday": days[row["id"]] in self.holidays.get(row["id"], ())}) for row in self.rows
         ]
-        return Stage(nodes, days, _terms_over(nodes, self.lane))
+        return Stage(nodes, days, rate_table(), _terms_over(nodes, self.lane))
 
     def _zone(self, name: str) -> ZoneInfo:
         return self._zones.setdefault(name, ZoneInfo(name))

@@ -25,7 +25,8 @@ class NodeFigures:
 @dataclass(slots=True)
 class Figures:
     """One version over all orders of the window. Money in minor units, sums over orders that are shipped at least in
-    part; `km` sums the ways of all parcels.
+    part: `freight_minor` by the rate card, `cost_minor` and `factors` as the weights of the version have it. `km` sums
+    the ways of all parcels.
 
     `promised` orders have a promised date; `in_time` of them are shipped whole and arrive by the days of the rate card;
     `chances` sums the probability of that by what was learned from delivered parcels, over `with_chance` orders.
@@ -40,6 +41,7 @@ class Figures:
     shipped_units: int = 0
     split: int = 0
     parcels: int = 0
+    freight_minor: int = 0
     cost_minor: int = 0
     split_minor: int = 0
     factors: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FACTORS, 0))
@@ -75,6 +77,7 @@ class Figures:
         self.shipped_units += decided.units
         self.parcels += len(decided.parcels)
         self.split += len(decided.parcels) > 1
+        self.freight_minor += decided.freight_minor
         self.cost_minor += decided.cost_minor
         self.split_minor += decided.split_minor
         for parcel in decided.parcels:
@@ -88,11 +91,12 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What two versions are compared by without favouring the one that ships less: orders that both ship whole."""
+    """What two versions are compared by without favouring the one that ships less, or that weighs less: the freight of
+    orders that both ship whole."""
 
     orders: int = 0
-    cost_before_minor: int = 0
-    cost_minor: int = 0
+    before_minor: int = 0
+    after_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,8 @@ def count_version(played: Sequence[Played], index: int, chance_of: ChanceOf) -> 
         changed += mine.nodes != first.nodes
         if first.outcome == mine.outcome == "routed":
             orders += 1
-            before += first.cost_minor
-            after += mine.cost_minor
+            before += first.freight_minor
+            after += mine.freight_minor
     return VersionResult(figures, changed, Known(orders, before, after))
 
 

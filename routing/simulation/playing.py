@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import groupby
 
-from routing.engine import Assignment, NodeInput, OrderInput, Plan, Policy, Terms, plan_by_rules
+from routing.engine import Assignment, NodeInput, OrderInput, Plan, Policy, RateTable, Terms, plan_by_rules
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.facts import OrderFacts
 from routing.simulation.parcels import PlayedParcel, parcels_of
@@ -55,6 +55,11 @@ class Decided:
         return frozenset((parcel.node_id, parcel.units) for parcel in self.parcels)
 
     @property
+    def freight_minor(self) -> int:
+        """What couriers ask for its parcels, by the rate card."""
+        return sum(parcel.freight_minor for parcel in self.parcels)
+
+    @property
     def units(self) -> int:
         """Units that are shipped."""
         return sum(parcel.units for parcel in self.parcels)
@@ -74,13 +79,19 @@ class Played:
         return tuple(index for index, each in enumerate(self.decided) if each.nodes != first)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stage:
-    """What versions share at one moment: the nodes as they were, their days by node id, and terms over these nodes."""
+    """What versions share at one moment: the nodes as they were, their days by node id, the rate card, and terms over
+    these nodes."""
 
     nodes: Sequence[NodeInput]
     days: dict[int, date]
+    rates: RateTable
     terms_of: Callable[[Policy], Terms]
+    ready_hours: Mapping[int, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ready_hours = {node.node_id: node.processing_minutes / 60 for node in self.nodes}
 
 
 class Player:
@@ -132,8 +143,7 @@ def play(
         group = list(together)
         stage = stage_at(moment)
         plans = [player.decide(group, stage) for player in players]
-        ready = {node.node_id: node.processing_minutes / 60 for node in stage.nodes}
-        yield [_played(past, [each[past.order_id] for each in plans], ready) for past in group]
+        yield [_played(past, [each[past.order_id] for each in plans], stage) for past in group]
 
 
 def _moment(past: PastOrder) -> tuple[datetime, int]:
@@ -144,21 +154,22 @@ def _only_moment(past: PastOrder) -> datetime:
     return past.at
 
 
-def _played(past: PastOrder, plans: Sequence[Plan], ready: dict[int, float]) -> Played:
+def _played(past: PastOrder, plans: Sequence[Plan], stage: Stage) -> Played:
     takes = [sorted(plan.assignments) for plan in plans]
     # A sentence is worked out only where it will be read: it costs as much as the decision.
     tell = any(take != takes[0] for take in takes)
-    return Played(past, tuple(_decided(past, plan, ready, tell) for plan in plans))
+    return Played(past, tuple(_decided(past, plan, stage, tell) for plan in plans))
 
 
-def _decided(past: PastOrder, plan: Plan, ready: dict[int, float], tell: bool) -> Decided:
+def _decided(past: PastOrder, plan: Plan, stage: Stage, tell: bool) -> Decided:
     stored = plan.compact() if plan.assignments else {"take": ()}
-    parcels = parcels_of(stored)
+    cod = past.order.cod and past.order.pickup_node_id is None
+    parcels = parcels_of(stored, stage.rates, cod=cod)
     hours = past.order.hours_to_promise
     in_time = None
     if hours is not None:
         in_time = plan.outcome == "routed" and all(
-            max(ready[parcel.node_id], 24.0 * parcel.days) <= hours for parcel in parcels
+            max(stage.ready_hours[parcel.node_id], 24.0 * parcel.days) <= hours for parcel in parcels
         )
     return Decided(
         plan.outcome, plan.rule, plan.cost_minor, stored["split"] * (len(parcels) - 1) if parcels else 0, parcels,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from routing.engine import FACTORS
 from routing.engine.wording import money
 
 #: Of fewer orders nothing should be concluded.
@@ -19,10 +18,10 @@ def differences(base: Mapping[str, Any], mine: Mapping[str, Any], currency: str)
     if not mine["changed"]:
         return ["It sends every order from the same nodes."]
     said = [f"It sends {_orders(mine['changed'])} of {mine['orders']:,} from other nodes."]
-    said += _cost(base, mine, currency)
+    said += _freight(mine, currency)
     said += _points("Orders that no node can ship", base["unroutable"], mine["unroutable"], mine["orders"])
     said += _points("Units that are shipped at once", base["shipped_units"], mine["shipped_units"], mine["units"])
-    said += _points("Promises kept, by the rate card's days,", base["in_time"], mine["in_time"], mine["promised"])
+    said += _points("Promises kept by the days of the rate card", base["in_time"], mine["in_time"], mine["promised"])
     said += _points("Orders in more than one parcel", base["split"], mine["split"], mine["orders"])
     if base["parcels"] and mine["parcels"]:
         km = mine["km"] / mine["parcels"] - base["km"] / base["parcels"]
@@ -31,36 +30,18 @@ def differences(base: Mapping[str, Any], mine: Mapping[str, Any], currency: str)
     return said + node_differences(base["nodes"], mine["nodes"])
 
 
-def _cost(base: Mapping[str, Any], mine: Mapping[str, Any], currency: str) -> list[str]:
+def _freight(mine: Mapping[str, Any], currency: str) -> list[str]:
     known = mine["known"]
     if not known["orders"]:
         return []
-    each = (known["cost_minor"] - known["cost_before_minor"]) / known["orders"]
+    each = (known["after_minor"] - known["before_minor"]) / known["orders"]
     if abs(each) < 1:
-        return [f"Orders that both ship whole ({known['orders']:,}) cost the same."]
-    share = abs(each) * known["orders"] / known["cost_before_minor"] if known["cost_before_minor"] else 0.0
-    less = each < 0
-    text = (
-        f"An order that both ship whole costs {money(round(abs(each)), currency)} {'less' if less else 'more'} "
-        f"({100 * share:.1f} %, {known['orders']:,} orders)"
-    )
-    by = _main_factor(base, mine, less)
-    return [f"{text}, most of it {by}." if by else f"{text}."]
-
-
-def _main_factor(base: Mapping[str, Any], mine: Mapping[str, Any], less: bool) -> str:
-    """The factor that moved the mean cost of a shipped order most in this direction."""
-    if not base["shipped_orders"] or not mine["shipped_orders"]:
-        return ""
-
-    def mean(result: Mapping[str, Any], name: str) -> float:
-        total: int = result["split_minor"] if name == "split" else result["factors"][name]
-        orders: int = result["shipped_orders"]
-        return total / orders
-
-    moved = {name: mean(mine, name) - mean(base, name) for name in (*FACTORS, "split")}
-    name = min(moved, key=lambda each: moved[each] if less else -moved[each])
-    return name if moved[name] and (moved[name] < 0) is less else ""
+        return [f"Couriers ask the same for orders that both ship whole ({known['orders']:,})."]
+    share = abs(each) * known["orders"] / known["before_minor"] if known["before_minor"] else 0.0
+    return [
+        f"Couriers ask {money(round(abs(each)), currency)} {'less' if each < 0 else 'more'} for an order that both "
+        f"ship whole ({100 * share:.1f} %, {known['orders']:,} orders)."
+    ]
 
 
 def _points(what: str, before: int, after: int, of: int) -> list[str]:

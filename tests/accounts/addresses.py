@@ -209,6 +209,8 @@ def rows_of_all(estate: Estate) -> Rows:
         **{f"dashboard:routing_{name}": (estate.policy_draft.pk,)
            for name in ("draft", "draft_rules", "publish", "discard")},
         "dashboard:routing_draft_rule": (estate.policy_draft.pk, 0),
+        **{f"dashboard:routing_{name}": (estate.simulation.pk,)
+           for name in ("simulation", "simulation_cancel", "simulation_csv")},
         **{f"dashboard:{name}": (estate.webhook.endpoint_id,) for name in _WEBHOOK.split()},
         **{f"dashboard:{name}": (estate.webhook.endpoint_id, estate.webhook.pk)
            for name in ("webhook_message", "webhook_resend")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -72,8 +73,9 @@ from orders.models import Hold, Order, SalesChannel
 from orders.services import place_hold
 from returns.models import Return
 from returns.services import expect_rto
-from routing.models import ChannelSourcing, RoutingPolicy
+from routing.models import ChannelSourcing, RoutingPolicy, Simulation
 from routing.services import create_draft, publish, route_orders
+from routing.services.simulating import SimulationTerms, new_simulation
 from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
 from tests.inventory.counting import begun as begun_count
 from tests.inventory.counting import held as held_area
@@ -168,6 +170,7 @@ class Estate:
     #: A live version and a draft.
     policy: RoutingPolicy
     policy_draft: RoutingPolicy
+    simulation: Simulation
 
 
 def make_estate() -> Estate:
@@ -189,8 +192,9 @@ def make_estate() -> Estate:
     token, _ = create_token(name="ERP", verbs=["orders.view"], created_by_id=owner.pk)
     live, draft = (create_draft(name=name, actor="Asha") for name in ("Standard", "Peak"))
     policy = publish(policy_id=live.pk, edit_version=1, note="The first one", actor="Asha")
+    week = SimulationTerms(policy_ids=[draft.pk], since=now() - timedelta(days=7), until=now())
     return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit, webhook,
-                  policy, draft)  # fmt: skip
+                  policy, draft, new_simulation(week, actor="Asha"))  # fmt: skip
 
 
 def make_webhook() -> WebhookDelivery:

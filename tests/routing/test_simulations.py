@@ -29,7 +29,7 @@ from routing.selectors.past_orders import Window
 from routing.services import create_draft, forget_policy, publish, route_orders
 from routing.services.replaying import read_replay
 from routing.services.simulating import SimulationTerms, new_simulation
-from routing.simulation import Played
+from routing.simulation import Played, differences
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -390,3 +390,32 @@ def test_the_rules_that_took_the_orders_are_counted(world: World) -> None:
     simulation = simulated(since, Document((Rule("Every single order"),)))
 
     assert simulation.result["versions"][1]["rules"] == {"Every single order": 1}
+
+
+def result_with(**changes: object) -> dict[str, object]:
+    same: dict[str, object] = {
+        "changed": 0, "orders": 200, "units": 400, "unroutable": 4, "shipped_units": 390, "in_time": 150,
+        "promised": 180, "split": 20, "parcels": 216, "km": 21_600.0, "nodes": {"blr-01": {"orders": 196}},
+        "known": {"orders": 190, "before_minor": 760_000, "after_minor": 760_000},
+    }  # fmt: skip
+    return same | changes
+
+
+def test_the_difference_to_the_baseline_is_told_in_words() -> None:
+    mine = result_with(
+        changed=30, unroutable=2, shipped_units=396, in_time=144, split=26, parcels=224, km=26_880.0,
+        nodes={"blr-01": {"orders": 170}, "del-01": {"orders": 28}},
+        known={"orders": 190, "before_minor": 760_000, "after_minor": 712_500},
+    )  # fmt: skip
+
+    assert differences(result_with(), mine, "INR") == [
+        "It sends 30 orders of 200 from other nodes.",
+        "Couriers ask ₹2.50 less for an order that both ship whole (6.2 %, 190 orders).",
+        "Orders that no node can ship: 4 before, 2 now (−1.0 points).",
+        "Units that are shipped at once: 390 before, 396 now (+1.5 points).",
+        "Promises kept by the days of the rate card: 150 before, 144 now (−3.3 points).",
+        "Orders in more than one parcel: 20 before, 26 now (+3.0 points).",
+        "A parcel travels 20 km more.",
+        "del-01 ships 28 orders more.",
+        "blr-01 ships 26 orders fewer.",
+    ]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.routing import draft_views, policy_views, publish_views, views
+from oms.dashboard.routing import draft_views, policy_views, publish_views, simulation_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.routing, name="routing"),
@@ -16,4 +16,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("drafts/<int:pk>/rules/<int:index>/", draft_views.draft_rule, name="routing_draft_rule"),
     path("drafts/<int:pk>/publish/", publish_views.draft_publish, name="routing_publish"),
     path("drafts/<int:pk>/discard/", draft_views.draft_discard, name="routing_discard"),
+    path("simulations/", simulation_views.simulations, name="routing_simulations"),
+    path("simulations/new/", simulation_views.simulation_new, name="routing_simulation_new"),
+    path("simulations/<int:pk>/", simulation_views.simulation, name="routing_simulation"),
+    path("simulations/<int:pk>/cancel/", simulation_views.simulation_cancel, name="routing_simulation_cancel"),
+    path("simulations/<int:pk>/changed.csv", simulation_views.simulation_csv, name="routing_simulation_csv"),
 ]

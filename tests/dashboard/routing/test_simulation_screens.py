@@ -1,0 +1,229 @@
+"""The screens of simulations: asking for one, its progress, its result, the file of changed orders."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from oms.accounts.models import User
+from oms.core.jobs import run_slice
+from oms.core.models import Job
+from oms.flow.jobs import RUNNERS
+from routing.engine import Weights
+from routing.models import RoutingPolicy, Simulation
+from routing.policy.document import STANDARD, Document
+from routing.services import create_draft, forget_policy, publish, route_orders
+from tests.factories import World, capture, make_line, make_order, make_world
+
+#: Each decision commits, so that it has a moment of its own.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SPREAD = Document((replace(STANDARD.rules[0], weights=Weights(0, 0, 0, 0, 0, 0, 500, stock_minor=50_000)),))
+
+
+@pytest.fixture
+def world() -> World:
+    forget_policy()
+    made = make_world()
+    live = create_draft(name="Standard", actor="Asha")
+    publish(policy_id=live.pk, edit_version=1, note="First", actor="Asha")
+    forget_policy()
+    return made
+
+
+def signed_in(role: str = "ops_manager", **fields: Any) -> Client:
+    everything = {"all_nodes": True, "all_channels": True}
+    user = User.objects.create(email=f"{role}@example.com", role=role, **(everything | fields))
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def text(response: Any) -> str:
+    return unescape(str(response.content, "utf-8"))
+
+
+def past_orders(world: World, *quantities: int) -> None:
+    for number, quantity in enumerate(quantities):
+        order_id = capture(world, make_order(f"O{number}", make_line(world.kurta, quantity)))
+        route_orders([order_id], trigger="captured")
+
+
+def asked(client: Client, *policies: RoutingPolicy, **changes: Any) -> Any:
+    data = {"policies": [policy.pk for policy in policies], "baseline": "", "window": "24h", "most_orders": "1000"}
+    return client.post("/routing/simulations/new/", data | changes)
+
+
+def played(client: Client, *policies: RoutingPolicy, **changes: Any) -> str:
+    answer = asked(client, *policies, **changes)
+    assert answer.status_code == 302, text(answer)
+    run_slice(Job.objects.latest("pk").pk, RUNNERS)
+    return str(answer["Location"])
+
+
+def draft(name: str = "Spread", document: Document = SPREAD) -> RoutingPolicy:
+    return create_draft(name=name, actor="Asha", document=document)
+
+
+def test_the_form_offers_drafts_with_the_one_chosen_that_one_came_from(world: World) -> None:
+    one, other = draft(), draft("Other")
+
+    page = text(signed_in().get(f"/routing/simulations/new/?policy={one.pk}"))
+
+    chosen = re.findall(r'name="(policies|window)" value="(\w+)"[^>]*checked', page)
+    assert chosen == [("policies", str(one.pk)), ("window", "7d")]
+    assert "Spread (draft)" in page
+    assert "Other (draft)" in page
+    assert "Version 1, Standard (live)" in page
+    assert other.pk != one.pk
+
+
+def test_without_a_draft_the_form_says_what_to_do(world: World) -> None:
+    assert "There is nothing to compare" in text(signed_in().get("/routing/simulations/new/"))
+
+
+def test_a_simulation_waits_runs_and_shows_what_would_change(world: World) -> None:
+    past_orders(world, 1, 1, 1, 1)
+    client = signed_in()
+    answer = asked(client, draft())
+    url = str(answer["Location"])
+
+    waiting = text(client.get(url))
+    assert "Waiting for a worker." in waiting
+    assert "Cancel the simulation" in waiting
+    run_slice(Job.objects.get().pk, RUNNERS)
+
+    page = text(client.get(url))
+    assert "It sends 2 orders of 4 from other nodes." in page
+    assert "Only 4 orders" in page
+    assert "del-01 ships 2 orders more." in page
+    assert Simulation.objects.get().result["orders"] == 4
+    listed = text(client.get("/routing/simulations/"))
+    assert "against Version 1" in listed
+
+
+def test_the_progress_is_polled_and_its_end_brings_the_whole_page(world: World) -> None:
+    client = signed_in()
+    url = str(asked(client, draft())["Location"])
+    Job.objects.update(state="running", total=200, done=50)
+
+    fragment = client.get(url, headers={"HX-Request": "true"})
+
+    assert "<html" not in text(fragment)
+    assert "50 / 200" in text(fragment)
+    Job.objects.update(state="failed", error="Postings before 1 May are archived.")
+    assert client.get(url, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert "Postings before 1 May are archived." in text(client.get(url))
+
+
+def test_three_drafts_stand_beside_each_other_and_each_has_its_orders(world: World) -> None:
+    past_orders(world, 1, 1, 1, 1)
+    client = signed_in()
+    url = played(client, draft(), draft("Same", STANDARD), draft("Again"))
+
+    page = text(client.get(url))
+    assert page.count("It sends every order from the same nodes.") == 1
+    assert text(client.get(f"{url}?version=1")).count("data-row=") == 2
+    assert "None: every order goes from the same nodes." in text(client.get(f"{url}?version=2"))
+
+
+def test_the_changed_orders_come_as_a_file(world: World) -> None:
+    past_orders(world, 1, 1, 1, 1)
+    client = signed_in()
+    url = played(client, draft())
+
+    answer = client.get(f"{url}changed.csv")
+
+    content = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    rows = list(csv.DictReader(io.StringIO(content)))
+    assert [(row["Version"], row["Nodes before"], row["Nodes after"]) for row in rows] == [
+        ("Spread", "blr-01 (1)", "del-01 (1)")
+    ] * 2
+    assert rows[0]["Why before"] != rows[0]["Why after"]
+
+
+def test_a_window_without_orders_says_so(world: World) -> None:
+    client = signed_in()
+    url = played(client, draft())
+
+    assert "No order was decided in this window" in text(client.get(url))
+    refused = asked(client, draft("Peak"), window="peak")
+    assert refused.status_code == 422
+    assert "No order was decided in the last 30 days." in text(refused)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"policies": []}, "Choose at least one."),
+        ({"window": "dates"}, "Enter a day and a time."),
+        ({"window": "dates", "since": "2026-01-02T10:00", "until": "2026-01-01T10:00"}, "ends before it begins"),
+        ({"window": "dates", "since": "2025-01-02T10:00", "until": "2026-01-01T10:00"}, "at most 92 days"),
+    ],
+)
+def test_what_cannot_be_simulated_is_said_at_the_field(world: World, changes: dict[str, Any], problem: str) -> None:
+    answer = asked(signed_in(), draft(), **changes)
+
+    assert answer.status_code in (400, 422)
+    assert problem in text(answer)
+    assert not Simulation.objects.exists()
+
+
+def test_the_busiest_day_is_found(world: World) -> None:
+    past_orders(world, 1, 1)
+    client = signed_in()
+
+    url = played(client, draft(), window="peak")
+
+    assert Simulation.objects.get().result["orders"] == 2
+    assert "2 decided again" in " ".join(text(client.get(url)).split())
+
+
+def test_a_simulation_is_cancelled_from_its_page_and_may_be_begun_again(world: World) -> None:
+    client = signed_in()
+    one = draft()
+    url = str(asked(client, one)["Location"])
+
+    client.post(f"{url}cancel/")
+
+    page = text(client.get(url))
+    assert "The simulation was cancelled" in page
+    assert f"/routing/simulations/new/?policy={one.pk}" in page
+
+
+def test_who_sees_a_part_of_the_business_only_simulates_nothing(world: World) -> None:
+    one = draft()
+    limited = signed_in(all_nodes=False)
+
+    assert asked(limited, one).status_code == 403
+    assert limited.get("/routing/simulations/").status_code == 403
+    assert not Simulation.objects.exists()
+
+
+def test_a_reader_sees_results_and_starts_none(world: World) -> None:
+    reader = signed_in("read_only")
+
+    assert reader.get("/routing/simulations/").status_code == 200
+    assert asked(reader, draft()).status_code == 403
+
+
+def test_the_job_leads_to_the_page_of_its_simulation(world: World) -> None:
+    client = signed_in()
+    url = str(asked(client, draft())["Location"])
+
+    assert client.get(f"/jobs/{Job.objects.get().uid}/")["Location"] == url
+
+
+def test_the_editor_and_the_versions_lead_to_simulations(world: World) -> None:
+    one = draft()
+    client = signed_in()
+
+    assert f"/routing/simulations/new/?policy={one.pk}" in text(client.get(f"/routing/drafts/{one.pk}/"))
+    assert "/routing/simulations/" in text(client.get("/routing/versions/"))
