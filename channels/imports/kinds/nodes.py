@@ -15,6 +15,7 @@ from channels.imports.parsers import Unreadable, parse_postcode
 from channels.imports.tables import Table
 from channels.imports.types import Counts, Options, Reading, RowIssue, Unit
 from inventory.models import Node, NodeKind
+from inventory.services import set_node_capacity
 from oms.core.places import find_place
 
 _FIELDS = FieldSet(NODE_FIELDS)
@@ -37,6 +38,20 @@ def _defaults(unit: Unit, options: Options) -> dict[str, Any]:
         "time_zone": options.time_zone,
         "offers_pickup": values.get("kind", options.node_kind) == NodeKind.STORE,
     }
+
+
+def _with_limits_set(
+    existing: Mapping[str, Node], update: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Set how many orders a day nodes take, whose open work may have to move; what else is to be changed, by code."""
+    for code in sorted(update, key=lambda code: existing[code].pk):
+        if "daily_capacity" in update[code]:
+            set_node_capacity(node_id=existing[code].pk, orders=update[code]["daily_capacity"])
+    rest = {
+        code: {name: value for name, value in changed.items() if name != "daily_capacity"}
+        for code, changed in update.items()
+    }
+    return {code: changed for code, changed in rest.items() if changed}
 
 
 class NodeHandler:
@@ -75,11 +90,11 @@ class NodeHandler:
         return compare(self._existing(units), {unit.key: unit.value for unit in units}).counts
 
     def write(self, units: Sequence[Unit], context: Context) -> Written:
-        """Create and change in two statements."""
+        """Create and change in two statements; limits of orders a day as a person does, so that routing is told."""
         existing = self._existing(units)
         plan = compare(existing, {unit.key: unit.value for unit in units})
         defaults = {unit.key: _defaults(unit, context.options) for unit in units if unit.key in plan.create}
-        apply_plan(Node, existing, plan, defaults)
+        apply_plan(Node, existing, replace(plan, update=_with_limits_set(existing, plan.update)), defaults)
         return Written(counts=plan.counts)
 
     def finish(self, context: Context, *, until: float | None) -> Finish:
