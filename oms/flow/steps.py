@@ -67,7 +67,7 @@ from oms.integrations.services import has_listeners, queue_webhooks
 from oms.integrations.services import send_webhooks as send_webhooks_to
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
-from oms.notifications.services import queue_messages, send_messages
+from oms.notifications.services import anybody_is_written_to, queue_messages, send_messages
 from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
 from returns.services import expect_rto
 from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
@@ -313,6 +313,11 @@ def _shipped(shipment_id: int) -> OrderNews:
 def push_updates(events: Sequence[Event]) -> None:
     """Tell channels what became of their orders."""
     push_order_updates(ids=[event.update_id for event in events if isinstance(event, OrderUpdateQueued)])
+
+
+def somebody_is_written_to() -> bool:
+    """True where any channel leaves writing to its customers to us."""
+    return anybody_is_written_to()
 
 
 def write_customer(events: Sequence[Event]) -> None:

@@ -53,7 +53,7 @@ count_sellable = Step("count_sellable", do.count_sellable, batch=500, urgent=Tru
 push_stock = Step("push_stock", do.push_stock, batch=500, network=True, urgent=True)
 tell_channel = Step("tell_channel", do.tell_channel)
 push_updates = Step("push_updates", do.push_updates, batch=10, network=True)
-write_customer = Step("write_customer", do.write_customer, batch=20)
+write_customer = Step("write_customer", do.write_customer, batch=20, needed=do.somebody_is_written_to)
 look_ahead = Step("look_ahead", do.look_ahead, batch=200, network=True)  # two short transactions of its own
 send_mail = Step("send_mail", do.send_mail, batch=10, network=True)
 tell_systems = Step("tell_systems", recorded=do.tell_systems, batch=500, needed=do.somebody_listens)
