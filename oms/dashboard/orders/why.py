@@ -59,6 +59,8 @@ class Attempt:
     cost_minor: int
     optimal: bool
     rows: tuple[CandidateRow, ...] = field(repr=False)
+    #: Of measured performance; 0 where none counted.
+    edition: int = 0
 
     @property
     def milliseconds(self) -> str:
@@ -96,6 +98,7 @@ def _attempt(decision: RoutingDecision, codes: Mapping[int, str], sku_codes: Map
         at=decision.decided_at, policy_version=decision.policy_version, rule=decision.rule,
         duration_us=decision.duration_us,
         cost_minor=decision.cost_minor, optimal=decision.optimal, rows=candidate_rows(candidates, sku_codes),
+        edition=stored.get("edition", 0),
     )  # fmt: skip
 
 

@@ -2,10 +2,20 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.routing import draft_views, policy_views, publish_views, simulation_views, views
+from oms.dashboard.routing import (
+    draft_views,
+    performance_views,
+    policy_views,
+    publish_views,
+    simulation_views,
+    views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.routing, name="routing"),
+    path("performance/", performance_views.performance, name="routing_performance"),
+    path("performance/apply/", performance_views.performance_apply, name="routing_performance_apply"),
+    path("performance/measure/", performance_views.performance_measure, name="routing_performance_measure"),
     path("versions/", policy_views.policies, name="routing_versions"),
     path("versions/<int:number>/", policy_views.version, name="routing_version"),
     path("versions/<int:number>/restore/", publish_views.version_restore, name="routing_restore"),
