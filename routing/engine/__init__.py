@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from routing.engine.certificate import faults_of
 from routing.engine.cost import INDIA_RATES, Terms
 from routing.engine.counterfactual import WhyNot, why_not
 from routing.engine.filters import REASONS
@@ -54,6 +55,7 @@ __all__ = [
     "Weights",
     "WhyNot",
     "expand_candidates",
+    "faults_of",
     "plan_by_rules",
     "plan_order",
     "plan_orders",

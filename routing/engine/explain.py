@@ -194,6 +194,7 @@ class Trace:
             "grams": list(problem.grams),
             "split": problem.split,
             "most": problem.max_shipments,
+            "whole": self.order.must_ship_complete or not self.policy.allow_partial,
             "per_stock": self.policy.weights.stock_minor,
             "fares": {zone: list(fare) for zone, fare in zones.items()},
             "shared": self._shares_stock(),
@@ -225,7 +226,11 @@ class Trace:
     def candidates(self, plan: Plan) -> tuple[CandidateResult, ...]:
         """Every node with every factor."""
         codes = {node.node_id: node.code for node in self.terms.nodes}
-        return expand_candidates(self.stored(plan, len(codes)), codes)
+        return expand_candidates(self.in_full(plan), codes)
+
+    def in_full(self, plan: Plan) -> dict[str, Any]:
+        """As it is stored, with the factors of every node."""
+        return self.stored(plan, len(self.terms.nodes))
 
     def sentence(self, plan: Plan) -> str:
         """Why, in one sentence."""

@@ -5,8 +5,8 @@ factors in the order of `types.FACTORS`, km, days, zone, then sellable units of 
 eligible nodes as [node id, units, total, zone, sellable units of each of `skus`]; `off` groups the refused ones as
 [rule, reason, [node ids]]; `held` is what refused nodes had, as [node id, units of each of `skus`]. `wanted` and
 `grams` are units and the weight of one, by SKU; `fares` the slabs of each zone, `split` the charge for each further
-shipment, `most` the most shipments, `per_stock` the weight of the stock balance: with them the problem can be solved
-again (`certificate.py`). Money in minor units of `currency`.
+shipment, `most` the most shipments, `per_stock` the weight of the stock balance, `whole` whether a part is no
+answer: with them the problem can be solved again (`stored.py`). Money in minor units of `currency`.
 """
 
 from __future__ import annotations

@@ -300,6 +300,8 @@ class Explanation(Protocol):
 
     def compact(self, plan: Plan) -> dict[str, Any]: ...
 
+    def in_full(self, plan: Plan) -> dict[str, Any]: ...
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -341,3 +343,7 @@ class Plan:
     def compact(self) -> dict[str, Any]:
         """The decision as a small JSON object to store; `routing.engine.expand_candidates` reads it back."""
         return self.explanation.compact(self)
+
+    def in_full(self) -> dict[str, Any]:
+        """As `compact`, with the factors of every node."""
+        return self.explanation.in_full(self)

@@ -31,6 +31,7 @@ DEL, BLR, STO = (
     NodeInput(3, "STO-03", "MG Road", kind="store", groups=frozenset({"store"})),
 )
 NODES = (DEL, BLR, STO)
+CODES = {node.node_id: node.code for node in NODES}
 KURTA_M, KURTA_L = 10, 11
 RATES = RateTable({"local": SlabRate(500, 3000, 500, 2000), "far": SlabRate(500, 4500, 500, 4000)}, cod_minor=2500)
 WEIGHTS = Weights(distance_minor_per_km=1.0, transit_minor_per_day=500, late_minor_per_day=10_000, split_minor=4000)
@@ -108,9 +109,17 @@ def test_a_split_that_is_cheaper_than_one_far_shipment_is_taken_and_says_so() ->
     assert plan.sentence == (
         "BLR-02 sends 1 and STO-03 sends 1, 2 shipments for ₹110.20; DEL-01 could send both items alone for ₹122."
     )
-    told = why_not(plan, 1)
+    told = why_not(plan.in_full(), 1, CODES)
     assert told.gap_minor == 1180
     assert told.sentence == "DEL-01 would be used if its shipment were more than ₹11.80 cheaper."
+    # Two shipments of 35.10 and the penalty of 40, against 122.
+    assert [(each.kind, each.sentence) for each in told.changes] == [
+        ("cost", "Its shipment more than ₹11.80 cheaper."),
+        ("weight", "Shipping counting 0.53 times as much."),
+        ("weight", "Distance counting 0.3 times as much."),
+        ("weight", "Splitting counting 1.3 times as much."),
+        ("capacity", "No capacity left at BLR-02."),
+    ]
 
 
 def test_a_dearer_split_penalty_keeps_the_order_together() -> None:
@@ -321,7 +330,7 @@ def test_no_nodes_at_all_is_told() -> None:
 
 def test_a_node_that_was_not_offered_cannot_be_asked_about() -> None:
     with pytest.raises(LookupError, match="Node 99"):
-        why_not(route(an_order(), {}), 99)
+        why_not(route(an_order(), {}).in_full(), 99, CODES)
 
 
 def test_impossible_inputs_are_refused_where_they_are_made() -> None:
