@@ -18,6 +18,8 @@ FACTOR_WORDS = {
     "late": ("Late", "Days after the promise, weighted"),
     "load": ("Load", "How full the node's day is, squared"),
     "priority": ("Priority", "Steps below the most preferred node"),
+    "performance": ("Performance", "How far below perfect the node was measured, weighted"),
+    "stock": ("Stock", "The share of its stock that would go, weighted"),
 }
 RESULT_WORDS = {"chosen": ("Chosen", "good"), "eligible": ("Eligible", "neutral"), "refused": ("Refused", "off")}
 
