@@ -15,6 +15,7 @@ EVERY_SECONDS: dict[str, float] = {
     "clear closed nodes": 120,
     "move promises at risk": 120,
     "check the policy on trial": 60,
+    "publish planned policies": 15,
     "give up waiting": 300,
     "learn promises": 86_400,
     "measure paces": 120,

@@ -35,7 +35,7 @@ from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
-from routing.services import check_canary, judge_promises, write_promises
+from routing.services import check_canary, judge_promises, publish_planned, write_promises
 
 #: An entry that talks to other systems begins nothing more after this long.
 RETRY_SECONDS = 2.0
@@ -84,6 +84,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "clear closed nodes": clear_closed_nodes,
     "move promises at risk": move_promises_at_risk,
     "check the policy on trial": check_canary,
+    "publish planned policies": publish_planned,
     "give up waiting": give_up,
     "learn promises": learn_promises,
     "measure paces": measure_paces,

@@ -15,6 +15,8 @@ from routing.services import edition_in_use, rules_in_force
 
 #: Decisions that are weighed anew, and lanes that a page shows at first and at most.
 WEIGHED, FIRST_LANES, MOST_LANES = 500, 20, 500
+#: Points between the best and the worst score of a history that is drawn.
+LEAST_MOVE = 2.0
 #: Points of the score's history, and rows of the history of uses.
 MOST_POINTS, MOST_USES = 14, 10
 
@@ -33,6 +35,11 @@ class NodeRow:
     def difference(self) -> float | None:
         """By how many points the score would change."""
         return self.shown.score - self.used.score if self.shown and self.used else None
+
+    @property
+    def moves(self) -> bool:
+        """The score changed enough over the last editions that drawing it says something."""
+        return len(self.history) > 1 and max(self.history) - min(self.history) >= LEAST_MOVE
 
     @property
     def drawn(self) -> dict[str, str]:

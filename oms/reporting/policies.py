@@ -25,7 +25,9 @@ class VersionRow:
 
 def drafts() -> list[RoutingPolicy]:
     """Every draft, the one edited last first."""
-    return list(RoutingPolicy.objects.filter(state=PolicyState.DRAFT).select_related("base").order_by("-edited_at"))
+    return list(
+        RoutingPolicy.objects.filter(state=PolicyState.DRAFT).select_related("base", "planned").order_by("-edited_at")
+    )
 
 
 def versions() -> list[VersionRow]:

@@ -3,6 +3,7 @@
 from routing.models.decisions import RoutingDecision, RoutingDecisionOutcome
 from routing.models.outlooks import OrderOutlook, OutlookBand, OutlookChange, OutlookRemedy, OutlookStage
 from routing.models.performance import EditionUse, LanePerformance, NodePerformance, PerformanceEdition
+from routing.models.plans import PlannedPublication
 from routing.models.policies import PolicyState, RoutingCanary, RoutingPolicy
 from routing.models.promises import (
     DeliveryHoliday,
@@ -37,6 +38,7 @@ __all__ = [
     "OutlookChange",
     "OutlookRemedy",
     "OutlookStage",
+    "PlannedPublication",
     "PolicyState",
     "PromiseCalibration",
     "PromiseState",

@@ -27,6 +27,7 @@ from routing.services.outlooks import (
     set_outlooks,
     set_remedies,
 )
+from routing.services.planned import call_off_publication, plan_publication, publish_planned
 from routing.services.planning import Planned, plan_demands
 from routing.services.policies import create_draft, discard_draft, publish, restore, save_draft
 from routing.services.preview import exclude_node, plan_again
@@ -63,6 +64,7 @@ __all__ = [
     "apply_edition",
     "as_by",
     "as_from",
+    "call_off_publication",
     "check_canary",
     "create_draft",
     "discard_draft",
@@ -87,9 +89,11 @@ __all__ = [
     "outlooks_of",
     "plan_again",
     "plan_demands",
+    "plan_publication",
     "promise",
     "promises",
     "publish",
+    "publish_planned",
     "rate_table",
     "restore",
     "route_orders",

@@ -10,7 +10,7 @@ from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.states import advance
 from routing.locks import lock_policies, lock_policy
-from routing.models import PolicyState, RoutingPolicy
+from routing.models import PlannedPublication, PolicyState, RoutingPolicy
 from routing.policy.document import STANDARD, Document, document_json
 from routing.services.linting import lint_policy
 from routing.services.rules import document_of, forget_policy
@@ -147,6 +147,7 @@ def publish_for_trial(policy: RoutingPolicy, note: str, actor: str) -> None:
 
 
 def _advance_published(policy: RoutingPolicy, state: str, note: str, actor: str, **changes: object) -> None:
+    PlannedPublication.objects.filter(policy=policy).delete()
     moment = now()
     advance(
         policy, state, using=POLICY, actor=actor, reason=note.strip()[:300], version=next_version(),

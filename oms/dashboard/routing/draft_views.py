@@ -25,6 +25,7 @@ from orders.models import OrderPaymentMethod, OrderServiceLevel, SalesChannel, S
 from routing.models import RoutingPolicy
 from routing.policy.document import MOST_RULES, Document, Rule
 from routing.policy.facts import FIELDS
+from routing.policy.first import first_policy
 from routing.policy.problems import PolicyInvalid
 from routing.policy.words import rule_parts
 from routing.services import create_draft, discard_draft, document_of, lint_policy, save_draft
@@ -49,11 +50,15 @@ def editor_url(pk: int, rule: int = 0) -> str:
 @require_POST
 @requires("routing.edit")
 def draft_new(request: HttpRequest) -> HttpResponseBase:
-    """Begin a draft from the live rules."""
+    """Begin a draft: from a first policy where one is named, else from the live rules."""
     principal = principal_of(request)
     principal.require_everywhere()
-    name = request.POST.get("name", "").strip() or _("New rules")
-    answer = once_per_form(request, lambda: {"id": create_draft(name=name, actor=principal.name).pk})
+    first = first_policy(request.POST.get("first", ""))
+    name = request.POST.get("name", "").strip() or (first.name if first else _("New rules"))
+    begun = first.document if first else None
+    answer = once_per_form(
+        request, lambda: {"id": create_draft(name=name, actor=principal.name, document=begun).pk}
+    )  # fmt: skip
     return HttpResponseRedirect(editor_url(answer["id"]))
 
 

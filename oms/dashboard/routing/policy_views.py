@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from oms.accounts.access import principal_of, requires
 from oms.reporting.policies import changes_since, drafts, trial_of, versions
 from routing.models import PolicyState, RoutingPolicy
+from routing.policy.first import FIRST_POLICIES
 from routing.policy.trial import SHARES
 from routing.policy.words import rule_sentences
 from routing.services import document_of
@@ -26,7 +27,8 @@ def policies(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request)
     rows = versions()
     context: dict[str, Any] = {
-        "drafts": drafts(), "rows": rows, "tones": TONES, "may_edit": principal.may("routing.edit"),
+        "drafts": drafts(), "rows": rows, "tones": TONES, "firsts": FIRST_POLICIES,
+        "may_edit": principal.may("routing.edit"),
         "trial": next((row.policy for row in rows if row.policy.state == PolicyState.CANARY), None),
     }  # fmt: skip
     return render(request, "dashboard/routing/versions.html", context)

@@ -18,6 +18,7 @@ from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
 from oms.core.posting import once_per_form
 from oms.dashboard.routing.draft_views import draft_for, editor_url
+from oms.dashboard.routing.plan_views import PlanForm
 from oms.dashboard.routing.policy_views import version_for
 from oms.reporting.policies import changes_against_live
 from orders.models import SalesChannel
@@ -123,7 +124,8 @@ def _page(request: HttpRequest, found: RoutingPolicy, form: PublishForm | None, 
         "min_decisions": usual.min_decisions,
     })  # fmt: skip
     context: dict[str, Any] = {
-        "draft": found, "form": form or blank, "changes": changes_against_live(found), "findings": findings,
+        "draft": found, "form": form or blank, "plan_form": PlanForm(initial={"edit_version": found.edit_version}),
+        "changes": changes_against_live(found), "findings": findings,
         "refused": any(finding.severity == "error" for finding in findings),
         "live": RoutingPolicy.objects.filter(state=PolicyState.LIVE).first(),
         "trial": RoutingPolicy.objects.filter(state=PolicyState.CANARY).first(), "editor": editor_url(found.pk),

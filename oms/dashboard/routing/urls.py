@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from oms.dashboard.routing import (
     draft_views,
     performance_views,
+    plan_views,
     policy_views,
     publish_views,
     simulation_views,
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("drafts/<int:pk>/rules/", draft_views.draft_rules, name="routing_draft_rules"),
     path("drafts/<int:pk>/rules/<int:index>/", draft_views.draft_rule, name="routing_draft_rule"),
     path("drafts/<int:pk>/publish/", publish_views.draft_publish, name="routing_publish"),
+    path("drafts/<int:pk>/plan/", plan_views.draft_plan, name="routing_plan"),
     path("drafts/<int:pk>/discard/", draft_views.draft_discard, name="routing_discard"),
     path("simulations/", simulation_views.simulations, name="routing_simulations"),
     path("simulations/new/", simulation_views.simulation_new, name="routing_simulation_new"),
