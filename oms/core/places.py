@@ -85,6 +85,18 @@ def guess_place(country: str, postcode: str) -> Place | None:
     return Place(pin, "IN", middle.district, middle.state, middle.lat, middle.lon, "guessed")
 
 
+@lru_cache(maxsize=1)
+def _states() -> dict[str, str]:
+    """Folded name -> name as written here."""
+    names = {rest.split(",", 2)[1] for rest in _india().values()}
+    return {name.casefold(): name for name in names}
+
+
+def known_state(text: str) -> str | None:
+    """The name of a state as places have it, whatever its capitals; None for one that no place lies in."""
+    return _states().get(" ".join(text.split()).casefold())
+
+
 def distance_km(a: Place, b: Place) -> float:
     """Great-circle distance between two places (haversine, spherical earth: within 0.5 %)."""
     return great_circle_km(a.lat, a.lon, b.lat, b.lon)

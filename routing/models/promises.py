@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from carriers.models import CarrierAccount
 from inventory.models import Node
 from oms.core.constraints import one_of
+from oms.core.places import known_state
 from orders.models import Order
 
 
@@ -47,6 +52,37 @@ class DeliveryService(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Raises ValidationError for windows that no rider can keep, and for terms that only windows have."""
+        problem = windows_problem(self.slots)
+        if problem:
+            raise ValidationError({"slots": problem})
+        if self.slots and not self.radius_km:
+            raise ValidationError({"radius_km": "Say how far riders go: with 0 km nobody is offered a window."})
+        if not self.slots and not (self.transit_percent and self.price_percent):
+            raise ValidationError("Days and price are shares of the rate card: at least 1 %.")
+
+
+def windows_problem(slots: object) -> str:
+    """What is wrong with same-day windows, in a sentence; empty where they are `[["18:00", "21:00"], ...]`, in
+    sequence and apart from each other."""
+    if not isinstance(slots, list):
+        return 'Write windows as [["18:00", "21:00"]].'
+    before = time.min
+    for window in slots:
+        if not isinstance(window, list) or len(window) != 2:
+            return 'Write windows as [["18:00", "21:00"]].'
+        try:
+            starts, ends = (time.fromisoformat(str(clock)) for clock in window)
+        except ValueError:
+            return f"{window[0]} to {window[1]} is not a time of the day: write 18:00."
+        if starts >= ends:
+            return f"{starts:%H:%M} is not before {ends:%H:%M}."
+        if starts < before:
+            return f"{starts:%H:%M} begins before the window ahead of it has ended."
+        before = ends
+    return ""
+
 
 class NodePickup(models.Model):
     """When a carrier collects at a node on its working days. A node without any is collected from at closing."""
@@ -61,6 +97,15 @@ class NodePickup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node_id} {self.at:%H:%M}"
+
+    def clean(self) -> None:
+        """Raises ValidationError for a time at which nobody is there, and for a carrier that is not known."""
+        at: time | None = getattr(self, "at", None)  # None where the form could not read it.
+        if self.node_id and at is not None and not self.node.opens_at <= at <= self.node.closes_at:
+            hours = f"{self.node.opens_at:%H:%M} to {self.node.closes_at:%H:%M}"
+            raise ValidationError({"at": f"{self.node.code} is open from {hours}."})
+        if self.carrier and not CarrierAccount.objects.filter(code=self.carrier).exists():
+            raise ValidationError({"carrier": f"There is no carrier account {self.carrier}."})
 
 
 class DeliveryHoliday(models.Model):
@@ -77,6 +122,13 @@ class DeliveryHoliday(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.name}"
+
+    def clean(self) -> None:
+        """Writes a state as the table of places does. Raises ValidationError for one that it does not have."""
+        known = known_state(self.state) if self.state else ""
+        if known is None:
+            raise ValidationError({"state": f"{self.state} is not a state. Leave it empty for everywhere."})
+        self.state = known
 
 
 class LearnedKind(models.TextChoices):

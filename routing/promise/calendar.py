@@ -114,8 +114,12 @@ class Departure:
     minutes_to_cutoff: int
 
 
+@lru_cache(maxsize=1024)
 def departure(calendar: NodeCalendar, moment: datetime) -> Departure:
-    """When an order that comes to the node at this moment leaves it. Raises NeverOpen; ValueError without a zone."""
+    """When an order that comes to the node at this moment leaves it. Raises NeverOpen; ValueError without a zone.
+
+    Remembered, because every way of delivery of one question asks the same of the same nodes.
+    """
     if moment.tzinfo is None:
         raise ValueError("A moment needs a time zone.")
     zone = ZoneInfo(calendar.time_zone)

@@ -410,11 +410,15 @@ def _parts(
         left = last_pickup(way.leg.calendar, leaves_on)
     guessed = replace(
         piece,
-        came_at=max(way.leaving.begun_at, standing.placed_at),
+        came_at=piece.came_at if _is_begun(piece) else max(way.leaving.begun_at, standing.placed_at),
         packed_at=piece.packed_at if piece.packed else min(way.leaving.packed_at, left),
         left_at=left,
     )
     return _spans(standing.placed_at, guessed, left if piece.collected else max(ends or left, left))
+
+
+def _is_begun(piece: Piece) -> bool:
+    return piece.packed or piece.picked or piece.picking
 
 
 def _spans(placed_at: datetime, piece: Piece, ends_at: datetime) -> tuple[Span, ...]:

@@ -69,7 +69,10 @@ class Days:
 
     def given_not_before(self, days: int) -> Days:
         """The distribution for what has not arrived before day `days`."""
-        return Days((0.0,) * min(days, len(self.hazard) - 1) + self.hazard[days:]) if days > 0 else self
+        if days <= 0:
+            return self
+        # What has lasted longer than anything that is told apart comes on the next day.
+        return Days((0.0,) * days + (self.hazard[days:] or (1.0,)))
 
 
 def exactly(days: int) -> Days:

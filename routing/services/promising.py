@@ -17,6 +17,7 @@ from routing.promise.lanes import transit_path
 from routing.promise.options import Answer, NodeTerms, Option, Service, World, options_for
 from routing.promise.transit import TRANSIT, Days, around, blended
 from routing.services.context import lane, nodes_of, place_of, rate_table, read_groups
+from routing.services.facts import facts_of
 from routing.services.kits import engine_lines
 from routing.services.planning import plan_demands
 from routing.services.promise_facts import (
@@ -28,6 +29,7 @@ from routing.services.promise_facts import (
     transit_counts,
 )
 from routing.services.reading import Demand, Surroundings
+from routing.services.rules import rules_in_force
 
 #: Bounds of one question.
 MOST_LINES = 100
@@ -152,6 +154,7 @@ class _Desk:
         self.channel_code = channel_code
         self.place = place_of(question.country, question.postcode) if question.postcode else None
         self.lines = list(_lines(question, facts))
+        self.plans: dict[tuple[int, ...], Plan] = {}
 
     def answered(self) -> Answered:
         """The options."""
@@ -178,11 +181,20 @@ class _Desk:
         return self.facts.channel[0] if self.facts.channel else 0
 
     def _plan(self, order: OrderInput) -> Plan:
-        """What routing would decide, had this order come now: by the same rules, from the same stock."""
-        lines = [line | self._columns(order.service_level) for line in self.lines]
-        demand = Demand(0, lines, 1, "", set())
-        around_it = Surroundings({0: demand}, self.nodes, self.facts.used, self.facts.stock)
-        return plan_demands(around_it)[0].plan
+        """What routing would decide, had this order come now: by the same rules, from the same stock.
+
+        Only rules tell ways of delivery apart, so those that the same rules take share one plan.
+        """
+        columns = self._columns(order.service_level)
+        lines = [line | columns for line in self.lines]
+        rules = rules_in_force().of_order(0, self.channel_code)
+        key = tuple(id(attempt) for attempt in rules.match(facts_of(lines, self.moment)))
+        if key not in self.plans:
+            around_it = Surroundings(
+                {0: Demand(0, lines, 1, "", set())}, self.nodes, self.facts.used, self.facts.stock
+            )  # fmt: skip
+            self.plans[key] = plan_demands(around_it, rules=rules)[0].plan
+        return self.plans[key]
 
     def _columns(self, service_level: str) -> dict[str, Any]:
         """The columns of an order that is not there yet, as `read_surroundings` gives them."""

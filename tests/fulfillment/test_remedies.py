@@ -126,6 +126,10 @@ def test_a_channel_that_writes_itself_is_not_gone_round(world: World) -> None:
 
 
 def test_remedies_for_many_take_as_many_statements_as_for_few(world: World) -> None:
+    # What is remembered for seconds may have to be read again in between: the fewest of three are those of the work.
+    def fewest() -> int:
+        return min(statements() for _ in range(3))
+
     def statements() -> int:
         OrderOutlook.objects.update(remedied_at=None)
         with CaptureQueriesContext(connection) as seen:
@@ -136,12 +140,10 @@ def test_remedies_for_many_take_as_many_statements_as_for_few(world: World) -> N
         at_risk(world, f"A-{number}", 6)
         Node.objects.filter(pk=world.blr.pk).update(working_days=[1, 2, 3, 4, 5, 6, 7])
     Node.objects.filter(pk=world.blr.pk).update(working_days=[4])
-    statements()
-    few = statements()
+    few = fewest()
     for number in range(2, 6):
         Node.objects.filter(pk=world.blr.pk).update(working_days=[1, 2, 3, 4, 5, 6, 7])
         at_risk(world, f"A-{number}", 6)
 
-    statements()
     assert OrderOutlook.objects.count() == 6
-    assert statements() == few
+    assert fewest() == few

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from babel.dates import format_date
@@ -19,6 +19,8 @@ from routing.models import OrderOutlook, OrderPromise, OutlookBand, OutlookChang
 
 #: Lines of history that are shown; the first one, what was promised, always is.
 _MOST = 30
+#: Shorter parts are not drawn.
+_SHORTEST = timedelta(minutes=1)
 BAND_TONES = {
     OutlookBand.ON_TRACK: "good", OutlookBand.WATCH: "info", OutlookBand.AT_RISK: "warn", OutlookBand.LATE: "bad",
     OutlookBand.DONE: "off",
@@ -68,7 +70,8 @@ def promise_card(order: Order) -> PromiseCard | None:
 
 def _parts(outlook: OrderOutlook | None, promises: Sequence[OrderPromise]) -> list[tuple[str, datetime, datetime]]:
     stored: list[Any] = outlook.parts if outlook is not None else promises[-1].parts
-    return [(key, datetime.fromisoformat(start), datetime.fromisoformat(end)) for key, start, end in stored]
+    spans = [(key, datetime.fromisoformat(start), datetime.fromisoformat(end)) for key, start, end in stored]
+    return [span for span in spans if span[2] - span[1] >= _SHORTEST]
 
 
 def _now_x(parts: Sequence[tuple[str, datetime, datetime]], outlook: OrderOutlook | None) -> str:

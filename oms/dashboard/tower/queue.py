@@ -101,7 +101,7 @@ def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: d
     rows += _document_rows(principal)
     rows.sort(key=lambda row: row.rank(at))
     coming = [row for row in rows if row.due_at is not None and row.due_at > at]
-    next_breach = min(coming, key=lambda row: row.rank(at), default=None)
+    next_breach = min(coming, key=lambda row: (row.due_at or at, -row.value_minor), default=None)
     return Queue(rows=tuple(rows), orders=sum(group.orders for group in groups), next_breach=next_breach)
 
 
