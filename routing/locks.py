@@ -7,7 +7,7 @@ from typing import Any
 
 from oms.core.db import bigints, fetch_all, fetch_dicts
 from oms.core.errors import NotFound
-from routing.models import PromiseCalibration, RoutingPolicy
+from routing.models import PromiseCalibration, RoutingPolicy, RoutingShadow
 
 
 def lock_policies() -> None:
@@ -48,3 +48,9 @@ def lock_outlooks(order_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """
     rows = fetch_dicts(_OUTLOOKS, {"orders": bigints(sorted(set(order_ids)))})
     return {row["order_id"]: row for row in rows}
+
+
+def lock_running_shadows() -> list[RoutingShadow]:
+    """Lock the runs that have not ended and that nobody else is working on, in their order."""
+    rows = RoutingShadow.objects.select_for_update(of=("self",), skip_locked=True).filter(stopped_at__isnull=True)
+    return list(rows.select_related("policy").order_by("pk"))

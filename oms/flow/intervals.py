@@ -16,6 +16,7 @@ EVERY_SECONDS: dict[str, float] = {
     "move promises at risk": 120,
     "check the policy on trial": 60,
     "publish planned policies": 15,
+    "decide in the shadow": 10,
     "give up waiting": 300,
     "learn promises": 86_400,
     "measure paces": 120,

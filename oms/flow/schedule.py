@@ -36,6 +36,7 @@ from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
 from routing.services import check_canary, judge_promises, publish_planned, write_promises
+from routing.services.shadowing import decide_in_shadow
 
 #: An entry that talks to other systems begins nothing more after this long.
 RETRY_SECONDS = 2.0
@@ -85,6 +86,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "move promises at risk": move_promises_at_risk,
     "check the policy on trial": check_canary,
     "publish planned policies": publish_planned,
+    "decide in the shadow": decide_in_shadow,
     "give up waiting": give_up,
     "learn promises": learn_promises,
     "measure paces": measure_paces,

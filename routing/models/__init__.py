@@ -16,6 +16,7 @@ from routing.models.promises import (
     PromiseCalibration,
     PromiseState,
 )
+from routing.models.shadows import RoutingShadow, ShadowDifference
 from routing.models.simulations import SimulatedOrder, Simulation, version_name
 from routing.models.sourcing import ChannelSourcing, NodeLoad, RoutingExclusion
 
@@ -47,6 +48,8 @@ __all__ = [
     "RoutingDecisionOutcome",
     "RoutingExclusion",
     "RoutingPolicy",
+    "RoutingShadow",
+    "ShadowDifference",
     "SimulatedOrder",
     "Simulation",
     "version_name",

@@ -7,10 +7,10 @@ the database nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from inventory.selectors import stock_story
@@ -18,7 +18,15 @@ from oms.core.db import fetch_dicts, read_only
 from routing.engine import LaneOf, NodeInput, Policy, Terms, Weights
 from routing.policy.compiled import CompiledPolicy
 from routing.selectors.past_orders import FirstDecision, Window, node_holidays, orders_given, past_orders
-from routing.services.context import NODES, lane_as_measured, measured_now, node_of, rate_table, read_groups
+from routing.services.context import (
+    NODES,
+    lane_as_measured,
+    measured_now,
+    minutes_to_cutoff,
+    node_of,
+    rate_table,
+    read_groups,
+)
 from routing.services.facts import facts_of
 from routing.services.kits import in_components
 from routing.services.planning import order_input
@@ -26,17 +34,28 @@ from routing.services.reading import Demand
 from routing.simulation import Change, Given, Past, PastOrder, Played, play
 from routing.simulation.playing import Stage
 
+#: How the nodes stand towards their cut-offs: of each, how many of the numbers of minutes that matter are left.
+_Standing: TypeAlias = tuple[int, ...]
+#: Standings whose nodes and terms are kept.
+_MOST_KEPT = 500
+
 
 @dataclass(slots=True)
 class PastNodes:
-    """The nodes at past moments: their own clock, cut-off and holidays of then; all else as it is now."""
+    """The nodes at past moments: their own clock, cut-off and holidays of then; all else as it is now.
+
+    Deciding asks of the minutes to a node's cut-off only whether they are fewer than its processing takes, or than a
+    rule asks for (`marks`). Moments that agree in all of these share nodes and terms, which costs most of a replay's
+    time otherwise.
+    """
 
     rows: list[dict[str, Any]]
     holidays: dict[int, frozenset[date]]
     lane: LaneOf
+    marks: frozenset[int] = frozenset()
     _minute: int = -1
     _stage: Stage | None = None
-    _zones: dict[str, ZoneInfo] = field(default_factory=dict)
+    _kept: dict[_Standing, tuple[list[NodeInput], Callable[[Policy], Terms]]] = field(default_factory=dict)
 
     @property
     def ids(self) -> dict[str, int]:
@@ -56,14 +75,20 @@ class PastNodes:
         return self._stage
 
     def _staged(self, moment: datetime) -> Stage:
-        days = {row["id"]: moment.astimezone(self._zone(row["time_zone"])).date() for row in self.rows}
-        nodes = [
-            node_of(moment, row | {"holiday": days[row["id"]] in self.holidays.get(row["id"], ())}) for row in self.rows
-        ]
-        return Stage(nodes, days, rate_table(), _terms_over(nodes, self.lane))
+        today = {zone: moment.astimezone(ZoneInfo(zone)).date() for zone in {row["time_zone"] for row in self.rows}}
+        days = {row["id"]: today[row["time_zone"]] for row in self.rows}
+        seen = [row | {"holiday": days[row["id"]] in self.holidays.get(row["id"], ())} for row in self.rows]
+        standing = tuple(self._marks_left(row, minutes_to_cutoff(moment, row)) for row in seen)
+        kept = self._kept.get(standing)
+        if kept is None:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            nodes = [node_of(moment, row) for row in seen]
+            kept = self._kept[standing] = nodes, _terms_over(nodes, self.lane)
+        return Stage(kept[0], days, rate_table(), kept[1])
 
-    def _zone(self, name: str) -> ZoneInfo:
-        return self._zones.setdefault(name, ZoneInfo(name))
+    def _marks_left(self, row: dict[str, Any], left: int) -> int:
+        return sum(left >= mark for mark in {row["processing_minutes"], *self.marks})
 
 
 @dataclass(slots=True)
@@ -78,6 +103,10 @@ class Replay:
 
     def played_by(self, policies: Sequence[CompiledPolicy]) -> Iterator[list[Played]]:
         """Every order decided by every policy, in groups of one moment; the first policy is the baseline."""
+        asked = {rule.attempt.policy.eligibility.min_minutes_to_cutoff for policy in policies for rule in policy.rules}
+        self.nodes = replace(
+            self.nodes, marks=frozenset(mark for mark in asked if mark is not None), _kept={}, _stage=None
+        )
         return play(self.orders, policies, self.past, self.nodes.stage_at)
 
 

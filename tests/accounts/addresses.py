@@ -208,7 +208,7 @@ def rows_of_all(estate: Estate) -> Rows:
         "dashboard:adjustment_limit_drop": (estate.limit.pk,),
         **{f"dashboard:routing_{name}": (estate.policy.version,) for name in ("version", "restore", "trial")},
         **{f"dashboard:routing_{name}": (estate.policy_draft.pk,)
-           for name in ("draft", "draft_rules", "publish", "plan", "discard")},
+           for name in ("draft", "draft_rules", "publish", "plan", "discard", "shadow")},
         "dashboard:routing_draft_rule": (estate.policy_draft.pk, 0),
         **{f"dashboard:routing_{name}": (estate.simulation.pk,)
            for name in ("simulation", "simulation_cancel", "simulation_csv")},

@@ -21,6 +21,7 @@ from oms.core.posting import once_per_form
 from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.routing.condition_form import ConditionForm
 from oms.dashboard.routing.rule_form import TermsForm
+from oms.reporting.shadows import shadow_of
 from orders.models import OrderPaymentMethod, OrderServiceLevel, SalesChannel, SalesChannelKind
 from routing.models import RoutingPolicy
 from routing.policy.document import MOST_RULES, Document, Rule
@@ -97,7 +98,7 @@ def _editor(
         "errors": [*_term_errors(terms), *conditions.errors],
         "may_edit": principal.may("routing.edit") and principal.sees_everything,
         "may_publish": principal.may("routing.publish") and principal.sees_everything,
-        **_tried(request, document),
+        "shadow": shadow_of(found) if principal.sees_everything else None, **_tried(request, document),
     }  # fmt: skip
     # A fragment is asked for only where rows come and go: the form alone changes.
     fragment = request.headers.get("HX-Target") == "rule-form"

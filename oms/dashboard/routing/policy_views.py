@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from oms.accounts.access import principal_of, requires
 from oms.reporting.policies import changes_since, drafts, trial_of, versions
+from oms.reporting.version_kpis import version_kpis
 from routing.models import PolicyState, RoutingPolicy
 from routing.policy.first import FIRST_POLICIES
 from routing.policy.trial import SHARES
@@ -25,10 +26,10 @@ TONES = {"draft": "neutral", "canary": "info", "live": "good", "archived": "off"
 def policies(request: HttpRequest) -> HttpResponse:
     """Drafts, and every published version: who, when, why, and what changed in words."""
     principal = principal_of(request)
-    rows = versions()
+    rows, kpis = versions(), version_kpis()
     context: dict[str, Any] = {
-        "drafts": drafts(), "rows": rows, "tones": TONES, "firsts": FIRST_POLICIES,
-        "may_edit": principal.may("routing.edit"),
+        "drafts": drafts(), "rows": [(row, kpis.get(row.policy.version or 0)) for row in rows],
+        "tones": TONES, "firsts": FIRST_POLICIES, "may_edit": principal.may("routing.edit"),
         "trial": next((row.policy for row in rows if row.policy.state == PolicyState.CANARY), None),
     }  # fmt: skip
     return render(request, "dashboard/routing/versions.html", context)
@@ -52,7 +53,8 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
     context: dict[str, Any] = {
         "policy": found, "tone": TONES[found.state], "changes": changes_since(found, before), "before": before,
         "rules": [(rule, rule_sentences(rule)) for rule in document_of(found).rules],
-        "report": trial_of(found), "shares": SHARES, "may_edit": principal.may("routing.edit"),
+        "report": trial_of(found), "kpis": version_kpis(number).get(number),
+        "shares": SHARES, "may_edit": principal.may("routing.edit"),
         "may_publish": principal.may("routing.publish"),
     }  # fmt: skip
     return render(request, "dashboard/routing/version.html", context)

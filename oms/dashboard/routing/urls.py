@@ -8,6 +8,7 @@ from oms.dashboard.routing import (
     plan_views,
     policy_views,
     publish_views,
+    shadow_views,
     simulation_views,
     views,
 )
@@ -28,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("drafts/<int:pk>/publish/", publish_views.draft_publish, name="routing_publish"),
     path("drafts/<int:pk>/plan/", plan_views.draft_plan, name="routing_plan"),
     path("drafts/<int:pk>/discard/", draft_views.draft_discard, name="routing_discard"),
+    path("drafts/<int:pk>/shadow/", shadow_views.draft_shadow, name="routing_shadow"),
     path("simulations/", simulation_views.simulations, name="routing_simulations"),
     path("simulations/new/", simulation_views.simulation_new, name="routing_simulation_new"),
     path("simulations/<int:pk>/", simulation_views.simulation, name="routing_simulation"),

@@ -324,7 +324,7 @@ def test_the_list_asks_as_much_for_many_versions_as_for_few(world: World, django
     client = signed_in()
     go_live()
     client.get("/routing/versions/")
-    with django_assert_num_queries(4) as few:
+    with django_assert_num_queries(5) as few:
         client.get("/routing/versions/")
     for _ in range(5):
         go_live()

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -13,13 +14,17 @@ import pytest
 from django.test import Client
 
 from oms.accounts.models import User
+from oms.core.clock import now
 from oms.core.jobs import run_slice
 from oms.core.models import Job
 from oms.flow.jobs import RUNNERS
+from oms.reporting.version_kpis import version_kpis
+from orders.models import Order
 from routing.engine import Weights
-from routing.models import RoutingPolicy, Simulation
+from routing.models import RoutingDecision, RoutingPolicy, Simulation
 from routing.policy.document import STANDARD, Document
 from routing.services import create_draft, forget_policy, publish, route_orders
+from routing.services.shadowing import decide_in_shadow
 from tests.factories import World, capture, make_line, make_order, make_world
 
 #: Each decision commits, so that it has a moment of its own.
@@ -227,3 +232,37 @@ def test_the_editor_and_the_versions_lead_to_simulations(world: World) -> None:
 
     assert f"/routing/simulations/new/?policy={one.pk}" in text(client.get(f"/routing/drafts/{one.pk}/"))
     assert "/routing/simulations/" in text(client.get("/routing/versions/"))
+
+
+def test_versions_show_what_they_did(world: World) -> None:
+    past_orders(world, 1, 11, 30, 1)
+    Order.objects.update(first_promised_by=now() - timedelta(hours=1))
+    Order.objects.filter(external_id="O0").update(delivered_at=now() - timedelta(hours=2))
+
+    found = version_kpis()[1]
+
+    assert (found.orders, found.shipped, found.unroutable, found.split) == (4, 3, 1, 1)
+    assert (found.due, found.kept) == (4, 1)
+    client = signed_in()
+    listed, page = text(client.get("/routing/versions/")), text(client.get("/routing/versions/1/"))
+    assert "33.3%" in listed
+    assert "25.0% of 4 that are due" in page
+
+
+def test_a_draft_is_run_in_the_shadow_from_its_page_and_stopped_there(world: World) -> None:
+    one = draft()
+    client = signed_in()
+    url = f"/routing/drafts/{one.pk}/"
+
+    client.post(f"{url}shadow/", {"do": "start", "edit_version": "1"})
+    past_orders(world, 2, 2)
+    RoutingDecision.objects.update(decided_at=now() - timedelta(seconds=10))
+    decide_in_shadow()
+
+    page = text(client.get(url))
+    assert "Stop the shadow" in page
+    assert "50.0%" in page
+    assert "→ del-01" in " ".join(page.split())
+    client.post(f"{url}shadow/", {"do": "stop"})
+    assert "Run in the shadow" in text(client.get(url))
+    assert client.post(f"{url}shadow/", {"do": "dance"}).status_code == 422

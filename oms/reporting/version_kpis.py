@@ -1,0 +1,85 @@
+"""How the published versions of the routing policy did, counted from their decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from oms.core.clock import now
+from oms.core.db import fetch_all
+
+#: Decisions that are looked at, the newest ones: some tenths of a second.
+MOST_DECISIONS = 20_000
+#: How far back they may lie.
+WITHIN = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionKpis:
+    """What a version decided for orders that had not been decided before.
+
+    `cost_minor` is the mean cost of the orders that it routed whole, by its own weights. `due` orders had a promised
+    date that has passed or were delivered, `kept` of them were delivered by the date that was promised first.
+    """
+
+    orders: int
+    shipped: int
+    unroutable: int
+    split: int
+    cost_minor: int | None
+    due: int
+    kept: int
+
+    @property
+    def unroutable_share(self) -> float:
+        """Of all orders."""
+        return self.unroutable / self.orders
+
+    @property
+    def split_share(self) -> float | None:
+        """Of those that are shipped."""
+        return self.split / self.shipped if self.shipped else None
+
+    @property
+    def kept_share(self) -> float | None:
+        """Of those that are due."""
+        return self.kept / self.due if self.due else None
+
+
+# First decisions only: an order that is tried again was counted. Orders of checkouts came with their nodes.
+_KPIS = """
+WITH newest AS MATERIALIZED (
+    SELECT d.order_id, d.policy_version, d.outcome, d.cost_minor,
+        (SELECT count(DISTINCT part -> 2) FROM jsonb_array_elements(d.assignments) AS part) AS nodes
+    FROM routing_routingdecision d
+    WHERE d.decided_at >= %(since)s::timestamptz AND d.attempt = 1 AND d.trigger <> 'checkout'
+        AND (%(version)s::int IS NULL OR d.policy_version = %(version)s::int)
+    ORDER BY d.decided_at DESC, d.id DESC LIMIT %(most)s::bigint
+)
+SELECT n.policy_version, count(*), count(*) FILTER (WHERE n.nodes > 0),
+    count(*) FILTER (WHERE n.outcome = 'unroutable'), count(*) FILTER (WHERE n.nodes > 1),
+    round(avg(n.cost_minor) FILTER (WHERE n.outcome = 'routed'))::bigint,
+    count(*) FILTER (WHERE p.due), count(*) FILTER (WHERE p.due AND o.delivered_at <= p.by)
+FROM newest n JOIN orders_order o ON o.id = n.order_id
+CROSS JOIN LATERAL (
+    SELECT by, o.stage <> 'cancelled' AND by IS NOT NULL
+        AND (o.delivered_at IS NOT NULL OR by < %(now)s::timestamptz) AS due
+    FROM (SELECT coalesce(o.first_promised_by, o.promised_by) AS by) AS promise
+) AS p
+GROUP BY n.policy_version
+"""
+
+
+def version_kpis(version: int | None = None) -> dict[int, VersionKpis]:
+    """The figures of every version, or of one, by number, from its newest decisions; without any it is left out."""
+    moment = now()
+    rows: Iterable[tuple[int, ...]] = fetch_all(
+        _KPIS, {"since": moment - WITHIN, "version": version, "most": MOST_DECISIONS, "now": moment}, planned_anew=True
+    )
+    return {
+        number: VersionKpis(
+            orders=orders, shipped=shipped, unroutable=unroutable, split=split, cost_minor=cost, due=due, kept=kept
+        )
+        for number, orders, shipped, unroutable, split, cost, due, kept in rows
+    }

@@ -1,0 +1,158 @@
+"""A draft in the shadow: it decides what was just decided, from the same picture, and nothing of it is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from oms.core.clock import now
+from oms.core.db import fetch_all
+from oms.core.errors import Conflict, DomainError
+from routing.engine import Weights
+from routing.models import RoutingDecision, RoutingPolicy, RoutingShadow, ShadowDifference
+from routing.policy.document import STANDARD, Document
+from routing.services import create_draft, forget_policy, publish, route_orders, save_draft
+from routing.services import shadowing as service
+from routing.services.shadowing import decide_in_shadow, start_shadow, stop_shadow
+from tests.factories import World, capture, make_line, make_order, make_world
+
+pytestmark = pytest.mark.django_db
+
+FAR = Document((replace(STANDARD.rules[0], weights=Weights(0, 0, 0, 0, 0, 0, 500, stock_minor=50_000)),))
+
+
+@pytest.fixture
+def world() -> World:
+    forget_policy()
+    made = make_world()
+    live = create_draft(name="Standard", actor="Asha")
+    publish(policy_id=live.pk, edit_version=1, note="First", actor="Asha")
+    forget_policy()
+    return made
+
+
+def started(document: Document = FAR, name: str = "Far") -> RoutingShadow:
+    draft = create_draft(name=name, actor="Asha", document=document)
+    return start_shadow(policy_id=draft.pk, edit_version=1, actor="Asha")
+
+
+def decided(world: World, *names: str) -> None:
+    """Orders, and some seconds that passed since."""
+    for name in names:
+        route_orders([capture(world, make_order(name, make_line(world.kurta, 2)))], trigger="captured")
+    RoutingDecision.objects.update(decided_at=now() - timedelta(seconds=10))
+
+
+def test_a_draft_that_says_the_same_agrees_with_every_decision(world: World) -> None:
+    shadow = started(STANDARD)
+    decided(world, "A", "B", "C")
+
+    assert decide_in_shadow() == 3
+
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.agreed, shadow.agreed_share) == (3, 3, 1.0)
+    assert (shadow.both_whole, shadow.freight_change_minor) == (3, 0)
+    assert not ShadowDifference.objects.exists()
+
+
+def test_a_draft_that_says_otherwise_is_counted_with_examples_and_the_freight(world: World) -> None:
+    shadow = started()
+    decided(world, "A", "B")
+
+    decide_in_shadow()
+
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.agreed, shadow.draft_unroutable) == (2, 1, 0)
+    assert shadow.draft_freight_minor > shadow.live_freight_minor
+    example = ShadowDifference.objects.get()
+    assert (example.live["nodes"], example.draft["nodes"]) == ([["blr-01", 2]], [["del-01", 2]])
+    assert example.draft["sentence"].startswith("del-01")
+
+
+def test_every_decision_is_looked_at_once_and_nothing_is_written_but_the_counts(world: World) -> None:
+    started()
+    decided(world, "A")
+    before = fetch_all("SELECT sku_id, node_id, on_hand, reserved FROM inventory_stocklevel ORDER BY 1, 2")
+
+    assert (decide_in_shadow(), decide_in_shadow()) == (1, 0)
+
+    assert fetch_all("SELECT sku_id, node_id, on_hand, reserved FROM inventory_stocklevel ORDER BY 1, 2") == before
+    assert RoutingDecision.objects.count() == 1
+
+
+def test_what_was_decided_before_the_run_or_a_moment_ago_is_left(world: World) -> None:
+    decided(world, "A")
+    started()
+    route_orders([capture(world, make_order("B", make_line(world.kurta)))], trigger="captured")
+
+    assert decide_in_shadow() == 0
+
+
+def test_a_run_that_is_far_behind_goes_on_with_the_newest_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shadow = started()
+    decided(world, "A", "B", "C")
+    monkeypatch.setattr(service, "MOST_BEHIND", 2)
+    monkeypatch.setattr(service, "MOST_ORDERS", 1)
+
+    decide_in_shadow()
+
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.skipped) == (1, 2)
+    assert decide_in_shadow() == 0
+
+
+def test_a_run_goes_on_with_the_rules_that_it_began_with(world: World) -> None:
+    shadow = started(STANDARD)
+    save_draft(policy_id=shadow.policy_id, document=FAR, edit_version=1, actor="Asha")
+    decided(world, "A")
+
+    decide_in_shadow()
+
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.agreed) == (1, 1)
+
+
+def test_a_run_is_started_once_and_stopped_once(world: World) -> None:
+    shadow = started()
+    again = start_shadow(policy_id=shadow.policy_id, edit_version=1, actor="Ravi")
+    stop_shadow(policy_id=shadow.policy_id, actor="Ravi")
+    stop_shadow(policy_id=shadow.policy_id, actor="Asha")
+    decided(world, "A")
+
+    assert again.pk == shadow.pk
+    assert decide_in_shadow() == 0
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.stopped_by) == (0, "Ravi")
+
+
+def test_three_drafts_run_at_once_and_no_more(world: World) -> None:
+    for number in range(3):
+        started(name=f"Draft {number}")
+
+    with pytest.raises(DomainError, match="3 drafts run"):
+        started(name="One too many")
+
+
+def test_what_is_published_or_was_saved_meanwhile_does_not_start(world: World) -> None:
+    live = RoutingPolicy.objects.get(version=1)
+    draft = create_draft(name="Far", actor="Asha", document=FAR)
+
+    with pytest.raises(Conflict, match="only drafts"):
+        start_shadow(policy_id=live.pk, edit_version=1, actor="Asha")
+    with pytest.raises(Conflict, match="saved the draft"):
+        start_shadow(policy_id=draft.pk, edit_version=7, actor="Asha")
+
+
+def test_a_draft_that_is_published_leaves_the_shadow(world: World) -> None:
+    shadow = started()
+    publish(policy_id=shadow.policy_id, edit_version=1, note="Go", actor="Asha")
+    forget_policy()
+
+    decide_in_shadow()
+
+    shadow.refresh_from_db()
+    assert shadow.stopped_by == "published"
