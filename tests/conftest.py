@@ -49,9 +49,11 @@ def quick_emptying() -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Whatever is loaded by now stays: the collector of garbage need not walk through it again and again."""
+    """Whatever is loaded by now stays: the collector of garbage need not walk through it again and again, nor look at
+    what a test makes after every few hundred objects."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
