@@ -18,7 +18,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +26,20 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from routing.engine import INDIA_RATES, Lane, LineInput, NodeInput, OrderInput, Plan, Policy, Terms, plan_with
+from routing.engine import (
+    INDIA_RATES,
+    Attempt,
+    Lane,
+    LineInput,
+    NodeInput,
+    OrderInput,
+    Plan,
+    Policy,
+    Terms,
+    plan_by_rules,
+    plan_with,
+)
+from routing.engine.desk import Asked
 from routing.engine.explain import Trace
 from routing.engine.problem import Problem
 from tests.routing.engine.cp_sat import Undecided, best_by_cp_sat
@@ -250,6 +263,39 @@ def batches(rounds: int, seed: int) -> None:
         )
 
 
+def waves(rounds: int, seed: int) -> None:
+    """Waves of 100 orders for 60 SKUs of which most nodes have few: one by one, and decided together."""
+    world = World(25, 2000, seed)
+    terms = terms_of(world)
+    spent = {False: 0.0, True: 0.0}
+    cost = {False: 0, True: 0}
+    units = {False: 0, True: 0}
+    waves = max(1, rounds // 10)
+    for _ in range(waves):
+        stock = {pair: world.random.choice((1, 1, 2)) for pair in world.stock(range(60), 0.2)}
+        asked = [
+            (world.order(key, world.random.sample(range(60), world.random.choice((1, 1, 2, 3)))), [Attempt(POLICY)])
+            for key in range(100)
+        ]
+        for together in (False, True):
+            plans: list[Plan] = []
+            spent[together] += timed(partial(decide_wave, terms, asked, stock, plans, together=together))
+            cost[together] += sum(plan.cost_minor for plan in plans)
+            units[together] += sum(each.quantity for plan in plans for each in plan.assignments)
+    print(
+        f"waves of 100 for scarce goods, 25 nodes: "
+        f"together {units[True]:,} units for {cost[True] / units[True]:,.0f} a unit, "
+        f"one by one {units[False]:,} for {cost[False] / units[False]:,.0f}  "
+        f"{spent[True] / waves / 1000:,.0f} ms a wave, one by one {spent[False] / waves / 1000:,.0f}"
+    )
+
+
+def decide_wave(
+    terms: Terms, asked: Sequence[Asked], stock: Mapping[tuple[int, int], int], plans: list[Plan], *, together: bool
+) -> None:
+    plans.extend(plan_by_rules(lambda _: terms, asked, stock, together=together))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=7)
@@ -259,6 +305,7 @@ def main() -> None:
         for share in (0.4, 0.8):
             one_by_one(nodes, lines, share, given.rounds, given.seed)
     batches(given.rounds, given.seed)
+    waves(given.rounds, given.seed)
 
 
 if __name__ == "__main__":

@@ -67,10 +67,11 @@ def _asked(demand: Demand, order: OrderInput, moment: datetime, rules: CompiledP
 
 
 def _plan(asked: Sequence[_Asked], nodes: list[NodeInput], around: Surroundings) -> list[Planned]:
-    """Plans in this sequence: each order gets what those before it left of stock and capacity."""
+    """Plans in this sequence: each order gets what those before it left of stock and capacity, or what they give up for
+    it where that saves and costs them no unit."""
     plans = plan_by_rules(
         partial(terms_of, nodes, measured=around.measured), [(each.order, each.attempts) for each in asked],
-        around.stock, around.used,
+        around.stock, around.used, together=True,
     )  # fmt: skip
     return [Planned(each.demand, plan) for each, plan in zip(asked, plans, strict=True)]
 
