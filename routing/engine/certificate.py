@@ -20,6 +20,8 @@ from routing.engine.wording import money
 
 #: Sets of nodes that are gone through: some seconds.
 MOST_SETS = 400_000
+#: Ways to go on from one load with one want, over all sets: some ten seconds.
+MOST_WAYS = 4_000_000
 
 
 def faults_of(stored: Mapping[str, Any]) -> list[str]:
@@ -33,7 +35,17 @@ def faults_of(stored: Mapping[str, Any]) -> list[str]:
     sets = sum(comb(len(problem.opening), count) for count in range(1, most + 1))
     if sets > MOST_SETS:
         raise ValueError(f"{sets:,} sets of nodes are too many to try; at most {MOST_SETS:,} are.")
-    return [*_impossible(stored, restored), *_miscounted(stored, problem), *_beaten(stored, restored, most)]
+    return [
+        *_contradictions(stored), *_impossible(stored, restored), *_miscounted(stored, problem),
+        *_beaten(stored, restored, most),
+    ]  # fmt: skip
+
+
+def _contradictions(stored: Mapping[str, Any]) -> Iterator[str]:
+    """A bound above the cost, and a proof without one."""
+    cost, bound, currency = stored["cost"], stored["bound"], stored["currency"]
+    if bound > cost or (stored["optimal"] and bound != cost):
+        yield f"It costs {money(cost, currency)} and is said to cost {money(bound, currency)} at least."
 
 
 def _impossible(stored: Mapping[str, Any], restored: Restored) -> Iterator[str]:
@@ -49,6 +61,9 @@ def _impossible(stored: Mapping[str, Any], restored: Restored) -> Iterator[str]:
     if len(restored.chosen) > problem.max_shipments:
         yield f"{len(restored.chosen)} shipments, where {problem.max_shipments} are allowed."
     left = sum(quantity for _, quantity in stored["back"])
+    for sku, sent, wanted in zip(stored["skus"], restored.shipped, problem.quantities, strict=True):
+        if sent > wanted:
+            yield f"{sent} units of SKU {sku} are sent, where {wanted} are wanted."
     if sum(restored.shipped) + left != sum(problem.quantities):
         yield f"{sum(restored.shipped)} units sent and {left} left over do not make {sum(problem.quantities)}."
 
@@ -70,8 +85,22 @@ def _miscounted(stored: Mapping[str, Any], problem: Problem) -> Iterator[str]:
         yield f"The shipments cost {money(cost, currency)}, not {money(stored['cost'], currency)}."
 
 
+class _Effort:
+    """Ways that may still be tried."""
+
+    def __init__(self) -> None:
+        self.left = MOST_WAYS
+
+    def take(self, ways: int) -> None:
+        """Raises ValueError where they are used up."""
+        self.left -= ways
+        if self.left < 0:
+            raise ValueError("There are too many ways to divide the goods to try them all.")
+
+
 def _beaten(stored: Mapping[str, Any], restored: Restored, most: int) -> Iterator[str]:
     """Sets of nodes that ship more, or as much for less than the bound."""
+    effort = _Effort()
     problem, ids, currency = restored.problem, restored.ids, stored["currency"]
     units, wanted = sum(restored.shipped), sum(problem.quantities)
     bound = stored["bound"]
@@ -87,11 +116,11 @@ def _beaten(stored: Mapping[str, Any], restored: Restored, most: int) -> Iterato
                 yield f"Nodes {names} ship {sum(sent)} units, not {units}."
             elif units and sum(sent) == units:
                 opening = sum(problem.opening[index] for index in places) + (count - 1) * problem.split
-                if opening < bound and (cost := opening + _least(problem, places, sent)) < bound:
+                if opening < bound and (cost := opening + _least(problem, places, sent, effort)) < bound:
                     yield f"Nodes {names} ship as much for {money(cost, currency)}."
 
 
-def _least(problem: Problem, places: Sequence[int], sent: Sequence[int]) -> int:
+def _least(problem: Problem, places: Sequence[int], sent: Sequence[int], effort: _Effort) -> int:
     """What dividing so many units between nodes costs at least, above their openings."""
 
     @cache
@@ -100,10 +129,12 @@ def _least(problem: Problem, places: Sequence[int], sent: Sequence[int]) -> int:
             return sum(problem.further_minor(index, weight) for index, weight in zip(places, grams, strict=True))
         row, unit = problem.rows[want], problem.grams[want]
         prices = {} if problem.unit_minor is None else problem.unit_minor[want]
+        ways = list(_ways([row.get(index, 0) for index in places], sent[want]))
+        effort.take(len(ways))
         return min(
             sum(count * prices.get(index, 0) for index, count in zip(places, way, strict=True) if count)
             + rest(want + 1, tuple(weight + count * unit for weight, count in zip(grams, way, strict=True)))
-            for way in _ways([row.get(index, 0) for index in places], sent[want])
+            for way in ways
         )
 
     return rest(0, (0,) * len(places))

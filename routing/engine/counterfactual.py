@@ -20,6 +20,8 @@ Kind = Literal["cost", "stock", "weight", "capacity"]
 #: Multiples of a weight that are tried, from the smallest change on.
 _MULTIPLES = ((1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0), (0.9, 0.75, 0.5, 0.25, 0.1, 0.0))
 _NAMES = {"late": "lateness", "load": "how full nodes are", "stock": "the balance of stock"}
+#: Sets of nodes looked at for one answer, of which some 200 may be asked for: a second or two in all.
+_MOST_SETS = 2_000
 #: Halvings of the step between two multiples.
 _HALVINGS = 6
 
@@ -71,8 +73,10 @@ def why_not(
         *_weights(stored, restored, index),
         *_capacity(stored, restored, index, codes),
     ]
-    gap = _gap(stored, restored, index)
-    if gap is None:
+    gap, known = _gap(stored, restored, index)
+    if not known:
+        sentence = f"By how much {code} would have to be cheaper was not worked out."
+    elif gap is None:
         sentence = f"{code} cannot be part of a plan that ships as much; price does not decide."
     elif gap == 0:
         sentence = f"{code} costs the same; fewer shipments, priority and then the node's number decided."
@@ -89,15 +93,22 @@ def _refused(candidate: CandidateResult) -> str:
     return told
 
 
-def _gap(stored: Mapping[str, Any], restored: Restored, index: int) -> int | None:
-    """Cost of the best plan with this node and as many units, less the cost of the plan."""
-    found = Search(restored.problem, restored.shipped, must=index).run() if any(restored.shipped) else None
-    return None if found is None else found.cost - int(stored["cost"])
+def _gap(stored: Mapping[str, Any], restored: Restored, index: int) -> tuple[int | None, bool]:
+    """Cost of the best plan with this node and all units, less the cost of the plan; None where there is no such plan.
+    And whether that is known: not of a part of an order, which may be made up otherwise, nor of a search cut short."""
+    if stored["back"] or not stored["optimal"]:
+        return None, False
+    search = Search(restored.problem, restored.shipped, must=index, most_sets=_MOST_SETS)
+    found = search.run()
+    if not search.exact:
+        return None, False
+    return (None if found is None else found.cost - int(stored["cost"])), True
 
 
 def _uses(problem: Problem, stored: Mapping[str, Any], index: int) -> bool:
-    """Whether the best plan of a problem sends anything from this node."""
-    return any(parcel.at == index for parcel in solve(problem, bool(stored.get("whole"))).parcels)
+    """Whether the best plan of a problem sends anything from this node; no, where it was not found soon."""
+    solution = solve(problem, bool(stored.get("whole")), _MOST_SETS)
+    return solution.optimal and any(parcel.at == index for parcel in solution.parcels)
 
 
 def _stock(

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from routing.engine.by_nodes import MOST_SETS
 from routing.engine.dominance import needed
 from routing.engine.loading import Budget, load
 from routing.engine.problem import INFINITE, NOTHING, PARCEL, SCALE, Parcel, Problem, Solution
 
-#: Sets of nodes looked at before the search ends with what it has and an honest bound: about half a second. One whose
-#: goods have to be divided counts as several.
-MOST_SETS = 200_000
+#: One whose goods have to be divided counts as several.
 _SETS_A_LOADING = 20
 
 
-def most_units(problem: Problem, units: Sequence[int]) -> Solution:
+def most_units(problem: Problem, units: Sequence[int], most_sets: int = MOST_SETS) -> Solution:
     """The plan with the most units, then the least cost, where no plan within `max_shipments` ships all of them."""
-    return _Most(problem, units).solution()
+    return _Most(problem, units, most_sets).solution()
 
 
 class _Most:
     """Sets of nodes in order of what they have; a branch ends where even the best nodes left add too little."""
 
-    def __init__(self, problem: Problem, units: Sequence[int]) -> None:
+    def __init__(self, problem: Problem, units: Sequence[int], most_sets: int) -> None:
         self.problem = problem
+        self.most_sets = most_sets
         self.most = min(problem.max_shipments, len(problem.opening))
         self.wants = [want for want, count in enumerate(units) if count]
         self.wanted = [units[want] for want in self.wants]
@@ -66,7 +66,7 @@ class _Most:
             if in_hand + sum(self.sums[place : place + left]) < -self.best[0]:
                 return
             self.looked_at += 1
-            if self.looked_at > MOST_SETS:
+            if self.looked_at > self.most_sets:
                 self.exact = False
                 return
             grown = [

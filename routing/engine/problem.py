@@ -56,15 +56,6 @@ class Problem:
         first_grams, _, slab_grams, slab_minor = self.fares[index]
         return 0 if grams <= first_grams else -((first_grams - grams) // slab_grams) * slab_minor
 
-    def never_steeper(self, other: int, index: int) -> bool:
-        """Whether the slabs after the first are the same at the other node as at this one, and cost no more there."""
-        mine, theirs = self.fares[index], self.fares[other]
-        return theirs is mine or (
-            theirs.additional_minor <= mine.additional_minor
-            and theirs.first_slab_grams == mine.first_slab_grams
-            and theirs.additional_slab_grams == mine.additional_slab_grams
-        )
-
     def units_minor(self, index: int, units: Sequence[int]) -> int:
         """What so many units of each want cost by themselves at a node."""
         if self.unit_minor is None:

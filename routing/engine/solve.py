@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing.engine.by_nodes import Search
+from routing.engine.by_nodes import MOST_SETS, Search
 from routing.engine.loading import least_units_minor
 from routing.engine.most import most_units
 from routing.engine.problem import INFINITE, NOTHING, PARCEL, SCALE, Parcel, Problem, Solution
 
 
-def solve(problem: Problem, complete: bool) -> Solution:
+def solve(problem: Problem, complete: bool, most_sets: int = MOST_SETS) -> Solution:
     """The best plan for the wants of an order, or nothing.
 
-    With `complete` all units or none; otherwise as many as the stock and `max_shipments` let through.
+    With `complete` all units or none; otherwise as many as the stock and `max_shipments` let through. After `most_sets`
+    sets of nodes the search ends with what it has.
     """
     if not problem.opening:
         return NOTHING
@@ -26,20 +27,22 @@ def solve(problem: Problem, complete: bool) -> Solution:
     ]
     if not any(units) or (complete and units != list(problem.quantities)):
         return NOTHING
-    whole = _ship_all(problem, units, single)
+    whole = _ship_all(problem, units, single, most_sets)
     if whole.parcels or complete:
         return whole
-    most = most_units(problem, units)
+    most = most_units(problem, units, most_sets)
     return most if whole.optimal else most._replace(lower_bound=min(problem.opening.values()), optimal=False)
 
 
-def _ship_all(problem: Problem, units: Sequence[int], single: tuple[int, int] | None) -> Solution:
+def _ship_all(
+    problem: Problem, units: Sequence[int], single: tuple[int, int] | None, most_sets: int
+) -> Solution:  # fmt: skip
     """The best plan with all of these units, or nothing. `single` is what the cheapest node alone costs."""
     alone, ceiling = NOTHING, INFINITE
     if single is not None:
         alone = Solution((Parcel(single[1], tuple(problem.quantities)),), single[0], single[0], True)
         ceiling = single[0] * SCALE + PARCEL
-    search = Search(problem, units)
+    search = Search(problem, units, most_sets=most_sets)
     found = search.run(ceiling)
     if found is not None or search.exact:
         return found or alone

@@ -44,6 +44,9 @@ def problem_of(stored: Mapping[str, Any]) -> Restored:
     ]
     problem = with_rows(stored, rows, [fares[zone] for _, _, zone, _ in nodes])
     problem.opening = {index: _opening(problem, index, total) for index, (_, total, _, _) in enumerate(nodes)}
+    strangers = {node_id for _, _, node_id, _ in stored["take"]} - index_of.keys()
+    if strangers:
+        raise ValueError(f"Nodes {sorted(strangers)} send goods and are not among the candidates.")
     want_of = {sku: want for want, sku in enumerate(stored["skus"])}
     shipped = [0] * len(want_of)
     for _, sku, _, quantity in stored["take"]:

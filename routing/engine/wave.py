@@ -2,8 +2,9 @@
 
 Orders are first planned one after the other. Where one found something gone that it would rather have used, it changes
 places with one that took it: both are planned anew, the later one first. The change stays when neither of the two ships
-fewer units than before, and both together ship more, or as much for less. So a wave never ships less nor costs more
-than its orders one by one, and no order loses units to another. Costs are those at the moment of each plan.
+fewer units than before, each is still decided by its rule, and both together ship more, or as much for less, counted
+with the same weights in the same currency. So a wave never ships less nor costs more than its orders one by one, and no
+order loses units to another. Costs are those at the moment of each plan.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def decide_together(desk: Desk, asked: Sequence[Asked]) -> list[Decided]:
     tries = 0
     for place in sorry:
         for other in _in_the_way(desk, wished[place], found, place):
+            if _yardstick(asked[place], found[place]) != _yardstick(asked[other], found[other]):
+                continue
             if tries == MOST_IN_ALL:
                 return found
             tries += 1
@@ -114,7 +117,8 @@ def _exchange(desk: Desk, asked: Sequence[Asked], found: list[Decided], other: i
     desk.use_up(theirs)
     old, new = [_worth(each) for each in before], [_worth(theirs), _worth(mine)]
     fewer = any(after[0] > units[0] for units, after in zip(old, new, strict=True))
-    if fewer or _summed(new) >= _summed(old):
+    other_rule = any(_rule(one) != _rule(after) for one, after in zip(before, (theirs, mine), strict=True))
+    if fewer or other_rule or _summed(new) >= _summed(old):
         desk.give_back(theirs)
         desk.give_back(mine)
         for decided in before:
@@ -122,6 +126,19 @@ def _exchange(desk: Desk, asked: Sequence[Asked], found: list[Decided], other: i
         return False
     found[other], found[place] = theirs, mine
     return True
+
+
+def _rule(decided: Decided) -> tuple[int, str]:
+    return decided.plan.version, decided.plan.rule
+
+
+def _yardstick(asked: Asked, decided: Decided) -> tuple[object, ...]:
+    """What the costs of two orders must share to be added: currency, and the weights of the rule that decided."""
+    order, attempts = asked
+    weights = next(
+        each.policy.weights for each in attempts if (each.policy.version, each.policy.rule) == _rule(decided)
+    )
+    return order.currency, weights
 
 
 def _summed(worths: Sequence[tuple[int, int]]) -> tuple[int, int]:

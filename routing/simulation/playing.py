@@ -113,7 +113,7 @@ class Player:
         asked.sort(key=_place)
         used = {node.node_id: world.used[node.node_id, stage.days[node.node_id]] for node in stage.nodes}
         plans = plan_by_rules(
-            stage.terms_of, [(past.order, attempts) for _, _, past, attempts in asked], world.stock, used
+            stage.terms_of, [(past.order, attempts) for _, _, past, attempts in asked], world.stock, used, together=True
         )
         found = {}
         for (_, _, past, _), plan in zip(asked, plans, strict=True):

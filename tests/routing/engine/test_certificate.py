@@ -74,3 +74,23 @@ def test_an_order_that_must_ship_whole_and_cannot_is_no_fault() -> None:
     line = LineInput(1, KURTA_M, 5, 400, "KRT-M")
     plan = route(an_order(line), {(KURTA_M, 2): 3})
     assert faults_of(plan.compact() | {"whole": True, "take": [], "back": [[1, 5]], "cost": 0, "bound": 0}) == []
+
+
+def test_a_proof_whose_bound_is_not_its_cost_is_found() -> None:
+    stored = stored_plan() | {"bound": 0}
+    assert faults_of(stored) == ["It costs ₹55.10 and is said to cost ₹0 at least."]
+
+
+def test_a_node_that_was_no_candidate_cannot_send() -> None:
+    stored = stored_plan()
+    stored["take"][0][2] = 99
+    with pytest.raises(ValueError, match=r"Nodes \[99\] send goods"):
+        faults_of(stored)
+
+
+def test_goods_that_can_be_divided_in_too_many_ways_are_not_tried() -> None:
+    lines = tuple(LineInput(sku, sku, 60, 110 + sku, str(sku)) for sku in range(1, 7))
+    stock = {(sku, node): 59 for sku in range(1, 7) for node in (1, 2, 3)}
+    stored = route(an_order(*lines), stock).compact()
+    with pytest.raises(ValueError, match="too many ways"):
+        faults_of(stored)

@@ -56,6 +56,21 @@ def test_no_order_gives_up_units_for_another() -> None:
     assert [plan.outcome for plan in plans] == ["routed", "unroutable"]
 
 
+def test_an_order_is_not_pushed_into_another_rule_nor_weighed_against_other_weights() -> None:
+    # Given the first order by a rule whose shipping counts a tenth, and one unit near both
+    cheap = replace(POLICY, rule="Cheap", weights=replace(POLICY.weights, shipping=0.1, distance_minor_per_km=0.1))
+    terms = {
+        policy.weights: Terms((NEAR, FAR), lane, RATES, policy.weights) for policy in (cheap, POLICY)
+    }  # fmt: skip
+    asked = [(order(1, "560001"), [Attempt(cheap)]), (order(2, "110001"), [Attempt(POLICY)])]
+    # When they are decided together
+    plans = plan_by_rules(
+        lambda policy: terms[policy.weights], asked, {(KURTA_M, 1): 1, (KURTA_M, 2): 5}, together=True
+    )
+    # Then their costs are not added, and the first keeps what it has
+    assert [plan.node_ids for plan in plans] == [(1,), (2,)]
+
+
 def worth(plans: list[Plan]) -> tuple[int, int]:
     units = sum(assignment.quantity for plan in plans for assignment in plan.assignments)
     return -units, sum(plan.cost_minor for plan in plans)
