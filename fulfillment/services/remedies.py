@@ -15,10 +15,10 @@ from fulfillment.selectors.standing import standings_of
 from fulfillment.services.moving import NOT_BEGUN, Move, is_begun, move_elsewhere
 from oms.core.clock import now
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict
+from oms.core.errors import Conflict, DomainError
 from orders.locks import lock_order
 from routing.engine import Plan
-from routing.models import OutlookRemedy
+from routing.models import OrderOutlook, OutlookRemedy
 from routing.promise.outlook import Outlook, Standing
 from routing.services import (
     Freed,
@@ -31,6 +31,7 @@ from routing.services import (
     plan_again,
     set_remedies,
 )
+from routing.services.promise_facts import slow_facts
 
 #: Orders that are helped in one run of the clock.
 HELPED_A_RUN = 100
@@ -98,8 +99,10 @@ def _given_back(items: Sequence[FulfillmentOrder]) -> list[Freed]:
 
 
 def _may_go_faster(standing: Standing) -> bool:
-    """Something of it has not left yet and goes by the usual service."""
-    return standing.service == "standard" and any(piece.kind == "node" for piece in standing.pieces)
+    """Something of it has not left yet and goes by the usual service, and the shop sells the faster one."""
+    if standing.service != "standard" or not any(piece.kind == "node" for piece in standing.pieces):
+        return False
+    return any(service.code == FASTER for service in slow_facts().services)
 
 
 def _best(
@@ -128,7 +131,8 @@ def save_promise(*, order_id: int, actor: str) -> bool:
     """Move the work of an order that nobody began to another node, because its promise is at risk; whether it moved.
 
     One transaction: all of it finds another node, or nothing changes but the record of the try. The node that it leaves
-    is not asked again for the order. Raises Conflict where somebody has begun.
+    is not asked again for the order. Raises Conflict where somebody has begun, or where moving it away from where its
+    work is now is not what helps: who asks twice does not move it twice.
     """
 
     def work() -> bool:
@@ -137,8 +141,14 @@ def save_promise(*, order_id: int, actor: str) -> bool:
         items = [item for item in lock_work(found.values_list("pk", flat=True)) if not is_begun(item)]
         if not items:
             raise Conflict(f"{order.number} cannot be moved: somebody has begun with it.")
-        move = Move(RerouteCause.AT_RISK, f"Its promise is at risk at {items[0].node.code}.", never_again=True)
-        return move_elsewhere(items[0], move, actor=actor)
+        outlook = OrderOutlook.objects.filter(order=order_id).first()
+        if outlook is None or not outlook.is_at_risk or outlook.remedy != OutlookRemedy.REROUTE:
+            raise Conflict(f"{order.number} is not moved: another node is not what helps its promise now.")
+        item = next((item for item in items if item.node.code == outlook.place), None)
+        if item is None:
+            raise Conflict(f"{order.number} is not moved: its work is not at {outlook.place} any more.")
+        move = Move(RerouteCause.AT_RISK, f"Its promise is at risk at {item.node.code}.", never_again=True)
+        return move_elsewhere(item, move, actor=actor)
 
     return run_atomic(work)
 
@@ -152,6 +162,6 @@ def save_promises(*, order_ids: Iterable[int], actor: str) -> tuple[int, Sequenc
                 moved += 1
             else:
                 refused.append("No other node can take all of it now.")
-        except Conflict as conflict:
-            refused.append(str(conflict))
+        except DomainError as refusal:
+            refused.append(str(refusal))
     return moved, refused

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from fulfillment.selectors.journeys import paces, travelled, worked
 from fulfillment.selectors.standing import standings_of
+from oms.core.clock import now
 from oms.core.db import run_atomic
 from routing.locks import lock_outlooks
 from routing.services import (
@@ -52,7 +53,8 @@ def look_ahead(reasons: Mapping[int, str]) -> int:
 def _look(order_ids: Sequence[int], reasons: Mapping[int, str]) -> int:
     def work() -> int:
         before = lock_outlooks(order_ids)
-        return set_outlooks(standings_of(order_ids), before, reasons)
+        moment = now()
+        return set_outlooks(standings_of(order_ids), before, reasons, moment)
 
     return run_atomic(work)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict
+from oms.core.errors import Conflict, DomainError
 from oms.flow.promises import look_ahead
 from oms.notifications.services import queue_messages
 from orders.locks import lock_order
@@ -54,6 +54,6 @@ def tell_new_dates(*, order_ids: Sequence[int], actor: str) -> tuple[int, list[s
         try:
             tell_new_date(order_id=order_id, actor=actor)
             told += 1
-        except Conflict as conflict:
-            refused.append(str(conflict))
+        except DomainError as refusal:
+            refused.append(str(refusal))
     return told, refused

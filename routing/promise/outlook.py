@@ -163,7 +163,7 @@ def look(
     zone = ZoneInfo(time_zone)
     open_legs = [leg for leg in legs if leg.piece.kind != "done"]
     if standing.stage in ("delivered", "returned", "cancelled") or not open_legs:
-        return _over(standing, legs, moment)
+        return _over(standing, legs, zone)
     ways = [_way(standing, leg, moment, zone) for leg in open_legs]
     slowest = max(ways, key=lambda way: way.typical)
     raw = 1.0
@@ -192,7 +192,7 @@ def _next(promised_by: datetime, moment: datetime) -> datetime:
     return min(moment + LOOK_AGAIN, promised_by + timedelta(seconds=1))
 
 
-def _over(standing: Standing, legs: Sequence[Leg], moment: datetime) -> Outlook:
+def _over(standing: Standing, legs: Sequence[Leg], zone: ZoneInfo) -> Outlook:
     """Nothing is open any more: it arrived in time, or late, or will not come and was cancelled."""
     ends = [leg.piece.done_at for leg in legs if leg.piece.done_at is not None]
     at = standing.delivered_at or max(ends, default=None)
@@ -200,7 +200,8 @@ def _over(standing: Standing, legs: Sequence[Leg], moment: datetime) -> Outlook:
         return Outlook(0.0, None, None, "done", None, (), None)
     slowest = max((leg for leg in legs if leg.piece.done_at), key=lambda leg: leg.piece.done_at or at, default=None)
     parts = _spans(standing.placed_at, slowest.piece, at) if slowest else ()
-    return Outlook(float(at > standing.promised_by), at.date(), at, "done", slowest, parts, None)
+    on = at.astimezone(zone).date()
+    return Outlook(float(at > standing.promised_by), on, at, "done", slowest, parts, None)
 
 
 def _calibrated(raw: float, calibrator: Calibrator, group: str) -> float:

@@ -70,14 +70,15 @@ ON CONFLICT (order_id, version) DO NOTHING
 
 
 def set_outlooks(
-    standings: Sequence[Standing], before: Mapping[int, Mapping[str, Any]], reasons: Mapping[int, str]
+    standings: Sequence[Standing], before: Mapping[int, Mapping[str, Any]], reasons: Mapping[int, str],
+    moment: datetime,
 ) -> int:  # fmt: skip
-    """Write the outlooks of these orders as of now; how many. `before` is what `lock_outlooks` gave, read before.
+    """Write the outlooks of these orders as of a moment; how many. `before` is what `lock_outlooks` gave, read before.
 
     A line of history is added only where the date, the band or the promise moved; `reasons` says by order what set the
-    look off. Must run in the transaction of the lock.
+    look off. Must run in the transaction of the lock. `moment` is taken after the lock and before the standings
+    are read, so that a slow first look, which has no row to lock, never overwrites a newer one.
     """
-    moment = now()
     found = outlooks_of(standings, moment)
     rows = [
         _row(standing, found[standing.order_id], before.get(standing.order_id, {}), moment,

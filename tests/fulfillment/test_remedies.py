@@ -11,14 +11,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import FulfillmentOrder, RerouteAttempt
-from fulfillment.services import find_remedies, open_fulfillment_orders, pick_all, save_promise
+from fulfillment.selectors.standing import standings_of
+from fulfillment.services import find_remedies, open_fulfillment_orders, pick_all, save_promise, save_promises
+from fulfillment.services.remedies import _may_go_faster
 from inventory.models import Node
 from oms.core.errors import Conflict
 from oms.flow.promises import look_ahead
-from oms.flow.telling import tell_new_date
+from oms.flow.telling import tell_new_date, tell_new_dates
 from oms.notifications.models import Message
 from orders.models import Order, OrderEvent
-from routing.models import OrderOutlook, OrderPromise, OutlookRemedy, RoutingDecision
+from routing.models import DeliveryService, OrderOutlook, OrderPromise, OutlookRemedy, RoutingDecision
 from routing.services import forget_promises, route_orders, write_promises
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 
@@ -70,6 +72,9 @@ def test_another_node_that_would_be_in_time_is_the_remedy_and_one_call_moves_the
     assert found.remedy_breach < found.breach - 0.1
 
     assert save_promise(order_id=order_id, actor="Asha")
+    moved, refused = save_promises(order_ids=[order_id], actor="Asha")
+    assert (moved, len(refused)) == (0, 1)
+    assert "not at blr-01 any more" in refused[0]
     look_ahead({order_id: "Routed"})
 
     work = FulfillmentOrder.objects.get(order=order_id, state__in=FulfillmentOrder.LIVE)
@@ -110,6 +115,29 @@ def test_where_nothing_helps_the_customer_is_told_the_date_that_can_be_kept(worl
     with pytest.raises(Conflict, match="nothing to tell"):
         tell_new_date(order_id=order_id, actor="Asha")
     assert Message.objects.filter(template="new_date").count() == 1
+
+
+def test_a_delivered_order_in_a_batch_is_refused_alone(world: World) -> None:
+    delivered, open_one = at_risk(world, "A-1", 0.4), at_risk(world, "A-2", 0.4)
+    Order.objects.filter(pk=delivered).update(stage="delivered")
+
+    told, refused = tell_new_dates(order_ids=[delivered, open_one], actor="Asha")
+
+    assert told == 1
+    assert len(refused) == 1
+    assert "there is no date to tell" in refused[0]
+
+
+def test_a_faster_service_that_is_not_sold_is_not_proposed(world: World) -> None:
+    [standing] = standings_of([at_risk(world, "A-1", 6)])
+    DeliveryService.objects.all().delete()
+    DeliveryService.objects.create(code="standard", name="Standard")
+    forget_promises()
+    assert not _may_go_faster(standing)
+
+    DeliveryService.objects.create(code="express", name="Express")
+    forget_promises()
+    assert _may_go_faster(standing)
 
 
 def test_a_channel_that_writes_itself_is_not_gone_round(world: World) -> None:

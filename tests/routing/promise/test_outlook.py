@@ -175,3 +175,11 @@ def test_whatever_comes_the_outlook_is_a_probability(piece: Piece, hours: int, d
     assert found.next_at is not None
     assert found.next_at > moment
     assert all(part.starts_at < part.ends_at for part in found.parts)
+
+
+def test_what_came_after_midnight_came_on_the_day_of_its_customer() -> None:
+    after_midnight = datetime(2026, 11, 25, 19, 30, tzinfo=UTC)
+
+    found = seen(replace(PARCEL, kind="done", done_at=after_midnight), after_midnight)
+
+    assert (found.stage, found.expected_on) == ("done", date(2026, 11, 26))
