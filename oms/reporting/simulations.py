@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from oms.core.models import JobState
 from oms.core.templatetags.oms_format import count, money, percent
-from oms.reporting.order_export import csv_text
+from oms.reporting.order_export import csv_text, safe_text
 from routing.engine import FACTORS
 from routing.models import SimulatedOrder, Simulation
 from routing.simulation import SMALL_SAMPLE
@@ -261,10 +261,11 @@ def changed_csv(simulation: Simulation) -> Iterator[str]:
 
 
 def _csv_row(row: SimulatedOrder, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    texts = (before["rule"], after["rule"], before["sentence"], after["sentence"])
     return [
-        row.number, row.decided_at.isoformat(), name, _nodes(before), _nodes(after), f"{before['cost'] / 100:.2f}",
-        f"{after['cost'] / 100:.2f}", row.currency, before["outcome"], after["outcome"], before["rule"],
-        after["rule"], before["sentence"], after["sentence"],
+        safe_text(row.number), row.decided_at.isoformat(), safe_text(name), safe_text(_nodes(before)),
+        safe_text(_nodes(after)), f"{before['cost'] / 100:.2f}", f"{after['cost'] / 100:.2f}", row.currency,
+        before["outcome"], after["outcome"], *(safe_text(each) for each in texts),
     ]  # fmt: skip
 
 

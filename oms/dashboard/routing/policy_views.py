@@ -26,10 +26,13 @@ TONES = {"draft": "neutral", "canary": "info", "live": "good", "archived": "off"
 def policies(request: HttpRequest) -> HttpResponse:
     """Drafts, and every published version: who, when, why, and what changed in words."""
     principal = principal_of(request)
-    rows, kpis = versions(), version_kpis()
+    whole = principal.sees_everything
+    # The figures count every order: they cannot be told apart by nodes and channels.
+    rows, kpis = versions(), version_kpis() if whole else {}
     context: dict[str, Any] = {
         "drafts": drafts(), "rows": [(row, kpis.get(row.policy.version or 0)) for row in rows],
         "tones": TONES, "firsts": FIRST_POLICIES, "may_edit": principal.may("routing.edit"),
+        "whole": whole,
         "trial": next((row.policy for row in rows if row.policy.state == PolicyState.CANARY), None),
     }  # fmt: skip
     return render(request, "dashboard/routing/versions.html", context)
@@ -53,7 +56,8 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
     context: dict[str, Any] = {
         "policy": found, "tone": TONES[found.state], "changes": changes_since(found, before), "before": before,
         "rules": [(rule, rule_sentences(rule)) for rule in document_of(found).rules],
-        "report": trial_of(found), "kpis": version_kpis(number).get(number),
+        "report": trial_of(found),
+        "kpis": version_kpis(number).get(number) if principal.sees_everything else None,
         "shares": SHARES, "may_edit": principal.may("routing.edit"),
         "may_publish": principal.may("routing.publish"),
     }  # fmt: skip

@@ -45,14 +45,18 @@ def simulation_for(pk: int) -> Simulation:
     return found
 
 
+def _number(text: str) -> int | None:
+    """The number of a link; None for what is none, or too long for a key (a bigint holds any 18 digits)."""
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
 @require_safe
 @requires("routing.view")
 def simulations(request: HttpRequest) -> HttpResponse:
     """Past simulations, the newest first."""
     principal = principal_of(request)
     principal.require_everywhere()
-    mark = request.GET.get("before", "")
-    rows = past_simulations(LIST_ROWS + 1, before=int(mark) if mark.isdigit() else None)
+    rows = past_simulations(LIST_ROWS + 1, before=_number(request.GET.get("before", "")))
     more, rows = len(rows) > LIST_ROWS, rows[:LIST_ROWS]
     context: dict[str, Any] = {
         "rows": [(row, state_of(row)) for row in rows], "next_url": f"?before={rows[-1].pk}" if more else "",
@@ -120,8 +124,9 @@ def _again(found: Simulation) -> str:
 def _result(request: HttpRequest, found: Simulation) -> dict[str, Any]:
     chosen, mark = request.GET.get("version", ""), request.GET.get("after", "")
     places = range(1, len(found.versions))
-    version = int(chosen) if chosen.isdigit() and int(chosen) in places else 0
-    rows, last = changed_page(found, version=version, before=int(mark) if mark.isdigit() else None)
+    place = _number(chosen)
+    version = place if place is not None and place in places else 0
+    rows, last = changed_page(found, version=version, before=_number(mark))
     results, names = found.result["versions"], found.names
     base = urlencode({"version": version} if version else {})
     return {

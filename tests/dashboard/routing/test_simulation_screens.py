@@ -154,6 +154,30 @@ def test_the_changed_orders_come_as_a_file(world: World) -> None:
     assert rows[0]["Why before"] != rows[0]["Why after"]
 
 
+def test_the_file_of_changed_orders_holds_no_formula(world: World) -> None:
+    past_orders(world, 1, 1, 1, 1)
+    client = signed_in()
+    url = played(client, draft("=1+1"))
+
+    answer = client.get(f"{url}changed.csv")
+
+    content = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+    assert [row["Version"] for row in csv.DictReader(io.StringIO(content))] == ["'=1+1"] * 2
+
+
+@pytest.mark.parametrize("mark", ["²", "9" * 19, "9" * 5000, "x"])
+def test_a_mark_that_is_no_number_is_as_none(world: World, mark: str) -> None:
+    past_orders(world, 1, 1, 1, 1)
+    client = signed_in()
+    url = played(client, draft())
+
+    listed = client.get("/routing/simulations/", {"before": mark})
+    page = client.get(url, {"after": mark, "version": mark})
+
+    assert (listed.status_code, page.status_code) == (200, 200)
+    assert text(page).count("data-row=") == 2
+
+
 def test_a_window_without_orders_says_so(world: World) -> None:
     client = signed_in()
     url = played(client, draft())
@@ -247,6 +271,18 @@ def test_versions_show_what_they_did(world: World) -> None:
     listed, page = text(client.get("/routing/versions/")), text(client.get("/routing/versions/1/"))
     assert "33.3%" in listed
     assert "25.0% of 4 that are due" in page
+
+
+@pytest.mark.parametrize("limit", ["all_nodes", "all_channels"])
+def test_who_sees_a_part_of_the_business_only_sees_no_figures_of_versions(world: World, limit: str) -> None:
+    past_orders(world, 1, 11, 30, 1)
+    limited = signed_in("read_only", **{limit: False})
+
+    listed, page = text(limited.get("/routing/versions/")), text(limited.get("/routing/versions/1/"))
+
+    assert "33.3%" not in listed
+    assert re.findall(r'<td class="num">(.*?)</td>', listed) == ["–"] * 5
+    assert "Orders decided first" not in page
 
 
 def test_a_draft_is_run_in_the_shadow_from_its_page_and_stopped_there(world: World) -> None:
