@@ -7,11 +7,10 @@ alone, and the live decision costs nothing more.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from django.db import transaction
 
 from inventory.models import Node, Reservation
 from oms.core.clock import now
@@ -23,10 +22,13 @@ from routing.locks import lock_policy, lock_running_shadows
 from routing.models import PolicyState, RoutingShadow, ShadowDifference
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.document import read_document
+from routing.policy.problems import PolicyInvalid
 from routing.services.context import rate_table
 from routing.services.planning import Planned, plan_demands
 from routing.services.reading import Freed, Surroundings, read_surroundings
 from routing.simulation import PlayedParcel, parcels_of
+
+log = logging.getLogger(__name__)
 
 #: Orders decided again in one go; with the interval of the schedule some thirty a second.
 MOST_ORDERS = 300
@@ -73,13 +75,27 @@ def stop_shadow(*, policy_id: int, actor: str) -> None:
 
 def decide_in_shadow() -> int:
     """Look at the orders decided since the last time, for every run; how many. Running it twice at once is harmless."""
-    with transaction.atomic():
-        shadows = lock_running_shadows()
-        for shadow in shadows:
-            if shadow.policy.state != PolicyState.DRAFT:
-                stop_shadow(policy_id=shadow.policy_id, actor="published")
-        running = [shadow for shadow in shadows if shadow.policy.state == PolicyState.DRAFT]
-        return sum(_run(shadow) for shadow in running)
+    running = RoutingShadow.objects.filter(stopped_at__isnull=True).order_by("pk").values_list("pk", flat=True)
+    return sum(_run_alone(pk) for pk in list(running))
+
+
+def _run_alone(pk: int) -> int:
+    """One run in a transaction of its own: a document that no longer reads is left and holds up no other run."""
+
+    def work() -> int:
+        shadow = next((each for each in lock_running_shadows() if each.pk == pk), None)
+        if shadow is None:
+            return 0
+        if shadow.policy.state != PolicyState.DRAFT:
+            stop_shadow(policy_id=shadow.policy_id, actor="published")
+            return 0
+        return _run(shadow)
+
+    try:
+        return run_atomic(work)
+    except PolicyInvalid as error:
+        log.warning("The shadow run %s is left out: %s", pk, error)
+        return 0
 
 
 # First decisions that a rule made. A transaction that was slow to commit is waited for: ids do not come in order.

@@ -116,6 +116,19 @@ def test_a_run_goes_on_with_the_rules_that_it_began_with(world: World) -> None:
     assert (shadow.decided, shadow.agreed) == (1, 1)
 
 
+def test_a_document_that_no_longer_reads_holds_up_no_other_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    broken, sound = started(name="Broken"), started(STANDARD, "Sound")
+    RoutingShadow.objects.filter(pk=broken.pk).update(document={"rules": "none"})
+    decided(world, "A")
+
+    assert decide_in_shadow() == 1
+
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert (broken.decided, broken.after_decision, sound.decided) == (0, 0, 1)
+    assert f"The shadow run {broken.pk} is left out" in caplog.text
+
+
 def test_a_run_is_started_once_and_stopped_once(world: World) -> None:
     shadow = started()
     again = start_shadow(policy_id=shadow.policy_id, edit_version=1, actor="Ravi")
