@@ -6,6 +6,7 @@ import pytest
 
 from oms.accounts.models import Role, User
 from tests.e2e.axe import axe_violations, overflow_px
+from tests.e2e.scanner import scan
 
 pytestmark = pytest.mark.e2e
 
@@ -127,12 +128,9 @@ def test_a_scan_needs_no_focus_and_leaves_a_field_as_it_was(open_page: Any) -> N
         "() => { window.codes = []; document.addEventListener('oms:scan', e => window.codes.push(e.detail)); }"
     )
 
-    page.keyboard.type(EAN, delay=0)
-    page.keyboard.press("Enter")
+    scan(page, EAN)
     page.locator("input[name=qty]").focus()
-    page.wait_for_timeout(350)
-    page.keyboard.type("8901234567801", delay=0)
-    page.keyboard.press("Enter")
+    scan(page, "8901234567801")
 
     assert page.evaluate("window.codes") == [EAN, "8901234567801"]
     assert page.locator("input[name=qty]").input_value() == "1"

@@ -11,6 +11,7 @@ from fulfillment.models import FulfillmentOrder, Shipment
 from inventory.models import Node
 from oms.accounts.models import Role, User
 from tests.e2e.conftest import Visitor
+from tests.e2e.scanner import scan
 from tests.factories import World, capture, make_line, make_order
 from tests.flow.driver import drain
 from tests.fulfillment.floor import stock_of, units_of
@@ -53,8 +54,7 @@ def test_from_the_task_to_the_label_with_one_line_short(visitor: Visitor, world:
     visit.look()
 
     # One unit by the scanner, which needs no field; one by a code typed into the field.
-    page.keyboard.type("KURTA-M", delay=0)
-    page.keyboard.press("Enter")
+    scan(page, "KURTA-M")
     expect(page.locator("#scan-band")).to_contain_text("The KURTA-M: 1 of 2")
     visit.look()
     type_a_code(page, "KURTA-M")

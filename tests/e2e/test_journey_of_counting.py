@@ -14,6 +14,7 @@ from oms.core.models import OutboxEvent
 from oms.core.values import MAX_MINOR
 from tests.e2e.browsing import Visit
 from tests.e2e.conftest import Visitor
+from tests.e2e.scanner import scan
 from tests.factories import World, make_line
 from tests.fulfillment.floor import make_work, packed, stock_of
 from tests.inventory.counting import count_postings, items_of
@@ -37,12 +38,6 @@ def people(world: World, person: Callable[..., User]) -> None:
         person(f"{name}@example.com", name=name.title(), role=Role.STORE_ASSOCIATE, node_codes=["blr-01"])
     person("manju@example.com", name="Manju", role=Role.STORE_MANAGER, node_codes=["blr-01"])
     person("meera@example.com", name="Meera", role=Role.OPS_MANAGER, all_nodes=True)
-
-
-def scan(page: Page, code: str) -> None:
-    """As a wedge scanner does it: a burst of keys that needs no field."""
-    page.keyboard.type(code, delay=0)
-    page.keyboard.press("Enter")
 
 
 def start(page: Page, area: str) -> None:
