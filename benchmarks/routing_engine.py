@@ -190,12 +190,13 @@ def by_subsets(plans: list[Plan]) -> str:
     return f"numpy {quantile(took, 0.5) / 1000:6.3f} ms ({dearer} of {len(took)} dearer)" if took else "numpy -"
 
 
-def one_by_one(nodes: int, lines: int, share: float, rounds: int, seed: int) -> None:
-    """One order at a time."""
+def one_by_one(nodes: int, sizes: Sequence[int], share: float, rounds: int, seed: int) -> None:
+    """One order at a time, of so many lines, each number of them as often as another."""
     world = World(nodes, 50, seed)
+    least_lines, lines = sizes[0], sizes[-1]
     skus = range(lines * 20)
     stock = world.stock(skus, share)
-    orders = [world.order(key, world.random.sample(skus, lines)) for key in range(rounds)]
+    orders = [world.order(key, world.random.sample(skus, world.random.choice(sizes))) for key in range(rounds)]
     terms = terms_of(world)
     plans: list[Plan] = []
     # The ways to each destination are worked out when they are first asked for.
@@ -211,7 +212,7 @@ def one_by_one(nodes: int, lines: int, share: float, rounds: int, seed: int) -> 
     middle = quantile(decided, 0.5)
     split = sum(len(plan.node_ids) > 1 for plan in plans)
     print(
-        f"{nodes:4d} nodes x {lines:2d} lines, {share:4.0%} stocked: "
+        f"{nodes:4d} nodes x {f'1-{lines}' if least_lines < lines else lines:>3} lines, {share:4.0%} stocked: "
         f"p50 {middle / 1000:6.3f} ms  p99 {quantile(decided, 0.99) / 1000:6.3f} ms  "
         f"to store {quantile(told, 0.5) / 1000:6.3f} ms  ratio to floor {middle / quantile(least, 0.5):5.1f}  "
         f"proven {sum(plan.optimal for plan in plans) / rounds:4.0%}  split {split / rounds:4.0%}  "
@@ -302,9 +303,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=300)
     given = parser.parse_args()
-    for nodes, lines in ((25, 1), (25, 3), (25, 6), (25, 10), (100, 10), (500, 6)):
+    up_to_six = range(1, 7)
+    for nodes, sizes in ((25, (1,)), (25, (3,)), (25, (6,)), (25, up_to_six), (25, (10,)), (100, (10,)), (500, (6,))):
         for share in (0.4, 0.8):
-            one_by_one(nodes, lines, share, given.rounds, given.seed)
+            one_by_one(nodes, sizes, share, given.rounds, given.seed)
     batches(given.rounds, given.seed)
     waves(given.rounds, given.seed)
 

@@ -138,10 +138,9 @@ class Search:
         # A node that saves more than it costs may come with any plan.
         saving = sorted([cost for cost in net if cost < 0])
         self.saved = [sum(saving[:parcels]) for parcels in range(self._most + 1)]
-        self.after = [self._more(depth, 0) for depth in range(self._most + 1)]
-        self.least_more = [self._more(depth, 1) for depth in range(self._most + 1)]
+        self._bound_further()
         self.ranked = sorted(range(len(net)), key=net.__getitem__)
-        self.root = max(self._more(0, 1), self.charge + self.saved[-1] + sum(self.prices.values()))
+        self.root = max(self.least_more[0], self.charge + self.saved[-1] + sum(self.prices.values()))
         self.root -= self.problem.split * SCALE
 
     def _rest(self, missing: int) -> int:
@@ -151,13 +150,16 @@ class Search:
             rest = self._rests[missing] = sum([price for guard, price in self.prices.items() if missing & guard])
         return rest
 
-    def _more(self, depth: int, least: int) -> int:
-        """What is still to be paid at least beside so many parcels: `least` or more of them, and the slabs that so many
-        parcels leave over."""
-        step, beyond = self.step[0], self.beyond
-        return min(
-            [(count - depth) * step + beyond[count] for count in range(depth + least, self._most + 1)], default=0
-        )
+    def _bound_further(self) -> None:
+        """What is still to be paid at least beside so many parcels, and the slabs that so many leave over: `after`, or
+        `least_more` where one parcel more has to come."""
+        step, least = self.step[0], INFINITE
+        after, least_more = [], []
+        for beyond in reversed(self.beyond):
+            least_more.append(step + least)
+            least = min(beyond, step + least)
+            after.append(least)
+        self.after, self.least_more = after[::-1], least_more[::-1]
 
     def run(self, ceiling: int = INFINITE) -> Solution | None:
         """The best plan that costs less than `ceiling` (scaled); None where there is none or none was found in time."""

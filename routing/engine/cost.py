@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from routing.engine.capacity import capacity_of
 from routing.engine.filters import Gate, GateKey, gate, gate_key
 from routing.engine.types import (
     ANY_NODE,
@@ -78,6 +79,8 @@ class Terms:
         "extra_days",
         "fares",
         "gates",
+        "idle",
+        "idle_minor",
         "ids",
         "lane",
         "nodes",
@@ -101,6 +104,8 @@ class Terms:
         self.extra_days = [int(node.minutes_to_cutoff < node.processing_minutes) for node in nodes]
         self.ready_hours = [node.processing_minutes / 60 for node in nodes]
         self.priority_minor = [(top - node.priority) * weights.priority_minor for node in nodes]
+        self.idle = capacity_of(nodes, {})
+        self.idle_minor = self.loads_minor(self.idle.load)
         self.performance_minor = [
             0 if node.performance is None else round((1 - node.performance) * weights.performance_minor)
             for node in nodes

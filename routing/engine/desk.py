@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import NamedTuple
 
+from routing.engine.capacity import NO_LIMIT, capacity_of, load_of
 from routing.engine.cost import Destination, Terms
 from routing.engine.explain import Trace
 from routing.engine.filters import Gate
@@ -18,7 +19,6 @@ from routing.engine.types import (
     Attempt,
     Eligibility,
     LineInput,
-    NodeInput,
     OrderInput,
     Outcome,
     Plan,
@@ -27,25 +27,12 @@ from routing.engine.types import (
     Weights,
 )
 
-#: A node without a limit: more orders than anybody has.
-_NO_LIMIT = 1 << 60
 _NONE: Mapping[int, int] = {}
 
 #: Gives the terms of a policy. They must be of the same nodes for every policy of one call.
 TermsOf = Callable[[Policy], Terms]
 #: An order, and the rules that it is tried by.
 Asked = tuple[OrderInput, Sequence[Attempt]]
-
-
-def _room(node: NodeInput, used: int) -> int:
-    return _NO_LIMIT if node.capacity_left is None else max(0, node.capacity_left - used)
-
-
-def _load(node: NodeInput, used: int) -> float:
-    """The share of the day's capacity that is taken: each order takes its part of what was left."""
-    if not used or not node.capacity_left:
-        return node.load
-    return min(1.0, node.load + (1.0 - node.load) * used / node.capacity_left)
 
 
 class Decided(NamedTuple):
@@ -84,16 +71,14 @@ class Desk:
         self.nodes = terms.nodes
         self.ids = terms.ids
         self.first_rows = _rows([order for order, _ in asked], self.ids, stock)
-        self.first_used = [used.get(node.node_id, 0) for node in self.nodes]
+        self.first = capacity_of(self.nodes, used) if used else terms.idle
         self._begin()
 
     def _begin(self) -> None:
         """All stock and capacity is there."""
         self.rows = dict(self.first_rows)
-        self.used = list(self.first_used)
-        self.room = [_room(node, used) for node, used in zip(self.nodes, self.used, strict=True)]
-        self.full = self.first_full = frozenset(index for index, left in enumerate(self.room) if left <= 0)
-        self.load = [_load(node, used) for node, used in zip(self.nodes, self.used, strict=True)]
+        first = self.first
+        self.used, self.room, self.load, self.full = list(first.used), list(first.room), list(first.load), first.full
         self.load_minor: dict[Terms, list[int]] = {}
 
     def as_at_first(self) -> Desk:
@@ -229,7 +214,8 @@ class Desk:
     def _loads_minor(self, terms: Terms) -> list[int]:
         found = self.load_minor.get(terms)
         if found is None:
-            found = self.load_minor[terms] = terms.loads_minor(self.load)
+            found = terms.idle_minor if self.load == terms.idle.load else terms.loads_minor(self.load)
+            self.load_minor[terms] = found
         return found
 
     def _written(
@@ -291,7 +277,7 @@ class Desk:
                 row = dict(sorted([*row.items(), (index, left)]))
             self.rows[sku] = row
         for index, _ in decided.solution.parcels:
-            if self.room[index] < _NO_LIMIT:
+            if self.room[index] < NO_LIMIT:
                 self._occupy(index, -way)
 
     def _occupy(self, index: int, orders: int) -> None:
@@ -299,7 +285,7 @@ class Desk:
         self.room[index] -= orders
         self.used[index] += orders
         self.full = self.full - {index} if self.room[index] else self.full | {index}
-        self.load[index] = _load(self.nodes[index], self.used[index])
+        self.load[index] = load_of(self.nodes[index], self.used[index])
         for terms, known in self.load_minor.items():
             loads_minor = list(known)
             loads_minor[index] = terms.load_minor(self.load[index])

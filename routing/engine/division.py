@@ -199,6 +199,8 @@ class Goods:
 
 def _divisions(piles: Sequence[int], count: int, weight: int, stride: int) -> list[_Way]:
     """The ways to take so many units from piles, most from the first ones first. Raises TooFine."""
+    if count == 1:
+        return _places_of_one(piles, weight, stride)
     left_behind = sum(piles)
     ways: list[tuple[int, int, tuple[int, ...]]] = [(0, count, ())]
     for pile in piles[:-1]:
@@ -212,3 +214,13 @@ def _divisions(piles: Sequence[int], count: int, weight: int, stride: int) -> li
             raise TooFine
         weight *= stride
     return [(shift, (*counts, left)) for shift, left, counts in ways]
+
+
+def _places_of_one(piles: Sequence[int], weight: int, stride: int) -> list[_Way]:
+    """As `_divisions`, for the one unit that most wants are."""
+    last = len(piles) - 1
+    return [
+        (weight * stride**place if place < last else 0, (0,) * place + (1,) + (0,) * (last - place))
+        for place, pile in enumerate(piles)
+        if pile
+    ]

@@ -42,6 +42,10 @@ def _ship_all(
     if single is not None:
         alone = Solution((Parcel(single[1], tuple(problem.quantities)),), single[0], single[0], True)
         ceiling = single[0] * SCALE + PARCEL
+        near = _may_share(problem, single[0])
+        if any(near.keys().isdisjoint(row) for row, count in zip(problem.rows, units, strict=True) if count):
+            return alone
+        problem = problem.varied(opening=near)
     search = Search(problem, units, most_sets=most_sets)
     found = search.run(ceiling)
     if found is not None or search.exact:
@@ -69,6 +73,13 @@ def cheapest_single(problem: Problem) -> tuple[int, int] | None:
             if cost < best:
                 best, winner = cost, index
     return None if winner < 0 else (best, winner)
+
+
+def _may_share(problem: Problem, ceiling_minor: int) -> dict[int, int]:
+    """Openings of the nodes that may have a part in a plan of several parcels for less: with each of them goes at least
+    the cheapest other one, and a split penalty."""
+    left = ceiling_minor - problem.split - min(problem.opening.values())
+    return {index: cost for index, cost in problem.opening.items() if cost < left}
 
 
 def _cheapest_two(problem: Problem) -> int:

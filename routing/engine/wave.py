@@ -59,7 +59,7 @@ def decide_together(desk: Desk, asked: Sequence[Asked]) -> list[Decided]:
 def _gone(desk: Desk) -> dict[int, int] | None:
     """By SKU, the least that is left of it at a node where there was more at first. None: a node is full now, which
     may be in anybody's way."""
-    if desk.full - desk.first_full:
+    if desk.full - desk.first.full:
         return None
     return {
         sku: min(row.get(index, 0) for index, had in desk.first_rows[sku].items() if row.get(index, 0) < had)
