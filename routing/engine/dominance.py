@@ -38,15 +38,14 @@ def one_parcel_is_cheaper(problem: Problem) -> bool:
 
 
 def _undominated(problem: Problem, units: Sequence[int], order: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    some, whole = dict.fromkeys(problem.opening, 0), dict.fromkeys(problem.opening, 0)
+    some, whole = [0] * len(problem.fares), [0] * len(problem.fares)
     bit = 1
     for row, count in zip(problem.rows, units, strict=True):
         if count:
             for index, have in row.items():
-                if index in some:
-                    some[index] |= bit
-                    if have >= count:
-                        whole[index] |= bit
+                some[index] |= bit
+                if have >= count:
+                    whole[index] |= bit
             bit <<= 1
     kept = []
     able: list[tuple[int, SlabRate]] = []
