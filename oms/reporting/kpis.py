@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -82,7 +83,7 @@ class _Window:
     zone: str
     scope: Scope
 
-    def rows(self, sql: str, **params: object) -> list[tuple[object, ...]]:
+    def rows(self, sql: str, **params: object) -> list[tuple[Any, ...]]:
         return fetch_all(
             self.scope.apply(sql),
             {"since": self.since, "until": self.until, "zone": self.zone, **self.scope.params, **params},
@@ -163,22 +164,33 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
-def _made(window: _Window, days: _Days, *, scale: float = 1.0, **fields: object) -> Kpi:
+def _made(
+    window: _Window,
+    days: _Days,
+    *,
+    key: str,
+    name: str,
+    unit: str,
+    target: float | None,
+    higher_is_better: bool,
+    query: str = "",
+    url: str = "",
+) -> Kpi:
     """A measure from its days: sums over the period, not a mean of the days."""
     present, past = window.days[PERIOD_DAYS:], window.days[:PERIOD_DAYS]
     return Kpi(
-        value=_over(days, present, scale),
-        before=_over(days, past, scale),
+        key=key, name=name, unit=unit, target=target, higher_is_better=higher_is_better, query=query, url=url,
+        value=_over(days, present),
+        before=_over(days, past),
         n=sum(days[day][1] for day in present if day in days),
-        points=tuple(_over(days, (day,), scale) for day in window.days),
-        **fields,  # type: ignore[arg-type]
-    )
+        points=tuple(_over(days, (day,)) for day in window.days),
+    )  # fmt: skip
 
 
-def _over(days: _Days, wanted: Sequence[date], scale: float = 1.0) -> float | None:
+def _over(days: _Days, wanted: Sequence[date]) -> float | None:
     known = [days[day] for day in wanted if day in days]
     cases = sum(total for _, total in known)
-    return scale * sum(good for good, _ in known) / cases if cases else None
+    return sum(good for good, _ in known) / cases if cases else None
 
 
 _CHANNELS_BY_KIND = "SELECT c.kind = 'marketplace', c.code FROM orders_saleschannel c WHERE {channels} ORDER BY c.code"
@@ -188,7 +200,7 @@ def _on_time(window: _Window) -> list[Kpi]:
     """Of the orders promised for a day that has come, those delivered by then. Undelivered ones count as late."""
     days: dict[bool, dict[date, tuple[float, int]]] = {False: {}, True: {}}
     for market, day, good, total in window.rows(_ON_TIME):
-        days[bool(market)][day] = (good, total)  # type: ignore[index, assignment]
+        days[bool(market)][day] = (good, total)
     codes: dict[bool, list[str]] = {False: [], True: []}
     for market, code in window.rows(_CHANNELS_BY_KIND):
         codes[bool(market)].append(str(code))
@@ -206,7 +218,7 @@ def _of_placed(window: _Window) -> list[Kpi]:
     """Cancelled and touchless orders of those placed."""
     counts: dict[str, dict[date, int]] = {"placed": {}, "cancelled": {}, "touched": {}}
     for what, day, number in window.rows(_PLACED):
-        counts[str(what)][day] = number  # type: ignore[index, assignment]
+        counts[str(what)][day] = number
     placed = counts["placed"]
     cancelled = {day: (counts["cancelled"].get(day, 0), total) for day, total in placed.items()}
     touchless = {day: (total - counts["touched"].get(day, 0), total) for day, total in placed.items()}
@@ -226,10 +238,10 @@ def _of_decisions(window: _Window) -> list[Kpi]:
     earlier: list[tuple[float, int]] = []
     for day, whole, first, cost, orders in window.rows(_DECIDED, baseline=_midnight(start)):
         if day in window.days:
-            filled[day] = (whole, first)  # type: ignore[index, assignment]
-            costs[day] = (cost, orders)  # type: ignore[index, assignment]
+            filled[day] = (whole, first)
+            costs[day] = (cost, orders)
         else:
-            earlier.append((cost, orders))  # type: ignore[arg-type]
+            earlier.append((cost, orders))
     before = sum(orders for _, orders in earlier)
     baseline = sum(cost for cost, _ in earlier) / before if before >= FEW else None
     return [
@@ -244,7 +256,7 @@ def _split(window: _Window) -> Kpi:
     """Orders that leave from more than one node, of those given to nodes."""
     days = {day: (several, total) for day, several, total in window.rows(_SPLIT)}
     return _made(
-        window, days, key="split", name="Split", unit="share", target=0.08, higher_is_better=False,  # type: ignore[arg-type]
+        window, days, key="split", name="Split", unit="share", target=0.08, higher_is_better=False,
         query=f"split:yes placed:{PERIOD_DAYS}d",
     )  # fmt: skip
 
@@ -253,6 +265,6 @@ def _returns(window: _Window) -> Kpi:
     """Days from the word that goods come back until they are put away."""
     days = {day: (spent, closed) for day, spent, closed in window.rows(_RETURNS)}
     return _made(
-        window, days, key="returns", name="Return time", unit="days", target=5.0, higher_is_better=False,  # type: ignore[arg-type]
+        window, days, key="returns", name="Return time", unit="days", target=5.0, higher_is_better=False,
         url="/returns/?show=done",
     )  # fmt: skip

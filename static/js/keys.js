@@ -63,6 +63,13 @@ function clickIfThere(selector) {
   return true;
 }
 
+/** Keys that act while typing too, as a page names them: Ctrl+S, Ctrl+Enter. */
+function pageChord(event) {
+  if (event.shiftKey || event.altKey || document.querySelector("dialog:modal, .menu:popover-open")) return false;
+  const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  return pageShortcut(`Ctrl+${key}`);
+}
+
 function pageShortcut(key) {
   const target = [...document.querySelectorAll("[data-shortcut]")].find(
     (each) => each.dataset.shortcut === key && each.offsetParent !== null,
@@ -130,6 +137,10 @@ function keydown(event) {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !scanning) {
     event.preventDefault();
     openPalette();
+    return;
+  }
+  if ((event.ctrlKey || event.metaKey) && pageChord(event)) {
+    event.preventDefault();
     return;
   }
   if (event.key === "Escape") {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -55,8 +56,8 @@ class PromiseForm(forms.Form):
     store = forms.ChoiceField(label=_("Collect at"), required=False)
     cod = forms.BooleanField(label=_("Cash on delivery"), required=False)
 
-    def __init__(self, principal: Principal, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, principal: Principal, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         channels = [
             (row.code, row.name) for row in SalesChannel.objects.filter(is_active=True).order_by("name")
             if principal.sees_channel(row.code)
@@ -96,8 +97,8 @@ class BulkForm(forms.Form):
     )  # fmt: skip
     file = forms.FileField(label=_("CSV of PIN codes"), required=False)
 
-    def __init__(self, principal: Principal, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+    def __init__(self, principal: Principal, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         rows = SalesChannel.objects.filter(is_active=True).order_by("name")
         offer(self, "channel", [(row.code, row.name) for row in rows if principal.sees_channel(row.code)])
 
