@@ -27,6 +27,7 @@ from routing.engine.types import (
     Rule,
     SlabRate,
     Stock,
+    TransferTerms,
     Weights,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "SlabRate",
     "Stock",
     "Terms",
+    "TransferTerms",
     "Weights",
     "WhyNot",
     "expand_candidates",

@@ -16,6 +16,7 @@ from routing.engine.types import (
     OrderInput,
     RateTable,
     SlabRate,
+    TransferTerms,
     Weights,
 )
 
@@ -38,11 +39,11 @@ INDIA_RATES = RateTable(
 )
 
 #: What orders must agree in to share lanes and costs that do not depend on what is shipped.
-DestinationKey = tuple[str, float | None, float | None, str, bool, str, bool]
+DestinationKey = tuple[str, float | None, float | None, str, bool, str, int | None, TransferTerms | None]
 
 
-def destination_key(order: OrderInput) -> DestinationKey:
-    """The part of an order that decides its lanes (and whether there are any: a pickup order has none)."""
+def destination_key(order: OrderInput, transfer: TransferTerms | None = None) -> DestinationKey:
+    """The part of an order that decides its lanes, and on which terms goods are sent to the store of collection."""
     return (
         order.postcode,
         order.lat,
@@ -50,7 +51,8 @@ def destination_key(order: OrderInput) -> DestinationKey:
         order.region,
         order.cod,
         order.service_level,
-        order.pickup_node_id is not None,
+        order.pickup_node_id,
+        None if order.pickup_node_id is None else transfer,
     )
 
 
@@ -111,22 +113,22 @@ class Terms:
             for node in nodes
         ]
 
-    def gate(self, order: OrderInput, asked: Eligibility = ANY_NODE) -> Gate:
-        """Which nodes may take the order by the fixed rules."""
-        key = gate_key(order, asked)
+    def gate(self, order: OrderInput, asked: Eligibility = ANY_NODE, sends: bool = False) -> Gate:
+        """Which nodes may take the order by the fixed rules; with `sends` others may send to the store, too."""
+        key = gate_key(order, asked, sends)
         found = self.gates.get(key)
         if found is None:
             found = self.gates[key] = gate(key, self.nodes)
         return found
 
-    def destination(self, order: OrderInput) -> Destination:
-        """Ways and costs to where the order goes."""
-        key = destination_key(order)
+    def destination(self, order: OrderInput, transfer: TransferTerms | None = None) -> Destination:
+        """Ways and costs to where the order goes; with `transfer` those to the store where it is collected, too."""
+        key = destination_key(order, transfer)
         found = self._destinations.get(key)
         if found is None:
             if len(self._destinations) * len(self.nodes) >= _MOST_KEPT:
                 self._destinations.clear()
-            found = self._destinations[key] = Destination(order, self)
+            found = self._destinations[key] = Destination(order, self, transfer)
         return found
 
     def loads_minor(self, loads: Iterable[float]) -> list[int]:
@@ -148,17 +150,39 @@ class Destination:
     `base[index]` is the cost of a shipment apart from its weight, its lateness and the node's load (distance, transit,
     priority, performance, cash on delivery); `UNKNOWN` until `open` was called, `CLOSED` when the node cannot serve the
     destination, for the reason in `reasons`. `fares`, `hours` (until delivery) and `ways` hold only for open nodes.
+    `too_slow` are closed nodes whose way to the store takes longer than the terms of a transfer allow.
+
+    A customer who collects goes to the store: its own goods are not carried. Those of another node are carried to it,
+    and where that is possible at all the store's own goods cost nothing.
     """
 
     UNKNOWN = -1
     CLOSED = -2
 
-    __slots__ = ("_late_minor_per_day", "_order", "_terms", "base", "cod_minor", "fares", "hours", "reasons", "ways")
+    __slots__ = (
+        "_late_minor_per_day",
+        "_order",
+        "_receiving_hours",
+        "_terms",
+        "_transfer",
+        "base",
+        "cod_minor",
+        "fares",
+        "hours",
+        "reasons",
+        "too_slow",
+        "ways",
+    )
 
-    def __init__(self, order: OrderInput, terms: Terms) -> None:
+    def __init__(self, order: OrderInput, terms: Terms, transfer: TransferTerms | None = None) -> None:
         count = len(terms.nodes)
         self._order = order
         self._terms = terms
+        self._transfer = transfer if order.pickup_node_id is not None else None
+        self._receiving_hours = 0.0
+        if self._transfer is not None and order.pickup_node_id in terms.ids:
+            self._receiving_hours = terms.ready_hours[terms.ids.index(order.pickup_node_id)]
+        self.too_slow: set[int] = set()
         self._late_minor_per_day = terms.weights.late_minor_per_day
         self.base: list[int] = [self.UNKNOWN] * count
         self.fares: list[SlabRate] = [FREE] * count
@@ -170,7 +194,8 @@ class Destination:
     def open(self, index: int) -> int:
         """Work out the way from a node; returns its `base` or CLOSED."""
         terms, order = self._terms, self._order
-        if order.pickup_node_id is None:
+        collected = terms.ids[index] == order.pickup_node_id
+        if not collected:
             lane = terms.lane(order, terms.nodes[index])
             fare = terms.fares.get(lane.zone)
             days = lane.transit_days + terms.extra_days[index]
@@ -178,15 +203,23 @@ class Destination:
             lane, fare, days = PICKUP_LANE, FREE, 0
         if fare is None or not lane.serviceable:
             return self._close(index, lane)
+        transfer, receiving, moved_minor = self._transfer, 0.0, 0
         weights, km, priority_minor = terms.weights, lane.km, terms.priority_minor[index]
+        performance_minor = terms.performance_minor[index]
+        if transfer is not None and collected:
+            priority_minor = performance_minor = 0
+        elif transfer is not None:
+            if days > transfer.max_days:
+                self.too_slow.add(index)
+                return self._close(index, lane)
+            receiving, moved_minor = self._receiving_hours, transfer.minor
         distance_minor = round(km * weights.distance_minor_per_km)
         transit_minor = days * weights.transit_minor_per_day
         ready, arrival = terms.ready_hours[index], 24.0 * days
-        self.hours[index] = ready if ready > arrival else arrival
+        self.hours[index] = (ready if ready > arrival else arrival) + receiving
         self.fares[index] = fare
-        performance_minor = terms.performance_minor[index]
         self.ways[index] = (km, days, lane.zone, distance_minor, transit_minor, priority_minor, performance_minor)
-        base = self.cod_minor + distance_minor + transit_minor + priority_minor + performance_minor
+        base = self.cod_minor + moved_minor + distance_minor + transit_minor + priority_minor + performance_minor
         self.base[index] = base
         return base
 

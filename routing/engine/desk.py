@@ -102,10 +102,15 @@ class Desk:
 
     def _try(self, order: OrderInput, wants: dict[int, list[LineInput]], policy: Policy) -> Decided:
         terms = self._terms(policy)
-        passed, destination = terms.gate(order, policy.eligibility), terms.destination(order)
+        transfer = None if order.pickup_node_id is None else policy.transfer
+        passed = terms.gate(order, policy.eligibility, transfer is not None)
+        destination = terms.destination(order, transfer)
         needs = [needs_of(lines[0]) for lines in wants.values()] if any(line.parts for line in order.lines) else None
         rows = self._rows_of(wants, needs, policy.eligibility.keep_units)
-        loads_minor = self._loads_minor(terms)
+        loads_minor: Sequence[int] = self._loads_minor(terms)
+        if transfer is not None:
+            loads_minor = [0 if node_id == order.pickup_node_id else minor
+                           for node_id, minor in zip(self.ids, loads_minor, strict=True)]  # fmt: skip
         opening = self._openings(order, rows, passed, destination, loads_minor, policy.eligibility)
         weights = terms.weights
         problem = Problem(
@@ -114,9 +119,11 @@ class Desk:
             rows,
             opening,
             destination.fares,
-            weights.split_minor,
+            weights.split_minor if transfer is None else 0,
             1 if order.is_gift and policy.keep_gifts_whole else policy.max_shipments,
-            [_stock_minor(row, weights.stock_minor) for row in rows] if weights.stock_minor else None,
+            [_stock_minor(row, weights.stock_minor) for row in rows]
+            if weights.stock_minor and transfer is None
+            else None,
         )
         problem, solution, refused = self._solve(order, wants, problem, policy, needs)
         trace = Trace(
@@ -140,7 +147,9 @@ class Desk:
         split where the cheapest one is."""
         complete = order.must_ship_complete or not policy.allow_partial
         solution = self._solved(problem, needs, complete, policy.eligibility.keep_units)
-        refused = refused_split(problem, solution, wants, policy, order.currency) if len(solution.parcels) > 1 else ""
+        refused = ""
+        if len(solution.parcels) > 1 and (order.pickup_node_id is None or policy.transfer is None):
+            refused = refused_split(problem, solution, wants, policy, order.currency)
         if refused:
             problem = problem.in_one_parcel()
             solution = self._solved(problem, needs, complete, policy.eligibility.keep_units)
@@ -180,8 +189,7 @@ class Desk:
         """What a parcel costs at least from each node that may take the order and has anything of it."""
         passes, full, base, fares = passed.passes, self.full, destination.base, destination.fares
         hours, ways = order.hours_to_promise, destination.ways
-        max_km = None if order.pickup_node_id is not None else asked.max_km
-        least_room = 1 if order.pickup_node_id is not None else asked.min_capacity_left
+        max_km, store = asked.max_km, order.pickup_node_id
         opening: dict[int, int] = {}
         for index in rows[0] if len(rows) == 1 else sorted(set().union(*rows)):
             if passes[index] and index not in full:
@@ -190,7 +198,9 @@ class Desk:
                     cost = destination.open(index)
                     if cost < 0:
                         continue
-                if (max_km is not None and ways[index][0] > max_km) or self.room[index] < least_room:
+                if self.ids[index] != store and (
+                    (max_km is not None and ways[index][0] > max_km) or self.room[index] < asked.min_capacity_left
+                ):
                     continue
                 cost += fares[index].first_minor + load[index]
                 if hours is not None:

@@ -148,6 +148,8 @@ class Trace:
 
     def _closed(self, index: int) -> tuple[Rule, str]:
         """Why a node that has goods and passed the fixed rules is not used."""
+        if index in self.destination.too_slow:
+            return "too_slow", REASONS["too_slow"]
         if self.destination.base[index] == Destination.CLOSED:
             return "not_serviceable", self.destination.reasons.get(index) or REASONS["not_serviceable"]
         if index in self.too_full:
@@ -195,7 +197,7 @@ class Trace:
             "split": problem.split,
             "most": problem.max_shipments,
             "whole": self.order.must_ship_complete or not self.policy.allow_partial,
-            "per_stock": self.policy.weights.stock_minor,
+            "per_stock": 0 if problem.unit_minor is None else self.policy.weights.stock_minor,
             "fares": {zone: list(fare) for zone, fare in zones.items()},
             "shared": self._shares_stock(),
             "take": [list(assignment) for assignment in plan.assignments],

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from routing.engine.types import Eligibility, NodeInput, OrderInput, Rule
 
 #: What an order and its policy say about nodes: orders that agree in it share one gate.
-GateKey = tuple[frozenset[str], frozenset[int], int | None, frozenset[str], frozenset[str], Eligibility]
+#: The last two are what the policy asks of nodes, and whether it lets them send to the store of collection.
+GateKey = tuple[frozenset[str], frozenset[int], int | None, frozenset[str], frozenset[str], Eligibility, bool]
 
 REASONS: dict[Rule, str] = {
     "not_the_pickup_store": "The customer collects this order at another store.",
@@ -26,6 +27,8 @@ REASONS: dict[Rule, str] = {
     "past_cutoff": "The rule wants nodes with more time to their cut-off.",
     "performs_below": "The node performs below what the rule asks for.",
     "too_far": "The node is farther from the customer than the rule allows.",
+    "store_off": "The store where the customer collects is switched off.",
+    "too_slow": "The way to the store takes longer than the rule allows.",
 }
 
 
@@ -38,8 +41,8 @@ class Gate:
     refused: tuple[tuple[Rule, tuple[int, ...]], ...]
 
 
-def gate_key(order: OrderInput, asked: Eligibility) -> GateKey:
-    """The part of an order and its policy that decides its gate."""
+def gate_key(order: OrderInput, asked: Eligibility, sends: bool = False) -> GateKey:
+    """The part of an order and its policy that decides its gate. `sends`: the policy lets nodes send to the store."""
     return (
         order.allowed_groups,
         order.excluded_node_ids,
@@ -47,12 +50,19 @@ def gate_key(order: OrderInput, asked: Eligibility) -> GateKey:
         order.needs,
         order.brands,
         asked,
+        sends and order.pickup_node_id is not None,
     )
 
 
 def gate(key: GateKey, nodes: Sequence[NodeInput]) -> Gate:
     """Test every node against the fixed rules. The first rule that refuses is the one that is told."""
     verdicts = [first_refusal(key, node) for node in nodes]
+    pickup = key[2]
+    if pickup is not None and any(node.node_id == pickup and not node.active for node in nodes):
+        verdicts = [
+            rule or ("store_off" if node.node_id != pickup else "")
+            for node, rule in zip(nodes, verdicts, strict=True)
+        ]  # fmt: skip
     refused: dict[Rule, list[int]] = {}
     for node, rule in zip(nodes, verdicts, strict=True):
         if rule:
@@ -67,10 +77,10 @@ def gate(key: GateKey, nodes: Sequence[NodeInput]) -> Gate:
 def first_refusal(key: GateKey, node: NodeInput) -> Rule:
     """The first fixed rule that refuses this node, or "" when none does.
 
-    What a policy asks of nodes does not bind a customer who collects at a store.
+    What a policy asks of nodes does not bind a customer who collects at a store, but those that send to it.
     """
-    allowed_groups, excluded, pickup, needs, brands, asked = key
-    if pickup is not None and node.node_id != pickup:
+    allowed_groups, excluded, pickup, needs, brands, asked, sends = key
+    if pickup is not None and node.node_id != pickup and not sends:
         return "not_the_pickup_store"
     if not node.active:
         return "node_off"
@@ -78,7 +88,7 @@ def first_refusal(key: GateKey, node: NodeInput) -> Rule:
         return "rejected_before"
     if allowed_groups and not allowed_groups & node.groups:
         return "wrong_group"
-    if pickup is not None:
+    if node.node_id == pickup:
         return ""
     if not node.ships:
         return "does_not_ship"

@@ -28,6 +28,8 @@ _REFUSED: dict[Rule, str] = {
     "past_cutoff": "too close to the cut-off",
     "performs_below": "performing too badly",
     "too_far": "too far away",
+    "store_off": "cut off, since the store is switched off",
+    "too_slow": "too many days from the store",
 }
 
 
@@ -44,7 +46,7 @@ def _one(plan: Plan, trace: Trace) -> str:
     """One node ships everything."""
     best = plan.node_ids[0]
     whole = all_items(sum(trace.problem.quantities))
-    if trace.order.pickup_node_id is not None:
+    if trace.order.pickup_node_id == best:
         return f"{_code(trace, best)} has {whole} for the customer to collect."
     (_, _, index), *others = _alone(trace)
     next_best = "no other node can send it alone"
@@ -52,13 +54,16 @@ def _one(plan: Plan, trace: Trace) -> str:
         _, cost, other = others[0]
         next_best = f"next best {trace.terms.nodes[other].code} {_money(trace, cost)}"
     late = ", after the promised date," if trace.destination.late_minor(index, trace.order.hours_to_promise) else ""
-    promise = f"delivers {days(trace.destination.ways[index][1])}{late} for {_money(trace, plan.cost_minor)}"
+    delivers = "delivers" if trace.order.pickup_node_id is None else f"sends them to {_store(trace)}"
+    promise = f"{delivers} {days(trace.destination.ways[index][1])}{late} for {_money(trace, plan.cost_minor)}"
     whole_order = f"; {trace.split_refused}" if trace.split_refused else ""
     return f"{_code(trace, best)} has {whole} and {promise}; {next_best}{whole_order}."
 
 
 def _split(plan: Plan, trace: Trace) -> str:
     """Several nodes ship everything."""
+    if trace.order.pickup_node_id is not None:
+        return f"{_senders(plan, trace)}, for the customer to collect, for {_money(trace, plan.cost_minor)}."
     parcels = f"{len(plan.node_ids)} shipments for {_money(trace, plan.cost_minor)}"
     whole = all_items(sum(trace.problem.quantities))
     alone = _alone(trace)
@@ -79,7 +84,11 @@ def _partial(plan: Plan, trace: Trace) -> str:
         what += f" and {len(waiting) - _MOST_NAMED} more lines"
     short = any(_sellable(trace, sku) < _wanted(trace, sku) for sku, _, _ in waiting)
     why = f"no more is sellable at {nodes(plan.nodes_examined)}" if short else _too_many(trace)
-    sends = _senders(plan, trace) if len(plan.node_ids) > 1 else f"{_code(trace, plan.node_ids[0])} sends {sent}"
+    sends = (
+        _senders(plan, trace)
+        if len(plan.node_ids) > 1 or trace.order.pickup_node_id is not None
+        else f"{_code(trace, plan.node_ids[0])} sends {sent}"
+    )
     return f"{sends} of {items(total)} for {_money(trace, plan.cost_minor)}; {what} must wait: {why}."
 
 
@@ -138,11 +147,18 @@ def _alone(trace: Trace) -> list[Offer]:
 
 
 def _senders(plan: Plan, trace: Trace) -> str:
-    """ "BLR-02 sends 2 and DEL-01 sends 1"."""
+    """ "BLR-02 sends 2 and DEL-01 sends 1"; of an order to collect "S1 has 1 and BLR-02 sends 1 to S1"."""
     sent: dict[int, int] = {}
     for assignment in plan.assignments:
         sent[assignment.node_id] = sent.get(assignment.node_id, 0) + assignment.quantity
-    return listed([f"{_code(trace, node_id)} sends {quantity}" for node_id, quantity in sent.items()])
+    store = trace.order.pickup_node_id
+    if store is None:
+        return listed([f"{_code(trace, node_id)} sends {quantity}" for node_id, quantity in sent.items()])
+    return listed([
+        f"{_code(trace, node_id)} has {quantity}" if node_id == store
+        else f"{_code(trace, node_id)} sends {quantity} to {_store(trace)}"
+        for node_id, quantity in sent.items()
+    ])  # fmt: skip
 
 
 def _waiting(plan: Plan, trace: Trace) -> list[tuple[int, int, str]]:
@@ -164,6 +180,12 @@ def _sellable(trace: Trace, sku: int) -> int:
     """Units of a SKU at the nodes that may be used."""
     row = trace.problem.rows[list(trace.wants).index(sku)]
     return sum(have for index, have in row.items() if index in trace.problem.opening)
+
+
+def _store(trace: Trace) -> str:
+    """The store where the customer collects; a person may choose a sender without it."""
+    store = trace.order.pickup_node_id
+    return _code(trace, store) if store in trace.terms.ids else "the store"
 
 
 def _code(trace: Trace, node_id: int) -> str:

@@ -30,6 +30,8 @@ Rule = Literal[
     "past_cutoff",
     "performs_below",
     "too_far",
+    "store_off",
+    "too_slow",
 ]
 
 #: The parts of a shipment's cost, in the order in which they are stored and shown.
@@ -97,7 +99,8 @@ class OrderInput:
     """One order to route.
 
     `allowed_groups` empty means every node. `excluded_node_ids` are nodes that rejected this order before.
-    `pickup_node_id` is set for an order that the customer collects: only that node may take it, without a carrier.
+    `pickup_node_id` is set for an order that the customer collects: only that node may take it, without a carrier,
+    unless its policy lets others send to it (`TransferTerms`). The place of such an order is that of the store.
     `hours_to_promise` is None when no date was promised. `must_ship_complete` means all of it now or nothing.
     `needs` are capabilities that its goods ask of every node, `brands` the brands of its goods.
     """
@@ -221,6 +224,18 @@ ANY_NODE = Eligibility()
 
 
 @dataclass(frozen=True, slots=True)
+class TransferTerms:
+    """On which terms nodes send goods to the store where a customer collects them.
+
+    Those that may send are the ones that the policy lets take an order at all. `max_days` bounds the days on the way, a
+    missed cut-off included. `minor` is charged for every node that sends, in place of the penalty for splitting.
+    """
+
+    max_days: int = 3
+    minor: int = 4_000
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A published version of the routing rules.
 
@@ -230,7 +245,9 @@ class Policy:
 
     A plan of several shipments is made only where it costs at most `max_extra_minor` more than one shipment of the same
     goods would from the cheapest usable node, and where each shipment carries goods of at least `min_parcel_minor`;
-    else the order is planned with one shipment. `keep_gifts_whole`: gifts are never split. `rule` is the name of the
+    else the order is planned with one shipment. `keep_gifts_whole`: gifts are never split. With `transfer` an order
+    that the customer collects may also be made up of goods that other nodes send to the store; of the bounds of a split
+    only the number of shipments holds for it then, the store's own goods being one of them. `rule` is the name of the
     rule of the policy that these terms are of.
     """
 
@@ -244,6 +261,7 @@ class Policy:
     min_parcel_minor: int = 0
     keep_gifts_whole: bool = False
     rule: str = ""
+    transfer: TransferTerms | None = None
 
 
 Then = Literal["wait", "next"]

@@ -46,7 +46,7 @@ def best_filling(
     if not usable or (using is not None and using not in {node.node_id for node in usable}):
         return None
     grams = [max(line.weight_grams for line in order.lines if line.sku_id == sku) for sku in wants]
-    stock_minor = policy.weights.stock_minor
+    stock_minor = 0 if carried(order, policy) else policy.weights.stock_minor
     fares = [SlabRate(1, 0, 1, 0)] * (1 + max(n.node_id for n in usable))
     for node in usable:
         fares[node.node_id] = fare(order, node, lane, rates, policy)
@@ -56,7 +56,7 @@ def best_filling(
         rows,
         {n.node_id: parcel_cost(order, n, 0, nodes, lane, rates, policy) for n in usable},
         fares,
-        policy.weights.split_minor,
+        0 if carried(order, policy) else policy.weights.split_minor,
         1 if order.is_gift and policy.keep_gifts_whole else policy.max_shipments,
         [{node: round(stock_minor / have) for node, have in row.items()} for row in rows] if stock_minor else None,
     )
@@ -69,7 +69,7 @@ def may_take(order: OrderInput, node: NodeInput, lane: LaneOf, rates: RateTable,
     room = math.inf if node.capacity_left is None else node.capacity_left
     allowed = node.node_id not in order.excluded_node_ids
     allowed = allowed and (not order.allowed_groups or bool(order.allowed_groups & node.groups))
-    if order.pickup_node_id is not None:
+    if order.pickup_node_id == node.node_id or (order.pickup_node_id is not None and policy.transfer is None):
         return node.active and node.node_id == order.pickup_node_id and room > 0 and allowed
     way, asked = lane(order, node), policy.eligibility
     return all((
@@ -80,12 +80,23 @@ def may_take(order: OrderInput, node: NodeInput, lane: LaneOf, rates: RateTable,
         asked.min_minutes_to_cutoff is None or node.minutes_to_cutoff >= asked.min_minutes_to_cutoff,
         asked.max_km is None or way.km <= asked.max_km,
         asked.min_performance is None or node.performance is None or node.performance >= asked.min_performance,
+        not carried(order, policy) or policy.transfer is None or days_of(node, way) <= policy.transfer.max_days,
     ))  # fmt: skip
+
+
+def carried(order: OrderInput, policy: Policy) -> bool:
+    """Whether other nodes may send to the store where the order is collected."""
+    return order.pickup_node_id is not None and policy.transfer is not None
+
+
+def days_of(node: NodeInput, way: Lane) -> int:
+    """Days until what a node sends has arrived."""
+    return way.transit_days + int(node.minutes_to_cutoff < node.processing_minutes)
 
 
 def fare(order: OrderInput, node: NodeInput, lane: LaneOf, rates: RateTable, policy: Policy) -> SlabRate:
     """The slabs of a node's way, weighted."""
-    if order.pickup_node_id is not None:
+    if order.pickup_node_id == node.node_id:
         return SlabRate(1, 0, 1, 0)
     card = rates.zones[lane(order, node).zone]
     factor = policy.weights.shipping
@@ -109,12 +120,12 @@ def cost_of(
         for sku in {line.sku_id for line in order.lines}
     }
     senders = {node_id for _, node_id in filling}
-    total = (len(senders) - 1) * policy.weights.split_minor
+    total = 0 if carried(order, policy) else (len(senders) - 1) * policy.weights.split_minor
     for node in nodes:
         if node.node_id in senders:
             grams = sum(units * grams_of[sku] for (sku, sender), units in filling.items() if sender == node.node_id)
             total += parcel_cost(order, node, grams, nodes, lane, rates, policy)
-    kept, minor = policy.eligibility.keep_units, policy.weights.stock_minor
+    kept, minor = policy.eligibility.keep_units, 0 if carried(order, policy) else policy.weights.stock_minor
     return total + sum(units * round(minor / (stock[key] - kept)) for key, units in filling.items())
 
 
@@ -123,20 +134,30 @@ def parcel_cost(
     policy: Policy,
 ) -> int:  # fmt: skip
     """What one shipment of a node costs, the share of its stock apart."""
-    weights, pickup = policy.weights, order.pickup_node_id is not None
+    weights, pickup = policy.weights, order.pickup_node_id == node.node_id
     way = Lane(True, "pickup") if pickup else lane(order, node)
-    days = way.transit_days + (0 if pickup else int(node.minutes_to_cutoff < node.processing_minutes))
+    days = way.transit_days if pickup else days_of(node, way)
     hours = max(days * 24, node.processing_minutes / 60)
     total = 0 if pickup else shipping(grams, way.zone, rates, weights.shipping)
-    total += round(rates.cod_minor * weights.shipping) if order.cod and not pickup else 0
+    total += round(rates.cod_minor * weights.shipping) if order.cod and order.pickup_node_id is None else 0
     total += round(way.km * weights.distance_minor_per_km) + days * weights.transit_minor_per_day
+    if pickup and policy.transfer is not None:
+        return total + late_cost(order, hours, policy)
+    if carried(order, policy) and policy.transfer is not None:
+        hours += sum(each.processing_minutes / 60 for each in nodes if each.node_id == order.pickup_node_id)
+        total += policy.transfer.minor
     top = max(node.priority for node in nodes)
     total += (top - node.priority) * weights.priority_minor + round(weights.load_minor * node.load**2)
     if node.performance is not None:
         total += round((1 - node.performance) * weights.performance_minor)
-    if order.hours_to_promise is not None:
-        total += max(0, math.ceil((hours - order.hours_to_promise) / 24)) * weights.late_minor_per_day
-    return total
+    return total + late_cost(order, hours, policy)
+
+
+def late_cost(order: OrderInput, hours: float, policy: Policy) -> int:
+    """The charge for each day begun after the promise."""
+    if order.hours_to_promise is None:
+        return 0
+    return max(0, math.ceil((hours - order.hours_to_promise) / 24)) * policy.weights.late_minor_per_day
 
 
 def shipping(grams: int, zone: str, rates: RateTable, factor: float) -> int:

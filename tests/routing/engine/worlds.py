@@ -7,7 +7,18 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from routing.engine import Eligibility, Lane, LineInput, NodeInput, OrderInput, Policy, RateTable, SlabRate, Weights
+from routing.engine import (
+    Eligibility,
+    Lane,
+    LineInput,
+    NodeInput,
+    OrderInput,
+    Policy,
+    RateTable,
+    SlabRate,
+    TransferTerms,
+    Weights,
+)
 
 
 @dataclass(frozen=True)
@@ -127,6 +138,7 @@ def _policy(random: Random) -> Policy:
         allow_partial=random.random() < 0.7,
         eligibility=_eligibility(random) if random.random() < 0.3 else Eligibility(),
         keep_gifts_whole=random.random() < 0.5,
+        transfer=TransferTerms(random.choice((1, 3)), random.choice((0, 10, 4000))) if random.random() < 0.5 else None,
     )
 
 
