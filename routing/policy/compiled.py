@@ -67,6 +67,7 @@ def _attempt(rule: Rule, version: int) -> Attempt:
         version=version, weights=rule.weights, max_shipments=rule.split.max_shipments,
         allow_partial=rule.fallback.partial, eligibility=rule.nodes, max_extra_minor=rule.split.max_extra_minor,
         min_parcel_minor=rule.split.min_parcel_minor, keep_gifts_whole=rule.split.keep_gifts_whole, rule=rule.name,
+        transfer=rule.fallback.transfer,
     )  # fmt: skip
     return Attempt(policy, rule.fallback.then)
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from oms.core.values import MAX_MINOR, MAX_QUANTITY
-from routing.engine import ANY_NODE, Eligibility, Weights
+from routing.engine import ANY_NODE, Eligibility, TransferTerms, Weights
 from routing.policy.conditions import EVERY_ORDER, Group, conditions_json, read_conditions
 from routing.policy.facts import folded
 from routing.policy.problems import Reading
@@ -25,6 +25,7 @@ MOST_RULES = 40
 MOST_NAME = 80
 MOST_SHIPMENTS = 10
 MOST_DAYS = 365
+MOST_TRANSFER_DAYS = 30
 #: Parts of a rule, as paths and lint findings name them.
 PARTS = ("name", "when", "sequence", "nodes", "weights", "split", "fallback")
 _WHOLE_WEIGHTS = {part.name: part.type == "int" for part in fields(Weights)}
@@ -59,12 +60,15 @@ class Fallback:
     `partial`: ship what is there and let the rest wait. `then`: "next" lets the next rule that takes the order try,
     "wait" keeps it waiting for stock. Of an order that waits: `hold` holds it once, so that a person looks before any
     of it is shipped, and what still waits `cancel_after_days` days after the order came is cancelled (None: never).
+    `transfer`: of an order to collect, nodes that pass the rule's filter may send to the store what it lacks, on these
+    terms (None: they may not).
     """
 
     partial: bool = True
     then: Then = "wait"
     hold: bool = False
     cancel_after_days: int | None = None
+    transfer: TransferTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,4 +237,17 @@ def _fallback(given: object, path: str, reading: Reading) -> Fallback:
         cancel_after_days=None
         if days is None
         else reading.whole(f"{path}.cancel_after_days", days, 1, MOST_DAYS, default=1),
+        transfer=_transfer(table.get("transfer"), f"{path}.transfer", reading),
+    )
+
+
+def _transfer(given: object, path: str, reading: Reading) -> TransferTerms | None:
+    if given is None:
+        return None
+    usual = TransferTerms()
+    table = reading.table(path, given, frozenset(part.name for part in fields(TransferTerms)))
+    days, minor = table.get("max_days", usual.max_days), table.get("minor", usual.minor)
+    return TransferTerms(
+        max_days=reading.whole(f"{path}.max_days", days, 1, MOST_TRANSFER_DAYS, default=usual.max_days),
+        minor=reading.whole(f"{path}.minor", minor, 0, MAX_MINOR, default=usual.minor),
     )

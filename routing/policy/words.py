@@ -187,6 +187,13 @@ def fallback_words(fallback: Fallback) -> list[str]:
     if fallback.cancel_after_days is not None:
         days = "a day" if fallback.cancel_after_days == 1 else f"{fallback.cancel_after_days} days"
         said.append(f"What still waits {days} after the order came is cancelled.")
+    if fallback.transfer is not None:
+        days = "a day" if fallback.transfer.max_days == 1 else f"{fallback.transfer.max_days} days"
+        cost = money(fallback.transfer.minor, CURRENCY)
+        said.append(
+            f"What a store of collection lacks other nodes send to it, where it is there within {days}; each that "
+            f"sends counts {cost} beside its freight."
+        )
     return said
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -81,7 +81,7 @@ def _inputs(
 ) -> list[tuple[Demand, OrderInput]]:  # fmt: skip
     """The engine's view of the orders. Lines without a SKU cannot be routed and are left out."""
     groups = read_groups()
-    by_code = {node.code: node.node_id for node in around.nodes}
+    by_code = {node.code: node for node in around.nodes}
     found = [(demand, order_input(demand, groups, by_code, moment)) for demand in around.demands.values()]
     if only_node_id is None:
         return found
@@ -89,21 +89,28 @@ def _inputs(
 
 
 def order_input(
-    demand: Demand, groups: dict[int, frozenset[str]], by_code: dict[str, int], moment: datetime
+    demand: Demand, groups: dict[int, frozenset[str]], by_code: Mapping[str, NodeInput], moment: datetime
 ) -> OrderInput:
-    """An order as the engine sees it at a moment, by the groups of the channels and the ids of nodes by code."""
+    """An order as the engine sees it at a moment, by the groups of the channels and the nodes by code.
+
+    The place of an order that the customer collects is that of the store: there goods of other nodes would go.
+    """
     row = demand.order
-    place = place_of(row["ship_country"], row["ship_postcode"])
     promised = datetime.fromisoformat(row["promised_by"]) if row["promised_by"] else None
-    pickup = by_code.get(row["pickup_node_code"]) if row["service_level"] == "pickup" else None
+    store = by_code.get(row["pickup_node_code"]) if row["service_level"] == "pickup" else None
+    if store is not None:
+        postcode, lat, lon, region = store.postcode, store.lat, store.lon, store.region
+    else:
+        place = place_of(row["ship_country"], row["ship_postcode"])
+        postcode, region = row["ship_postcode"], row["ship_region"]
+        lat, lon = (place.lat, place.lon) if place else (None, None)
     return OrderInput(
         key=demand.order_id,
         lines=engine_lines(demand.lines),
-        postcode=row["ship_postcode"], lat=place.lat if place else None, lon=place.lon if place else None,
-        region=row["ship_region"], cod=row["payment_method"] == "cod", value_minor=row["total_minor"],
-        currency=row["currency"], service_level=row["service_level"],
+        postcode=postcode, lat=lat, lon=lon, region=region, cod=row["payment_method"] == "cod",
+        value_minor=row["total_minor"], currency=row["currency"], service_level=row["service_level"],
         allowed_groups=groups.get(row["channel_id"], frozenset()), excluded_node_ids=frozenset(demand.excluded),
-        pickup_node_id=pickup,
+        pickup_node_id=None if store is None else store.node_id,
         hours_to_promise=(promised - moment).total_seconds() / 3600 if promised else None,
         needs=folded(needs_of(demand.lines)), brands=folded(line["brand"] or "" for line in demand.lines),
         is_gift=row["is_gift"],

@@ -57,10 +57,9 @@ class PastNodes:
     _stage: Stage | None = None
     _kept: dict[_Standing, tuple[list[NodeInput], Callable[[Policy], Terms]]] = field(default_factory=dict)
 
-    @property
-    def ids(self) -> dict[str, int]:
-        """Node ids by code."""
-        return {row["code"]: row["id"] for row in self.rows}
+    def by_code(self, moment: datetime) -> dict[str, NodeInput]:
+        """The nodes by code, seen from a moment."""
+        return {row["code"]: node_of(moment, row) for row in self.rows}
 
     @property
     def codes(self) -> dict[int, str]:
@@ -135,7 +134,7 @@ def read_replay(window: Window) -> Replay:
         story = stock_story(skus, window.since, window.until, without_orders=ids)
         given = orders_given(window.since, window.until, without=ids)
         groups = read_groups()
-    by_code = nodes.ids
+    by_code = nodes.by_code(window.until)
     return Replay(
         window, found.found, [_past_order(each, groups, by_code) for each in found.orders],
         Past(story.start, [Change(*each) for each in story.changes], [Given(*each) for each in given], found.cancelled),
@@ -143,7 +142,7 @@ def read_replay(window: Window) -> Replay:
     )  # fmt: skip
 
 
-def _past_order(found: FirstDecision, groups: dict[int, frozenset[str]], by_code: dict[str, int]) -> PastOrder:
+def _past_order(found: FirstDecision, groups: dict[int, frozenset[str]], by_code: dict[str, NodeInput]) -> PastOrder:
     demand = Demand(found.order_id, found.lines, 1, "", set())
     order = order_input(demand, groups, by_code, found.at)
     promised = found.lines[0]["promised_by"]

@@ -10,9 +10,19 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.models import NodeGroup, NodeKind
 from oms.core.values import MAX_QUANTITY
-from routing.engine import Eligibility, Weights
+from routing.engine import Eligibility, TransferTerms, Weights
 from routing.policy.conditions import Group
-from routing.policy.document import MOST_DAYS, MOST_NAME, MOST_SHIPMENTS, SORT_FIELDS, Fallback, Rule, SortKey, Split
+from routing.policy.document import (
+    MOST_DAYS,
+    MOST_NAME,
+    MOST_SHIPMENTS,
+    MOST_TRANSFER_DAYS,
+    SORT_FIELDS,
+    Fallback,
+    Rule,
+    SortKey,
+    Split,
+)
 from routing.policy.facts import folded
 from routing.policy.words import WEIGHTS, people_number
 
@@ -89,6 +99,11 @@ class TermsForm(forms.Form):
     cancel_after_days = _optional(
         1, MOST_DAYS, _("Cancel what still waits after"), _("Days since the order came. Empty: never.")
     )
+    transfer_days = _optional(
+        1, MOST_TRANSFER_DAYS, _("Send to the store of collection within"),
+        _("Days. What the store lacks comes from other nodes. Empty: never."),
+    )  # fmt: skip
+    transfer_cost = _rupees(_("Cost of sending to it"), _("Rupees for each node that sends, beside its freight."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -121,6 +136,8 @@ class TermsForm(forms.Form):
             "max_extra": _in_rupees(split.max_extra_minor), "min_parcel": _in_rupees(split.min_parcel_minor or None),
             "keep_gifts_whole": split.keep_gifts_whole, "partial": fallback.partial, "then": fallback.then,
             "hold": fallback.hold, "cancel_after_days": fallback.cancel_after_days,
+            "transfer_days": fallback.transfer.max_days if fallback.transfer else None,
+            "transfer_cost": _in_rupees(fallback.transfer.minor) if fallback.transfer else None,
             **{f"w_{words.key}": _plain(people_number(rule.weights, words)) for words in WEIGHTS},
         })  # fmt: skip
 
@@ -155,9 +172,16 @@ class TermsForm(forms.Form):
                 _minor(data["min_parcel"] or Decimal(0)), data["keep_gifts_whole"],
             ),
             fallback=Fallback(
-                data["partial"], "next" if data["then"] == "next" else "wait", data["hold"], data["cancel_after_days"]
+                data["partial"], "next" if data["then"] == "next" else "wait", data["hold"], data["cancel_after_days"],
+                transfer=self._transfer(),
             ),
         )  # fmt: skip
+
+    def _transfer(self) -> TransferTerms | None:
+        days, cost = self.cleaned_data["transfer_days"], self.cleaned_data["transfer_cost"]
+        if days is None:
+            return None
+        return TransferTerms(days, TransferTerms().minor if cost is None else _minor(cost))
 
     def _weights(self) -> Weights:
         numbers: dict[str, Any] = {}

@@ -11,7 +11,7 @@ from django.test import Client
 from inventory.models import Node, StockLevel
 from oms.accounts.models import User
 from orders.models import Order
-from routing.engine import Eligibility, Weights
+from routing.engine import Eligibility, TransferTerms, Weights
 from routing.models import PolicyState, RoutingCanary, RoutingDecision, RoutingPolicy
 from routing.policy.conditions import Group, Row
 from routing.policy.document import STANDARD, Document, Fallback, Rule, SortKey, Split
@@ -31,7 +31,7 @@ RICH = Rule(
                       max_km=250.0, min_performance=0.9, keep_units=1),
     weights=Weights(shipping=1.5, distance_minor_per_km=2.5, split_minor=12_345, stock_minor=700),
     split=Split(2, max_extra_minor=5_050, min_parcel_minor=20_000, keep_gifts_whole=True),
-    fallback=Fallback(partial=False, then="next", hold=True, cancel_after_days=3),
+    fallback=Fallback(partial=False, then="next", hold=True, cancel_after_days=3, transfer=TransferTerms(2, 1_550)),
 )  # fmt: skip
 
 

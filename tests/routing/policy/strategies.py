@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from routing.engine import Eligibility, Weights
+from routing.engine import Eligibility, TransferTerms, Weights
 from routing.policy.conditions import Group, Row, Value
 from routing.policy.document import SORT_FIELDS, Document, Fallback, Rule, SortKey, Split
 from routing.policy.facts import FIELDS, WITHOUT_VALUE, OrderFacts, folded
@@ -69,7 +69,8 @@ rules = st.builds(
     Rule, name=st.sampled_from("ABCDEFGH"), when=trees, enabled=st.booleans(), sequence=sequences,
     nodes=eligibilities, weights=weights, split=splits,
     fallback=st.builds(
-        Fallback, st.booleans(), st.sampled_from(["wait", "next"]), st.booleans(), st.none() | st.integers(1, 365)
+        Fallback, st.booleans(), st.sampled_from(["wait", "next"]), st.booleans(), st.none() | st.integers(1, 365),
+        transfer=st.none() | st.builds(TransferTerms, st.integers(1, 30), amounts),
     ),
 )  # fmt: skip
 documents = st.lists(rules, min_size=1, max_size=4, unique_by=lambda rule: rule.name).map(

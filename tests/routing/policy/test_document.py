@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 
-from routing.engine import Attempt, Eligibility, Policy, Weights
+from routing.engine import Attempt, Eligibility, Policy, TransferTerms, Weights
 from routing.policy.compiled import NO_RULE, CompiledPolicy
 from routing.policy.conditions import Group, Row
 from routing.policy.document import (
@@ -60,6 +60,8 @@ def test_what_is_left_out_is_as_in_a_new_rule() -> None:
          "rules[0].split.max_shipments: expected a whole number from 1 to 10, got 0."),
         ({"rules": [{"name": "A", "fallback": {"then": "cancel"}}]},
          "rules[0].fallback.then: expected one of wait, next, got cancel."),
+        ({"rules": [{"name": "A", "fallback": {"transfer": {"max_days": 0}}}]},
+         "rules[0].fallback.transfer.max_days: expected a whole number from 1 to 30, got 0."),
     ],
 )  # fmt: skip
 def test_a_wrong_document_names_the_place_and_what_came(given: object, problem: str) -> None:
@@ -81,6 +83,14 @@ def test_an_order_is_tried_by_every_rule_that_takes_it_until_one_waits() -> None
     assert gift == (Attempt(gifts, "next"), Attempt(rest, "wait"))
     assert plain == (Attempt(rest, "wait"),)
     assert plain[0].policy is gift[1].policy
+
+
+def test_a_rule_lets_nodes_send_to_the_store_only_where_it_says_so() -> None:
+    sends = Rule("Sends", fallback=Fallback(transfer=TransferTerms(max_days=2, minor=1_500)))
+    [allowed] = CompiledPolicy(Document((sends,)), version=1).match(OrderFacts.of())
+    [not_allowed] = CompiledPolicy(STANDARD, version=1).match(OrderFacts.of())
+
+    assert (allowed.policy.transfer, not_allowed.policy.transfer) == (TransferTerms(2, 1_500), None)
 
 
 def test_a_rule_that_is_off_and_one_behind_a_rule_that_waits_take_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from routing.engine import Eligibility, Weights
+from routing.engine import Eligibility, TransferTerms, Weights
 from routing.policy.conditions import Group, Row
 from routing.policy.document import STANDARD, Document, Fallback, Rule, SortKey, Split
 from routing.policy.words import difference, order_words, rule_sentences
@@ -40,6 +40,15 @@ def test_a_rule_says_what_it_does_in_plain_sentences() -> None:
         "What cannot be filled whole goes to the next rule; nothing is shipped.",
         "An order that waits is held until a person releases it.",
         "What still waits 3 days after the order came is cancelled.",
+    ]
+
+
+def test_a_rule_that_lets_nodes_send_to_the_store_says_within_which_days_and_for_what() -> None:
+    sends = Rule("A", fallback=Fallback(transfer=TransferTerms(max_days=2, minor=1_500)))
+
+    assert difference(Document((Rule("A"),)), Document((sends,))) == [
+        "“A”: now: What a store of collection lacks other nodes send to it, where it is there within 2 days; each that "
+        "sends counts ₹15 beside its freight."
     ]
 
 
