@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from oms.core.db import execute, run_atomic
+from oms.core.db import fetch_all, run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 from oms.core.places import normalise_postcode
@@ -167,17 +167,19 @@ locked AS MATERIALIZED (
 UPDATE orders_order o SET promised_by = g.promised_by, first_promised_by = g.promised_by
 FROM given g JOIN locked ON locked.id = g.order_id
 WHERE o.id = g.order_id AND o.promised_by IS NULL AND o.stage <> 'cancelled'
+RETURNING o.id
 """
 
 
-def promise_dates(dates: Mapping[int, datetime]) -> int:
-    """Give orders that were promised nothing a date; how many got it. One statement; a date that is there stays.
+def promise_dates(dates: Mapping[int, datetime]) -> set[int]:
+    """Give orders that were promised nothing a date; which got it. One statement; a date that is there stays.
 
     The orders keep their version: nobody changed what was ordered, and who edits one meanwhile is not refused.
     """
     if not dates:
-        return 0
-    return execute(_PROMISE_DATES, {"orders": list(dates), "dates": [moment.isoformat() for moment in dates.values()]})
+        return set()
+    params = {"orders": list(dates), "dates": [moment.isoformat() for moment in dates.values()]}
+    return {order_id for (order_id,) in fetch_all(_PROMISE_DATES, params)}
 
 
 def promise_anew(*, order_id: int, promised_by: datetime, actor: str, message: str) -> None:

@@ -211,7 +211,8 @@ class PromiseState(models.TextChoices):
 class OrderPromise(models.Model):
     """One promise for one order, with all that it was made from. The newest one (highest `seq`) is in force.
 
-    `said` is the probability of being on time as it was told. The first one is judged when it falls due.
+    `said` is the probability of being on time as it was told. The first one is judged when it falls due. With
+    `gave_date` the channel had named none: the order got its first date from this promise, after it was routed.
     """
 
     State = PromiseState
@@ -222,6 +223,7 @@ class OrderPromise(models.Model):
     reason = models.CharField(max_length=120, blank=True, help_text="What happened that it was made anew.")
     made_at = models.DateTimeField()
     promised_by = models.DateTimeField()
+    gave_date = models.BooleanField(default=False, db_default=False)
     said = models.FloatField()
     level = models.FloatField(help_text="The share of the distribution at which the date was read off.")
     service = models.CharField(max_length=20)

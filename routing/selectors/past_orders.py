@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -28,7 +28,8 @@ class Window:
 class FirstDecision:
     """An order with its lines as `routing.services.reading` gives them, as if nothing of it had been routed.
 
-    `at` is when it was first decided, `assignments` what was decided then.
+    `at` is when it was first decided, `assignments` what was decided then. A date that we gave it after that, because
+    its channel had named none, is not its `promised_by`; `due_by` is the first date that was promised by anybody.
     """
 
     order_id: int
@@ -60,7 +61,8 @@ ORDER BY hashint8extended(d.order_id, 0), d.order_id LIMIT %(most)s::bigint
 _LINES = """
 SELECT o.id AS order_id, o.version, o.number, o.channel_id, o.ship_postcode, o.ship_region, o.ship_country,
     o.payment_method, o.total_minor, o.currency, o.service_level, o.pickup_node_code,
-    coalesce(o.first_promised_by, o.promised_by) AS promised_by, o.ship_by,
+    CASE WHEN p.gave_date THEN NULL ELSE coalesce(o.first_promised_by, o.promised_by) END AS promised_by,
+    coalesce(o.first_promised_by, o.promised_by) AS due_by, o.ship_by,
     o.placed_at, o.tags, o.is_b2b, o.is_gift, c.code AS channel_code, c.kind AS channel_kind,
     l.id AS line_id, l.uid AS line_uid, l.sku_id, l.sku_code, l.quantity AS unallocated, 0 AS backordered,
     l.unit_price_minor, s.weight_grams, s.category, s.brand, s.needs,
@@ -72,6 +74,7 @@ JOIN orders_saleschannel c ON c.id = o.channel_id
 JOIN orders_orderline l ON l.order_id = o.id
 LEFT JOIN inventory_sku s ON s.id = l.sku_id
 LEFT JOIN orders_orderkit k ON k.id = l.kit_id
+LEFT JOIN routing_orderpromise p ON p.order_id = o.id AND p.seq = 1
 WHERE o.id = ANY(%(orders)s::bigint[]) AND l.quantity > 0
 ORDER BY l.id
 """
@@ -100,6 +103,16 @@ def past_orders(window: Window) -> PastOrders:
     ]
     found.cancelled = dict(fetch_all(_CANCELLED, ids))
     return found
+
+
+_DATED_BY_US = """
+SELECT order_id FROM routing_orderpromise WHERE order_id = ANY(%(orders)s::bigint[]) AND seq = 1 AND gave_date
+"""
+
+
+def dated_by_us(order_ids: Iterable[int]) -> set[int]:
+    """The orders whose channel named no date: what they are promised by was worked out after they were first routed."""
+    return {order_id for (order_id,) in fetch_all(_DATED_BY_US, {"orders": bigints(order_ids)})}
 
 
 _GIVEN = """

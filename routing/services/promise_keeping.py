@@ -66,9 +66,12 @@ def write_promises(order_ids: Sequence[int] | None = None) -> int:
 
 
 def _keep(made: Sequence[OrderPromise], unpromised: set[int]) -> None:
-    OrderPromise.objects.bulk_create(made, ignore_conflicts=True)
+    dated: set[int] = set()
     if settings.PROMISE_WHERE_NONE:
-        promise_dates({each.order_id: each.promised_by for each in made if each.order_id in unpromised})
+        dated = promise_dates({each.order_id: each.promised_by for each in made if each.order_id in unpromised})
+    for each in made:
+        each.gave_date = each.order_id in dated
+    OrderPromise.objects.bulk_create(made, ignore_conflicts=True)
 
 
 def _promise(row: dict[str, Any], nodes: list[NodeInput], service: Service) -> OrderPromise | None:

@@ -145,11 +145,11 @@ def read_replay(window: Window) -> Replay:
 def _past_order(found: FirstDecision, groups: dict[int, frozenset[str]], by_code: dict[str, NodeInput]) -> PastOrder:
     demand = Demand(found.order_id, found.lines, 1, "", set())
     order = order_input(demand, groups, by_code, found.at)
-    promised = found.lines[0]["promised_by"]
+    due = found.lines[0]["due_by"]
     return PastOrder(
         order_id=found.order_id, number=found.lines[0]["number"], at=found.at, order=order,
         facts=facts_of(found.lines, found.at), in_components=partial(in_components, lines=found.lines),
         units=sum(line.quantity for line in order.lines),
-        promised_by=datetime.fromisoformat(promised) if promised else None,
+        promised_by=datetime.fromisoformat(due) if due else None,
         really=frozenset(node_id for _, _, node_id, _ in found.assignments),
     )  # fmt: skip

@@ -23,6 +23,7 @@ from routing.models import PolicyState, RoutingShadow, ShadowDifference
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.document import read_document
 from routing.policy.problems import PolicyInvalid
+from routing.selectors.past_orders import dated_by_us
 from routing.services.context import rate_table
 from routing.services.planning import Planned, plan_demands
 from routing.services.reading import Freed, Surroundings, read_surroundings
@@ -144,6 +145,10 @@ class _Side:
 
 def _decide(shadow: RoutingShadow, order_ids: Sequence[int]) -> None:
     around = read_surroundings(order_ids, _held(order_ids))
+    # The date that an order got since then was not there when it was decided.
+    for order_id in dated_by_us(around.demands):
+        for line in around.demands[order_id].lines:
+            line["promised_by"] = None
     live = _sides(plan_demands(around), around)
     draft = _sides(plan_demands(around, rules=CompiledPolicy(read_document(shadow.document), 0)), around)
     differing: list[ShadowDifference] = []

@@ -12,8 +12,17 @@ from oms.core.db import fetch_all
 from oms.core.errors import Conflict, DomainError
 from routing.engine import Weights
 from routing.models import RoutingDecision, RoutingPolicy, RoutingShadow, ShadowDifference
+from routing.policy.conditions import Group, Row
 from routing.policy.document import STANDARD, Document
-from routing.services import create_draft, forget_policy, publish, route_orders, save_draft
+from routing.services import (
+    create_draft,
+    forget_policy,
+    forget_promises,
+    publish,
+    route_orders,
+    save_draft,
+    write_promises,
+)
 from routing.services import shadowing as service
 from routing.services.shadowing import decide_in_shadow, start_shadow, stop_shadow
 from tests.factories import World, capture, make_line, make_order, make_world
@@ -69,6 +78,19 @@ def test_a_draft_that_says_otherwise_is_counted_with_examples_and_the_freight(wo
     example = ShadowDifference.objects.get()
     assert (example.live["nodes"], example.draft["nodes"]) == ([["blr-01", 2]], [["del-01", 2]])
     assert example.draft["sentence"].startswith("del-01")
+
+
+def test_a_date_that_an_order_got_after_it_was_routed_is_not_seen(world: World) -> None:
+    dated = replace(FAR.rules[0], name="Dated", when=Group(members=(Row("promise", "known"),)))
+    shadow = started(Document((dated, *STANDARD.rules)))
+    decided(world, "A", "B")
+    forget_promises()
+    assert write_promises() == 2
+
+    assert decide_in_shadow() == 2
+
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.agreed) == (2, 2)
 
 
 def test_every_decision_is_looked_at_once_and_nothing_is_written_but_the_counts(world: World) -> None:

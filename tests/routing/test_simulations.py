@@ -21,12 +21,14 @@ from oms.core.jobs import cancel_job, run_slice
 from oms.core.models import Job
 from oms.flow.jobs import RUNNERS
 from oms.flow.simulation_jobs import start_simulation
+from orders.models import Order
 from routing.engine import Weights
-from routing.models import RoutingDecision, SimulatedOrder, Simulation
+from routing.models import OrderPromise, RoutingDecision, SimulatedOrder, Simulation
 from routing.policy.compiled import CompiledPolicy
+from routing.policy.conditions import Group, Row
 from routing.policy.document import STANDARD, Document, Rule
 from routing.selectors.past_orders import Window
-from routing.services import create_draft, forget_policy, publish, route_orders
+from routing.services import create_draft, forget_policy, forget_promises, publish, route_orders, write_promises
 from routing.services.replaying import read_replay
 from routing.services.simulating import SimulationTerms, new_simulation
 from routing.simulation import Played, differences
@@ -419,3 +421,30 @@ def test_the_difference_to_the_baseline_is_told_in_words() -> None:
         "del-01 ships 28 orders more.",
         "blr-01 ships 26 orders fewer.",
     ]
+
+
+#: Orders with a date go from one place, those without from another.
+BY_DATE = Document(
+    (
+        Rule("Dated", when=Group(members=(Row("promise", "known"),)), weights=SCARCE.rules[0].weights),
+        replace(STANDARD.rules[0], name="Undated"),
+    )
+)
+
+
+def test_a_date_that_an_order_got_after_it_was_routed_is_not_there_when_it_is_decided_again(world: World) -> None:
+    live(BY_DATE)
+    since = now()
+    undated = [ordered(world, f"U{number}", (world.kurta, 1)) for number in range(2)]
+    dated = capture(world, make_order("D", make_line(world.kurta, 1), promised_by=now() + timedelta(days=9)))
+    route_orders([dated], trigger="captured")
+    forget_promises()
+    assert write_promises() == 3
+
+    played = {each.past.order_id: each for each in replayed(since, BY_DATE)}
+
+    assert list(OrderPromise.objects.order_by("order_id").values_list("gave_date", flat=True)) == [True, True, False]
+    assert Order.objects.filter(promised_by__isnull=True).count() == 0
+    assert [played[order_id].decided[0].rule for order_id in (*undated, dated)] == ["Undated", "Undated", "Dated"]
+    assert all(each.past.promised_by is not None for each in played.values())
+    assert all({parcel.node_id for parcel in each.decided[0].parcels} == each.past.really for each in played.values())
