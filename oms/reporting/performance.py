@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from inventory.models import Node
@@ -203,9 +203,12 @@ def effect_of(rows: Sequence[NodeRow]) -> Effect:
         return Effect()
     scores = {row.node.pk: row.shown.score / 100 for row in rows if row.shown}
     used = {row.node.pk: row.used.score / 100 for row in rows if row.used}
-    decided = [(rule, trace) for rule, trace in fetch_all(_DECISIONS, [WEIGHED])]
+    decided = [(rule, json.loads(trace)) for rule, trace in fetch_all(_DECISIONS, [WEIGHED])]
+    then = _scores_by_edition({stored.get("edition", 0) for rule, stored in decided if rule in looking})
     verdicts = [
-        weighed_anew(json.loads(trace), scores, used, looking[rule]) for rule, trace in decided if rule in looking
+        weighed_anew(stored, scores, then.get(stored.get("edition", 0), {}), looking[rule])
+        for rule, stored in decided
+        if rule in looking
     ]
     # Orders of rules that do not look at performance go where they went.
     others = sum(rule in terms and rule not in looking for rule, _ in decided)
@@ -213,6 +216,15 @@ def effect_of(rows: Sequence[NodeRow]) -> Effect:
         sorted(looking), len(decided), others + len(verdicts) - verdicts.count("unknown"),
         verdicts.count("elsewhere"), _crossed(rows, looking, scores, used),
     )  # fmt: skip
+
+
+def _scores_by_edition(numbers: Iterable[int]) -> dict[int, dict[int, float]]:
+    """Scores from 0 to 1 by node id, of each of these editions by its number."""
+    found: dict[int, dict[int, float]] = {}
+    rows = NodePerformance.objects.filter(edition__number__in=list(numbers))
+    for number, node_id, score in rows.values_list("edition__number", "node", "score"):
+        found.setdefault(number, {})[node_id] = score / 100
+    return found
 
 
 def _crossed(

@@ -34,13 +34,14 @@ class PerformanceTerms(NamedTuple):
 
 
 def weighed_anew(
-    stored: Mapping[str, Any], scores: Mapping[int, float], used: Mapping[int, float], terms: PerformanceTerms
+    stored: Mapping[str, Any], scores: Mapping[int, float], then: Mapping[int, float], terms: PerformanceTerms
 ) -> Verdict:  # fmt: skip
     """Whether a decision would have gone to another node with these `scores` (0 to 1 by node id) by `terms`.
 
     Said for orders that left whole from one node, among the nodes that had all of it: their stored costs, with the
-    charge for performance put in anew. `used` are the scores in force now, for nodes that were stored without their
-    factors. A split that would have become cheaper is not looked for, nor are days by lane.
+    charge for performance put in anew. `then` are the scores of the edition by which it was made (its `edition`; none
+    were in force where it names none), for nodes that were stored without their factors. A split that would have become
+    cheaper is not looked for, nor are days by lane.
     """
     wanted = sum(stored["wanted"])
     chosen = [row for row in stored["rows"] if row[2]]
@@ -52,7 +53,7 @@ def weighed_anew(
             costs[row[0]] = row[4] - row[_PERFORMANCE] + terms.charge(scores.get(row[0]))
     for node_id, covers, total, *_rest in stored["rest"]:
         if covers == wanted:
-            costs[node_id] = total - terms.charge(used.get(node_id)) + terms.charge(scores.get(node_id))
+            costs[node_id] = total - terms.charge(then.get(node_id)) + terms.charge(scores.get(node_id))
     allowed = {node_id: cost for node_id, cost in costs.items() if not terms.refuses(scores.get(node_id))}
     mine = chosen[0][0]
     if mine not in allowed:

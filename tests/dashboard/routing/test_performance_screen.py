@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
@@ -17,7 +18,7 @@ from oms.accounts.models import User
 from oms.core.ids import uuid7
 from oms.flow.performance import measure_now
 from routing.engine import Eligibility, Weights
-from routing.models import EditionUse, LanePerformance, NodePerformance, PerformanceEdition
+from routing.models import EditionUse, LanePerformance, NodePerformance, PerformanceEdition, RoutingDecision
 from routing.policy.document import Document, Rule
 from routing.services import apply_edition, create_draft, forget_policy, publish, route_orders
 from tests.factories import World, capture, make_line, make_order, make_world
@@ -173,3 +174,33 @@ def test_more_nodes_cost_no_more_queries(world: World) -> None:
         counts.append(len(found))
 
     assert counts[0] == counts[1]
+
+
+def edition_of(number: int, scores: dict[int, float]) -> PerformanceEdition:
+    made = PerformanceEdition.objects.create(number=number, measured_at=datetime(2026, 11, 19 + number, tzinfo=UTC))
+    for node_id, score in scores.items():
+        NodePerformance.objects.create(
+            edition=made, node_id=node_id, score=score, low=score, high=score, orders=10, stages={}
+        )
+    return made
+
+
+def test_decisions_are_weighed_by_the_scores_that_they_were_made_with(world: World) -> None:
+    """The charge is taken off a node that was stored without its factors as it was put on it then."""
+    go_live(Rule("Dear", weights=Weights(performance_minor=1_000_000)))
+    for number, (blr, delhi) in enumerate([(100, 50), (100, 100), (90, 100)], start=1):
+        edition_of(number, {world.blr.pk: blr, world.delhi.pk: delhi})
+    apply_edition(number=1, seen=None, note="First", actor="Asha")
+    order_id = capture(world, make_order("A", make_line(world.kurta)))
+    route_orders([order_id], trigger="captured")
+    decision = RoutingDecision.objects.get()
+    stored = json.loads(decision.trace)
+    assert (stored["edition"], [row[0] for row in stored["rows"] if row[2]]) == (1, [world.blr.pk])
+    stored["rest"] = [[row[0], row[3], row[4]] for row in stored["rows"] if not row[2]]
+    stored["rows"] = [row for row in stored["rows"] if row[2]]
+    RoutingDecision.objects.update(trace=json.dumps(stored))
+    apply_edition(number=2, seen=1, note="Second", actor="Asha")
+
+    shown = text(signed_in().get(f"{URL}?edition=3"))
+
+    assert "Of the last 1 decisions 1 can be weighed anew with these scores: 1 would have gone to another node." in shown
