@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
 from oms.core.clock import now
-from oms.core.db import bigints, execute, fetch_all
+from oms.core.db import bigints, execute, fetch_all, run_statement
 from oms.core.json_text import to_json
 from oms.core.places import Place
 from routing.engine import NodeInput, OrderInput
@@ -241,14 +239,20 @@ def missed_outlooks(limit: int) -> list[int]:
     return [row[0] for row in fetch_all(_MISSED, {"most": limit})]
 
 
+_SOON = """
+WITH locked AS MATERIALIZED (
+    SELECT order_id FROM routing_orderoutlook
+    WHERE order_id = ANY(%(orders)s::bigint[]) AND next_at > %(moment)s::timestamptz
+    ORDER BY order_id FOR NO KEY UPDATE
+)
+UPDATE routing_orderoutlook t SET next_at = %(moment)s::timestamptz FROM locked WHERE t.order_id = locked.order_id
+"""
+
+
 def look_soon(order_ids: Iterable[int]) -> int:
     """The clock looks at these orders the next time; for what concerns more of them than one event should touch."""
-    with transaction.atomic():
-        return execute(
-            "UPDATE routing_orderoutlook SET next_at = %(moment)s::timestamptz"
-            " WHERE order_id = ANY(%(orders)s::bigint[]) AND next_at > %(moment)s::timestamptz",
-            {"moment": now(), "orders": bigints(order_ids)},
-        )
+    params = {"moment": now(), "orders": bigints(order_ids)}
+    return run_statement(lambda: execute(_SOON, params))
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,9 +274,18 @@ WHERE band IN ('at_risk', 'late') AND (remedied_at IS NULL OR remedied_at < %(si
 ORDER BY remedied_at NULLS FIRST, at_risk_minor DESC, order_id LIMIT %(most)s::int
 """
 _REMEDIES = """
+WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(rows)s::json)
+        AS g(order_id bigint, kind text, breach float8, cost_minor bigint, nodes json)
+),
+locked AS MATERIALIZED (
+    SELECT order_id FROM routing_orderoutlook
+    WHERE order_id IN (SELECT order_id FROM given) AND band IN ('at_risk', 'late')
+    ORDER BY order_id FOR NO KEY UPDATE
+)
 UPDATE routing_orderoutlook t SET remedy = g.kind, remedy_breach = g.breach, remedy_cost_minor = g.cost_minor,
     remedy_nodes = ARRAY(SELECT json_array_elements_text(g.nodes)), remedied_at = %(moment)s::timestamptz
-FROM json_to_recordset(%(rows)s::json) AS g(order_id bigint, kind text, breach float8, cost_minor bigint, nodes json)
+FROM given g JOIN locked ON locked.order_id = g.order_id
 WHERE t.order_id = g.order_id AND t.band IN ('at_risk', 'late')
 """
 
@@ -287,7 +300,6 @@ def set_remedies(remedies: Sequence[Remedy], moment: datetime) -> None:
     rows = [
         {"order_id": each.order_id, "kind": str(each.kind), "breach": each.breach, "cost_minor": each.cost_minor,
          "nodes": list(each.nodes)}
-        for each in sorted(remedies, key=lambda each: each.order_id)
+        for each in remedies
     ]  # fmt: skip
-    with transaction.atomic():
-        execute(_REMEDIES, {"rows": to_json(rows), "moment": moment})
+    run_statement(lambda: execute(_REMEDIES, {"rows": to_json(rows), "moment": moment}))
