@@ -12,7 +12,7 @@ from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
 from fulfillment.services.refused_parcels import reroute_refused_parcel
-from fulfillment.services.remedies import find_remedies, save_promise, save_promises
+from fulfillment.services.remedies import find_remedies, save_promise
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
 from fulfillment.services.shipping import book_shipment, booking_request, hand_over
 from fulfillment.services.short_units import serials_here
@@ -82,7 +82,6 @@ __all__ = [
     "retry_labels",
     "serials_here",
     "save_promise",
-    "save_promises",
     "shed_excess",
     "swap_units",
     "take_apart",

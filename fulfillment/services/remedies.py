@@ -6,7 +6,7 @@ Looked for by the clock, in batches, never where an order is routed. What is fou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fulfillment.locks import lock_work
@@ -15,7 +15,7 @@ from fulfillment.selectors.standing import standings_of
 from fulfillment.services.moving import NOT_BEGUN, Move, is_begun, move_elsewhere
 from oms.core.clock import now
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict, DomainError
+from oms.core.errors import Conflict
 from orders.locks import lock_order
 from routing.engine import Plan
 from routing.models import OrderOutlook, OutlookRemedy
@@ -151,17 +151,3 @@ def save_promise(*, order_id: int, actor: str) -> bool:
         return move_elsewhere(item, move, actor=actor)
 
     return run_atomic(work)
-
-
-def save_promises(*, order_ids: Iterable[int], actor: str) -> tuple[int, Sequence[str]]:
-    """As `save_promise` for several orders; how many moved, and why the others did not."""
-    moved, refused = 0, []
-    for order_id in order_ids:
-        try:
-            if save_promise(order_id=order_id, actor=actor):
-                moved += 1
-            else:
-                refused.append("No other node can take all of it now.")
-        except DomainError as refusal:
-            refused.append(str(refusal))
-    return moved, refused

@@ -15,13 +15,14 @@ from uuid import uuid4
 
 from django.db import DatabaseError, transaction
 
-from fulfillment.services import cancel_order, reroute_order
+from fulfillment.services import cancel_order, reroute_order, save_promise
 from oms.accounts.access import Principal
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError
 from oms.core.jobs import SLICE_SECONDS, JobCancelled, start_job
 from oms.core.models import Job, JobState
 from oms.flow.locks import lock_job
+from oms.flow.telling import tell_new_date
 from orders.models import Hold, Order
 from orders.services import change_tags, place_hold, release_hold, release_orders
 
@@ -50,12 +51,16 @@ class RowTask:
 
 @dataclass(frozen=True, slots=True)
 class BulkAction:
-    """One thing that can be done to many orders. `done` completes "117 orders ..."."""
+    """One thing that can be done to many orders. `done` completes "117 orders ...".
+
+    `run` raises what it refuses, and nothing of the row stays. Where it gives back a reason, the row is refused, too,
+    but what it noted stays.
+    """
 
     label: str
     verb: str
     done: str
-    run: Callable[[RowTask], None]
+    run: Callable[[RowTask], str | None]
     #: Rows in one transaction: several where a row takes locks on its order only.
     together: int = 1
 
@@ -104,6 +109,16 @@ def _tag(task: RowTask) -> None:
         raise Skipped("Its tags are so already.")
 
 
+def _save(task: RowTask) -> str | None:
+    """That it was tried is kept: the order stands in the queue among those that cannot be moved."""
+    moved = save_promise(order_id=task.order_id, actor=task.actor)
+    return None if moved else "No other node can take all of it now."
+
+
+def _tell(task: RowTask) -> None:
+    tell_new_date(order_id=task.order_id, actor=task.actor)
+
+
 ACTIONS: dict[str, BulkAction] = {
     "hold": BulkAction("Hold", "orders.hold", "put on hold", _hold, together=25),
     "release": BulkAction("Release", "orders.release", "released", _release, together=25),
@@ -111,6 +126,8 @@ ACTIONS: dict[str, BulkAction] = {
     "reroute": BulkAction("Reroute", "orders.reroute", "rerouted", _reroute),
     "cancel": BulkAction("Cancel", "orders.cancel", "cancelled", _cancel),
     "tag": BulkAction("Tag", "orders.edit", "tagged", _tag, together=25),
+    "save": BulkAction("Move", "orders.reroute", "moved to another node", _save),
+    "tell": BulkAction("Tell a new date for", "orders.note", "promised a new date", _tell),
 }
 
 
@@ -177,7 +194,7 @@ def _run_row(task: RowTask, action: BulkAction, outcome: _Outcome) -> None:
     key = str(task.order_id)
     try:
         with transaction.atomic():
-            action.run(task)
+            refusal = action.run(task)
     except Skipped as reason:
         outcome.skipped[key] = str(reason)
     except DomainError as error:
@@ -191,7 +208,10 @@ def _run_row(task: RowTask, action: BulkAction, outcome: _Outcome) -> None:
         logger.exception("Bulk action %s failed on order %s, reference %s", action.label, task.order_id, reference)
         outcome.refused[key] = f"Something went wrong that nobody foresaw. Reference {reference}."
     else:
-        outcome.done += 1
+        if refusal is None:
+            outcome.done += 1
+        else:
+            outcome.refused[key] = refusal
 
 
 def done_order_ids(job: Job) -> list[int]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils import timezone
 
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict, DomainError
+from oms.core.errors import Conflict
 from oms.flow.promises import look_ahead
 from oms.notifications.services import queue_messages
 from orders.locks import lock_order
@@ -45,15 +44,3 @@ def tell_new_date(*, order_id: int, actor: str) -> datetime:
         return outlook.sure_by
 
     return run_atomic(work)
-
-
-def tell_new_dates(*, order_ids: Sequence[int], actor: str) -> tuple[int, list[str]]:
-    """As `tell_new_date` for several orders; how many customers are told, and why the others are not."""
-    told, refused = 0, []
-    for order_id in sorted(order_ids):
-        try:
-            tell_new_date(order_id=order_id, actor=actor)
-            told += 1
-        except DomainError as refusal:
-            refused.append(str(refusal))
-    return told, refused

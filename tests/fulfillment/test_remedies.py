@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import FulfillmentOrder, RerouteAttempt
 from fulfillment.selectors.standing import standings_of
-from fulfillment.services import find_remedies, open_fulfillment_orders, pick_all, save_promise, save_promises
+from fulfillment.services import find_remedies, open_fulfillment_orders, pick_all, save_promise
 from fulfillment.services.remedies import _may_go_faster
 from inventory.models import Node
+from oms.accounts.models import User
 from oms.core.errors import Conflict
+from oms.core.ids import uuid7
+from oms.core.models import Job
 from oms.flow.promises import look_ahead
-from oms.flow.telling import tell_new_date, tell_new_dates
+from oms.flow.telling import tell_new_date
 from oms.notifications.models import Message
 from orders.models import Order, OrderEvent
 from routing.models import DeliveryService, OrderOutlook, OrderPromise, OutlookRemedy, RoutingDecision
@@ -72,9 +77,8 @@ def test_another_node_that_would_be_in_time_is_the_remedy_and_one_call_moves_the
     assert found.remedy_breach < found.breach - 0.1
 
     assert save_promise(order_id=order_id, actor="Asha")
-    moved, refused = save_promises(order_ids=[order_id], actor="Asha")
-    assert (moved, len(refused)) == (0, 1)
-    assert "not at blr-01 any more" in refused[0]
+    with pytest.raises(Conflict, match="not at blr-01 any more"):
+        save_promise(order_id=order_id, actor="Asha")
     look_ahead({order_id: "Routed"})
 
     work = FulfillmentOrder.objects.get(order=order_id, state__in=FulfillmentOrder.LIVE)
@@ -117,15 +121,57 @@ def test_where_nothing_helps_the_customer_is_told_the_date_that_can_be_kept(worl
     assert Message.objects.filter(template="new_date").count() == 1
 
 
-def test_a_delivered_order_in_a_batch_is_refused_alone(world: World) -> None:
+def clicked(kind: str, ids: list[int], client: Client | None = None) -> Any:
+    """The action of a group of the queue, confirmed by somebody of operations."""
+    if client is None:
+        client = Client()
+        user = User.objects.create(email="ops@example.com", role="ops_manager", all_nodes=True, all_channels=True)
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    sent = {"confirmed": "1", "ids": ",".join(map(str, ids)), "idempotency_key": str(uuid7())}
+    return client.post(f"/tower/trouble/{kind}/act/?cause=node|blr-01", sent, follow=True)
+
+
+def test_orders_are_moved_from_the_queue_each_in_a_transaction_of_its_own(world: World) -> None:
+    first, begun, last = (at_risk(world, name, 6) for name in ("A-1", "A-2", "A-3"))
+    find_remedies()
+    pick_all(fulfillment_order_id=FulfillmentOrder.objects.get(order=begun).pk, actor="Ravi")
+
+    answer = clicked("promise_reroute", [last, begun, first])
+
+    job = Job.objects.get()
+    number = Order.objects.get(pk=begun).number
+    reason = f"{number} cannot be moved: somebody has begun with it."
+    assert (job.state, job.args["order_ids"]) == ("done", [first, begun, last])
+    assert (job.succeeded, job.failed, job.result["refused"]) == (2, 1, {str(begun): reason})
+    assert f"2 orders moved to another node, 1 refused. {reason}" in answer.content.decode()
+    live = FulfillmentOrder.objects.filter(state__in=FulfillmentOrder.LIVE).order_by("order")
+    assert list(live.values_list("order", "node__code")) == [(first, "del-01"), (begun, "blr-01"), (last, "del-01")]
+
+
+def test_an_order_that_no_other_node_has_is_refused_and_that_it_was_tried_stays(world: World) -> None:
+    order_id = at_risk(world, "A-1", 6)
+    find_remedies()
+    stock(world.kurta, world.delhi, 0)
+
+    answer = clicked("promise_reroute", [order_id])
+
+    assert "No other node can take all of it now." in answer.content.decode()
+    assert RerouteAttempt.objects.get().order_id == order_id
+    assert FulfillmentOrder.objects.get().node == world.blr
+
+
+def test_customers_are_told_from_the_queue_and_a_delivered_order_is_refused_alone(world: World) -> None:
     delivered, open_one = at_risk(world, "A-1", 0.4), at_risk(world, "A-2", 0.4)
+    stock(world.kurta, world.delhi, 0)
+    find_remedies()
     Order.objects.filter(pk=delivered).update(stage="delivered")
 
-    told, refused = tell_new_dates(order_ids=[delivered, open_one], actor="Asha")
+    clicked("promise_tell", [open_one, delivered])
 
-    assert told == 1
-    assert len(refused) == 1
-    assert "there is no date to tell" in refused[0]
+    job = Job.objects.get()
+    assert (job.succeeded, job.failed) == (1, 1)
+    assert "there is no date to tell" in job.result["refused"][str(delivered)]
+    assert list(Message.objects.filter(template="new_date").values_list("order", flat=True)) == [open_one]
 
 
 def test_a_faster_service_that_is_not_sold_is_not_proposed(world: World) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from channels.models import InboundMessage, InboundMessageState
 from channels.services import replay
-from fulfillment.services import retry_labels, save_promises
+from fulfillment.services import retry_labels
 from oms.accounts.access import Principal, in_channel_scope
 from oms.core.errors import DomainError, NotFound
 from oms.core.jobs import run_slice
@@ -24,15 +24,12 @@ from oms.flow.bulk_jobs import INLINE_ROWS, start_bulk
 from oms.flow.deliveries import replay_deliveries
 from oms.flow.jobs import RUNNERS
 from oms.flow.table import STEPS
-from oms.flow.telling import tell_new_dates
 from oms.reporting.scope import Scope
 from oms.reporting.troubles import Member, trouble_members
 from orders.models import OrderStage
 
 #: Objects that one click acts upon; the others stay in the queue for the next.
 MOST_AT_ONCE = 500
-#: Orders that are moved, or customers that are written to, while the person waits.
-MOST_SAVED, MOST_TOLD = 50, 100
 #: Parcels that are asked for again at once, so that a carrier in trouble is not flooded.
 MOST_LABELS = 100
 
@@ -54,7 +51,10 @@ Done = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One kind of action. `run` works in one transaction, together with the key that makes a repeat harmless."""
+    """One kind of action. `run` works in one transaction, together with the key that makes a repeat harmless.
+
+    What changes many orders is left to a job, which has a transaction for each.
+    """
 
     preview: Callable[[Principal, str, str], Preview]
     run: Callable[[Principal, Sequence[int]], Done]
@@ -137,7 +137,15 @@ def tell(done: Done) -> str:
         return f"{job.title}: started. The result is under Jobs."
     run_slice(job.pk, RUNNERS)
     job.refresh_from_db()
-    return sentence(job)
+    return f"{sentence(job)}{_why_not(job)}"
+
+
+def _why_not(job: Job) -> str:
+    """The reason of what was refused where it is one, else where all of them stand."""
+    reasons = set(job.result.get("refused", {}).values())
+    if len(reasons) > 1:
+        return " Each with its reason under Jobs."
+    return f" {reasons.pop()}" if reasons else ""
 
 
 def _preview_labels(principal: Principal, kind: str, cause: str) -> Preview:
@@ -166,7 +174,7 @@ def _at_stake(members: Sequence[Member]) -> str:
 
 
 def _preview_save(principal: Principal, kind: str, cause: str) -> Preview:
-    members = _members(principal, kind, cause)[:MOST_SAVED]
+    members = _members(principal, kind, cause)
     count = len(members) or 1
     costs: dict[str, int] = {}
     for member in members:
@@ -189,17 +197,8 @@ def _preview_save(principal: Principal, kind: str, cause: str) -> Preview:
     )  # fmt: skip
 
 
-def _run_save(principal: Principal, ids: Sequence[int]) -> Done:
-    moved, refused = save_promises(order_ids=ids, actor=principal.name)
-    return {"text": _outcome(f"{_plural(moved, 'order')} moved to another node.", refused)}
-
-
-def _outcome(text: str, refused: Sequence[str]) -> str:
-    return f"{text} {len(refused)} stayed as they were: {refused[0]}" if refused else text
-
-
 def _preview_tell(principal: Principal, kind: str, cause: str) -> Preview:
-    members = [member for member in _members(principal, kind, cause) if member.sure_by is not None][:MOST_TOLD]
+    members = [member for member in _members(principal, kind, cause) if member.sure_by is not None]
     days = sorted(member.sure_by for member in members if member.sure_by is not None)
     span = " – ".join(dict.fromkeys(f"{timezone.localtime(day):%a %d %b}" for day in (days[:1] + days[-1:])))
     return Preview(
@@ -213,11 +212,6 @@ def _preview_tell(principal: Principal, kind: str, cause: str) -> Preview:
         ],
         message=f"{_at_stake(members)} hang on it: the value of each order times the chance that it is late.",
     )  # fmt: skip
-
-
-def _run_tell(principal: Principal, ids: Sequence[int]) -> Done:
-    told, refused = tell_new_dates(order_ids=ids, actor=principal.name)
-    return {"text": _outcome(f"{_plural(told, 'customer')} will be told the new date.", refused)}
 
 
 def _quarantined(principal: Principal, cause: str) -> list[int]:
@@ -265,8 +259,8 @@ ACTS: dict[str, Act] = {
     "reroute": Act(_preview_reroute, _bulk("reroute")),
     "release": Act(_preview_release, _bulk("release")),
     "labels": Act(_preview_labels, _run_labels),
-    "save": Act(_preview_save, _run_save),
-    "tell": Act(_preview_tell, _run_tell),
+    "save": Act(_preview_save, _bulk("save")),
+    "tell": Act(_preview_tell, _bulk("tell")),
     "messages": Act(_preview_messages, _run_messages),
     "deliveries": Act(_preview_deliveries, _run_deliveries),
 }
