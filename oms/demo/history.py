@@ -34,6 +34,8 @@ from oms.demo.nodes import DCS
 from oms.demo.parcels import Trip
 from oms.demo.tickets import Stage, Ticket
 from oms.demo.world import LOADER, Standing, build
+from oms.flow.performance import measure_performance
+from oms.flow.promises import judge_due_promises, learn_promises
 from routing.services import waiting_order_ids
 
 #: Orders told in one transaction: enough to share statements, few enough to keep locks short.
@@ -64,6 +66,8 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     replenishment.add(standing)
     kits.add(world, standing, moment)
     named_units.add(world, standing, moment)
+    judge_due_promises()
+    measure_performance()
     _hand_to_the_present(standing)
     DemoWorld.objects.filter(pk=world.pk).update(finished_at=moment)
 
@@ -80,6 +84,8 @@ def _tell(world: DemoWorld, standing: Standing, days: Sequence[list[Drawn]], mom
             _live(stage, tickets, last=last)
             if last:
                 troubles.add(stage, tickets)
+            # As the clock would have done in those nights.
+            learn_promises()
         say(f"{len(told)} of {world.orders} orders, up to {tickets[-1].drawn.order.placed_at:%d %b}")
 
 

@@ -27,6 +27,7 @@ TIMELINE = ("orders_orderevent", "order_id", ("at",))
 HOLD = ("orders_hold", "order_id", ("created_at", "released_at"))
 PAYMENT = ("orders_payment", "order_id", ("updated_at",))
 DECISION = ("routing_routingdecision", "order_id", ("decided_at",))
+PROMISE = ("routing_orderpromise", "order_id", ("made_at",))
 EXCLUSION = ("routing_routingexclusion", "order_id", ("created_at",))
 RESERVATION = ("inventory_reservation", "order_id", ("created_at", "closed_at"))
 WORK = (

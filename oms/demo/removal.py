@@ -60,8 +60,8 @@ from oms.demo.world import CHANNEL_CODES, LOADER
 from oms.notifications.models import Message
 from orders.models import Order, OrderLine, SalesChannel
 from returns.models import Return
-from routing.models import RoutingPolicy
-from routing.services import forget_policy
+from routing.models import LearnedDays, PerformanceEdition, PromiseCalibration, RoutingPolicy
+from routing.services import forget_policy, forget_promises
 
 _GUARDS = (
     ("inventory_stockmovement", "stock_movement_append_only"),
@@ -87,6 +87,10 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         (RoutingPolicy, Q(published_by__in=_NAMES) | Q(state="draft", created_by__in=_NAMES)),
         (ApprovalLimit, own_limits()),
         (Supplier, Q(code__in=SUPPLIER_CODES)),
+        # Learned from the demo's parcels and promises among others: the clock learns anew from those that stay.
+        (PerformanceEdition, Q(nodes__node__code__in=[node.code for node in NODES])),
+        (LearnedDays, Q()),
+        (PromiseCalibration, Q()),
         (DemoWorld, Q()),
     ]
 
@@ -118,6 +122,7 @@ def remove_world() -> dict[str, int]:
     with transaction.atomic():
         counts = Removal().run()
     forget_policy()
+    forget_promises()
     shutil.rmtree(state_folder(world), ignore_errors=True)
     return counts
 

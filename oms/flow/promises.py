@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from fulfillment.selectors.journeys import paces, travelled, worked
+from fulfillment.selectors.offered import offered_at
 from fulfillment.selectors.standing import standings_of
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -15,6 +16,7 @@ from routing.services import (
     MeasuredPace,
     NodeWork,
     due_outlooks,
+    judge_promises,
     learn_days,
     missed_outlooks,
     set_outlooks,
@@ -32,6 +34,11 @@ def learn_promises() -> object:
         (NodeWork(each.node_code, each.released_at, each.left_on) for each in worked()),
     )
     return f"{rows} rows"
+
+
+def judge_due_promises() -> int:
+    """Judge the promises whose time is up; how many."""
+    return judge_promises(offered_at)
 
 
 def measure_paces() -> object:

@@ -29,13 +29,13 @@ from oms.flow.deliveries import prune
 from oms.flow.export_jobs import drop_old_files
 from oms.flow.giving_up import give_up
 from oms.flow.performance import measure_performance
-from oms.flow.promises import learn_promises, look_again, look_at_missed, measure_paces
+from oms.flow.promises import judge_due_promises, learn_promises, look_again, look_at_missed, measure_paces
 from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
-from routing.services import check_canary, judge_promises, publish_planned, write_promises
+from routing.services import check_canary, publish_planned, write_promises
 from routing.services.shadowing import decide_in_shadow
 
 #: An entry that talks to other systems begins nothing more after this long.
@@ -91,7 +91,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "learn promises": learn_promises,
     "measure paces": measure_paces,
     "measure performance": measure_performance,
-    "judge promises": judge_promises,
+    "judge promises": judge_due_promises,
     "write promises": write_promises,
     "look at promises": look_again,
     "find missed promises": look_at_missed,

@@ -6,7 +6,7 @@ An order for which the channel named no date is given this one, unless OMS_PROMI
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -42,12 +42,13 @@ _ANY = _UNPROMISED.format(which="true")
 _THESE = _UNPROMISED.format(which="d.order_id = ANY(%(orders)s::bigint[])")
 
 
-def write_promises(order_ids: Sequence[int] | None = None) -> int:
+def write_promises(order_ids: Sequence[int] | None = None, *, since: datetime | None = None) -> int:
     """Promise every order, or those of these, that was routed in the last hours and has none; how many were written.
 
-    Harmless twice. An order without a date of its channel is given the one that is written here.
+    Harmless twice. An order without a date of its channel is given the one that is written here. `since` is for who
+    tells a past: how long ago orders may have been routed.
     """
-    params = {"since": now() - _RECENT, "most": _MOST}
+    params = {"since": since or now() - _RECENT, "most": _MOST}
     if order_ids is None:
         rows = fetch_dicts(_ANY, params)
     else:

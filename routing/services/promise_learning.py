@@ -5,10 +5,10 @@ Each of these may be done twice: tables are written anew from what is handed in,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
@@ -147,18 +147,19 @@ def set_paces(paces: Iterable[MeasuredPace]) -> None:
     execute(_PACES, {"rows": to_json(rows)})
 
 
-# Only the first promise of an order is judged, and only when its day is over: judging those that arrive early at once
-# would count the kept ones first. A promise for an order that was cancelled whole is void.
+#: Gives when all of an order was at the customer's door, for those of so many orders where it was.
+OfferedOf = Callable[[Sequence[int]], Mapping[int, datetime]]
+
+# Promises are judged when their day is over: judging those that arrive early at once would count the kept ones first.
+_DUE = """
+SELECT p.id, p.order_id, p.promised_by, o.stage, o.delivered_at
+FROM routing_orderpromise p JOIN orders_order o ON o.id = p.order_id
+WHERE p.state = 'open' AND p.promised_by <= %(moment)s::timestamptz
+ORDER BY p.id LIMIT 10000 FOR UPDATE OF p SKIP LOCKED
+"""
 _JUDGE = """
-WITH due AS MATERIALIZED (
-    SELECT p.id, o.stage, o.delivered_at <= p.promised_by AS kept
-    FROM routing_orderpromise p JOIN orders_order o ON o.id = p.order_id
-    WHERE p.state = 'open' AND p.promised_by <= %(moment)s::timestamptz
-    ORDER BY p.id LIMIT 10000 FOR UPDATE OF p SKIP LOCKED
-)
-UPDATE routing_orderpromise p SET judged_at = %(moment)s::timestamptz,
-    state = CASE WHEN due.stage = 'cancelled' THEN 'void' WHEN due.kept THEN 'kept' ELSE 'broken' END
-FROM due WHERE due.id = p.id
+UPDATE routing_orderpromise p SET judged_at = %(moment)s::timestamptz, state = due.state
+FROM unnest(%(ids)s::bigint[], %(states)s::text[]) AS due(id, state) WHERE due.id = p.id
 RETURNING p.service, p."group", p.seq, p.state
 """
 _WAITING = """
@@ -166,10 +167,18 @@ SELECT service, "group", count(*) FROM routing_orderpromise WHERE state = 'open'
 """
 
 
-def judge_promises() -> int:
-    """Say of every promise whose time is up whether it was kept, and correct the levels; how many were judged."""
+def judge_promises(offered_of: OfferedOf) -> int:
+    """Say of every promise whose time is up whether it was kept, and correct the levels; how many were judged.
+
+    Kept is what was delivered in time, or was at the door in time and not taken. A promise for an order that was
+    cancelled whole is void. Only the first promise of an order corrects anything.
+    """
+    moment = now()
     with transaction.atomic():
-        judged = fetch_all(_JUDGE, {"moment": now()})
+        due = [_Due(*row) for row in fetch_all(_DUE, {"moment": moment})]
+        offered = offered_of(sorted({each.order_id for each in due if not each.delivered and each.stage in _LEFT}))
+        states = [each.judged(offered.get(each.order_id)) for each in due]
+        judged = fetch_all(_JUDGE, {"moment": moment, "ids": [each.promise_id for each in due], "states": states})
         first = [(service, group, state == "kept") for service, group, seq, state in judged
                  if seq == 1 and state != "void"]  # fmt: skip
         if first:
@@ -177,6 +186,29 @@ def judge_promises() -> int:
     if judged:
         forget_promises()
     return len(judged)
+
+
+#: Stages in which nothing of an order is at a node any more.
+_LEFT = frozenset({"shipped", "delivered", "returned"})
+
+
+class _Due(NamedTuple):
+    promise_id: int
+    order_id: int
+    promised_by: datetime
+    stage: str
+    delivered_at: datetime | None
+
+    @property
+    def delivered(self) -> bool:
+        """In time."""
+        return self.delivered_at is not None and self.delivered_at <= self.promised_by
+
+    def judged(self, offered_at: datetime | None) -> str:
+        if self.stage == "cancelled":
+            return "void"
+        at_door = offered_at is not None and offered_at <= self.promised_by
+        return "kept" if self.delivered or at_door else "broken"
 
 
 def _correct(judged: list[tuple[str, str, bool]]) -> None:

@@ -20,7 +20,7 @@ from inventory.models import Node, Reservation
 from oms.accounts.access import principal_of_user
 from oms.accounts.models import User
 from oms.core.models import OutboxEvent
-from oms.flow.promises import look_again, look_ahead, look_at_missed
+from oms.flow.promises import judge_due_promises, look_again, look_ahead, look_at_missed
 from oms.flow.steps import look_ahead as step
 from oms.reporting.scope import Scope
 from oms.reporting.troubles import trouble_groups, trouble_members
@@ -28,7 +28,7 @@ from orders.models import Order
 from orders.services import place_hold
 from routing.events import OrderRouted
 from routing.models import DeliveryService, OrderOutlook, OrderPromise, OutlookBand, OutlookChange, RoutingDecision
-from routing.services import forget_promises, judge_promises, route_orders
+from routing.services import forget_promises, route_orders
 from tests.factories import World, capture, make_line, make_order, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -229,7 +229,7 @@ def test_an_order_for_the_same_day_is_promised_its_window_and_judged_by_it(
     leave(order_id, state="delivered", delivered_at=due - HOUR)
     Order.objects.filter(pk=order_id).update(stage="delivered", delivered_at=due - HOUR)
     clock.move_to(due + HOUR)
-    assert judge_promises() == 1
+    assert judge_due_promises() == 1
     assert OrderPromise.objects.get().state == "kept"
 
 

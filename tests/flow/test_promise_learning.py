@@ -8,10 +8,12 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 import time_machine
 
+from carriers.models import Booking, CarrierAccount, TrackingEvent
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import open_fulfillment_orders
 from inventory.models import Node
-from oms.flow.promises import learn_promises, measure_paces
+from oms.core.ids import uuid7
+from oms.flow.promises import judge_due_promises, learn_promises, measure_paces
 from orders.models import Order
 from routing.models import (
     LearnedDays,
@@ -21,7 +23,7 @@ from routing.models import (
     PromiseState,
     RoutingDecision,
 )
-from routing.services import Question, forget_promises, judge_promises, promise, route_orders, write_promises
+from routing.services import Question, forget_promises, promise, route_orders, write_promises
 from tests.factories import World, capture, make_line, make_order, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,8 +160,8 @@ def test_promises_are_judged_once_when_their_day_is_over_and_move_the_level(worl
     void = make_promise(parcel(world, "A-4", NOON - 5 * DAY, None), NOON - DAY)
     Order.objects.filter(pk=void.order_id).update(stage="cancelled")
 
-    assert judge_promises() == 3
-    assert judge_promises() == 0
+    assert judge_due_promises() == 3
+    assert judge_due_promises() == 0
 
     states = dict(OrderPromise.objects.values_list("pk", "state"))
     assert states == {
@@ -170,6 +172,36 @@ def test_promises_are_judged_once_when_their_day_is_over_and_move_the_level(worl
     assert (overall.judged, overall.kept) == (2, 1)
     assert overall.correction == pytest.approx(0.3 * (0.9 - 0.1) / 200)
     assert PromiseCalibration.objects.get(service="standard", group="standard A").correction > 0
+
+
+def tried_at(order: Order, *moments: datetime) -> None:
+    """The carrier was at the door then and left with the parcel; nothing is at a node any more."""
+    account, _ = CarrierAccount.objects.get_or_create(code="road", name="Road", adapter="manual")
+    booking = Booking.objects.create(
+        account=account, client_reference=order.number, parcel_uid=uuid7(), order_number=order.number, state="booked"
+    )
+    Shipment.objects.filter(order=order).update(booking=booking)
+    TrackingEvent.objects.bulk_create(
+        [TrackingEvent(booking=booking, scan_key=str(at), milestone="attempt_failed", occurred_at=at) for at in moments]
+    )
+    Order.objects.filter(pk=order.pk).update(stage="shipped")
+
+
+def test_who_was_not_at_home_was_not_let_down(world: World) -> None:
+    left, due = NOON - 5 * DAY, NOON - DAY
+    refused, late, half = (make_promise(parcel(world, f"A-{n}", left, None), due) for n in range(3))
+    tried_at(refused.order, due - DAY / 24, due + DAY / 2)
+    tried_at(late.order, due + DAY / 24)
+    tried_at(half.order, due - DAY)
+    work = FulfillmentOrder.objects.get(order=half.order)
+    Shipment.objects.create(
+        order=half.order, fulfillment_order=work, node=work.node, handed_over_at=left, state="in_transit"
+    )
+
+    assert judge_due_promises() == 3
+
+    states = [OrderPromise.objects.get(pk=each.pk).state for each in (refused, late, half)]
+    assert states == [PromiseState.KEPT, PromiseState.BROKEN, PromiseState.BROKEN]
 
 
 def test_a_routed_order_gets_the_promise_that_its_cart_was_shown_and_only_one(world: World) -> None:
