@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.core.cache import cache
 
 from oms.core.clock import now
 from oms.core.db import fetch_all
+from routing.models import RoutingPolicy
 
 #: Decisions that are looked at, the newest ones: some tenths of a second.
 MOST_DECISIONS = 20_000
 #: How far back they may lie.
 WITHIN = timedelta(days=90)
+#: Seconds for which figures that were counted stand.
+COUNTED_SECONDS = 60
+#: A version decides from when it is published until it is archived; clocks differ, and who had read it goes on a bit.
+_AROUND = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +60,8 @@ WITH newest AS MATERIALIZED (
     SELECT d.order_id, d.policy_version, d.outcome, d.cost_minor,
         (SELECT count(DISTINCT part -> 2) FROM jsonb_array_elements(d.assignments) AS part) AS nodes
     FROM routing_routingdecision d
-    WHERE d.decided_at >= %(since)s::timestamptz AND d.attempt = 1 AND d.trigger <> 'checkout'
-        AND (%(version)s::int IS NULL OR d.policy_version = %(version)s::int)
+    WHERE d.decided_at >= %(since)s::timestamptz AND d.decided_at < %(until)s::timestamptz AND d.attempt = 1
+        AND d.trigger <> 'checkout' {which}
     ORDER BY d.decided_at DESC, d.id DESC LIMIT %(most)s::bigint
 )
 SELECT n.policy_version, count(*), count(*) FILTER (WHERE n.nodes > 0),
@@ -69,14 +76,38 @@ CROSS JOIN LATERAL (
 ) AS p
 GROUP BY n.policy_version
 """
+_EVERY = _KPIS.format(which="")
+_ONE = _KPIS.format(which="AND d.policy_version = %(version)s::int")
 
 
 def version_kpis(version: int | None = None) -> dict[int, VersionKpis]:
-    """The figures of every version, or of one, by number, from its newest decisions; without any it is left out."""
+    """The figures of every version, or of one, by number, from its newest decisions; without any it is left out.
+
+    They stand for a minute (COUNTED_SECONDS).
+    """
+    key = f"reporting.version_kpis.{version or 'all'}"
+    found: dict[int, VersionKpis] | None = cache.get(key)
+    if found is None:
+        found = _counted(version)
+        cache.set(key, found, COUNTED_SECONDS)
+    return found
+
+
+def _counted(version: int | None) -> dict[int, VersionKpis]:
     moment = now()
-    rows: Iterable[tuple[int, ...]] = fetch_all(
-        _KPIS, {"since": moment - WITHIN, "version": version, "most": MOST_DECISIONS, "now": moment}, planned_anew=True
-    )
+    since, until = moment - WITHIN, moment + _AROUND
+    if version is not None:
+        policy = RoutingPolicy.objects.filter(version=version).first()
+        if policy is None or policy.published_at is None:
+            return {}
+        since = max(since, policy.published_at - _AROUND)
+        until = min(until, policy.archived_at + _AROUND) if policy.archived_at else until
+    return _read(version, since, until, moment)
+
+
+def _read(version: int | None, since: datetime, until: datetime, moment: datetime) -> dict[int, VersionKpis]:
+    params = {"since": since, "until": until, "version": version, "most": MOST_DECISIONS, "now": moment}
+    rows: Iterable[tuple[int, ...]] = fetch_all(_EVERY if version is None else _ONE, params, planned_anew=True)
     return {
         number: VersionKpis(
             orders=orders, shipped=shipped, unroutable=unroutable, split=split, cost_minor=cost, due=due, kept=kept

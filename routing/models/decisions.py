@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from oms.core.constraints import one_of
@@ -58,6 +59,9 @@ class RoutingDecision(models.Model):
         indexes = [
             models.Index(fields=["-decided_at", "-id"], name="routing_decision_newest",
                          include=["order", "attempt", "outcome", "trigger", "cost_minor", "duration_us"]),
+            # Figures of a version and of a trial, which count orders that were decided for the first time.
+            models.Index(fields=["policy_version", "-decided_at", "-id"], name="routing_decision_version",
+                         condition=Q(attempt=1) & ~Q(trigger="checkout")),
         ]  # fmt: skip
 
     def __str__(self) -> str:

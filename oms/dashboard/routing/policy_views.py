@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from oms.accounts.access import principal_of, requires
 from oms.reporting.policies import changes_since, drafts, trial_of, versions
 from oms.reporting.version_kpis import version_kpis
-from routing.models import PolicyState, RoutingPolicy
+from routing.models import PolicyState, RoutingCanary, RoutingPolicy
 from routing.policy.first import FIRST_POLICIES
 from routing.policy.trial import SHARES
 from routing.policy.words import rule_sentences
@@ -52,13 +52,15 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
     """One published version in words, with its trial where it had one."""
     found = version_for(number)
     principal = principal_of(request)
+    whole = principal.sees_everything
     before = RoutingPolicy.objects.filter(version__lt=number).order_by("-version").first()
     context: dict[str, Any] = {
         "policy": found, "tone": TONES[found.state], "changes": changes_since(found, before), "before": before,
         "rules": [(rule, rule_sentences(rule)) for rule in document_of(found).rules],
-        "report": trial_of(found),
-        "kpis": version_kpis(number).get(number) if principal.sees_everything else None,
-        "shares": SHARES, "may_edit": principal.may("routing.edit"),
-        "may_publish": principal.may("routing.publish"),
+        "trial": RoutingCanary.objects.filter(policy=found).select_related("policy", "baseline").first(),
+        # The figures count every order: they cannot be told apart by nodes and channels.
+        "report": trial_of(found) if whole else None, "kpis": version_kpis(number).get(number) if whole else None,
+        "shares": SHARES, "may_edit": principal.may("routing.edit") and whole,
+        "may_publish": principal.may("routing.publish") and whole,
     }  # fmt: skip
     return render(request, "dashboard/routing/version.html", context)

@@ -203,4 +203,4 @@ def test_decisions_are_weighed_by_the_scores_that_they_were_made_with(world: Wor
 
     shown = text(signed_in().get(f"{URL}?edition=3"))
 
-    assert "Of the last 1 decisions 1 can be weighed anew with these scores: 1 would have gone to another node." in shown
+    assert "1 can be weighed anew with these scores: 1 would have gone to another node." in shown

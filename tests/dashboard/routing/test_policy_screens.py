@@ -6,6 +6,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from inventory.models import Node, StockLevel
@@ -283,6 +284,26 @@ def test_a_trial_is_begun_widened_and_made_live(world: World) -> None:
     assert RoutingPolicy.objects.get(state="live").version == 2
 
 
+@pytest.mark.parametrize("limit", ["all_nodes", "all_channels"])
+def test_who_sees_a_part_of_the_business_sees_a_trial_without_its_figures(world: World, limit: str) -> None:
+    go_live()
+    url = begun(signed_in(), Rule("Every order", weights=Weights(split_minor=9_000)))
+    signed_in("admin").post(f"{url}publish/", {
+        "edit_version": 1, "note": "To see", "scope": "trial", "percent": "25", "channels": ["web"],
+        "min_decisions": "50",
+    })  # fmt: skip
+    whole = text(signed_in("read_only").get("/routing/versions/2/"))
+    User.objects.filter(role="read_only").update(**{limit: False})
+    client = Client()
+    client.force_login(User.objects.get(role="read_only"), backend="django.contrib.auth.backends.ModelBackend")
+    part = text(client.get("/routing/versions/2/"))
+
+    assert 'id="trial-figures"' in whole
+    assert 'id="trial-figures"' not in part
+    assert "Too little to judge" not in part
+    assert "who sees a part of them sees no figures" in part
+
+
 def test_a_version_is_restored_in_two_clicks(world: World) -> None:
     go_live(Document((RICH, Rule("Rest"))))
     go_live()
@@ -324,11 +345,13 @@ def test_the_list_asks_as_much_for_many_versions_as_for_few(world: World, django
     client = signed_in()
     go_live()
     client.get("/routing/versions/")
+    cache.clear()
     with django_assert_num_queries(5) as few:
         client.get("/routing/versions/")
     for _ in range(5):
         go_live()
         create_draft(name="More", actor="Asha")
+    cache.clear()
 
     with django_assert_num_queries(len(few)):
         client.get("/routing/versions/")

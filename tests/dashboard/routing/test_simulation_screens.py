@@ -11,14 +11,17 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 
 from oms.accounts.models import User
 from oms.core.clock import now
+from oms.core.db import execute, fetch_all
 from oms.core.jobs import run_slice
 from oms.core.models import Job
 from oms.flow.jobs import RUNNERS
-from oms.reporting.version_kpis import version_kpis
+from oms.reporting.version_kpis import _ONE, version_kpis
 from orders.models import Order
 from routing.engine import Weights
 from routing.models import RoutingDecision, RoutingPolicy, Simulation
@@ -36,6 +39,7 @@ SPREAD = Document((replace(STANDARD.rules[0], weights=Weights(0, 0, 0, 0, 0, 0, 
 @pytest.fixture
 def world() -> World:
     forget_policy()
+    cache.clear()
     made = make_world()
     live = create_draft(name="Standard", actor="Asha")
     publish(policy_id=live.pk, edit_version=1, note="First", actor="Asha")
@@ -271,6 +275,35 @@ def test_versions_show_what_they_did(world: World) -> None:
     listed, page = text(client.get("/routing/versions/")), text(client.get("/routing/versions/1/"))
     assert "33.3%" in listed
     assert "25.0% of 4 that are due" in page
+
+
+def test_figures_of_a_version_stand_for_a_minute_and_are_those_of_the_time_in_which_it_decided(world: World) -> None:
+    past_orders(world, 1, 1, 1)
+    assert (version_kpis(1)[1].orders, version_kpis()[1].orders) == (3, 3)
+    first, *_ = RoutingDecision.objects.order_by("pk")
+    RoutingPolicy.objects.filter(version=1).update(state="archived", archived_at=now())
+    RoutingDecision.objects.filter(pk=first.pk).update(decided_at=now() - timedelta(days=2))
+
+    assert version_kpis(1)[1].orders == 3
+    cache.clear()
+    assert version_kpis(1)[1].orders == 2
+    RoutingPolicy.objects.filter(version=1).update(archived_at=now() - timedelta(days=1))
+    cache.clear()
+    assert version_kpis(1) == {}
+    assert version_kpis(7) == {}
+
+
+def test_the_figures_of_one_version_are_read_from_its_own_decisions(world: World) -> None:
+    moment = now()
+    with transaction.atomic():
+        execute("SET LOCAL enable_seqscan = off")
+        execute("SET LOCAL enable_sort = off")
+        rows = fetch_all(
+            f"EXPLAIN {_ONE}",
+            {"since": moment, "until": moment, "version": 1, "most": 10, "now": moment}, planned_anew=True,
+        )  # fmt: skip
+
+    assert any("routing_decision_version" in line for (line,) in rows)
 
 
 @pytest.mark.parametrize("limit", ["all_nodes", "all_channels"])
