@@ -114,6 +114,15 @@ class ShipmentHandedOver(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentToStore(Event):
+    """A parcel left its node for the store where the order is collected."""
+
+    shipment_id: int
+    order_id: int
+    node_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentMoved(Event):
     """A carrier's scan moved a shipment to another state (on its way, out for delivery, delivery failed)."""
 

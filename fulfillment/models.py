@@ -36,10 +36,15 @@ class FulfillmentOrderKind(models.TextChoices):
 
     SHIP = "ship", "Ship"
     PICKUP = "pickup", "Store pickup"
+    TRANSFER = "transfer", "Send to the store"
 
 
 class FulfillmentOrder(models.Model):
-    """Work for one node: what it picks, packs and hands over for one order."""
+    """Work for one node: what it picks, packs and hands over for one order.
+
+    Work of the kind TRANSFER goes to the store where the order is collected. Each parcel of it that is on the road has
+    work at that store, which `arrives_in` it: it waits for the parcel and hands out what came.
+    """
 
     State = FulfillmentOrderState
 
@@ -55,6 +60,10 @@ class FulfillmentOrder(models.Model):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.SHIP)
     state = models.CharField(max_length=16, choices=State, default=State.SCHEDULED)
     due_at = models.DateTimeField(null=True, blank=True)
+    arrives_in = models.OneToOneField(
+        "Shipment", null=True, blank=True, on_delete=models.PROTECT, related_name="arrival",
+        help_text="The parcel in which another node sends the goods.",
+    )  # fmt: skip
     version = models.IntegerField(default=1)
     assigned_to = models.CharField(max_length=120, blank=True)
     end_reason = models.CharField(max_length=200, blank=True)

@@ -13,7 +13,7 @@ FULFILLMENT_ORDER = machine(
         "scheduled": ["open", "cancelled", "rejected"],
         "open": ["accepted", "scheduled", *_END],
         "accepted": ["picking", "picked", "waiting_transfer", "scheduled", *_END],
-        "waiting_transfer": ["picking", *_END],
+        "waiting_transfer": ["picking", "packed", *_END],
         "picking": ["picked", *_END],
         "picked": ["packed", *_END],
         "packed": ["ready", *_END],

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from inventory.models import (
     BufferRule,
+    CarriedGoods,
     CountItem,
     CountSession,
     InboundShipment,
@@ -129,6 +130,12 @@ def lock_transfer_lines(transfer_id: int) -> list[TransferLine]:
     """The lines of a transfer with their SKUs, locked in id order. Lock the transfer first."""
     rows = TransferLine.objects.select_for_update(no_key=True, of=("self",)).select_related("sku")
     return list(rows.filter(transfer_id=transfer_id).order_by("pk"))
+
+
+def lock_carried(keys: Iterable[str]) -> list[CarriedGoods]:
+    """Goods that are carried for orders, by the keys of their parcels' items, with their SKUs; in id order."""
+    rows = CarriedGoods.objects.select_for_update(of=("self",), no_key=True).filter(key__in=list(keys))
+    return list(rows.select_related("sku").order_by("pk"))
 
 
 def lock_adjustment(adjustment_id: int) -> StockAdjustment:

@@ -32,7 +32,7 @@ from orders.models import OrderEvent
 State = FulfillmentOrderState
 
 #: States in which a person of the node has something to do.
-AT_NODE = (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED, State.WAITING_TRANSFER, State.PACKED, State.READY)
+AT_NODE = (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED, State.PACKED, State.READY)
 TO_PICK = (State.ACCEPTED, State.PICKING)
 #: How long goods of work that ended wait on the list of things to put back.
 PUT_BACK_DAYS = 3
@@ -322,7 +322,8 @@ def manifest_sheet(manifest: Manifest) -> ManifestSheet:
 
 def without_label(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
     """Parcels that travel, are packed, and have no label yet."""
-    return rows.filter(state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.SHIP)
+    travel = (FulfillmentOrderKind.SHIP, FulfillmentOrderKind.TRANSFER)
+    return rows.filter(state=ShipmentState.CREATED, fulfillment_order__kind__in=travel)
 
 
 def label_problems(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:

@@ -13,7 +13,7 @@ from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
 from inventory.models import Node, NodeHoliday
 
 State = FulfillmentOrderState
-_BEFORE_PACKED = (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
+_BEFORE_PACKED = (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED)
 #: A node that does not work within so many days is taken not to work at all.
 _DAYS_AHEAD = 30
 

@@ -114,6 +114,7 @@ WITH parcel AS MATERIALIZED (
     FROM fulfillment_shipment s
     JOIN orders_order o ON o.id = s.order_id
     JOIN inventory_node n ON n.id = s.node_id
+    JOIN fulfillment_fulfillmentorder f ON f.id = s.fulfillment_order_id AND f.kind <> 'transfer'
     JOIN carriers_carrieraccount a ON a.id = s.carrier_account_id
     LEFT JOIN carriers_booking b ON b.id = s.booking_id
     WHERE s.handed_over_at >= %(since)s::timestamptz AND s.handed_over_at <= %(moment)s::timestamptz

@@ -35,7 +35,7 @@ line AS MATERIALIZED (
     SELECT f.id, row_number() OVER (PARTITION BY f.node_id ORDER BY f.due_at, f.id) - 1 AS ahead
     FROM fulfillment_fulfillmentorder f
     WHERE f.node_id IN (SELECT DISTINCT node_id FROM work)
-        AND f.state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer')
+        AND f.state IN ('open', 'accepted', 'picking', 'picked')
 )
 SELECT 'work' AS what, w.order_id, w.node_id, w.state, w.kind, w.came_at, NULL::timestamptz AS packed_at,
     NULL::timestamptz AS left_at, NULL::timestamptz AS done_at, '' AS carrier, '' AS courier, NULL::date AS expected_on,

@@ -1,5 +1,6 @@
 """Every write to the work of the nodes."""
 
+from fulfillment.services.arriving import Arrived, give_up_parcel, receive_for_pickup
 from fulfillment.services.at_risk import Risk, move_promises_at_risk, work_at_risk
 from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel
@@ -36,6 +37,7 @@ from fulfillment.services.work import (
 __all__ = [
     "NOTHING_NAMED",
     "SHORT_REASONS",
+    "Arrived",
     "CancelPreview",
     "LineUnits",
     "ParcelPlan",
@@ -56,6 +58,7 @@ __all__ = [
     "collect",
     "find_remedies",
     "forget_unit",
+    "give_up_parcel",
     "hand_over",
     "hold_back",
     "lines_with_kits",
@@ -74,6 +77,7 @@ __all__ = [
     "pick_many",
     "preview_cancel",
     "preview_reroute",
+    "receive_for_pickup",
     "reject",
     "release_fulfillment_orders",
     "report_short",

@@ -15,6 +15,7 @@ from fulfillment.errors import CannotCancel
 from fulfillment.events import ShipmentVoided
 from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.services.arriving import cancel_awaited
 from fulfillment.services.cancelling_units import UNASSIGNED, cancel_units
 from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
 from fulfillment.services.shipping import complete_work
@@ -174,13 +175,15 @@ def _refund(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int])
 
 def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: str) -> None:
     work = lock_work_of_orders([order.pk])
-    unpacked = [item for item in work if item.state not in (State.PACKED, State.READY)]
+    awaited = [item for item in work if item.state == State.WAITING_TRANSFER]
+    unpacked = [item for item in work if item.state not in (State.PACKED, State.READY, State.WAITING_TRANSFER)]
     packed = [item for item in work if item.state in (State.PACKED, State.READY)]
     if unpacked:
         release_lines(lock_work_lines(unpacked), {item.pk: item for item in unpacked}, target="cancelled",
                       actor=actor, reason=reason)  # fmt: skip
     if packed:
         _unpack(packed, actor)
+    cancel_awaited(awaited, actor)
     _end(work, actor, reason)
     fresh = lock_lines([order.pk])
     _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from django.db.models import Q, Sum
 
 from fulfillment.locks import lock_shipments
-from fulfillment.models import FulfillmentOrder, Shipment, ShipmentItem, ShipmentState
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
 from oms.core.db import run_atomic
 from orders.models import Order, Payment, PaymentState
 from orders.services import TimelineEntry, record, record_payment
@@ -32,8 +32,11 @@ _TO_BE_PAID = (PaymentState.PENDING, PaymentState.AUTHORIZED, PaymentState.FAILE
 def cash_of_parcel(shipment: Shipment) -> int:
     """What is to be collected with this parcel, in minor units; 0 where the order is not paid on delivery.
 
-    The amount that was fixed with its label, else what would be fixed now.
+    The amount that was fixed with its label, else what would be fixed now. Nothing is asked of the store that a parcel
+    goes to: the customer pays there.
     """
+    if shipment.fulfillment_order.kind == FulfillmentOrderKind.TRANSFER:
+        return 0
     if shipment.cod_minor is not None:
         return shipment.cod_minor
     return _cash_now(shipment) if shipment.order.is_cod else 0
@@ -41,7 +44,7 @@ def cash_of_parcel(shipment: Shipment) -> int:
 
 def cash_of_work(work: FulfillmentOrder) -> int:
     """What will be collected with the picked goods of this work once they are packed, in minor units."""
-    if not work.order.is_cod:
+    if not work.order.is_cod or work.kind == FulfillmentOrderKind.TRANSFER:
         return 0
     units = {line.order_line_id: line.picked - line.packed for line in work.lines.all()}
     return _due(work.order, units, but=0)
@@ -110,6 +113,7 @@ def missing_cash(order: Order) -> int:
     if not order.is_cod or any(getattr(line, name) for line in order.lines.all() for name in _TO_BE_PACKED):
         return 0
     parcels = Shipment.objects.filter(order=order).exclude(state__in=UNPAID_ENDS)
+    parcels = parcels.exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
     not_fixed = Q(state=ShipmentState.CREATED) | Q(cod_minor__isnull=True)
     if parcels.filter(not_fixed).exists() or not parcels.exists():
         return 0

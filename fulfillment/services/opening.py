@@ -17,7 +17,7 @@ from orders.services import DELTA_COLUMNS, MOVE_UNITS
 _OPEN = f"""
 WITH seen AS MATERIALIZED (SELECT id, version FROM orders_order WHERE id = ANY(%(orders)s::bigint[])),
 unchanged AS MATERIALIZED (
-    SELECT o.id, o.number, o.service_level, o.open_holds, o.ship_by, o.timeline_seq
+    SELECT o.id, o.number, o.service_level, o.pickup_node_code, o.open_holds, o.ship_by, o.timeline_seq
     FROM orders_order o JOIN seen ON seen.id = o.id
     WHERE o.version <= seen.version ORDER BY o.id FOR NO KEY UPDATE OF o
 ),
@@ -46,7 +46,10 @@ due AS MATERIALIZED (
         o.number || '-' || u.nth + (
             SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = u.order_id
         ) AS number,
-        CASE WHEN o.service_level = 'pickup' THEN 'pickup' ELSE 'ship' END AS kind,
+        -- Work of another node than the one where the order is collected goes there.
+        CASE WHEN o.service_level <> 'pickup' THEN 'ship' WHEN EXISTS (
+            SELECT FROM inventory_node store WHERE store.code = o.pickup_node_code AND store.id <> u.node_id
+        ) THEN 'transfer' ELSE 'pickup' END AS kind,
         CASE WHEN o.open_holds > 0 THEN 'scheduled' WHEN u.auto_accept THEN 'accepted' ELSE 'open' END AS state,
         o.ship_by AS due_at
     FROM (

@@ -20,8 +20,10 @@ from fulfillment.models import (
 from fulfillment.selectors.held import HeldUnits, contents_of, held_units
 from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
 from fulfillment.services.held import refuse_held
+from fulfillment.services.sending import is_transfer, send_to_stores, store_of
 from fulfillment.services.units import packed_by_the_books
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
+from inventory.locks import lock_levels
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, post
 from oms.core.clock import now
@@ -35,6 +37,7 @@ from orders.services import TimelineEntry, UnitMove, move_units, record
 def booking_request(shipment: Shipment) -> BookingRequest:
     """What the carrier must know of a parcel."""
     order, node = shipment.order, shipment.node
+    ship_to = store_of(shipment).address if is_transfer(shipment) else order.shipping_address
     items = shipment.items.select_related("line__sku", "line__order_line").order_by("pk")
     goods = tuple(
         ParcelItem(
@@ -46,7 +49,7 @@ def booking_request(shipment: Shipment) -> BookingRequest:
     )  # fmt: skip
     return BookingRequest(
         client_reference="", order_number=order.number, order_date=order.placed_at, ship_from=node.address,
-        ship_from_code=node.code, ship_to=order.shipping_address, items=goods, weight_grams=shipment.weight_grams,
+        ship_from_code=node.code, ship_to=ship_to, items=goods, weight_grams=shipment.weight_grams,
         length_mm=shipment.length_mm, width_mm=shipment.width_mm, height_mm=shipment.height_mm,
         declared_value_minor=sum(item.unit_price_minor * item.quantity for item in goods), currency=order.currency,
         cod_minor=cash_of_parcel(shipment), service_level=order.service_level,
@@ -63,7 +66,7 @@ def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str =
     shipment = Shipment.objects.select_related("order", "node", "fulfillment_order").get(pk=shipment_id)
     if shipment.state != ShipmentState.CREATED or shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
         return shipment
-    if shipment.order.is_cod:
+    if shipment.order.is_cod and not is_transfer(shipment):
         shipment.cod_minor = fix_cash(shipment_id)
     promised = shipment.order.promised_by
     try:
@@ -105,7 +108,7 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
         carrier_account_id=booking.account_id, courier_name=booking.courier_name, problem="", labelled_at=now(),
         expected_delivery=booking.expected_delivery,
         # What the carrier was asked for: an adopted booking may be older than the amount that was fixed last.
-        cod_minor=int(booking.request.get("cod_minor", shipment.cod_minor or 0)),
+        cod_minor=None if is_transfer(shipment) else int(booking.request.get("cod_minor", shipment.cod_minor or 0)),
     )  # fmt: skip
     work = shipment.fulfillment_order
     waiting = work.shipments.filter(state=ShipmentState.CREATED).exists()
@@ -152,6 +155,12 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
         refuse_held(held)
     advance_many(Shipment, list(by_id), ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason,
                  handed_over_at=now())  # fmt: skip
+    books = packed_by_the_books(items, held)
+    carried = [shipment for shipment in leaving if is_transfer(shipment)]
+    sold = {shipment.pk for shipment in leaving if not is_transfer(shipment)}
+    if carried and sold:
+        # Two statements post: all levels are locked in key order first.
+        lock_levels((item.line.sku_id, by_id[item.shipment_id].node_id) for item in items)
     post([
         Posting(
             op_key=f"ship/{item.pk}", leg=leg, sku_id=item.line.sku_id, node_id=by_id[item.shipment_id].node_id,
@@ -159,21 +168,28 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
             serial_id=part.serial_id, reason=StockMovementReason.SHIP,
             reference=by_id[item.shipment_id].order.number, actor=actor,
         )
-        for item, leg, part in packed_by_the_books(items, held)
+        for item, leg, part in books if item.shipment_id in sold
     ])  # fmt: skip
+    if carried:
+        send_to_stores(carried, books, actor=actor)
     entries = [
         TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor, message=_handed_over(s, held))
         for s in leaving
     ]  # fmt: skip
-    move_units([UnitMove(item.line.order_line_id, "packed", "shipped", item.quantity) for item in items], entries)
+    moves = [
+        UnitMove(item.line.order_line_id, "packed", "shipped", item.quantity)
+        for item in items if item.shipment_id in sold
+    ]  # fmt: skip
+    move_units(moves, entries)
     complete_work([s.fulfillment_order_id for s in leaving], actor)
-    publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving])
+    publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving if s.pk in sold])
 
 
 def _handed_over(shipment: Shipment, held: Sequence[HeldUnits]) -> str:
     """Where and to whom, and what of it should have stayed."""
     message = f"Handed over at {shipment.node.code}"
-    message += f" to {shipment.courier_name}, {shipment.awb}." if shipment.awb else "."
+    message += f" to {shipment.courier_name}, {shipment.awb}" if shipment.awb else ""
+    message += f", for collection at {shipment.order.pickup_node_code}." if is_transfer(shipment) else "."
     wrong = "; ".join(dict.fromkeys(item.words for item in held if item.shipment.pk == shipment.pk))
     return f"{message} It was gone when this was known: {wrong}." if wrong else message
 

@@ -16,6 +16,7 @@ from fulfillment.events import ReturningToOrigin, ShipmentDelivered, ShipmentMov
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
 from fulfillment.services.cash import UNPAID_ENDS, fix_late, note_missing_cash, record_cash
+from fulfillment.services.sending import is_transfer
 from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT, shipment_path
 from oms.core.clock import now
@@ -100,7 +101,7 @@ def _apply(shipment: Shipment, target: str, telling: TrackingEvent, actor: str, 
             return True
     if not SHIPMENT.allows(shipment.state, target):
         return False
-    if target == ShipmentState.DELIVERED:
+    if target == ShipmentState.DELIVERED and not is_transfer(shipment):
         arrived.append(_Arrival(shipment, telling.occurred_at, telling.location))
         return True
     advance(shipment, target, using=SHIPMENT, actor=actor, reason=telling.carrier_status[:200])
@@ -108,6 +109,9 @@ def _apply(shipment: Shipment, target: str, telling: TrackingEvent, actor: str, 
     where = f" at {telling.location}" if telling.location else ""
     entry = TimelineEntry(order_id=shipment.order_id, kind=target, actor=actor, message=f"{message}{where}.")
     move_units([], [entry])
+    if is_transfer(shipment):
+        # The store says what came of it; its customer has nothing to do with the parcel.
+        return True
     if target in _RTO:
         publish([ReturningToOrigin(shipment_id=shipment.pk, order_id=shipment.order_id)])
     publish([ShipmentMoved(shipment_id=shipment.pk, order_id=shipment.order_id, state=target)])

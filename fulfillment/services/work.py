@@ -24,7 +24,7 @@ State = FulfillmentOrderState
 #: States in which nothing was taken from a shelf yet.
 BEFORE_PICKING = (State.SCHEDULED, State.OPEN, State.ACCEPTED)
 #: States from which a node can still give the work back.
-WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED, State.WAITING_TRANSFER)
+WITHDRAWABLE = (*BEFORE_PICKING, State.PICKING, State.PICKED)
 #: What decisions about the orders of a node that went off are filed under.
 NODE_OFF = "node off"
 #: Work of a node that goes off which is taken back in one transaction.

@@ -17,6 +17,7 @@ from inventory.models.buffers import (
     ChannelBuffer,
     Velocity,
 )
+from inventory.models.carried import CarriedGoods
 from inventory.models.catalogue import (
     Barcode,
     KitComponent,
@@ -93,6 +94,7 @@ __all__ = [
     "BufferMeasure",
     "BufferRule",
     "ChannelBuffer",
+    "CarriedGoods",
     "CountItem",
     "CountItemState",
     "CountScan",

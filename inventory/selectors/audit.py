@@ -140,12 +140,18 @@ FROM inventory_stocklevel level FULL JOIN expected USING (sku_id, node_id)
 WHERE coalesce(level.inbound, 0) <> coalesce(expected.total, 0)
 """
 
-#: What left one node for another has arrived at the other's door in the same moment: in transit nothing remains.
+#: What a transfer takes from one node is inbound at the other in the same moment: in transit are only the goods of
+#: orders that are carried to the store of collection.
 TRANSIT_SQL = f"""
-SELECT sku_id, NULL::bigint AS node_id, 'in transit' AS what, '' AS subject, sum({change_sql("transit")})::bigint,
-    0::bigint AS computed
-FROM inventory_stockmovement WHERE 'transit' IN (from_bucket, to_bucket) GROUP BY sku_id
-HAVING sum({change_sql("transit")}) <> 0
+WITH told AS (
+    SELECT sku_id, sum({change_sql("transit")})::bigint AS total
+    FROM inventory_stockmovement WHERE 'transit' IN (from_bucket, to_bucket) GROUP BY sku_id
+),
+carried AS (SELECT sku_id, sum(in_transit) AS total FROM inventory_carriedgoods WHERE in_transit > 0 GROUP BY sku_id)
+SELECT sku_id, NULL::bigint AS node_id, 'in transit' AS what, '' AS subject, coalesce(told.total, 0)::bigint,
+    coalesce(carried.total, 0)::bigint AS computed
+FROM told FULL JOIN carried USING (sku_id)
+WHERE coalesce(told.total, 0) <> coalesce(carried.total, 0)
 """  # noqa: S608 - only names of buckets are put in
 
 #: Units that transfers have claimed against the open reservations of their lines.

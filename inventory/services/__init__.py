@@ -41,6 +41,7 @@ from inventory.services.buffers import (
     set_safety_stock,
     terms_of,
 )
+from inventory.services.carrying import Came, Fate, Leaving, send_for_order, settle_carried
 from inventory.services.claims_sql import DUE_UNITS
 from inventory.services.demand import refresh_demand_rates
 from inventory.services.hold_confirming import Adopted, ForOrder, WantedUnits, confirm_hold
@@ -207,13 +208,16 @@ __all__ = [
     "Asked",
     "AuditRun",
     "BufferPreview",
+    "Came",
     "Claim",
     "ComponentTerms",
     "Consume",
+    "Fate",
     "ForOrder",
     "GoodsReceived",
     "HoldLine",
     "ItemTerms",
+    "Leaving",
     "OpeningRow",
     "Picked",
     "Posting",
@@ -308,8 +312,10 @@ __all__ = [
     "save_supplier",
     "save_supplier_items",
     "serials_in_transit",
+    "send_for_order",
     "set_opening_stock",
     "set_safety_stock",
+    "settle_carried",
     "share_units",
     "ship_transfer",
     "switch_node",

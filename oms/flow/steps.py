@@ -31,6 +31,7 @@ from fulfillment.events import (
     ParcelPacked,
     PickingStarted,
     ReturningToOrigin,
+    SentToStore,
     ShipmentDelivered,
     ShipmentHandedOver,
     ShipmentMoved,
@@ -39,6 +40,7 @@ from fulfillment.events import (
     WorkWithdrawn,
 )
 from fulfillment.models import Shipment, ShipmentState
+from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.standing import orders_at_node
 from fulfillment.services import (
     apply_tracking,
@@ -323,12 +325,14 @@ def somebody_is_written_to() -> bool:
 def write_customer(events: Sequence[Event]) -> None:
     """Queue messages to customers; which orders get none is the notifications' own decision."""
     wanted: list[tuple[str, int, str]] = []
+    # Where goods are still on their way to the store, the customer is told once all of it is there.
+    ready = ready_parcels([event.order_id for event in events if isinstance(event, ParcelPacked) and event.pickup])
     for event in events:
         match event:
             case OrderCaptured():
                 wanted.append(("confirmation", event.order_id, ""))
-            case ParcelPacked() if event.pickup:
-                wanted.append(("ready_for_pickup", event.order_id, str(event.shipment_id)))
+            case ParcelPacked() if event.pickup and event.order_id in ready:
+                wanted.append(("ready_for_pickup", event.order_id, str(ready[event.order_id])))
             case ShipmentHandedOver():
                 wanted.append(("shipped", event.order_id, str(event.shipment_id)))
             case ShipmentMoved() if event.state == "ndr_open":
@@ -346,7 +350,8 @@ def write_customer(events: Sequence[Event]) -> None:
 _NEWS: dict[type[Event], str] = {
     OrderRouted: "Routed", OrderUnroutable: "No node can", OrderHeld: "Put on hold", OrderReleased: "Hold cleared",
     OrderCancelled: "Cancelled", AddressChanged: "Address changed", ShortPicked: "Units were not found",
-    PickingStarted: "Picking began", ParcelPacked: "Packed", ShipmentHandedOver: "Handed to the carrier",
+    PickingStarted: "Picking began", ParcelPacked: "Packed",
+    SentToStore: "Sent to the store", ShipmentHandedOver: "Handed to the carrier",
     ShipmentDelivered: "Delivered", ReturningToOrigin: "The carrier brings it back",
 }  # fmt: skip
 _MOVED = {"in_transit": "Scanned on the way", "out_for_delivery": "Out for delivery", "ndr_open": "Delivery failed",

@@ -78,13 +78,13 @@ FROM inventory_node n
 LEFT JOIN routing_nodeload load ON load.node_id = n.id AND load.day = (%(now)s AT TIME ZONE n.time_zone)::date
 LEFT JOIN (
     SELECT f.node_id, count(*) FILTER (WHERE f.state = 'open') AS to_accept,
-        count(*) FILTER (WHERE f.state IN ('accepted', 'waiting_transfer')) AS to_pick,
+        count(*) FILTER (WHERE f.state = 'accepted') AS to_pick,
         count(*) FILTER (WHERE f.state = 'picking') AS picking, count(*) FILTER (WHERE f.state = 'picked') AS to_pack,
         count(*) FILTER (WHERE f.state IN ('packed', 'ready')) AS packed,
         count(*) FILTER (WHERE f.state = 'scheduled') AS scheduled,
         count(*) FILTER (WHERE f.state NOT IN ('packed', 'ready', 'scheduled') AND f.due_at < %(tomorrow)s) AS due_soon
     FROM fulfillment_fulfillmentorder f
-    WHERE f.state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready')
+    WHERE f.state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'packed', 'ready')
     GROUP BY f.node_id
 ) work ON work.node_id = n.id
 LEFT JOIN (

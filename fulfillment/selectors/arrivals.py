@@ -1,0 +1,114 @@
+"""Goods of other nodes for orders to collect: what a store waits for, and what an order waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    Shipment,
+    ShipmentState,
+)
+from inventory.models import CarriedGoods
+from oms.core.clock import now
+
+State = FulfillmentOrderState
+#: Work that sends to a store, or waits there for what is sent.
+_UNDER_WAY = Q(kind=FulfillmentOrderKind.TRANSFER, state__in=FulfillmentOrder.LIVE) | Q(state=State.WAITING_TRANSFER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """A parcel that a store waits for: its work there, and what is in it.
+
+    `is_for_stock`: the order does not want it any more, so that what comes is stock of the store.
+    """
+
+    work: FulfillmentOrder
+    parcel: Shipment
+    lines: list[FulfillmentLine] = field(default_factory=list)
+    is_for_stock: bool = False
+    is_late: bool = False
+
+    @property
+    def units(self) -> int:
+        """Everything in the parcel."""
+        return sum(line.quantity for line in self.lines)
+
+
+def awaited_at(node_id: int) -> list[Awaited]:
+    """Parcels on their way to a store for orders to collect there, the first due first. Three statements."""
+    references = CarriedGoods.objects.filter(to_node=node_id, in_transit__gt=0).values("reference")
+    rows = _works().filter(node=node_id, order__number__in=references)
+    return _awaited(rows.filter(state__in=(State.WAITING_TRANSFER, State.CANCELLED)))
+
+
+def awaited_work(node_id: int, work_id: int) -> Awaited | None:
+    """One of them; None where this store does not wait for it."""
+    return next((item for item in awaited_at(node_id) if item.work.pk == work_id), None)
+
+
+def find_awaited(node_id: int, code: str) -> Awaited | None:
+    """The awaited parcel of a scanned AWB, of its order's number, or of the number of its work."""
+    wanted = code.strip().casefold()
+    if not wanted:
+        return None
+    return next((item for item in awaited_at(node_id) if wanted in _codes(item)), None)
+
+
+def _codes(item: Awaited) -> set[str]:
+    work = item.parcel.fulfillment_order
+    return {code.casefold() for code in (item.parcel.awb, item.work.order.number, item.work.number, work.number)}
+
+
+def waiting_transfers(order_id: int) -> list[Awaited]:
+    """Parcels of an order on their way to its store. Two statements."""
+    return _awaited(_works().filter(order=order_id, state=State.WAITING_TRANSFER))
+
+
+def _works() -> QuerySet[FulfillmentOrder]:
+    return FulfillmentOrder.objects.select_related(
+        "order", "node", "arrives_in__node", "arrives_in__fulfillment_order", "arrives_in__carrier_account"
+    ).filter(arrives_in__isnull=False)
+
+
+def _awaited(rows: QuerySet[FulfillmentOrder]) -> list[Awaited]:
+    works = sorted(rows, key=lambda work: (work.due_at is None, work.due_at or now(), work.pk))
+    lines: dict[int, list[FulfillmentLine]] = {}
+    of_works = FulfillmentLine.objects.select_related("sku", "order_line").filter(fulfillment_order__in=works)
+    for line in of_works.order_by("pk"):
+        lines.setdefault(line.fulfillment_order_id, []).append(line)
+    return [
+        Awaited(
+            work=work, parcel=work.arrives_in, lines=lines.get(work.pk, []),
+            is_for_stock=work.state == State.CANCELLED, is_late=is_late(work.due_at),
+        )
+        for work in works if work.arrives_in is not None
+    ]  # fmt: skip
+
+
+def is_late(due_at: datetime | None) -> bool:
+    """Whether a parcel should be there already."""
+    return due_at is not None and due_at < now()
+
+
+def ready_parcels(order_ids: Collection[int]) -> dict[int, int]:
+    """Orders that lie ready to collect, with nothing still to come to their store; each with its first parcel's id."""
+    if not order_ids:
+        return {}
+    still = set(FulfillmentOrder.objects.filter(_UNDER_WAY, order__in=order_ids).values_list("order_id", flat=True))
+    rows = Shipment.objects.filter(
+        order__in=set(order_ids) - still, state=ShipmentState.CREATED,
+        fulfillment_order__kind=FulfillmentOrderKind.PICKUP,
+    )  # fmt: skip
+    found: dict[int, int] = {}
+    for order_id, pk in rows.order_by("-pk").values_list("order_id", "pk"):
+        found[order_id] = pk
+    return found
