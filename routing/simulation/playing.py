@@ -20,7 +20,8 @@ InComponents = Callable[[Sequence[Assignment]], Sequence[Assignment]]
 @dataclass(frozen=True, slots=True)
 class PastOrder:
     """An order at the moment at which it was first decided. `facts` are what rules may ask of it then, `really` the
-    nodes that it was given first, by id."""
+    nodes that it was given first, by id. `promised_by` is the first date that it was promised, by which it is judged;
+    where we gave that date after the decision, the order was decided without it."""
 
     order_id: int
     number: str
@@ -165,9 +166,9 @@ def _decided(past: PastOrder, plan: Plan, stage: Stage, tell: bool) -> Decided:
     stored = plan.compact() if plan.assignments else {"take": ()}
     cod = past.order.cod and past.order.pickup_node_id is None
     parcels = parcels_of(stored, stage.rates, cod=cod)
-    hours = past.order.hours_to_promise
     in_time = None
-    if hours is not None:
+    if past.promised_by is not None:
+        hours = (past.promised_by - past.at).total_seconds() / 3600
         in_time = plan.outcome == "routed" and all(
             max(stage.ready_hours[parcel.node_id], 24.0 * parcel.days) <= hours for parcel in parcels
         )
