@@ -23,6 +23,7 @@ from fulfillment.selectors import (
     with_contents,
     without_label,
 )
+from fulfillment.selectors.arrivals import awaited_at, waiting_transfers
 from fulfillment.selectors.held import held_parcels
 from fulfillment.services import (
     add_to_manifest,
@@ -46,8 +47,10 @@ def handover(request: HttpRequest, node: Node) -> HttpResponseBase:
     here = Shipment.objects.filter(node=node)
     problems = list(with_contents(label_problems(here))[:20])
     labels_coming = without_label(here).filter(problem="").count()
-    return show(request, node, "handover", "handover", carriers=carriers_waiting(node.pk),
-                pickups=pickups_waiting(node.pk), problems=problems, labels_coming=labels_coming)  # fmt: skip
+    return show(
+        request, node, "handover", "handover", carriers=carriers_waiting(node.pk), pickups=pickups_waiting(node.pk),
+        coming=len(awaited_at(node.pk)), problems=problems, labels_coming=labels_coming,
+    )  # fmt: skip
 
 
 @store_write
@@ -170,7 +173,7 @@ def _collect_page(
     return show(
         request, node, "collect", status=status, shipment=shipment, problem=problem,
         cod_minor=cash_of_parcel(shipment), held=held_parcels([shipment]).items(),
-        proven=request.GET.get("proof") == _proof(shipment),
+        coming=waiting_transfers(shipment.order_id), proven=request.GET.get("proof") == _proof(shipment),
         gone=shipment.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED),
     )  # fmt: skip
 

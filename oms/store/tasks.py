@@ -29,6 +29,7 @@ from fulfillment.selectors import (
     units_of,
     work_at,
 )
+from fulfillment.selectors.arrivals import awaited_at
 from fulfillment.services import accept, reject
 from inventory.models import Node, TransferState
 from inventory.selectors.counts import open_counts, progress_of
@@ -182,6 +183,11 @@ def _pick_cards(node: Node) -> list[Task]:
     titles = {
         FulfillmentOrderKind.PICKUP: ("Pick %(n)d pickup order", "Pick %(n)d pickup orders", "building-store"),
         FulfillmentOrderKind.SHIP: ("Pick %(n)d order", "Pick %(n)d orders", "basket"),
+        FulfillmentOrderKind.TRANSFER: (
+            "Pick %(n)d order for a store",
+            "Pick %(n)d orders for stores",
+            "building-store",
+        ),
     }
     for kind, (one, many, icon) in titles.items():
         work = work_at(node.pk, TO_PICK, kind=kind, limit=200)
@@ -214,6 +220,13 @@ def _leaving_cards(node: Node) -> list[Task]:
              due_at=row.due_at)
         for row in carriers_waiting(node.pk) if row.parcels
     ]  # fmt: skip
+    coming = awaited_at(node.pk)
+    if coming:
+        title = ngettext("%(n)d parcel comes for pickup", "%(n)d parcels come for pickup", len(coming))
+        late = any(item.is_late for item in coming)
+        cards.append(Task(title=title % {"n": len(coming)}, note=_("Scan what came"), icon="package-import",
+                          url=reverse("store:arrivals"), action=_("Receive"), due_at=coming[0].work.due_at,
+                          tone="warn" if late else "info"))  # fmt: skip
     waiting = pickups_waiting(node.pk)
     if waiting:
         title = ngettext("%(n)d order waits for its customer", "%(n)d orders wait for customers", len(waiting))

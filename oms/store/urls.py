@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from oms.store import count_scans, counting, handover, lookup, packing, picking, receiving, tasks, transfers
+from oms.store import (
+    arrivals,
+    count_scans,
+    counting,
+    handover,
+    lookup,
+    packing,
+    picking,
+    receiving,
+    tasks,
+    transfers,
+)
 
 app_name = "store"
 
@@ -36,6 +47,10 @@ urlpatterns = [
     path("handover/<int:pk>/scan/", handover.manifest_scan, name="manifest_scan"),
     path("handover/<int:pk>/close/", handover.manifest_close, name="manifest_close"),
     path("parcels/<int:pk>/apart/", handover.take_parcel_apart, name="take_apart"),
+    path("arrivals/", arrivals.arrivals, name="arrivals"),
+    path("arrivals/scan/", arrivals.arrivals_scan, name="arrivals_scan"),
+    path("arrivals/<int:pk>/", arrivals.arrival, name="arrival"),
+    path("arrivals/<int:pk>/done/", arrivals.arrival_done, name="arrival_done"),
     path("collect/<int:pk>/", handover.collect_page, name="collect"),
     path("collect/<int:pk>/done/", handover.collect_done, name="collect_done"),
     path("counts/", counting.counts, name="counts"),

@@ -98,7 +98,8 @@ COUNTING = {"count_scans", "count_undo", "count_pause", "count_submit", "count_d
 #: What an address names behind the piece of work.
 AFTER = {"pack_forget": (1,), "pack_swap": (1,)}
 #: They show or find only what is of this store; the test below reads them.
-OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free"}
+OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free",
+            "arrivals", "arrivals_scan"}  # fmt: skip
 #: An associate may do these in no store, not even in the own one.
 OF_MANAGERS = ("goods", "transfer_receive")
 
@@ -144,7 +145,7 @@ def test_no_address_opens_what_belongs_to_another_store(client: Client, elsewher
     assert Manifest.objects.get().state == "open"
 
 
-@pytest.mark.parametrize("name", sorted(OWN_ONLY - {"handover_scan", "count_free"}))
+@pytest.mark.parametrize("name", sorted(OWN_ONLY - {"handover_scan", "count_free", "arrivals_scan"}))
 def test_lists_show_nothing_of_another_store(client: Client, elsewhere: Elsewhere, name: str) -> None:
     sign_in(client, node_codes=["blr-s9"])
 
