@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from oms.core.clock import now
-from oms.core.db import fetch_all, fetch_dicts
+from oms.core.db import fetch_dicts, stream
 from routing.performance import lanes
 from routing.performance.lanes import Carried
 from routing.performance.nodes import HALF_LIFE_DAYS, WINDOW_DAYS, NodeWorkDone
@@ -132,10 +132,13 @@ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 
 
 def carried() -> Iterator[Carried]:
-    """What carriers made of the parcels of the last `lanes.WINDOW_DAYS`, halved each `lanes.HALF_LIFE_DAYS`."""
+    """What carriers made of the parcels of the last `lanes.WINDOW_DAYS`, halved each `lanes.HALF_LIFE_DAYS`.
+
+    Read as it is asked for, because parcels to some hundred thousand postcodes are nearly as many rows.
+    """
     moment = now()
     params = {
         "moment": moment, "since": moment - timedelta(days=lanes.WINDOW_DAYS), "half_life": lanes.HALF_LIFE_DAYS,
     }  # fmt: skip
-    for row in fetch_all(_CARRIED, params):
+    for row in stream(_CARRIED, params):
         yield Carried(*row)

@@ -157,6 +157,17 @@ def fetch_all(
         return list(cursor.fetchall())
 
 
+def stream(sql: str, params: Sequence[Any] | dict[str, Any] = (), *, size: int = 2_000) -> Iterator[tuple[Any, ...]]:
+    """Rows of one statement as they are asked for: they stay in the server, and `size` of them are here at a time.
+
+    Planned for these very parameters. Outside of a transaction the server keeps all rows until the last was read.
+    """
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql, params)
+        while rows := cursor.fetchmany(size):
+            yield from rows
+
+
 def fetch_dicts(
     sql: str, params: Sequence[Any] | dict[str, Any] = (), *, planned_anew: bool = False
 ) -> list[dict[str, Any]]:

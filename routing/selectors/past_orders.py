@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from oms.core.db import bigints, fetch_all, fetch_dicts
+from oms.core.db import bigints, fetch_all, fetch_dicts, stream
+from oms.core.errors import DomainError
 from oms.core.json_text import from_json
 
 
@@ -115,6 +116,9 @@ def dated_by_us(order_ids: Iterable[int]) -> set[int]:
     return {order_id for (order_id,) in fetch_all(_DATED_BY_US, {"orders": bigints(order_ids)})}
 
 
+#: Orders beside those of the window, which are told one by one; each takes some two hundred bytes of memory.
+MOST_GIVEN = 500_000
+
 _GIVEN = """
 SELECT r.at, r.node_id, (r.at AT TIME ZONE n.time_zone)::date AS day
 FROM (
@@ -132,10 +136,19 @@ ORDER BY r.at, r.node_id
 def orders_given(since: datetime, until: datetime, *, without: Sequence[int]) -> list[tuple[datetime, int, date]]:
     """When nodes were given other orders, from the day of `since` on: moment, node id, the node's day.
 
-    Orders that a node lost again before anything was packed do not count.
+    Orders that a node lost again before anything was packed do not count. Raises DomainError where there are more than
+    MOST_GIVEN.
     """
     params = {"since": since, "until": until, "without": bigints(without)}
-    return [tuple(row) for row in fetch_all(_GIVEN, params, planned_anew=True)]
+    found: list[tuple[datetime, int, date]] = []
+    for at, node_id, day in stream(_GIVEN, params):
+        if len(found) == MOST_GIVEN:
+            raise DomainError(
+                f"From {since:%-d %B %Y %H:%M} to {until:%-d %B %Y %H:%M} nodes were given more than {MOST_GIVEN:,}"
+                " orders that are not decided again: choose a shorter time.", field="since",
+            )  # fmt: skip
+        found.append((at, node_id, day))
+    return found
 
 
 def node_holidays() -> dict[int, frozenset[date]]:

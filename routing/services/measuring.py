@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.db.models import Max
 
 from oms.core.clock import now
-from oms.core.db import run_atomic
+from oms.core.db import read_only, run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
 from routing.engine import OrderInput
 from routing.locks import lock_editions
@@ -40,7 +40,8 @@ def write_edition(
 
     By the clock (`actor` as it is) nothing is written either where another edition was measured lately.
     """
-    scores, lanes = score_nodes(work), score_lanes(lanes_of(parcels))
+    with read_only():
+        scores, lanes = score_nodes(work), score_lanes(lanes_of(parcels))
 
     def write() -> PerformanceEdition | None:
         lock_editions()

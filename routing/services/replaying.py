@@ -31,7 +31,7 @@ from routing.services.facts import facts_of
 from routing.services.kits import in_components
 from routing.services.planning import order_input
 from routing.services.reading import Demand
-from routing.simulation import Change, Given, Past, PastOrder, Played, play
+from routing.simulation import Past, PastOrder, Played, play
 from routing.simulation.playing import Stage
 
 #: How the nodes stand towards their cut-offs: of each, how many of the numbers of minutes that matter are left.
@@ -124,7 +124,8 @@ def _terms_over(nodes: Sequence[NodeInput], lane: LaneOf) -> Callable[[Policy], 
 def read_replay(window: Window) -> Replay:
     """Everything that a replay of this window needs, from one picture of the database.
 
-    Raises DomainError where the window begins in months of the ledger that are archived.
+    Raises DomainError where the window begins in months of the ledger that are archived, or where more happened in it
+    than is kept in memory.
     """
     with read_only():
         found = past_orders(window)
@@ -137,7 +138,7 @@ def read_replay(window: Window) -> Replay:
     by_code = nodes.by_code(window.until)
     return Replay(
         window, found.found, [_past_order(each, groups, by_code) for each in found.orders],
-        Past(story.start, [Change(*each) for each in story.changes], [Given(*each) for each in given], found.cancelled),
+        Past(story.start, story.changes, given, found.cancelled),
         nodes,
     )  # fmt: skip
 

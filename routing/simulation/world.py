@@ -7,27 +7,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import TypeAlias
 
 #: Units of a SKU at a node, by (SKU id, node id).
 Units = Mapping[tuple[int, int], int]
 
 
-class Change(NamedTuple):
-    """So many units more (or fewer) to promise of a SKU at a node from this moment on."""
-
-    at: datetime
-    sku_id: int
-    node_id: int
-    units: int
-
-
-class Given(NamedTuple):
-    """An order outside of the window was given to a node at this moment: it counts in the node's day."""
-
-    at: datetime
-    node_id: int
-    day: date
+#: So many units more (or fewer) to promise from a moment on: the moment, SKU id, node id, units. A plain tuple, because
+#: there may be hundreds of thousands, and what was read is not copied.
+Change: TypeAlias = tuple[datetime, int, int, int]
+#: An order outside of the window was given to a node and counts in the node's day: the moment, node id, the day.
+Given: TypeAlias = tuple[datetime, int, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +49,14 @@ class World:
         """Let everything happen that happened by this moment. Moments must not go back."""
         changes, given = self._past.changes, self._past.given
         index = self._change
-        while index < len(changes) and changes[index].at <= moment:
+        while index < len(changes) and changes[index][0] <= moment:
             _, sku_id, node_id, units = changes[index]
             self._add(sku_id, node_id, units)
             index += 1
         self._change, index = index, self._given
-        while index < len(given) and given[index].at <= moment:
-            self.used[given[index].node_id, given[index].day] += 1
+        while index < len(given) and given[index][0] <= moment:
+            _, node_id, day = given[index]
+            self.used[node_id, day] += 1
             index += 1
         self._given = index
         while self._cancelled and self._cancelled[-1][0] <= moment:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
 from fulfillment.services import cancel_order
 from inventory.models import Node
-from inventory.selectors import promisable_at, stock_story
+from inventory.selectors import past_stock, promisable_at, stock_story
 from inventory.services import StockLine, adjust, receive
 from oms.core.clock import now
-from oms.core.db import execute, fetch_all, read_only
+from oms.core.db import execute, fetch_all, read_only, stream
 from oms.core.errors import DomainError
 from oms.core.ids import uuid7
 from oms.core.jobs import cancel_job, run_slice
@@ -27,6 +28,7 @@ from routing.models import OrderPromise, RoutingDecision, SimulatedOrder, Simula
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.conditions import Group, Row
 from routing.policy.document import STANDARD, Document, Rule
+from routing.selectors import past_orders
 from routing.selectors.past_orders import Window
 from routing.services import create_draft, forget_policy, forget_promises, publish, route_orders, write_promises
 from routing.services.replaying import read_replay
@@ -129,6 +131,55 @@ def test_stock_without_some_orders_is_as_if_they_had_never_come(world: World) ->
 
     assert story.start[world.kurta.pk, world.blr.pk] == 10
     assert [(change.node_id, change.units) for change in story.changes] == [(world.blr.pk, -3)]
+
+
+def test_stock_that_changed_too_often_is_refused_with_what_came_and_what_is_allowed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = now()
+    for name in ("A", "B", "C"):
+        ordered(world, name, (world.kurta, 1))
+    monkeypatch.setattr(past_stock, "MOST_CHANGES", 2)
+
+    with pytest.raises(DomainError, match="stock changed 3 times, and at most 2 changes are told") as refused:
+        stock_story([world.kurta.pk], since, now())
+
+    assert refused.value.field == "since"
+    assert promisable_at([world.kurta.pk], since)[world.kurta.pk, world.blr.pk] == 10
+
+
+def test_a_window_in_which_too_much_happened_ends_its_simulation_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live()
+    since = now()
+    for number in range(4):
+        ordered(world, f"O{number}", (world.kurta, 1))
+    monkeypatch.setattr(past_orders, "MOST_GIVEN", 2)
+
+    refused = simulated(since, SCARCE, most_orders=1)
+    allowed = simulated(since, STANDARD, most_orders=2)
+
+    job = Job.objects.order_by("pk")[0]
+    assert (job.state, refused.result) == ("failed", {})
+    assert "nodes were given more than 2 orders that are not decided again" in job.error
+    assert allowed.result["orders"] == 2
+
+
+def test_a_story_is_the_same_however_few_rows_are_read_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    since = now()
+    for number in range(5):
+        ordered(world, f"O{number}", (world.kurta, 1), (world.saree, 2))
+    skus = [world.kurta.pk, world.saree.pk]
+    whole = stock_story(skus, since, now())
+    monkeypatch.setattr(past_stock, "stream", partial(stream, size=3))
+
+    with read_only():
+        again = stock_story(skus, since, now())
+
+    assert len(whole.changes) == 10
+    assert again == whole
+    assert stock_story(skus, since, now()) == whole
 
 
 def test_what_was_reserved_before_the_window_for_orders_in_it_is_given_back_at_its_start(world: World) -> None:
