@@ -7,11 +7,15 @@ from uuid import uuid4
 
 from django.db.models import F, QuerySet
 
-from fulfillment.models import PickedUnit
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit
+from fulfillment.services import accept
 from inventory.models import Bucket, Lot, LotLevel, Node, SerialNumber, Sku, StockMovement, Tracking
+from inventory.selectors.audit import Compared, iter_differences
 from inventory.services import Posting, post
 from oms.core.clock import now
-from tests.factories import make_sku
+from oms.reporting.stock_audit import ORDER_CHECKS
+from tests.factories import World, make_line, make_sku
+from tests.fulfillment.floor import make_work
 
 
 def today() -> date:
@@ -86,3 +90,20 @@ def postings(sku: Sku, *reasons: str) -> list[tuple[str, str, int, str]]:
         for row in rows.values("from_bucket", "to_bucket", "quantity", lot_code=F("lot__code"),
                                number=F("serial__number"))
     ]  # fmt: skip
+
+
+def work_for(world: World, sku: Sku, quantity: int, number: str = "1") -> FulfillmentOrder:
+    """Accepted work for so many units."""
+    work = make_work(world, number, make_line(sku, quantity))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    return work
+
+
+def line_of(work: FulfillmentOrder) -> FulfillmentLine:
+    """The only line."""
+    return work.lines.get()
+
+
+def nothing_differs() -> bool:
+    """The auditor finds every stored number as the rows say."""
+    return list(iter_differences(Compared(), more=ORDER_CHECKS)) == []
