@@ -10,6 +10,7 @@ from oms.flow.audit_jobs import AUDIT, run_audit
 from oms.flow.bulk_jobs import BULK, run_bulk
 from oms.flow.export_jobs import EXPORT, run_export
 from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
+from oms.flow.performance import MEASURE, run_measuring
 from oms.flow.replay_jobs import REPLAY, run_replay
 from oms.flow.replenishment_jobs import run_replenishment
 from oms.flow.simulation_jobs import SIMULATE, run_simulation
@@ -21,6 +22,7 @@ RUNNERS: dict[str, JobRunner] = {
     EXPORT: run_export,
     IMPORT: run_import_job,
     IMPORT_CHECK: run_check,
+    MEASURE: run_measuring,
     REPLAY: run_replay,
     REPLENISH: run_replenishment,
     SIMULATE: run_simulation,

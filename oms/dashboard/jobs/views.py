@@ -26,6 +26,7 @@ from oms.dashboard.jobs.access import job_for, jobs_of
 from oms.flow.bulk_jobs import BULK
 from oms.flow.export_jobs import EXPORT, FILE_LIFE
 from oms.flow.import_jobs import IMPORT
+from oms.flow.performance import MEASURE
 from oms.flow.simulation_jobs import SIMULATE
 
 PAGE_ROWS = 50
@@ -138,12 +139,14 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 @requires("jobs.view")
 def job_detail(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """One job. Bulk actions and simulations have pages of their own."""
+    """One job. Bulk actions, simulations and measurements have pages of their own."""
     job = job_for(principal_of(request), uid)
     if job.kind == BULK:
         return HttpResponseRedirect(reverse("dashboard:orders_bulk_result", args=[job.uid]))
     if job.kind == SIMULATE:
         return HttpResponseRedirect(reverse("dashboard:routing_simulation", args=[job.args["simulation_id"]]))
+    if job.kind == MEASURE:
+        return HttpResponseRedirect(f"{reverse('dashboard:routing_performance')}?job={job.uid}")
     if _is_fragment(request):
         if not job.is_open:
             # The polled part has ended: the header with its download changes too.

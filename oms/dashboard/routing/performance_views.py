@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -18,8 +19,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
+from oms.core.models import Job
 from oms.core.posting import once_per_form
-from oms.flow.performance import measure_now
+from oms.flow.performance import MEASURE, start_measuring
 from oms.reporting.performance import (
     FIRST_LANES,
     MOST_LANES,
@@ -51,8 +53,26 @@ def _number(text: str) -> int | None:
 @require_GET
 @requires("routing.view")
 def performance(request: HttpRequest) -> HttpResponse:
-    """Nodes and carriers by lane: measured, applied, the difference, and what applying would change."""
+    """Nodes and carriers by lane: measured, applied, the difference, and what applying would change.
+
+    With `job`, the uid of a measurement, how far that is; it is asked for again while it is under way.
+    """
+    if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
+        job = _measuring(request)
+        if job is None or not job.is_open:
+            # The polled part has ended: all of the page changes.
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return render(request, "dashboard/routing/_performance_measuring.html", {"job": job})
     return _page(request, _number(request.GET.get("edition", "")))
+
+
+def _measuring(request: HttpRequest) -> Job | None:
+    """The measurement that the page was asked about."""
+    try:
+        uid = UUID(request.GET.get("job", ""))
+    except ValueError:
+        return None
+    return Job.objects.filter(uid=uid, kind=MEASURE).first() if principal_of(request).sees_everything else None
 
 
 def _page(
@@ -76,7 +96,7 @@ def _page(
         "all_lanes": _address(number, carrier, every=True), "sees_all": whole, "carrier": carrier,
         "tabs": _tabs(number, carriers_of(found.shown), carrier), "effect": effect_of(rows) if whole else None,
         "may_apply": principal.may("routing.publish") and whole, "before": before, "window": node_terms.WINDOW_DAYS,
-        "lane_window": lane_terms.WINDOW_DAYS,
+        "lane_window": lane_terms.WINDOW_DAYS, "job": _measuring(request),
         "problems": problems, "form": ApplyForm(initial={
             "number": found.shown and found.shown.number, "seen": used, "note": request.POST.get("note", "")[:300],
         }),
@@ -125,17 +145,12 @@ def performance_apply(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @requires("routing.publish")
 def performance_measure(request: HttpRequest) -> HttpResponseBase:
-    """Measure now, without waiting for the clock. It changes no decision."""
+    """Let a job measure now, without waiting for the clock. It changes no decision."""
     principal = principal_of(request)
     principal.require_everywhere()
 
-    def work() -> dict[str, Any]:
-        edition = measure_now(actor=principal.name)
-        return {"number": edition.number if edition else None}
-
-    answer = once_per_form(request, work)
-    if answer["number"] is None:
-        messages.info(request, _("Nothing to measure: no node was given work yet, and no parcel left."))
-    else:
-        messages.success(request, _("Edition %(number)s is measured. It counts once it is applied.") % answer)
-    return HttpResponseRedirect(reverse("dashboard:routing_performance"))
+    user_id = principal.user.pk if principal.user else None
+    answer = once_per_form(
+        request, lambda: {"job": str(start_measuring(actor=principal.name, user_id=user_id).uid)}
+    )  # fmt: skip
+    return HttpResponseRedirect(f"{reverse('dashboard:routing_performance')}?job={answer['job']}")

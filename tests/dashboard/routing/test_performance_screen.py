@@ -16,6 +16,9 @@ from fulfillment.models import FulfillmentOrder
 from fulfillment.services import open_fulfillment_orders, reject
 from oms.accounts.models import User
 from oms.core.ids import uuid7
+from oms.core.jobs import run_slice
+from oms.core.models import Job
+from oms.flow.jobs import RUNNERS
 from oms.flow.performance import measure_now
 from routing.engine import Eligibility, Weights
 from routing.models import EditionUse, LanePerformance, NodePerformance, PerformanceEdition, RoutingDecision
@@ -76,9 +79,40 @@ def test_nothing_measured_says_so_and_measuring_finds_nothing(world: World) -> N
     client = signed_in()
     assert "Nothing was measured yet" in text(client.get(URL))
 
-    answer = client.post(f"{URL}measure/", {"idempotency_key": str(uuid7())}, follow=True)
+    assert "Nothing to measure" in text(client.get(measured(client)))
 
-    assert "Nothing to measure" in text(answer)
+
+def measured(client: Client) -> str:
+    """Asks for a measurement and lets a worker do it; the page that tells of it."""
+    url = str(client.post(f"{URL}measure/", {"idempotency_key": str(uuid7())})["Location"])
+    run_slice(Job.objects.latest("pk").pk, RUNNERS)
+    return url
+
+
+def test_measuring_is_a_job_that_the_page_follows_and_that_measures_once(world: World) -> None:
+    rejected(world, 2)
+    client = signed_in()
+
+    first, second = (client.post(f"{URL}measure/", {"idempotency_key": str(uuid7())})["Location"] for _ in range(2))
+    waiting = text(client.get(first))
+    polled = client.get(first, headers={"HX-Request": "true"})
+
+    job = Job.objects.get()
+    assert first == second == f"{URL}?job={job.uid}"
+    assert "Waiting for a worker." in waiting
+    assert "Waiting for a worker." in text(polled)
+    assert not PerformanceEdition.objects.exists()
+    run_slice(job.pk, RUNNERS)
+    Job.objects.update(state="running")  # its worker died before it could say that it is done
+    run_slice(job.pk, RUNNERS)
+    assert PerformanceEdition.objects.get().measured_by == "manager@example.com"
+    assert client.get(first, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert "Edition 1 is measured" in text(client.get(first))
+    assert client.get(f"/jobs/{job.uid}/")["Location"] == first
+    partly = signed_in("partly", all_nodes=False)
+    assert partly.post(f"{URL}measure/").status_code == 403
+    assert "Edition 1 is measured" not in text(partly.get(first))
+    assert client.get(f"{URL}?job=nonsense").status_code == 200
 
 
 def test_a_proposal_says_what_it_would_change_and_counts_once_applied(world: World) -> None:
@@ -86,8 +120,7 @@ def test_a_proposal_says_what_it_would_change_and_counts_once_applied(world: Wor
     rejected(world, 8)
     client = signed_in()
 
-    client.post(f"{URL}measure/", {"idempotency_key": str(uuid7())})
-    shown = text(client.get(URL))
+    shown = text(client.get(measured(client)))
 
     assert "Proposed" in shown
     assert (
