@@ -40,8 +40,8 @@ from routing.engine import (
     plan_with,
 )
 from routing.engine.desk import Asked
-from routing.engine.explain import Trace
 from routing.engine.problem import Problem
+from routing.engine.trace import Trace
 from tests.routing.engine.cp_sat import Undecided, best_by_cp_sat
 
 POLICY = Policy()

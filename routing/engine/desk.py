@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from routing.engine.capacity import NO_LIMIT, capacity_of, load_of
 from routing.engine.cost import Destination, Terms
-from routing.engine.explain import Trace
+from routing.engine.explain import Told
 from routing.engine.filters import Gate
 from routing.engine.kits import Needs, assembled, needs_of, solve_shared
 from routing.engine.problem import Problem, Solution
@@ -126,7 +126,7 @@ class Desk:
             else None,
         )
         problem, solution, refused = self._solve(order, wants, problem, policy, needs)
-        trace = Trace(
+        trace = Told(
             policy, terms, order, wants, problem, passed, destination, loads_minor, self.full, self._too_full(policy),
             refused,
         )  # fmt: skip
@@ -229,7 +229,7 @@ class Desk:
         return found
 
     def _written(
-        self, order: OrderInput, wants: Mapping[int, list[LineInput]], solution: Solution, trace: Trace
+        self, order: OrderInput, wants: Mapping[int, list[LineInput]], solution: Solution, trace: Told
     ) -> Plan:
         assignments, backordered = self._dealt_out(wants, solution)
         outcome: Outcome = "partial" if assignments else "unroutable"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from routing.engine.trace import Offer, Trace
 from routing.engine.types import Plan, Rule
 from routing.engine.wording import all_items, days, items, listed, money, nodes
-
-if TYPE_CHECKING:
-    from routing.engine.explain import Offer, Trace
 
 _MOST_NAMED = 3
 _REFUSED: dict[Rule, str] = {

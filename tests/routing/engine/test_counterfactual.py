@@ -97,5 +97,5 @@ def test_stock_and_capacity_that_are_named_bring_the_node_in(world: World) -> No
             if each.kind == "capacity":
                 names = each.sentence.removeprefix("No capacity left at ").rstrip(".").replace(", ", " and ")
                 full = {int(name.removeprefix("node ")) for name in names.split(" and ")}
-                nodes = [replace(by_id[i], active=False) if i in full else by_id[i] for i in by_id]
+                nodes = [replace(by_id[i], capacity_left=0) if i in full else by_id[i] for i in by_id]
                 assert row.node_id in route_world(world, nodes).node_ids
