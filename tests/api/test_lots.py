@@ -12,13 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.services import accept, book_shipment, hand_over, pack, pick, pick_all
+from fulfillment.services import accept, pack, pick_all
 from inventory.models import Lot, Node, SerialNumber, Sku, StockLevel
 from oms.core.models import Transition
 from tests.api.test_api import bearer, call
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import make_carrier, make_work
-from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, put_lot, put_serials, today
+from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, put_lot, put_serials, sent_parcel, today
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SEES = ("inventory.view", "orders.view")
@@ -42,16 +42,7 @@ def serum(world: World) -> Sku:
 
 @pytest.fixture
 def parcel(world: World, serum: Sku) -> Shipment:
-    phone = make_serial_sku()
-    put_serials(phone, world.blr, "IMEI-1", "IMEI-2")
-    work = make_work(world, "1", make_line(serum, 3), make_line(phone))
-    accept(fulfillment_order_ids=[work.pk], actor="Asha")
-    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
-    pick_all(fulfillment_order_id=work.pk, actor="Asha")
-    [made] = pack(fulfillment_order_id=work.pk, actor="Asha")
-    book_shipment(made.pk)
-    hand_over(shipment_ids=[made.pk], actor="dock")
-    return Shipment.objects.get(pk=made.pk)
+    return sent_parcel(world, serum)
 
 
 def pk_of(code: str) -> int:

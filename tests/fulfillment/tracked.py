@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from django.db.models import F, QuerySet
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit
-from fulfillment.services import accept
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment
+from fulfillment.services import accept, book_shipment, hand_over, pack, pick, pick_all
 from inventory.models import Bucket, Lot, LotLevel, Node, SerialNumber, Sku, StockMovement, Tracking
 from inventory.selectors.audit import Compared, iter_differences
 from inventory.services import Posting, post
@@ -107,3 +107,17 @@ def line_of(work: FulfillmentOrder) -> FulfillmentLine:
 def nothing_differs() -> bool:
     """The auditor finds every stored number as the rows say."""
     return list(iter_differences(Compared(), more=ORDER_CHECKS)) == []
+
+
+def sent_parcel(world: World, lots: Sku) -> Shipment:
+    """A parcel on the road with three units of a SKU kept by lot and one of two phones."""
+    phone = make_serial_sku()
+    put_serials(phone, world.blr, "IMEI-1", "IMEI-2")
+    work = make_work(world, "1", make_line(lots, 3), make_line(phone))
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    [made] = pack(fulfillment_order_id=work.pk, actor="Asha")
+    book_shipment(made.pk)
+    hand_over(shipment_ids=[made.pk], actor="dock")
+    return Shipment.objects.get(pk=made.pk)

@@ -11,13 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import Shipment
-from fulfillment.services import accept, book_shipment, hand_over, pack, pick, pick_all
+from fulfillment.services import accept, pick_all
 from inventory.models import Lot, SerialNumber, Sku
 from inventory.services import set_aside_unsold_lots
 from oms.accounts.models import Role, User
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import make_carrier, make_work
-from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, put_lot, put_serials, today
+from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, put_lot, put_serials, sent_parcel, today
 
 pytestmark = pytest.mark.django_db
 
@@ -40,16 +40,7 @@ def serum(world: World) -> Sku:
 
 @pytest.fixture
 def parcel(world: World, serum: Sku) -> Shipment:
-    phone = make_serial_sku()
-    put_serials(phone, world.blr, "IMEI-1", "IMEI-2")
-    work = make_work(world, "1", make_line(serum, 3), make_line(phone))
-    accept(fulfillment_order_ids=[work.pk], actor="Asha")
-    pick(fulfillment_order_id=work.pk, code="IMEI-1", actor="Asha")
-    pick_all(fulfillment_order_id=work.pk, actor="Asha")
-    [made] = pack(fulfillment_order_id=work.pk, actor="Asha")
-    book_shipment(made.pk)
-    hand_over(shipment_ids=[made.pk], actor="dock")
-    return Shipment.objects.get(pk=made.pk)
+    return sent_parcel(world, serum)
 
 
 def person(client: Client, role: Role = Role.OPS_MANAGER, **scope: Any) -> Client:
