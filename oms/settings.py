@@ -239,6 +239,8 @@ LEASE_SECONDS = env_int("OMS_LEASE_SECONDS", 120)
 HOLD_MAX_SECONDS = env_int("OMS_HOLD_MAX_SECONDS", 3600)
 #: How long promises believe calendars, services and corrections that they read; 0 reads them for every question.
 PROMISE_REMEMBER_SECONDS = env_int("OMS_PROMISE_REMEMBER_SECONDS", 2)
+#: Simulations of rules are deleted so many days after they were played.
+SIMULATION_KEPT_DAYS = env_int("OMS_SIMULATION_KEPT_DAYS", 90)
 #: An order whose channel names no date is promised ours once it is routed.
 PROMISE_WHERE_NONE = env_bool("OMS_PROMISE_WHERE_NONE", True)
 CELERY_BROKER_URL = REDIS_URL

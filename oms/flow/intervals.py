@@ -36,4 +36,5 @@ EVERY_SECONDS: dict[str, float] = {
     "prune the outbox": 3600,
     "drop old export files": 3600,
     "prune webhooks": 3600,
+    "prune simulations": 3600,
 }

@@ -37,6 +37,7 @@ from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
 from routing.services import check_canary, publish_planned, write_promises
 from routing.services.shadowing import decide_in_shadow
+from routing.services.simulating import prune_simulations
 
 #: An entry that talks to other systems begins nothing more after this long.
 RETRY_SECONDS = 2.0
@@ -106,4 +107,5 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "prune the outbox": prune,
     "drop old export files": drop_old_files,
     "prune webhooks": prune_webhooks,
+    "prune simulations": prune_simulations,
 }

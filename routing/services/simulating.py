@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from oms.core.clock import now
+from oms.core.db import execute, run_atomic
 from oms.core.errors import DomainError
 from routing.models import PolicyState, RoutingPolicy, SimulatedOrder, Simulation
 from routing.policy.compiled import CompiledPolicy
@@ -192,3 +194,28 @@ def keep_simulation(simulation: Simulation, outcome: Outcome) -> None:
         SimulatedOrder.objects.bulk_create(outcome.orders, batch_size=1000)
         simulation.result, simulation.finished_at = outcome.result, now()
         simulation.save(update_fields=["result", "finished_at"])
+
+
+#: Simulations that one run of the clock deletes: each has at most MOST_ORDERS orders.
+_PRUNED_A_RUN = 20
+_PRUNE = """
+WITH old AS MATERIALIZED (
+    SELECT s.id FROM routing_simulation s
+    WHERE coalesce(s.finished_at, s.created_at) < %(before)s::timestamptz
+        AND NOT EXISTS (SELECT FROM core_job j WHERE j.id = s.job_id AND j.state IN ('queued', 'running'))
+    ORDER BY s.id LIMIT %(most)s::int FOR UPDATE OF s SKIP LOCKED
+),
+orders AS (DELETE FROM routing_simulatedorder WHERE simulation_id IN (SELECT id FROM old))
+DELETE FROM routing_simulation WHERE id IN (SELECT id FROM old)
+"""
+
+
+def prune_simulations(*, limit: int = _PRUNED_A_RUN) -> int:
+    """Delete simulations that ended SIMULATION_KEPT_DAYS ago with their orders, the oldest first; how many.
+
+    One that waits or runs stays, and so do all where the days are 0. Jobs stay in their list.
+    """
+    if not settings.SIMULATION_KEPT_DAYS:
+        return 0
+    before = now() - timedelta(days=settings.SIMULATION_KEPT_DAYS)
+    return run_atomic(lambda: execute(_PRUNE, {"before": before, "most": limit}))

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -32,7 +33,7 @@ from routing.selectors import past_orders
 from routing.selectors.past_orders import Window
 from routing.services import create_draft, forget_policy, forget_promises, publish, route_orders, write_promises
 from routing.services.replaying import read_replay
-from routing.services.simulating import SimulationTerms, new_simulation
+from routing.services.simulating import SimulationTerms, new_simulation, prune_simulations
 from routing.simulation import Played, differences
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 
@@ -472,6 +473,31 @@ def test_the_difference_to_the_baseline_is_told_in_words() -> None:
         "del-01 ships 28 orders more.",
         "blr-01 ships 26 orders fewer.",
     ]
+
+
+def test_old_simulations_are_deleted_with_their_orders_but_none_that_is_under_way(world: World, settings: Any) -> None:
+    live()
+    since = now()
+    for number in range(4):
+        ordered(world, f"O{number}", (world.kurta, 1))
+    old, young = simulated(since, SCARCE), simulated(since, SCARCE)
+    draft = create_draft(name="Waiting", actor="Asha")
+    asked = SimulationTerms(policy_ids=[draft.pk], since=since, until=now())
+    waiting = start_simulation(asked, actor="Asha", user_id=None)
+    long_ago = now() - timedelta(days=91)
+    Simulation.objects.filter(pk=old.pk).update(created_at=long_ago, finished_at=long_ago)
+    Simulation.objects.filter(pk=waiting.pk).update(created_at=long_ago)
+    Simulation.objects.filter(pk=young.pk).update(created_at=long_ago)
+    settings.SIMULATION_KEPT_DAYS = 0
+    assert prune_simulations() == 0
+    settings.SIMULATION_KEPT_DAYS = 90
+
+    assert (prune_simulations(), prune_simulations()) == (1, 0)
+
+    assert set(Simulation.objects.values_list("pk", flat=True)) == {young.pk, waiting.pk}
+    assert set(SimulatedOrder.objects.values_list("simulation", flat=True)) == {young.pk}
+    assert Job.objects.count() == 3
+    assert run(waiting).result["orders"] == 4
 
 
 #: Orders with a date go from one place, those without from another.
