@@ -79,9 +79,9 @@ def measures(simulation: Simulation) -> list[MeasureRow]:
         row(_("Split"), _("Of the orders that are shipped: in more than one parcel"),
             lambda one: _share(one["split"], one["shipped_orders"]), "share", -1),
         row(_("Freight an order"), _("What couriers ask by the rate card, of the orders that are shipped"),
-            lambda one: _share(one["freight_minor"], one["shipped_orders"]), "money", -1),
+            lambda one: _share(one["freight_minor"], one["money_orders"]), "money", -1),
         row(_("Cost an order"), _("As each version weighs it: with its own weights, of the orders that are shipped"),
-            lambda one: _share(one["cost_minor"], one["shipped_orders"]), "money", 0),
+            lambda one: _share(one["cost_minor"], one["money_orders"]), "money", 0),
     ]  # fmt: skip
     rows += _factor_rows(versions, row)
     return [
@@ -98,7 +98,7 @@ def _factor_rows(versions: Sequence[Mapping[str, Any]], row: Callable[..., Measu
     """The parts of the cost; those that cost nothing in any version are left out."""
 
     def part(name: str) -> Value:
-        return lambda one: _share(_factor(one, name), one["shipped_orders"])
+        return lambda one: _share(_factor(one, name), one["money_orders"])
 
     labels = {
         "shipping": _("Shipping"), "distance": _("Distance"), "transit": _("Transit"), "late": _("Late"),
@@ -190,7 +190,7 @@ def dots(simulation: Simulation) -> list[Dot]:
     """Each version by its freight an order (left is cheap) and its orders in time (top is good), if all have both."""
     currency = simulation.result["currency"]
     found = [
-        (_share(one["freight_minor"], one["shipped_orders"]), _share(one["in_time"], one["promised"]))
+        (_share(one["freight_minor"], one["money_orders"]), _share(one["in_time"], one["promised"]))
         for one in simulation.result["versions"]
     ]
     if any(cost is None or on_time is None for cost, on_time in found):

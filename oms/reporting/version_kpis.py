@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.cache import cache
 
@@ -26,8 +27,9 @@ _AROUND = timedelta(hours=1)
 class VersionKpis:
     """What a version decided for orders that had not been decided before.
 
-    `cost_minor` is the mean cost of the orders that it routed whole, by its own weights. `due` orders had a promised
-    date that has passed or were delivered, `kept` of them were delivered by the date that was promised first.
+    `cost_minor` is the mean cost of the orders that it routed whole, by its own weights: of those in `currency`, as
+    most of them are; `other_currencies` counts the rest. `due` orders had a promised date that has passed or were
+    delivered, `kept` of them were delivered by the date that was promised first.
     """
 
     orders: int
@@ -35,6 +37,8 @@ class VersionKpis:
     unroutable: int
     split: int
     cost_minor: int | None
+    currency: str
+    other_currencies: int
     due: int
     kept: int
 
@@ -63,18 +67,28 @@ WITH newest AS MATERIALIZED (
     WHERE d.decided_at >= %(since)s::timestamptz AND d.decided_at < %(until)s::timestamptz AND d.attempt = 1
         AND d.trigger <> 'checkout' {which}
     ORDER BY d.decided_at DESC, d.id DESC LIMIT %(most)s::bigint
+),
+cost AS (
+    SELECT DISTINCT ON (policy_version) policy_version, currency, mean,
+        sum(orders) OVER (PARTITION BY policy_version) - orders AS others
+    FROM (
+        SELECT n.policy_version, o.currency, count(*) AS orders, round(avg(n.cost_minor))::bigint AS mean
+        FROM newest n JOIN orders_order o ON o.id = n.order_id WHERE n.outcome = 'routed' GROUP BY 1, 2
+    ) AS by_currency
+    ORDER BY policy_version, orders DESC, currency
 )
 SELECT n.policy_version, count(*), count(*) FILTER (WHERE n.nodes > 0),
     count(*) FILTER (WHERE n.outcome = 'unroutable'), count(*) FILTER (WHERE n.nodes > 1),
-    round(avg(n.cost_minor) FILTER (WHERE n.outcome = 'routed'))::bigint,
+    c.mean, coalesce(c.currency, ''), coalesce(c.others, 0)::bigint,
     count(*) FILTER (WHERE p.due), count(*) FILTER (WHERE p.due AND o.delivered_at <= p.by)
 FROM newest n JOIN orders_order o ON o.id = n.order_id
+LEFT JOIN cost c ON c.policy_version = n.policy_version
 CROSS JOIN LATERAL (
     SELECT by, o.stage <> 'cancelled' AND by IS NOT NULL
         AND (o.delivered_at IS NOT NULL OR by < %(now)s::timestamptz) AS due
     FROM (SELECT coalesce(o.first_promised_by, o.promised_by) AS by) AS promise
 ) AS p
-GROUP BY n.policy_version
+GROUP BY n.policy_version, c.mean, c.currency, c.others
 """
 _EVERY = _KPIS.format(which="")
 _ONE = _KPIS.format(which="AND d.policy_version = %(version)s::int")
@@ -107,10 +121,18 @@ def _counted(version: int | None) -> dict[int, VersionKpis]:
 
 def _read(version: int | None, since: datetime, until: datetime, moment: datetime) -> dict[int, VersionKpis]:
     params = {"since": since, "until": until, "version": version, "most": MOST_DECISIONS, "now": moment}
-    rows: Iterable[tuple[int, ...]] = fetch_all(_EVERY if version is None else _ONE, params, planned_anew=True)
+    rows: Iterable[tuple[Any, ...]] = fetch_all(_EVERY if version is None else _ONE, params, planned_anew=True)
     return {
         number: VersionKpis(
-            orders=orders, shipped=shipped, unroutable=unroutable, split=split, cost_minor=cost, due=due, kept=kept
-        )
-        for number, orders, shipped, unroutable, split, cost, due, kept in rows
+            orders=orders,
+            shipped=shipped,
+            unroutable=unroutable,
+            split=split,
+            cost_minor=cost,
+            currency=currency,
+            other_currencies=others,
+            due=due,
+            kept=kept,
+        )  # fmt: skip
+        for number, orders, shipped, unroutable, split, cost, currency, others, due, kept in rows
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -10,13 +12,21 @@ from orders.models import Order
 from routing.models.policies import RoutingPolicy
 
 
+class FreightChange(NamedTuple):
+    """What a draft adds to the freight of an order, the mean over so many in a currency, in minor units."""
+
+    currency: str
+    orders: int
+    minor: int
+
+
 class RoutingShadow(models.Model):
     """One run of a draft beside the live rules.
 
     `document` is the draft as it was when the run began, its edit `edit_version`. `after_decision` is the id of the
     last real decision that was looked at. Orders are counted once: `agreed` of the `decided` ones go from the same
-    nodes with the same units; `skipped` were too many at once. Freight, by the rate card in minor units, is summed over
-    the `both_whole` orders that both ship whole.
+    nodes with the same units; `skipped` were too many at once. `freight` has, by currency, how many orders both ship
+    whole, and the freight of these with the live rules and with the draft: by the rate card, in minor units.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -27,9 +37,7 @@ class RoutingShadow(models.Model):
     decided = models.PositiveIntegerField(default=0)
     agreed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
-    both_whole = models.PositiveIntegerField(default=0)
-    live_freight_minor = models.BigIntegerField(default=0)
-    draft_freight_minor = models.BigIntegerField(default=0)
+    freight = models.JSONField(default=dict, blank=True)
     live_unroutable = models.PositiveIntegerField(default=0)
     draft_unroutable = models.PositiveIntegerField(default=0)
     live_split = models.PositiveIntegerField(default=0)
@@ -56,12 +64,19 @@ class RoutingShadow(models.Model):
         """Share of the orders that go the same way; None before the first."""
         return self.agreed / self.decided if self.decided else None
 
+    def note_freight(self, currency: str, live_minor: int, draft_minor: int) -> None:
+        """Count an order that both ship whole."""
+        orders, live, draft = self.freight.get(currency, (0, 0, 0))
+        self.freight[currency] = [orders + 1, live + live_minor, draft + draft_minor]
+
     @property
-    def freight_change_minor(self) -> int | None:
-        """What the draft adds to the freight of an order that both ship whole; None before the first such order."""
-        if not self.both_whole:
-            return None
-        return round((self.draft_freight_minor - self.live_freight_minor) / self.both_whole)
+    def freight_changes(self) -> list[FreightChange]:
+        """What the draft adds to the freight of an order that both ship whole, the currency of most orders first."""
+        found = [
+            FreightChange(currency, orders, round((draft - live) / orders))
+            for currency, (orders, live, draft) in self.freight.items()
+        ]
+        return sorted(found, key=lambda each: (-each.orders, each.currency))
 
 
 class ShadowDifference(models.Model):

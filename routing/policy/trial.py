@@ -21,11 +21,14 @@ def in_trial(version: int, order_id: int, percent: int) -> bool:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a version decided: how many orders, how many that no node can ship, and the mean cost of those routed
-    whole, in minor units (None where there were none)."""
+    whole, in minor units (None where there were none). The cost is that of orders in `currency`; `other_currencies`
+    counts those routed whole that it leaves out."""
 
     decisions: int = 0
     unroutable: int = 0
     cost_minor: float | None = None
+    currency: str = ""
+    other_currencies: int = 0
 
     @property
     def unroutable_percent(self) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -151,13 +153,14 @@ def check_canary() -> str:
 
 # First attempts only: an order that is tried again was counted.
 _FIGURES = """
-SELECT count(*), count(*) FILTER (WHERE d.outcome = 'unroutable'),
-    (avg(d.cost_minor) FILTER (WHERE d.outcome = 'routed'))::float
+SELECT o.currency, count(*), count(*) FILTER (WHERE d.outcome = 'unroutable'),
+    count(*) FILTER (WHERE d.outcome = 'routed'), (avg(d.cost_minor) FILTER (WHERE d.outcome = 'routed'))::float
 FROM routing_routingdecision d
 JOIN orders_order o ON o.id = d.order_id
 JOIN orders_saleschannel c ON c.id = o.channel_id
 WHERE d.decided_at >= %(since)s AND d.decided_at < %(until)s AND d.attempt = 1 AND d.trigger <> 'checkout'
     AND d.policy_version = %(version)s AND (%(all)s OR c.code = ANY(%(channels)s::text[]))
+GROUP BY o.currency
 """
 
 
@@ -165,19 +168,47 @@ def trial_figures(trial: RoutingCanary) -> tuple[Figures, Figures]:
     """What the version on trial decided since it began, and what the live one did for orders of the same channels.
 
     The live version is looked at over the same time; where the trial leaves it too few orders, over the week before.
+    Costs of both are those of orders in one currency: in which the trial routed most of its orders.
     """
     end = trial.stopped_at or now()
-    tried = _figures(trial, trial.policy.version, trial.started_at, end)
-    if trial.baseline is None:
-        return tried, Figures()
-    live = _figures(trial, trial.baseline.version, trial.started_at, end)
-    if live.decisions < trial.min_decisions:
-        live = _figures(trial, trial.baseline.version, trial.started_at - _BEFORE, trial.started_at)
-    return tried, live
+    tried = _decided(trial, trial.policy.version, trial.started_at, end)
+    live: list[_InCurrency] = []
+    if trial.baseline is not None:
+        live = _decided(trial, trial.baseline.version, trial.started_at, end)
+        if sum(each.decisions for each in live) < trial.min_decisions:
+            live = _decided(trial, trial.baseline.version, trial.started_at - _BEFORE, trial.started_at)
+    currency = _commonest(tried) or _commonest(live)
+    return _figures(tried, currency), _figures(live, currency)
 
 
-def _figures(trial: RoutingCanary, version: int | None, since: datetime, until: datetime) -> Figures:
+class _InCurrency(NamedTuple):
+    """What a version decided for orders of one currency; `cost_minor` is the mean of those `routed` whole."""
+
+    currency: str
+    decisions: int
+    unroutable: int
+    routed: int
+    cost_minor: float | None
+
+
+def _decided(trial: RoutingCanary, version: int | None, since: datetime, until: datetime) -> list[_InCurrency]:
     rows = fetch_all(_FIGURES, {
         "since": since, "until": until, "version": version, "all": not trial.channels, "channels": trial.channels,
     })  # fmt: skip
-    return Figures(*rows[0])
+    return [_InCurrency(*row) for row in rows]
+
+
+def _commonest(found: Sequence[_InCurrency]) -> str:
+    """The currency of most orders that were routed whole; of two with as many the first of the alphabet."""
+    routed = [each for each in found if each.routed]
+    return min(routed, key=lambda each: (-each.routed, each.currency)).currency if routed else ""
+
+
+def _figures(found: Sequence[_InCurrency], currency: str) -> Figures:
+    if not found:
+        return Figures()
+    return Figures(
+        sum(each.decisions for each in found), sum(each.unroutable for each in found),
+        next((each.cost_minor for each in found if each.currency == currency), None), currency,
+        sum(each.routed for each in found if each.currency != currency),
+    )  # fmt: skip

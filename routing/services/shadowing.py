@@ -154,20 +154,17 @@ def _decide(shadow: RoutingShadow, order_ids: Sequence[int]) -> None:
     differing: list[ShadowDifference] = []
     codes = dict(Node.objects.values_list("pk", "code"))
     for order_id, mine in draft.items():
-        theirs = live[order_id]
+        theirs, row = live[order_id], around.demands[order_id].order
         shadow.decided += 1
         shadow.live_unroutable += theirs.plan.outcome == "unroutable"
         shadow.draft_unroutable += mine.plan.outcome == "unroutable"
         shadow.live_split += len(theirs.parcels) > 1
         shadow.draft_split += len(mine.parcels) > 1
         if theirs.plan.outcome == mine.plan.outcome == "routed":
-            shadow.both_whole += 1
-            shadow.live_freight_minor += theirs.freight_minor
-            shadow.draft_freight_minor += mine.freight_minor
+            shadow.note_freight(row["currency"], theirs.freight_minor, mine.freight_minor)
         if theirs.nodes == mine.nodes:
             shadow.agreed += 1
         else:
-            row = around.demands[order_id].order
             differing.append(ShadowDifference(
                 shadow=shadow, order_id=order_id, number=row["number"], currency=row["currency"],
                 live=_said(theirs, codes), draft=_said(mine, codes),

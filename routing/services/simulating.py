@@ -146,15 +146,16 @@ def _counted(opened: Opened, played: Sequence[Played], seconds: float) -> Outcom
     replay = opened.replay
     codes = replay.nodes.codes
     chances = read_chances(played, replay.nodes.stage_at(opened.simulation.since).nodes, replay.nodes.holidays)
-    currency = _currency(played)
+    currency, others = _currency(played)
     stored = [
-        result_as_json(count_version(played, index, chances.of), codes)
+        result_as_json(count_version(played, index, chances.of, currency), codes)
         for index in range(len(opened.simulation.versions))
     ]
     for each in stored[1:]:
         each["words"] = differences(stored[0], each, currency)
     result = {
-        "found": replay.found, "orders": len(played), "currency": currency, "versions": stored,
+        "found": replay.found, "orders": len(played), "currency": currency, "other_currencies": others,
+        "versions": stored,
         "seconds": {
             "reading": round(opened.seconds_reading, 3), "deciding": round(seconds, 3),
             "counting": round(monotonic() - began, 3),
@@ -163,9 +164,13 @@ def _counted(opened: Opened, played: Sequence[Played], seconds: float) -> Outcom
     return Outcome(result, list(_changed(opened.simulation, played, codes)))
 
 
-def _currency(played: Sequence[Played]) -> str:
+def _currency(played: Sequence[Played]) -> tuple[str, int]:
+    """The currency of most orders, of which alone money is told, and how many orders are in others."""
     counted = Counter(each.past.order.currency for each in played)
-    return counted.most_common(1)[0][0] if counted else "INR"
+    if not counted:
+        return "", 0
+    currency = min(counted, key=lambda each: (-counted[each], each))
+    return currency, counted.total() - counted[currency]
 
 
 def _changed(simulation: Simulation, played: Iterable[Played], codes: dict[int, str]) -> Iterable[SimulatedOrder]:

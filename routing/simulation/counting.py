@@ -24,17 +24,19 @@ class NodeFigures:
 
 @dataclass(slots=True)
 class Figures:
-    """One version over all orders of the window. Money in minor units, sums over orders that are shipped at least in
-    part: `freight_minor` by the rate card, `cost_minor` and `factors` as the weights of the version have it. `km` sums
-    the ways of all parcels.
+    """One version over all orders of the window. Money in minor units of `currency`, sums over the `money_orders` in it
+    that are shipped at least in part: `freight_minor` by the rate card, `cost_minor` and `factors` as the weights of
+    the version have it. Orders in other currencies count in everything else. `km` sums the ways of all parcels.
 
     `promised` orders have a promised date; `in_time` of them are shipped whole and arrive by the days of the rate card;
     `chances` sums the probability of that by what was learned from delivered parcels, over `with_chance` orders.
     """
 
+    currency: str
     orders: int = 0
     units: int = 0
     shipped_orders: int = 0
+    money_orders: int = 0
     routed: int = 0
     partial: int = 0
     unroutable: int = 0
@@ -71,19 +73,25 @@ class Figures:
                 self.chances += chance if decided.outcome == "routed" else 0.0
         if decided.parcels:
             self._add_shipped(decided)
+            if past.order.currency == self.currency:
+                self._add_money(decided)
+
+    def _add_money(self, decided: Decided) -> None:
+        self.money_orders += 1
+        self.freight_minor += decided.freight_minor
+        self.cost_minor += decided.cost_minor
+        self.split_minor += decided.split_minor
+        for parcel in decided.parcels:
+            for name, minor in zip(FACTORS, parcel.factors, strict=True):
+                self.factors[name] += minor
 
     def _add_shipped(self, decided: Decided) -> None:
         self.shipped_orders += 1
         self.shipped_units += decided.units
         self.parcels += len(decided.parcels)
         self.split += len(decided.parcels) > 1
-        self.freight_minor += decided.freight_minor
-        self.cost_minor += decided.cost_minor
-        self.split_minor += decided.split_minor
         for parcel in decided.parcels:
             self.km += parcel.km
-            for name, minor in zip(FACTORS, parcel.factors, strict=True):
-                self.factors[name] += minor
             node = self.nodes.setdefault(parcel.node_id, NodeFigures())
             node.orders += 1
             node.units += parcel.units
@@ -92,7 +100,7 @@ class Figures:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What two versions are compared by without favouring the one that ships less, or that weighs less: the freight of
-    orders that both ship whole."""
+    orders in the currency of the figures that both ship whole."""
 
     orders: int = 0
     before_minor: int = 0
@@ -108,15 +116,15 @@ class VersionResult:
     known: Known
 
 
-def count_version(played: Sequence[Played], index: int, chance_of: ChanceOf) -> VersionResult:
-    """Count the decisions of the version at this index; the baseline is at 0."""
-    figures = Figures()
+def count_version(played: Sequence[Played], index: int, chance_of: ChanceOf, currency: str) -> VersionResult:
+    """Count the decisions of the version at this index; the baseline is at 0. Money is that of orders in `currency`."""
+    figures = Figures(currency)
     changed = orders = before = after = 0
     for each in played:
         first, mine = each.decided[0], each.decided[index]
         figures.add(each.past, mine, chance_of(each.past, mine) if mine.in_time is not None else None)
         changed += mine.nodes != first.nodes
-        if first.outcome == mine.outcome == "routed":
+        if first.outcome == mine.outcome == "routed" and each.past.order.currency == currency:
             orders += 1
             before += first.freight_minor
             after += mine.freight_minor

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.models import Transition
+from orders.models import Order
 from routing.engine import Weights
 from routing.models import PolicyState, RoutingCanary, RoutingDecision, RoutingPolicy
 from routing.policy.document import STANDARD, Document, Rule, document_json
@@ -308,7 +309,24 @@ def test_where_the_trial_takes_every_order_the_live_version_is_judged_by_the_wee
 
     trial = RoutingCanary.objects.get(policy=version)
 
-    assert trial_figures(trial) == (Figures(), Figures(3, 0, 4_001.0))
+    assert trial_figures(trial) == (Figures(), Figures(3, 0, 4_001.0, "INR"))
+
+
+def test_a_trial_is_judged_by_the_cost_of_orders_in_one_currency() -> None:
+    world = make_world()
+    live()
+    version = on_trial()
+    for number, (policy, currency, cost_minor) in enumerate(
+        [(1, "INR", 4_000), (1, "USD", 90), (2, "INR", 5_000), (2, "INR", 7_000), (2, "USD", 60), (2, "EUR", 50)]
+    ):
+        decided(world, policy, "routed", cost_minor, f"A{number}")
+        Order.objects.filter(external_id=f"A{number}").update(currency=currency)
+    RoutingDecision.objects.update(decided_at=timezone.now())
+
+    tried, before = trial_figures(RoutingCanary.objects.get(policy=version))
+
+    assert tried == Figures(4, 0, 6_000.0, "INR", 2)
+    assert before == Figures(2, 0, 4_000.0, "INR", 1)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,6 +10,7 @@ import pytest
 from oms.core.clock import now
 from oms.core.db import fetch_all
 from oms.core.errors import Conflict, DomainError
+from orders.models import Order
 from routing.engine import Weights
 from routing.models import RoutingDecision, RoutingPolicy, RoutingShadow, ShadowDifference
 from routing.policy.conditions import Group, Row
@@ -62,7 +63,7 @@ def test_a_draft_that_says_the_same_agrees_with_every_decision(world: World) -> 
 
     shadow.refresh_from_db()
     assert (shadow.decided, shadow.agreed, shadow.agreed_share) == (3, 3, 1.0)
-    assert (shadow.both_whole, shadow.freight_change_minor) == (3, 0)
+    assert shadow.freight_changes == [("INR", 3, 0)]
     assert not ShadowDifference.objects.exists()
 
 
@@ -74,10 +75,26 @@ def test_a_draft_that_says_otherwise_is_counted_with_examples_and_the_freight(wo
 
     shadow.refresh_from_db()
     assert (shadow.decided, shadow.agreed, shadow.draft_unroutable) == (2, 1, 0)
-    assert shadow.draft_freight_minor > shadow.live_freight_minor
+    ((currency, orders, change),) = shadow.freight_changes
+    assert (currency, orders) == ("INR", 2)
+    assert change > 0
     example = ShadowDifference.objects.get()
     assert (example.live["nodes"], example.draft["nodes"]) == ([["blr-01", 2]], [["del-01", 2]])
     assert example.draft["sentence"].startswith("del-01")
+
+
+def test_freight_of_orders_in_several_currencies_is_never_added_up(world: World) -> None:
+    shadow = started()
+    decided(world, "A", "B", "C")
+    Order.objects.filter(external_id="C").update(currency="USD")
+
+    decide_in_shadow()
+
+    shadow.refresh_from_db()
+    (rupees, dollars) = shadow.freight_changes
+    assert [(each.currency, each.orders) for each in (rupees, dollars)] == [("INR", 2), ("USD", 1)]
+    orders, live, draft = shadow.freight["USD"]
+    assert dollars.minor == draft - live
 
 
 def test_a_date_that_an_order_got_after_it_was_routed_is_not_seen(world: World) -> None:

@@ -277,6 +277,40 @@ def test_versions_show_what_they_did(world: World) -> None:
     assert "25.0% of 4 that are due" in page
 
 
+def test_costs_of_several_currencies_are_not_added_up(world: World) -> None:
+    past_orders(world, 1, 1, 1)
+    Order.objects.filter(external_id="O0").update(currency="USD")
+    RoutingDecision.objects.filter(order__external_id="O0").update(cost_minor=7)
+
+    found = version_kpis(1)[1]
+
+    others = RoutingDecision.objects.exclude(order__external_id="O0").values_list("cost_minor", flat=True)
+    assert (found.orders, found.currency, found.other_currencies) == (3, "INR", 1)
+    assert found.cost_minor == round(sum(others) / 2)
+    client = signed_in()
+    assert "without 1 in other currencies" in text(client.get("/routing/versions/"))
+    assert "without 1 in other currencies" in text(client.get("/routing/versions/1/"))
+
+
+def test_the_money_of_a_simulation_is_that_of_one_currency_and_says_so(world: World) -> None:
+    past_orders(world, 1, 1, 1)
+    whole = played(signed_in(), draft())
+    Order.objects.filter(external_id="O0").update(currency="USD")
+    parts = played(signed_in("admin"), draft("Again"))
+
+    first, second = (Simulation.objects.get(pk=int(url.split("/")[-2])).result for url in (whole, parts))
+
+    assert (second["currency"], second["other_currencies"]) == ("INR", 1)
+    for before, after in zip(first["versions"], second["versions"], strict=True):
+        assert (before["money_orders"], after["money_orders"]) == (3, 2)
+        assert (before["shipped_orders"], after["shipped_orders"], after["known"]["orders"]) == (3, 3, 2)
+        assert 0 < after["freight_minor"] < before["freight_minor"]
+        assert sum(after["factors"].values()) + after["split_minor"] == after["cost_minor"]
+    page = text(signed_in("read_only").get(parts))
+    assert "Money is that of orders in INR" in page
+    assert "1 orders in other currencies count in all other figures" in page
+
+
 def test_figures_of_a_version_stand_for_a_minute_and_are_those_of_the_time_in_which_it_decided(world: World) -> None:
     past_orders(world, 1, 1, 1)
     assert (version_kpis(1)[1].orders, version_kpis()[1].orders) == (3, 3)
