@@ -64,6 +64,10 @@ class FulfillmentOrder(models.Model):
         "Shipment", null=True, blank=True, on_delete=models.PROTECT, related_name="arrival",
         help_text="The parcel in which another node sends the goods.",
     )  # fmt: skip
+    goes_fast = models.BooleanField(
+        default=False, db_default=False,
+        help_text="Its parcels are booked with the fastest service, whatever that costs: its promise is at risk.",
+    )  # fmt: skip
     version = models.IntegerField(default=1)
     assigned_to = models.CharField(max_length=120, blank=True)
     end_reason = models.CharField(max_length=200, blank=True)

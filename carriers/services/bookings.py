@@ -61,6 +61,7 @@ class _Wish:
     account_id: int | None
     promised_by: date | None
     awb: str
+    fastest: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +81,13 @@ def book(
     account_id: int | None = None,
     promised_by: date | None = None,
     awb: str = "",
+    fastest: bool = False,
 ) -> Booking:
     """Book one parcel; a parcel that has a live booking already gets that one. Never inside a transaction.
 
     `request.client_reference` is replaced by our own: "<order number>-<parcel>-<try>". `account_id` picks the carrier
-    account; without it the best of `choose(..., promised_by=...)` is taken, the next best where one refuses. `awb` is
-    a number typed in by a person, for carriers without an API.
+    account; without it the best of `choose(..., promised_by=..., fastest=...)` is taken, the next best where one
+    refuses. `awb` is a number typed in by a person, for carriers without an API.
 
     Returns the booking as BOOKED, or as UNKNOWN when the carrier's reply was lost and it is not certain yet whether
     the parcel is booked: `settle_unknown` finds out and publishes BookingSettled, and then `book` is called again.
@@ -94,7 +96,10 @@ def book(
     none serves this way), NetworkInsideTransaction when called inside a transaction.
     """
     refuse_open_transaction("book")
-    wish = _Wish(request=request, parcel_uid=parcel_uid, account_id=account_id, promised_by=promised_by, awb=awb)
+    wish = _Wish(
+        request=request, parcel_uid=parcel_uid, account_id=account_id, promised_by=promised_by, awb=awb,
+        fastest=fastest,
+    )  # fmt: skip
     give_up_at = time.monotonic() + WAIT_SECONDS
     while True:
         live = live_booking(parcel_uid)
@@ -175,7 +180,7 @@ def _candidates(wish: _Wish) -> Sequence[_Candidate]:
         if not account.is_active:
             raise NoCarrier(f"{account.name} is switched off. Choose another carrier.")
         return [_Candidate(account_id=account.pk, courier_id=wish.request.courier_id)]
-    quotes = choose(request=rate_request(wish.request), promised_by=wish.promised_by)
+    quotes = choose(request=rate_request(wish.request), promised_by=wish.promised_by, fastest=wish.fastest)
     fitting = [quote for quote in quotes if quote.eligible and wish.request.courier_id in ("", quote.courier_id)]
     if fitting:
         return [_candidate(quote) for quote in fitting]

@@ -66,10 +66,13 @@ class _Answer:
     currency: str = ""
 
 
-def choose(*, request: RateRequest, promised_by: date | None = None, pickup_on: date | None = None) -> list[Quote]:
+def choose(
+    *, request: RateRequest, promised_by: date | None = None, pickup_on: date | None = None, fastest: bool = False
+) -> list[Quote]:
     """Every service of every active account, eligible ones first: `[quote for quote in quotes if quote.eligible]`.
 
-    Among the eligible, those that meet `promised_by` come first, then the cheaper, the faster, the account's priority.
+    Among the eligible, those that meet `promised_by` come first, then the cheaper, the faster, the account's priority;
+    with `fastest` the fastest, then the cheaper.
     Weight limit, COD and the serviceability table decide, then the price: from the account's rate card, else from the
     carrier (remembered for ten minutes). A carrier that does not answer never stops the others. `pickup_on` is the day
     from which transit counts, today without it. Raises NetworkInsideTransaction when a carrier must be asked inside a
@@ -84,7 +87,7 @@ def choose(*, request: RateRequest, promised_by: date | None = None, pickup_on: 
     quotes = [_refused(account, refusals[account.pk]) for account in accounts if account.pk in refusals]
     for account in asked:
         quotes += _quotes(account, answers[account.pk], request, promised_by, start)
-    return sorted(quotes, key=_rank)
+    return sorted(quotes, key=_rank_by_days if fastest else _rank)
 
 
 def _active_accounts() -> Sequence[CarrierAccount]:
@@ -97,6 +100,11 @@ def _rank(quote: Quote) -> tuple[object, ...]:
     days = quote.transit_days if quote.transit_days is not None else 365
     return (not quote.eligible, quote.meets_promise is False, quote.charge_minor or 0, days, quote.priority,
             quote.account_code, quote.courier_id)  # fmt: skip
+
+
+def _rank_by_days(quote: Quote) -> tuple[object, ...]:
+    _, _, charge, days, *rest = _rank(quote)
+    return (not quote.eligible, days, charge, *rest)
 
 
 def _refused(account: CarrierAccount, reason: str, *, unanswered: bool = False) -> Quote:

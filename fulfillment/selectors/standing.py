@@ -9,9 +9,13 @@ from oms.core.db import bigints, fetch_all, fetch_dicts
 from routing.promise.outlook import Kind, Piece, Standing
 
 _ORDERS = """
-SELECT o.id, o.stage, o.service_level, o.ship_country, o.ship_postcode, o.currency, o.total_minor, o.placed_at,
+SELECT o.id, o.stage, o.ship_country, o.ship_postcode, o.currency, o.total_minor, o.placed_at,
     o.promised_by, o.delivered_at, o.open_holds > 0 AS is_held, h.until, h.open_end,
     c.notifies_customer AND o.customer_email <> '' AS can_tell,
+    CASE WHEN o.service_level = 'standard' AND EXISTS (
+        SELECT FROM fulfillment_fulfillmentorder f
+        WHERE f.order_id = o.id AND f.goes_fast AND f.state NOT IN ('rejected', 'cancelled')
+    ) THEN 'express' ELSE o.service_level END AS service_level,
     coalesce((SELECT sum(l.unallocated + l.backordered) FROM orders_orderline l WHERE l.order_id = o.id), 0) AS unplaced
 FROM orders_order o JOIN orders_saleschannel c ON c.id = o.channel_id
 LEFT JOIN LATERAL (

@@ -13,7 +13,7 @@ from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
 from fulfillment.services.refused_parcels import reroute_refused_parcel
-from fulfillment.services.remedies import find_remedies, save_promise
+from fulfillment.services.remedies import find_remedies, go_faster, save_promise
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
 from fulfillment.services.shipping import book_shipment, booking_request, hand_over
 from fulfillment.services.short_units import serials_here
@@ -59,6 +59,7 @@ __all__ = [
     "find_remedies",
     "forget_unit",
     "give_up_parcel",
+    "go_faster",
     "hand_over",
     "hold_back",
     "lines_with_kits",

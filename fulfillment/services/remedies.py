@@ -1,7 +1,7 @@
 """What helps an order whose promise is at risk: other nodes, a faster service, or telling the customer.
 
 Looked for by the clock, in batches, never where an order is routed. What is found is a proposal with its probability;
-`save_promise` does it where a person asks for it.
+`save_promise` and `go_faster` do it where a person asks for it.
 """
 
 from __future__ import annotations
@@ -9,23 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Exists, F, OuterRef, Q
+
 from fulfillment.locks import lock_work
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderKind, RerouteCause
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    RerouteCause,
+    Shipment,
+    ShipmentState,
+)
 from fulfillment.selectors.standing import standings_of
 from fulfillment.services.moving import NOT_BEGUN, Move, is_begun, move_elsewhere
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict
 from orders.locks import lock_order
+from orders.services import TimelineEntry, record
 from routing.engine import Plan
 from routing.models import OrderOutlook, OutlookRemedy
-from routing.promise.outlook import Outlook, Standing
+from routing.promise.outlook import Outlook, Piece, Standing
 from routing.services import (
     Freed,
     Remedy,
     active_policy,
     as_by,
     as_from,
+    look_soon,
     orders_to_help,
     outlooks_of,
     plan_again,
@@ -39,6 +50,8 @@ HELPED_A_RUN = 100
 WORTH_IT = 0.1
 #: The service that comes sooner, where the shop sells it.
 FASTER = "express"
+#: States of work of which nothing is in a parcel yet.
+_UNPACKED = ("scheduled", "open", "accepted", "picking", "picked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +112,14 @@ def _given_back(items: Sequence[FulfillmentOrder]) -> list[Freed]:
 
 
 def _may_go_faster(standing: Standing) -> bool:
-    """Something of it has not left yet and goes by the usual service, and the shop sells the faster one."""
-    if standing.service != "standard" or not any(piece.kind == "node" for piece in standing.pieces):
+    """Something of it has no label yet and goes by the usual service, and the shop sells the faster one."""
+    if standing.service != "standard" or not any(_is_unbooked(piece) for piece in standing.pieces):
         return False
     return any(service.code == FASTER for service in slow_facts().services)
+
+
+def _is_unbooked(piece: Piece) -> bool:
+    return piece.kind == "node" and not piece.carrier and not piece.collected
 
 
 def _best(
@@ -151,3 +168,31 @@ def save_promise(*, order_id: int, actor: str) -> bool:
         return move_elsewhere(item, move, actor=actor)
 
     return run_atomic(work)
+
+
+def go_faster(*, order_id: int, actor: str) -> None:
+    """Have the parcels of an order that have no label yet booked with the fastest service, whatever that costs.
+
+    Raises Conflict where a faster service is not what helps its promise, or where nothing waits for a label of the usual service any more.
+    """
+
+    def work() -> None:
+        order = lock_order(order_id)
+        outlook = OrderOutlook.objects.filter(order=order_id).first()
+        if outlook is None or not outlook.is_at_risk or outlook.remedy != OutlookRemedy.UPGRADE:
+            raise Conflict(f"{order.number} is left as it is: a faster service is not what helps its promise now.")
+        live = FulfillmentOrder.objects.filter(order=order_id, kind=FulfillmentOrderKind.SHIP, goes_fast=False)
+        unbooked = Exists(Shipment.objects.filter(fulfillment_order=OuterRef("pk"), state=ShipmentState.CREATED))
+        live = live.filter(Q(state__in=_UNPACKED) | unbooked)
+        items = lock_work(live.values_list("pk", flat=True))
+        if not items:
+            raise Conflict(f"{order.number} is left as it is: nothing of it still waits for a label of the usual service.")
+        FulfillmentOrder.objects.filter(pk__in=[item.pk for item in items]).update(
+            goes_fast=True, version=F("version") + 1
+        )
+        nodes = ", ".join(sorted({item.node.code for item in items}))
+        message = f"Goes from {nodes} by the fastest service, because its promise is at risk."
+        record([TimelineEntry(order_id=order_id, kind="goes_fast", message=message, actor=actor)])
+        look_soon([order_id])
+
+    run_atomic(work)

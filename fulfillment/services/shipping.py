@@ -73,6 +73,7 @@ def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str =
         booking = book(
             request=booking_request(shipment), parcel_uid=shipment.uid, account_id=account_id,
             promised_by=promised.date() if promised else None, awb=awb,
+            fastest=shipment.fulfillment_order.goes_fast,
         )  # fmt: skip
     except LaneNotServed as error:
         reason = error.message

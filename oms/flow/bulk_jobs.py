@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from django.db import DatabaseError, transaction
 
-from fulfillment.services import cancel_order, reroute_order, save_promise
+from fulfillment.services import cancel_order, go_faster, reroute_order, save_promise
 from oms.accounts.access import Principal
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError
@@ -115,6 +115,10 @@ def _save(task: RowTask) -> str | None:
     return None if moved else "No other node can take all of it now."
 
 
+def _hasten(task: RowTask) -> None:
+    go_faster(order_id=task.order_id, actor=task.actor)
+
+
 def _tell(task: RowTask) -> None:
     tell_new_date(order_id=task.order_id, actor=task.actor)
 
@@ -127,6 +131,7 @@ ACTIONS: dict[str, BulkAction] = {
     "cancel": BulkAction("Cancel", "orders.cancel", "cancelled", _cancel),
     "tag": BulkAction("Tag", "orders.edit", "tagged", _tag, together=25),
     "save": BulkAction("Move", "orders.reroute", "moved to another node", _save),
+    "hasten": BulkAction("Faster service for", "orders.reroute", "set to go by the fastest service", _hasten),
     "tell": BulkAction("Tell a new date for", "orders.note", "promised a new date", _tell),
 }
 

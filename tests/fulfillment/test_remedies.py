@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import FulfillmentOrder, RerouteAttempt
 from fulfillment.selectors.standing import standings_of
-from fulfillment.services import find_remedies, open_fulfillment_orders, pick_all, save_promise
+from fulfillment.services import find_remedies, go_faster, open_fulfillment_orders, pick_all, save_promise
 from fulfillment.services.remedies import _may_go_faster
 from inventory.models import Node
 from oms.accounts.models import User
@@ -184,6 +184,42 @@ def test_a_faster_service_that_is_not_sold_is_not_proposed(world: World) -> None
     DeliveryService.objects.create(code="express", name="Express")
     forget_promises()
     assert _may_go_faster(standing)
+
+
+def test_one_call_sends_what_has_no_label_by_the_fastest_service(world: World) -> None:
+    order_id = at_risk(world, "A-1", 6)
+    with pytest.raises(Conflict, match="not what helps"):
+        go_faster(order_id=order_id, actor="Asha")
+    OrderOutlook.objects.update(remedy=OutlookRemedy.UPGRADE, remedy_breach=0.1)
+
+    go_faster(order_id=order_id, actor="Asha")
+    with pytest.raises(Conflict, match="nothing of it still waits"):
+        go_faster(order_id=order_id, actor="Asha")
+
+    assert FulfillmentOrder.objects.get().goes_fast
+    assert [standing.service for standing in standings_of([order_id])] == ["express"]
+    assert OrderEvent.objects.get(order=order_id, kind="goes_fast").message == (
+        "Goes from blr-01 by the fastest service, because its promise is at risk."
+    )
+
+
+def test_the_faster_service_is_asked_for_from_the_queue_and_on_the_order(world: World, client: Client) -> None:
+    first, second = at_risk(world, "A-1", 6), at_risk(world, "A-2", 6)
+    OrderOutlook.objects.update(remedy=OutlookRemedy.UPGRADE, remedy_breach=0.1)
+    ops = User.objects.create(email="ops@example.com", role="ops_manager", all_nodes=True, all_channels=True)
+    client.force_login(ops, backend="django.contrib.auth.backends.ModelBackend")
+    number = Order.objects.get(pk=second).number
+
+    page = client.get(f"/orders/{number}/")
+    assert f"/orders/{number}/promise/faster/" in page.content.decode()
+    shown = client.get(f"/orders/{number}/promise/faster/").content.decode()
+    assert "10%" in shown
+    client.post(f"/orders/{number}/promise/faster/", {"idempotency_key": str(uuid7())})
+    assert FulfillmentOrder.objects.get(order=second).goes_fast
+    answer = clicked("promise_upgrade", [first, second], client)
+
+    assert "1 order set to go by the fastest service, 1 refused." in answer.content.decode()
+    assert FulfillmentOrder.objects.filter(goes_fast=True).count() == 2
 
 
 def test_a_channel_that_writes_itself_is_not_gone_round(world: World) -> None:

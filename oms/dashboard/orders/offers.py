@@ -56,8 +56,9 @@ def offers_for(
         "tag": "",
         "resend": "",
         "tell": "",
+        "hasten": "",
     }
-    verbs = {"tag": "edit", "resend": "note", "tell": "note"}
+    verbs = {"tag": "edit", "resend": "note", "tell": "note", "hasten": "reroute"}
     found = {}
     for name, refusal in refusals.items():
         verb = f"orders.{verbs.get(name, name)}"

@@ -1,4 +1,4 @@
-"""Telling the customer of one order another date. It cannot be undone, so it says first what it will do."""
+"""What helps the promise of one order, a faster service or another date; each says first what it will do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from fulfillment.services import go_faster
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import DomainError
 from oms.core.posting import once_per_form
@@ -32,6 +33,42 @@ def tell(request: HttpRequest, number: str) -> HttpResponse:
             return asked(request, "tell", context | {"errors": [("tell", error.message)]}, refused=True)
         return done(request, number, str(answer["text"]))
     return asked(request, "tell", context)
+
+
+@require_http_methods(["GET", "POST"])
+@requires("orders.reroute")
+def hasten(request: HttpRequest, number: str) -> HttpResponse:
+    """Have what has no label yet booked with the fastest service."""
+    principal = principal_of(request)
+    order = order_or_404(principal, number)
+    context: dict[str, object] = {
+        "order": order, "target": target_of(request, order), "effects": _effects_of_haste(order),
+    }  # fmt: skip
+    if request.method == "POST":
+        try:
+            answer = once_per_form(request, lambda: _hasten(order, principal.name))
+        except DomainError as error:
+            return asked(request, "hasten", context | {"errors": [("hasten", error.message)]}, refused=True)
+        return done(request, number, str(answer["text"]))
+    return asked(request, "hasten", context)
+
+
+def _hasten(order: Order, actor: str) -> dict[str, object]:
+    go_faster(order_id=order.pk, actor=actor)
+    return {"text": f"What {order.number} still ships goes by the fastest service."}
+
+
+def _effects_of_haste(order: Order) -> list[dict[str, object]]:
+    outlook = OrderOutlook.objects.filter(order=order).first()
+    if outlook is None or outlook.remedy_breach is None:
+        return [{"kind": "promise", "text": "Nothing says that a faster service helps.", "tone": "warn"}]
+    return [
+        {"kind": "promise", "text": "Likely to miss the date", "before": f"{outlook.breach:.0%}",
+         "after": f"{outlook.remedy_breach:.0%}"},
+        {"icon": "truck", "text": "Each parcel without a label is booked with the fastest service that serves its "
+                                  "address when it is packed. Labels that are bought stay."},
+        {"kind": "money", "text": "The shop pays what that service costs more; the customer pays nothing."},
+    ]  # fmt: skip
 
 
 def _tell(order: Order, actor: str) -> dict[str, object]:

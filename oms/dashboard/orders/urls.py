@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:number>/notes/", action_views.note, name="order_note"),
     path("<str:number>/tags/", action_views.tags, name="order_tags"),
     path("<str:number>/messages/<int:pk>/resend/", action_views.resend_message, name="order_resend"),
+    path("<str:number>/promise/faster/", promise_views.hasten, name="order_hasten"),
     path("<str:number>/promise/", promise_views.tell, name="order_tell"),
     path("<str:number>/cancel/", cancel_views.cancel, name="order_cancel"),
     path("<str:number>/reroute/", change_views.reroute, name="order_reroute"),

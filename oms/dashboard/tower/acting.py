@@ -197,6 +197,24 @@ def _preview_save(principal: Principal, kind: str, cause: str) -> Preview:
     )  # fmt: skip
 
 
+def _preview_hasten(principal: Principal, kind: str, cause: str) -> Preview:
+    members = _members(principal, kind, cause)
+    count = len(members) or 1
+    return Preview(
+        title=f"Send {_plural(len(members), 'order')} by the fastest service?", confirm=f"Hasten {len(members)}",
+        ids=tuple(member.object_id for member in members),
+        effects=[
+            {"kind": "promise", "text": "Likely to miss the date",
+             "before": f"{sum(member.breach or 0 for member in members) / count:.0%}",
+             "after": f"{sum(member.remedy_breach or 0 for member in members) / count:.0%}"},
+            {"icon": "truck", "text": "Each parcel without a label is booked with the fastest service that serves its "
+                                      "address when it is packed. Labels that are bought stay."},
+            {"kind": "money", "text": "The shop pays what that service costs more; the customer pays nothing."},
+        ],
+        message=f"{_at_stake(members)} hang on it: the value of each order times the chance that it is late.",
+    )  # fmt: skip
+
+
 def _preview_tell(principal: Principal, kind: str, cause: str) -> Preview:
     members = [member for member in _members(principal, kind, cause) if member.sure_by is not None]
     days = sorted(member.sure_by for member in members if member.sure_by is not None)
@@ -260,6 +278,7 @@ ACTS: dict[str, Act] = {
     "release": Act(_preview_release, _bulk("release")),
     "labels": Act(_preview_labels, _run_labels),
     "save": Act(_preview_save, _bulk("save")),
+    "hasten": Act(_preview_hasten, _bulk("hasten")),
     "tell": Act(_preview_tell, _bulk("tell")),
     "messages": Act(_preview_messages, _run_messages),
     "deliveries": Act(_preview_deliveries, _run_deliveries),

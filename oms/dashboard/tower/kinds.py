@@ -41,8 +41,7 @@ KINDS: dict[str, Kind] = {
     ),
     "promise_upgrade": Kind(
         "Promise at risk", "clock-exclamation", "warn",
-        "A faster service would bring these in time more often. Book it when the parcel gets its label.",
-        by_money=True,
+        "A faster service would bring these in time more often.", "hasten", by_money=True,
     ),
     "promise_tell": Kind(
         "Promise at risk", "clock-exclamation", "warn",

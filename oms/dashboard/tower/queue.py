@@ -33,9 +33,9 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 #: Verb that the action of a kind needs.
 ACT_VERBS = {"reroute": "orders.reroute", "release": "orders.release", "labels": "fulfillment.work",
              "messages": "quarantine.fix", "deliveries": "deliveries.replay", "save": "orders.reroute",
-             "tell": "orders.note"}  # fmt: skip
+             "hasten": "orders.reroute", "tell": "orders.note"}  # fmt: skip
 _ACT_WORDS = {"labels": "Ask again", "messages": "Replay", "deliveries": "Replay", "release": "Release",
-              "save": "Reroute", "tell": "Tell them"}  # fmt: skip
+              "save": "Reroute", "hasten": "Go faster", "tell": "Tell them"}  # fmt: skip
 _REROUTE_WORDS = {"late": "Reroute", "at_risk": "Reroute", "undecided": "Decide now"}
 #: A channel that has not answered for so many of its own polling periods is in trouble.
 _POLLS_MISSED = 5

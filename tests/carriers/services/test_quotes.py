@@ -56,6 +56,9 @@ def test_the_promise_comes_before_the_price_and_the_price_before_the_speed() -> 
     promised = choose(request=rate_request(), promised_by=date(2026, 11, 22), pickup_on=TODAY)
     free = choose(request=rate_request(), pickup_on=TODAY)
 
+    hurried = choose(request=rate_request(), pickup_on=TODAY, fastest=True)
+
+    assert short(hurried) == [("fast", True, 17_000), ("flat", True, 13_000), ("slow", True, 9_000)]
     assert short(promised) == [("fast", True, 17_000), ("slow", True, 9_000), ("flat", True, 13_000)]
     assert [quote.meets_promise for quote in promised] == [True, False, False]
     assert promised[0].reason == "Arrives by 22 Nov 2026, within the promise of 22 Nov 2026."
