@@ -50,7 +50,7 @@ def lock_outlooks(order_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     return {row["order_id"]: row for row in rows}
 
 
-def lock_running_shadows() -> list[RoutingShadow]:
-    """Lock the runs that have not ended and that nobody else is working on, in their order."""
+def lock_running_shadow(pk: int) -> RoutingShadow | None:
+    """Lock one run; None where it has ended, or somebody else is working on it."""
     rows = RoutingShadow.objects.select_for_update(of=("self",), skip_locked=True).filter(stopped_at__isnull=True)
-    return list(rows.select_related("policy").order_by("pk"))
+    return rows.select_related("policy").filter(pk=pk).first()

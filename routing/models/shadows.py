@@ -46,6 +46,7 @@ class RoutingShadow(models.Model):
     started_by = models.CharField(max_length=120, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
     stopped_by = models.CharField(max_length=120, blank=True)
+    stop_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["-id"]

@@ -18,7 +18,7 @@ from oms.core.db import fetch_all, run_atomic
 from oms.core.errors import Conflict, DomainError
 from orders.models import OrderLine
 from routing.engine import Plan
-from routing.locks import lock_policy, lock_running_shadows
+from routing.locks import lock_policy, lock_running_shadow
 from routing.models import PolicyState, RoutingShadow, ShadowDifference
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.document import read_document
@@ -39,6 +39,8 @@ MOST_BEHIND = 2_000
 MOST_RUNS = 3
 #: Examples that a run keeps.
 MOST_EXAMPLES = 200
+#: Who ends a run that no person ended.
+CLOCK = "the clock"
 
 
 def start_shadow(*, policy_id: int, edit_version: int, actor: str) -> RoutingShadow:
@@ -67,10 +69,10 @@ def start_shadow(*, policy_id: int, edit_version: int, actor: str) -> RoutingSha
     return run_atomic(work)
 
 
-def stop_shadow(*, policy_id: int, actor: str) -> None:
-    """End the run of a draft; its figures stay. One that ended stays as it is."""
+def stop_shadow(*, policy_id: int, actor: str, reason: str = "Stopped by hand.") -> None:
+    """End the run of a draft with the reason; its figures stay. One that ended stays as it is."""
     RoutingShadow.objects.filter(policy_id=policy_id, stopped_at__isnull=True).update(
-        stopped_at=now(), stopped_by=actor[:120]
+        stopped_at=now(), stopped_by=actor[:120], stop_reason=reason[:300]
     )
 
 
@@ -81,22 +83,24 @@ def decide_in_shadow() -> int:
 
 
 def _run_alone(pk: int) -> int:
-    """One run in a transaction of its own: a document that no longer reads is left and holds up no other run."""
+    """One run in a transaction of its own: one whose document no longer reads ends, and holds up no other."""
 
     def work() -> int:
-        shadow = next((each for each in lock_running_shadows() if each.pk == pk), None)
+        shadow = lock_running_shadow(pk)
         if shadow is None:
             return 0
         if shadow.policy.state != PolicyState.DRAFT:
-            stop_shadow(policy_id=shadow.policy_id, actor="published")
+            stop_shadow(policy_id=shadow.policy_id, actor=CLOCK, reason=f"It was published as {shadow.policy}.")
             return 0
-        return _run(shadow)
+        try:
+            rules = CompiledPolicy(read_document(shadow.document), 0)
+        except PolicyInvalid as error:
+            log.warning("The shadow run %s ends: %s", pk, error)
+            stop_shadow(policy_id=shadow.policy_id, actor=CLOCK, reason=f"Its rules cannot be read any more: {error}")
+            return 0
+        return _run(shadow, rules)
 
-    try:
-        return run_atomic(work)
-    except PolicyInvalid as error:
-        log.warning("The shadow run %s is left out: %s", pk, error)
-        return 0
+    return run_atomic(work)
 
 
 # First decisions that a rule made. A transaction that was slow to commit is waited for: ids do not come in order.
@@ -112,7 +116,7 @@ SELECT coalesce(min(id), 0) - 1 FROM (
 """
 
 
-def _run(shadow: RoutingShadow) -> int:
+def _run(shadow: RoutingShadow, rules: CompiledPolicy) -> int:
     rows = fetch_all(_FRESH, {"after": shadow.after_decision, "most": MOST_ORDERS})
     if rows and rows[0][2] > MOST_BEHIND:
         after = fetch_all(_NEWEST, {"after": shadow.after_decision, "most": MOST_ORDERS})[0][0]
@@ -122,7 +126,7 @@ def _run(shadow: RoutingShadow) -> int:
     if not rows:
         return 0
     shadow.after_decision = rows[-1][0]
-    _decide(shadow, [row[1] for row in rows])
+    _decide(shadow, rules, [row[1] for row in rows])
     shadow.save()
     return len(rows)
 
@@ -143,14 +147,14 @@ class _Side:
         return sum(parcel.freight_minor for parcel in self.parcels)
 
 
-def _decide(shadow: RoutingShadow, order_ids: Sequence[int]) -> None:
+def _decide(shadow: RoutingShadow, rules: CompiledPolicy, order_ids: Sequence[int]) -> None:
     around = read_surroundings(order_ids, _held(order_ids))
     # The date that an order got since then was not there when it was decided.
     for order_id in dated_by_us(around.demands):
         for line in around.demands[order_id].lines:
             line["promised_by"] = None
     live = _sides(plan_demands(around), around)
-    draft = _sides(plan_demands(around, rules=CompiledPolicy(read_document(shadow.document), 0)), around)
+    draft = _sides(plan_demands(around, rules=rules), around)
     differing: list[ShadowDifference] = []
     codes = dict(Node.objects.values_list("pk", "code"))
     for order_id, mine in draft.items():

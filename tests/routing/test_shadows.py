@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.db import transaction
 
 from oms.core.clock import now
 from oms.core.db import fetch_all
 from oms.core.errors import Conflict, DomainError
 from orders.models import Order
 from routing.engine import Weights
+from routing.locks import lock_running_shadow
 from routing.models import RoutingDecision, RoutingPolicy, RoutingShadow, ShadowDifference
 from routing.policy.conditions import Group, Row
 from routing.policy.document import STANDARD, Document
@@ -27,6 +30,7 @@ from routing.services import (
 from routing.services import shadowing as service
 from routing.services.shadowing import decide_in_shadow, start_shadow, stop_shadow
 from tests.factories import World, capture, make_line, make_order, make_world
+from tests.threads import at_once, behind, elsewhere
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +159,33 @@ def test_a_run_goes_on_with_the_rules_that_it_began_with(world: World) -> None:
     assert (shadow.decided, shadow.agreed) == (1, 1)
 
 
-def test_a_document_that_no_longer_reads_holds_up_no_other_run(world: World, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_another_worker_is_at_holds_up_no_other_and_is_not_run_twice(world: World) -> None:
+    taken, free = started(name="Taken"), started(STANDARD, "Free")
+    decided(world, "A")
+
+    with transaction.atomic():
+        assert lock_running_shadow(taken.pk) == taken
+        assert elsewhere(decide_in_shadow) == 1
+    assert at_once([decide_in_shadow, decide_in_shadow]) in ([0, 1], [1, 0])
+
+    assert list(RoutingShadow.objects.order_by("pk").values_list("pk", "decided")) == [(taken.pk, 1), (free.pk, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_is_stopped_while_it_decides_keeps_its_figures_and_ends(world: World) -> None:
+    shadow = started()
+    decided(world, "A")
+
+    behind(decide_in_shadow, partial(stop_shadow, policy_id=shadow.policy_id, actor="Ravi"))
+
+    shadow.refresh_from_db()
+    assert (shadow.decided, shadow.stopped_by, shadow.stop_reason) == (1, "Ravi", "Stopped by hand.")
+
+
+def test_a_document_that_no_longer_reads_ends_its_run_and_holds_up_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     broken, sound = started(name="Broken"), started(STANDARD, "Sound")
     RoutingShadow.objects.filter(pk=broken.pk).update(document={"rules": "none"})
     decided(world, "A")
@@ -165,7 +195,10 @@ def test_a_document_that_no_longer_reads_holds_up_no_other_run(world: World, cap
     broken.refresh_from_db()
     sound.refresh_from_db()
     assert (broken.decided, broken.after_decision, sound.decided) == (0, 0, 1)
-    assert f"The shadow run {broken.pk} is left out" in caplog.text
+    assert f"The shadow run {broken.pk} ends" in caplog.text
+    assert broken.stopped_by == "the clock"
+    assert broken.stop_reason.startswith("Its rules cannot be read any more: ")
+    assert sound.stopped_at is None
 
 
 def test_a_run_is_started_once_and_stopped_once(world: World) -> None:
@@ -178,7 +211,7 @@ def test_a_run_is_started_once_and_stopped_once(world: World) -> None:
     assert again.pk == shadow.pk
     assert decide_in_shadow() == 0
     shadow.refresh_from_db()
-    assert (shadow.decided, shadow.stopped_by) == (0, "Ravi")
+    assert (shadow.decided, shadow.stopped_by, shadow.stop_reason) == (0, "Ravi", "Stopped by hand.")
 
 
 def test_three_drafts_run_at_once_and_no_more(world: World) -> None:
@@ -207,4 +240,4 @@ def test_a_draft_that_is_published_leaves_the_shadow(world: World) -> None:
     decide_in_shadow()
 
     shadow.refresh_from_db()
-    assert shadow.stopped_by == "published"
+    assert (shadow.stopped_by, shadow.stop_reason) == ("the clock", "It was published as Far v2.")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from oms.accounts.access import principal_of, requires
 from oms.reporting.policies import changes_since, drafts, trial_of, versions
+from oms.reporting.shadows import shadow_of
 from oms.reporting.version_kpis import version_kpis
 from routing.models import PolicyState, RoutingCanary, RoutingPolicy
 from routing.policy.first import FIRST_POLICIES
@@ -49,7 +50,7 @@ def version_for(number: int) -> RoutingPolicy:
 @require_safe
 @requires("routing.view")
 def version(request: HttpRequest, number: int) -> HttpResponse:
-    """One published version in words, with its trial where it had one."""
+    """One published version in words, with its trial and its run in the shadow where it had them."""
     found = version_for(number)
     principal = principal_of(request)
     whole = principal.sees_everything
@@ -60,6 +61,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
         "trial": RoutingCanary.objects.filter(policy=found).select_related("policy", "baseline").first(),
         # The figures count every order: they cannot be told apart by nodes and channels.
         "report": trial_of(found) if whole else None, "kpis": version_kpis(number).get(number) if whole else None,
+        "shadow": shadow_of(found) if whole else None,
         "shares": SHARES, "may_edit": principal.may("routing.edit") and whole,
         "may_publish": principal.may("routing.publish") and whole,
     }  # fmt: skip

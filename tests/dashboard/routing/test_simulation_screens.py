@@ -367,5 +367,10 @@ def test_a_draft_is_run_in_the_shadow_from_its_page_and_stopped_there(world: Wor
     assert "50.0%" in page
     assert "→ del-01" in " ".join(page.split())
     client.post(f"{url}shadow/", {"do": "stop"})
-    assert "Run in the shadow" in text(client.get(url))
+    page = text(client.get(url))
+    assert "Run in the shadow" in page
+    assert "Stopped by hand." in page
     assert client.post(f"{url}shadow/", {"do": "dance"}).status_code == 422
+    publish(policy_id=one.pk, edit_version=1, note="Go", actor="Asha")
+    forget_policy()
+    assert "Stopped by hand." in text(client.get("/routing/versions/2/"))
