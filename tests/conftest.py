@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import HealthCheck, settings
 
+from routing.services import forget_policy
 from tests.emptying import sql_flush
 from tests.plugin_services import TEMPLATE
 
@@ -46,6 +47,13 @@ def quick_emptying() -> Iterator[None]:
         patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *args: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def rules_of_one_test() -> Iterator[None]:
+    """No test decides by the rules that another one published: a process remembers them for seconds."""
+    yield
+    forget_policy()
 
 
 def pytest_collection_finish() -> None:

@@ -27,7 +27,7 @@ def shown_options(answered: Answered, principal: Principal) -> list[Option]:
     """The options without stores that the principal may not see: their name is all that collection says."""
     return [
         option for option in answered.answer.options
-        if option.kind != "pickup" or all(principal.sees_node(source.code) for source in option.sources)
+        if option.kind != "pickup" or principal.sees_node(option.sources[0].code)
     ]  # fmt: skip
 
 

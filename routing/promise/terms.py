@@ -50,7 +50,8 @@ class NodeTerms:
 @dataclass(frozen=True, slots=True)
 class World:
     """What options are made from. `transit` gives the days on a lane by service code, `carrier` when carriers deliver
-    where the order goes, whose clock is `time_zone`."""
+    where the order goes, whose clock is `time_zone`. `sends_to_stores`: a rule in force lets nodes send to a store what
+    it lacks of an order to collect, so that it is worth asking routing for it."""
 
     nodes: Mapping[int, NodeTerms]
     stock: Stock
@@ -62,6 +63,7 @@ class World:
     calibrators: Mapping[str, Calibrator]
     carrier: WorkingDays = WorkingDays()
     time_zone: str = "Asia/Kolkata"
+    sends_to_stores: bool = False
 
 
 class Part(NamedTuple):
@@ -101,7 +103,8 @@ class Option:
 
     `promised_by` is the last moment of what is promised, `starts_at` the first one of a slot. `probability` is the
     share of such promises that is kept, `level` what the date was read off at, `group` what it is calibrated with.
-    `order_by` is until when an order still gets this promise.
+    `order_by` is until when an order still gets this promise. The first source of a collection is its store; the
+    others send to it.
     """
 
     kind: Kind
@@ -151,4 +154,5 @@ def has_all(order: OrderInput, node_id: int, stock: Stock) -> bool:
 
 
 def all_units(order: OrderInput) -> dict[int, int]:
+    """Every unit of the cart, by line key."""
     return {line.key: line.quantity for line in order.lines}

@@ -160,6 +160,8 @@ class _Desk:
         """The options."""
         order = self._order()
         world = world_of(self.nodes, self.facts.stock, self.place, self.question.postcode, self._plan)
+        rules = rules_in_force().of_order(0, self.channel_code).rules
+        world = replace(world, sends_to_stores=any(each.attempt.policy.transfer is not None for each in rules))
         answer = options_for(order, self.moment, world)
         return Answered(self.question, self.place, self.moment, answer, order, self._channel_id)
 
@@ -186,9 +188,14 @@ class _Desk:
         Only rules tell ways of delivery apart, so those that the same rules take share one plan.
         """
         columns = self._columns(order.service_level)
+        if order.pickup_node_id is not None:
+            columns["pickup_node_code"] = next(
+                (node.code for node in self.nodes if node.node_id == order.pickup_node_id), ""
+            )
         lines = [line | columns for line in self.lines]
         rules = rules_in_force().of_order(0, self.channel_code)
-        key = tuple(id(attempt) for attempt in rules.match(facts_of(lines, self.moment)))
+        matched = tuple(id(attempt) for attempt in rules.match(facts_of(lines, self.moment)))
+        key = (order.pickup_node_id or 0, *matched)
         if key not in self.plans:
             around_it = Surroundings(
                 {0: Demand(0, lines, 1, "", set())}, self.nodes, self.facts.used, self.facts.stock
@@ -219,7 +226,11 @@ def world_of(
 
     def transit(service: Service, terms: NodeTerms, order: OrderInput, way: Lane) -> Days:
         """Days on the way: learned, with the rate card's days where nothing is."""
-        counts = transit_counts(service.code, transit_path(way.zone, terms.node.code, state, district, postcode))
+        where = (state, district, postcode)
+        if order.pickup_node_id is not None:
+            store = place_of("IN", order.postcode)
+            where = (store.state, store.district, order.postcode) if store else ("", "", order.postcode)
+        counts = transit_counts(service.code, transit_path(way.zone, terms.node.code, *where))
         return _blend(counts, max(1, -(-way.transit_days * service.transit_percent // 100)))
 
     return World(

@@ -25,6 +25,7 @@ from routing.models import (
 from routing.services import Question, forget_promises, promise, route_orders
 from tests.api.test_api import bearer, call
 from tests.factories import World, capture, make_line, make_order, make_world, stock
+from tests.fulfillment.to_store import allow_transfers, order_to_collect, work_of
 from tests.kits import make_kit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,6 +158,22 @@ def test_collection_at_a_store(client: Client, shop: dict[str, str], world: Worl
     [option] = options(client, shop, cart(("KURTA-M", 1), pickup_node="blr-s1", postcode=""))
     assert (option["kind"], option["cost_minor"]) == ("pickup", 0)
     assert option["promised_by"] == "2026-11-20T08:30:00+00:00"
+
+
+def test_collection_of_what_is_sent_to_the_store_where_a_rule_allows_it(
+    client: Client, shop: dict[str, str], world: World
+) -> None:
+    asked = cart(("KURTA-M", 1), pickup_node="blr-s1", postcode="")
+    assert options(client, shop, asked) == []
+
+    allow_transfers()
+    [option] = options(client, shop, asked)
+
+    assert (option["kind"], option["name"]) == ("pickup", f"Collect at {world.store.name}")
+    assert [(row["node"], row["units"]) for row in option["nodes"]] == [("blr-s1", 0), ("blr-01", 1)]
+    assert "2026-11-21" <= option["date"] <= "2026-11-25"
+    order_id = order_to_collect(world, "W1", make_line(world.kurta))
+    assert work_of(order_id).node_id == world.blr.pk
 
 
 def test_a_kit_is_promised_by_its_components(client: Client, shop: dict[str, str], world: World) -> None:
