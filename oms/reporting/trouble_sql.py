@@ -44,13 +44,13 @@ WHERE o.stage IN ('routed', 'released', 'picked', 'packed') AND o.ship_by < %(ri
 # Work that has stood still longer than 95 of 100 do in that state, though its clock has not run down yet.
 _STUCK = """
 SELECT 'stuck', n.code || '|' || f.state, f.state, f.order_id, n.code,
-    CASE WHEN f.state = 'open' THEN f.released_at WHEN f.state IN ('accepted', 'picking', 'waiting_transfer')
+    CASE WHEN f.state = 'open' THEN f.released_at WHEN f.state IN ('accepted', 'picking')
         THEN f.accepted_at WHEN f.state = 'picked' THEN f.picked_at ELSE f.packed_at END, f.due_at, f.order_id
 FROM fulfillment_fulfillmentorder f JOIN inventory_node n ON n.id = f.node_id
-WHERE f.state IN ('open', 'accepted', 'picking', 'picked', 'waiting_transfer', 'packed', 'ready')
+WHERE f.state IN ('open', 'accepted', 'picking', 'picked', 'packed', 'ready')
     AND coalesce(f.due_at, %(risk)s) >= %(risk)s
     AND CASE WHEN f.state = 'open' THEN f.released_at < %(stuck_open)s
-        WHEN f.state IN ('accepted', 'picking', 'waiting_transfer') THEN f.accepted_at < %(stuck_picking)s
+        WHEN f.state IN ('accepted', 'picking') THEN f.accepted_at < %(stuck_picking)s
         WHEN f.state = 'picked' THEN f.picked_at < %(stuck_picked)s
         ELSE f.packed_at < %(stuck_packed)s END
 """
@@ -62,6 +62,15 @@ FROM fulfillment_rerouteattempt a JOIN fulfillment_fulfillmentorder f ON f.id = 
 JOIN inventory_node n ON n.id = f.node_id
 WHERE a.outcome = 'stayed' AND a.cause <> 'not_serviceable' AND a.tried_at > %(recent)s
     AND f.state IN ('scheduled', 'open', 'accepted')
+"""
+
+# Parcels that should be at the store where their order is collected, and were not received there.
+_TRANSFERS = """
+SELECT 'not_arrived', sender.code || '|' || n.code, coalesce(s.courier_name, ''), f.order_id, n.code, s.handed_over_at,
+    f.due_at, f.order_id
+FROM fulfillment_fulfillmentorder f JOIN inventory_node n ON n.id = f.node_id
+JOIN fulfillment_shipment s ON s.id = f.arrives_in_id JOIN inventory_node sender ON sender.id = s.node_id
+WHERE f.state = 'waiting_transfer' AND f.due_at < %(now)s
 """
 
 _LABELS = """
@@ -106,7 +115,7 @@ SELECT 'promise_' || coalesce(nullif(k.remedy, ''), 'watch'), k.stage || '|' || 
 FROM routing_orderoutlook k WHERE k.band IN ('at_risk', 'late') AND k.stage <> 'lost'
 """
 
-_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _LABELS, _HOLDS, _DELIVERY, _RETURNS, _PROMISES)
+_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _TRANSFERS, _LABELS, _HOLDS, _DELIVERY, _RETURNS, _PROMISES)
 # The hand-over is no promise any more once the goods have left.
 _DUE = "CASE WHEN t.kind IN ('ndr', 'lost', 'rto', 'inspect') THEN t.due ELSE coalesce(t.due, o.ship_by) END"
 _COLUMNS = "(kind, cause, detail, order_id, node_code, since, due, object_id)"

@@ -97,7 +97,7 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
     lines = list(order.lines.select_related("kit").order_by("position", "id"))
     holds = list(order.holds.order_by("pk"))
     open_holds = [hold for hold in holds if hold.released_at is None]
-    work = list(order.fulfillment_orders.select_related("node").order_by("pk"))
+    work = list(order.fulfillment_orders.select_related("node", "arrives_in__node").order_by("pk"))
     shipments = list(order.shipments.select_related("node", "booking", "carrier_account").order_by("pk"))
     codes = dict(Node.objects.values_list("pk", "code"))
     sku_codes = {line.sku_id: line.sku_code for line in lines if line.sku_id}
@@ -121,6 +121,7 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "attempts": attempts,
         "factor_words": FACTOR_WORDS,
         "outcome_tones": OUTCOME_TONES,
+        "may_reroute": principal.may("orders.reroute"),
         "offers": offers_for(order, principal, holds=open_holds, work=work),
         "next": next_step(order, holds=open_holds, work=work, shipments=shipments),
         "money": money_rows(order),

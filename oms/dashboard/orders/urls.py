@@ -11,6 +11,7 @@ from oms.dashboard.orders import (
     export_views,
     list_views,
     promise_views,
+    transfer_views,
     why_views,
 )
 
@@ -42,6 +43,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:number>/promise/", promise_views.tell, name="order_tell"),
     path("<str:number>/cancel/", cancel_views.cancel, name="order_cancel"),
     path("<str:number>/reroute/", change_views.reroute, name="order_reroute"),
+    path("<str:number>/transfers/<int:pk>/gone/", transfer_views.give_up, name="order_transfer_gone"),
     path("<str:number>/why/<int:attempt>/", why_views.proof, name="order_proof"),
     path("<str:number>/why/<int:attempt>/<int:pk>/", why_views.other_node, name="order_other_node"),
     path("<str:number>/address/", change_views.address, name="order_address"),

@@ -98,6 +98,11 @@ KINDS: dict[str, Kind] = {
         "Their node should not keep these, and no other node can take them as well. Move stock, raise a limit, or tell "
         "the customers; rerouted by hand they go where you say.", "reroute",
     ),
+    "not_arrived": Kind(
+        "Not come to the store", "package-import", "warn",
+        "Ask the carrier and the store where these parcels are. The order's page takes what became of them, and their "
+        "goods are routed again.",
+    ),
     "rto": Kind(
         "Return not received", "truck-return", "warn",
         "These parcels are on their way back for more than a week. Ask the carrier where they are.", noun="return",

@@ -113,6 +113,11 @@ def _lost(group: TroubleGroup) -> str:
     return f"{group.cause}: {_parts(group, {})}"
 
 
+def _not_arrived(group: TroubleGroup) -> str:
+    sender, _, store = group.cause.partition("|")
+    return f"Sent from {sender} for collection at {store} and not there when due"
+
+
 def _rto(group: TroubleGroup) -> str:
     return f"On the way back to {group.cause} for more than a week"
 
@@ -126,7 +131,7 @@ _SENTENCES: dict[str, Callable[[TroubleGroup], str]] = {
     "stuck": _stuck, "stays": _stays, "promise_reroute": _promise, "promise_upgrade": _promise,
     "promise_tell": _promise, "promise_watch": _promise,
     "label": _label, "payment": _hold, "address": _hold, "hold": _hold, "ndr": _ndr,
-    "lost": _lost, "rto": _rto, "inspect": _inspect,
+    "lost": _lost, "not_arrived": _not_arrived, "rto": _rto, "inspect": _inspect,
 }  # fmt: skip
 
 

@@ -1,0 +1,81 @@
+"""What the order's page and the queue say of goods on their way to the store of collection, and what one may do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from fulfillment.models import FulfillmentOrder
+from oms.accounts.models import Role
+from oms.core.clock import now
+from oms.reporting.scope import Scope
+from oms.reporting.troubles import trouble_groups
+from tests.dashboard.orders.conftest import SignIn
+from tests.factories import World, make_line
+from tests.fulfillment.floor import make_carrier, stock_of, units_of
+from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def waiting(world: World) -> FulfillmentOrder:
+    """The store's work, whose parcel is on the road."""
+    make_carrier()
+    allow_transfers()
+    return on_the_road(order_to_collect(world, "W1", make_line(world.kurta, 2)))
+
+
+def gone(waiting: FulfillmentOrder) -> str:
+    return f"/orders/{waiting.order.number}/transfers/{waiting.pk}/gone/"
+
+
+def said(**fields: str) -> dict[str, str]:
+    return {"idempotency_key": str(uuid4()), **fields}
+
+
+def test_the_page_says_what_the_order_waits_for(ops: Client, waiting: FulfillmentOrder) -> None:
+    page = ops.get(f"/orders/{waiting.order.number}/").content.decode()
+
+    assert "Waiting for a transfer from <strong>blr-01</strong>" in page
+    assert gone(waiting) in page
+
+
+def test_a_parcel_that_is_back_at_its_node_is_on_hand_there_and_the_order_is_routed_again(
+    world: World, ops: Client, waiting: FulfillmentOrder
+) -> None:
+    for _ in range(2):
+        ops.post(gone(waiting), said(how="sent_back", note="Refused at the door"))
+
+    waiting.refresh_from_db()
+    assert (waiting.state, stock_of(world.kurta, world.blr)) == ("rejected", {"on_hand": 10})
+    assert units_of(waiting.order_id) == {"unallocated": 2}
+
+
+def test_without_a_reason_or_an_answer_nothing_changes(ops: Client, waiting: FulfillmentOrder) -> None:
+    answers = [ops.post(gone(waiting), said(how="missing", note=" ")), ops.post(gone(waiting), said(note="x"))]
+
+    assert all(answer.status_code >= 400 or answer.status_code == 302 for answer in answers)
+    assert units_of(waiting.order_id) == {"packed": 2}
+
+
+def test_who_may_not_reroute_may_not_say_so(sign_in: SignIn, waiting: FulfillmentOrder) -> None:
+    packer = sign_in(Role.PACKER, node_codes=["blr-01"])
+
+    assert packer.post(gone(waiting), said(how="missing", note="Lost")).status_code in (302, 403, 404)
+    assert units_of(waiting.order_id) == {"packed": 2}
+
+
+def test_a_parcel_that_is_late_stands_in_the_queue_until_it_is_received(waiting: FulfillmentOrder) -> None:
+    def late() -> list[str]:
+        return [group.cause for group in trouble_groups(Scope()) if group.kind == "not_arrived"]
+
+    FulfillmentOrder.objects.filter(pk=waiting.pk).update(due_at=now() + timedelta(hours=1))
+    assert late() == []
+
+    FulfillmentOrder.objects.filter(pk=waiting.pk).update(due_at=now() - timedelta(hours=1))
+
+    assert late() == ["blr-01|blr-s1"]
