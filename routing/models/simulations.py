@@ -28,6 +28,9 @@ class Simulation(models.Model):
     channels = ArrayField(
         models.CharField(max_length=40), default=list, blank=True, help_text="Codes; none: every one."
     )
+    order_ids = ArrayField(
+        models.BigIntegerField(), default=list, blank=True, help_text="Only these; none: all orders of the window."
+    )
     most_orders = models.PositiveIntegerField(help_text="Of more orders a sample is taken.")
     versions = models.JSONField()
     result = models.JSONField(default=dict, blank=True)

@@ -14,7 +14,8 @@ from oms.core.json_text import from_json
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Orders that were first decided from `since` until before `until`, of these channels (codes; none: every one).
+    """Orders that were first decided from `since` until before `until`, of these channels (codes; none: every one), and
+    only those of `order_ids` where any are named.
 
     Of more than `most` a sample is taken by a hash of the order, the same one each time.
     """
@@ -23,6 +24,7 @@ class Window:
     until: datetime
     most: int
     channels: tuple[str, ...] = ()
+    order_ids: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ JOIN orders_order o ON o.id = d.order_id
 JOIN orders_saleschannel c ON c.id = o.channel_id
 WHERE d.decided_at >= %(since)s::timestamptz AND d.decided_at < %(until)s::timestamptz AND d.attempt = 1
     AND (cardinality(%(channels)s::text[]) = 0 OR c.code = ANY(%(channels)s::text[]))
+    AND (cardinality(%(orders)s::bigint[]) = 0 OR d.order_id = ANY(%(orders)s::bigint[]))
 ORDER BY hashint8extended(d.order_id, 0), d.order_id LIMIT %(most)s::bigint
 """
 
@@ -76,7 +79,7 @@ JOIN orders_orderline l ON l.order_id = o.id
 LEFT JOIN inventory_sku s ON s.id = l.sku_id
 LEFT JOIN orders_orderkit k ON k.id = l.kit_id
 LEFT JOIN routing_orderpromise p ON p.order_id = o.id AND p.seq = 1
-WHERE o.id = ANY(%(orders)s::bigint[]) AND l.quantity > 0
+WHERE o.id = ANY(%(orders)s::bigint[]) AND l.quantity > 0 AND l.substitute_for_id IS NULL
 ORDER BY l.id
 """
 
@@ -88,7 +91,10 @@ WHERE e.order_id = ANY(%(orders)s::bigint[]) AND o.stage = 'cancelled' AND e.kin
 
 def past_orders(window: Window) -> PastOrders:
     """The orders of a window, oldest first, in three statements."""
-    params = {"since": window.since, "until": window.until, "channels": list(window.channels), "most": window.most}
+    params = {
+        "since": window.since, "until": window.until, "channels": list(window.channels), "most": window.most,
+        "orders": bigints(window.order_ids),
+    }  # fmt: skip
     rows = fetch_all(_FOUND, params, planned_anew=True)
     found = PastOrders(found=rows[0][3] if rows else 0)
     ids = {"orders": bigints(row[0] for row in rows)}
@@ -167,3 +173,16 @@ def busiest_day(since: datetime, zone: str) -> date | None:
     """The day of a time zone, since a moment, on which most orders were first decided; None without any."""
     rows = fetch_all(_BUSIEST, {"since": since, "zone": zone}, planned_anew=True)
     return rows[0][0] if rows else None
+
+
+_FIRST_DECIDED = """
+SELECT o.number, o.id, d.decided_at FROM orders_order o
+LEFT JOIN routing_routingdecision d ON d.order_id = o.id AND d.attempt = 1
+WHERE o.number = ANY(%(numbers)s::text[])
+"""
+
+
+def first_decided(numbers: Iterable[str]) -> dict[str, tuple[int, datetime | None]]:
+    """Id of each order by number, and when it was first decided: None where it never was. Unknown ones are absent."""
+    rows = fetch_all(_FIRST_DECIDED, {"numbers": sorted(set(numbers))})
+    return {number: (order_id, at) for number, order_id, at in rows}

@@ -37,7 +37,8 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationTerms:
-    """What is simulated: the policies by id, against which baseline (None: the live version), on which orders."""
+    """What is simulated: the policies by id, against which baseline (None: the live version), on which orders:
+    those of the window, or only those named by id."""
 
     policy_ids: Sequence[int]
     since: datetime
@@ -45,6 +46,7 @@ class SimulationTerms:
     baseline_id: int | None = None
     channels: Sequence[str] = ()
     most_orders: int = 1_000
+    order_ids: Sequence[int] = ()
 
 
 def new_simulation(terms: SimulationTerms, *, actor: str) -> Simulation:
@@ -58,6 +60,7 @@ def new_simulation(terms: SimulationTerms, *, actor: str) -> Simulation:
     baseline = found[terms.baseline_id] if terms.baseline_id else _live()
     return Simulation.objects.create(
         since=terms.since, until=terms.until, channels=sorted(set(terms.channels)), most_orders=terms.most_orders,
+        order_ids=sorted(set(terms.order_ids)),
         versions=[_version(baseline), *(_version(found[pk]) for pk in terms.policy_ids)], created_by=actor[:120],
     )  # fmt: skip
 
@@ -73,6 +76,8 @@ def _check(terms: SimulationTerms) -> None:
         raise DomainError("The window lies in the future: there are no orders yet.", field="since")
     if terms.until - terms.since > LONGEST:
         raise DomainError(f"A window is at most {LONGEST.days} days long.", field="since")
+    if len(terms.order_ids) > MOST_ORDERS:
+        raise DomainError(f"Name at most {MOST_ORDERS:,} orders; there are {len(terms.order_ids):,}.", field="numbers")
     if not 1 <= terms.most_orders <= MOST_ORDERS:
         raise DomainError(f"A simulation takes 1 to {MOST_ORDERS:,} orders.", field="most_orders")
 
@@ -118,7 +123,8 @@ def open_simulation(simulation: Simulation) -> Opened:
     """Read the window of a simulation. Raises DomainError where the stock of that time is not known any more."""
     began = monotonic()
     window = Window(
-        simulation.since, min(simulation.until, now()), simulation.most_orders, tuple(simulation.channels)
+        simulation.since, min(simulation.until, now()), simulation.most_orders, tuple(simulation.channels),
+        tuple(simulation.order_ids),
     )  # fmt: skip
     return Opened(simulation, read_replay(window), monotonic() - began)
 

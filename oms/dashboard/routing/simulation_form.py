@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -11,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from oms.core.clock import now
-from orders.models import SalesChannel
-from routing.models import PolicyState, RoutingPolicy
-from routing.selectors.past_orders import busiest_day
+from orders.models import Order, SalesChannel
+from routing.models import PolicyState, RoutingPolicy, Simulation
+from routing.selectors.past_orders import busiest_day, first_decided
 from routing.services.simulating import MOST_DRAFTS, SimulationTerms
 
 #: Published versions that are offered.
@@ -21,6 +23,9 @@ _VERSIONS = 8
 #: How far back the busiest day is looked for.
 _PEAK_WITHIN = timedelta(days=30)
 SAMPLES = (200, 1_000, 5_000)
+#: Numbers of orders that an error names.
+_NAMED = 5
+_BETWEEN = re.compile(r"[\s,;\"']+")
 
 
 class SimulationForm(forms.Form):
@@ -40,7 +45,7 @@ class SimulationForm(forms.Form):
         choices=[
             ("24h", gettext_lazy("the last 24 hours")), ("7d", gettext_lazy("the last 7 days")),
             ("30d", gettext_lazy("the last 30 days")), ("peak", gettext_lazy("the busiest day of the last 30")),
-            ("dates", gettext_lazy("these moments")),
+            ("dates", gettext_lazy("these moments")), ("orders", gettext_lazy("these orders")),
         ],
     )  # fmt: skip
     since = forms.DateTimeField(
@@ -50,6 +55,11 @@ class SimulationForm(forms.Form):
     until = forms.DateTimeField(
         label=gettext_lazy("Until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    numbers = forms.CharField(
+        label=gettext_lazy("Order numbers"), required=False, max_length=200_000, strip=True,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "OM-100042"}),
+        help_text=gettext_lazy("Paste them, or a column of a file, with anything between them."),
     )  # fmt: skip
     channels = forms.MultipleChoiceField(
         label=gettext_lazy("Channels"), required=False, widget=forms.CheckboxSelectMultiple,
@@ -96,11 +106,31 @@ class SimulationForm(forms.Form):
             for name in ("since", "until"):
                 if not data.get(name) and name not in self.errors:
                     self.add_error(name, _("Enter a day and a time."))
+        elif data.get("window") == "orders":
+            self._find_orders(data)
         elif "window" in data:
             data["since"], data["until"] = _window(data["window"])
             if data["since"] is None:
                 self.add_error("window", _("No order was decided in the last 30 days."))
         return data
+
+    def _find_orders(self, data: dict[str, Any]) -> None:
+        """The orders that are named, and the window that holds all of their first decisions."""
+        named = list(dict.fromkeys(word.upper() for word in _BETWEEN.split(data.get("numbers", "")) if word))
+        found = first_decided(named)
+        missing = [number for number in named if number not in found]
+        undecided = [number for number in named if number in found and found[number][1] is None]
+        moments = [at for _, at in found.values() if at is not None]
+        data["order_ids"] = [pk for pk, at in found.values() if at is not None]
+        if not named:
+            self.add_error("numbers", _("Enter the numbers of the orders."))
+        elif missing:
+            self.add_error("numbers", _("There is no order %(numbers)s.") % {"numbers": _some(missing)})
+        elif undecided:
+            self.add_error("numbers", _("Never decided: %(numbers)s.") % {"numbers": _some(undecided)})
+        else:
+            data["since"], data["until"] = min(moments), max(moments) + timedelta(seconds=1)
+            data["most_orders"] = str(len(moments))
 
     def terms(self) -> SimulationTerms:
         """What was asked for."""
@@ -108,7 +138,7 @@ class SimulationForm(forms.Form):
         return SimulationTerms(
             policy_ids=[int(pk) for pk in data["policies"]], since=data["since"], until=data["until"],
             baseline_id=int(data["baseline"]) if data["baseline"] else None, channels=data["channels"],
-            most_orders=int(data["most_orders"]),
+            most_orders=int(data["most_orders"]), order_ids=data.get("order_ids", ()),
         )  # fmt: skip
 
 
@@ -124,6 +154,25 @@ def _name(policy: RoutingPolicy) -> str:
     if policy.state == PolicyState.LIVE:
         return _("Version %(version)s, %(name)s (live)") % {"version": policy.version, "name": policy.name}
     return _("Version %(version)s, %(name)s") % {"version": policy.version, "name": policy.name}
+
+
+def like(simulation: Simulation) -> dict[str, Any]:
+    """What to begin the form with to simulate on the same orders as before."""
+    begun: dict[str, Any] = {
+        "policies": [str(each["id"]) for each in simulation.versions[1:] if each["id"]],
+        "channels": simulation.channels, "window": "dates", "since": simulation.since, "until": simulation.until,
+        "most_orders": str(next((count for count in SAMPLES if count >= simulation.most_orders), SAMPLES[-1])),
+    }  # fmt: skip
+    if simulation.order_ids:
+        numbers = Order.objects.filter(pk__in=simulation.order_ids).order_by("pk").values_list("number", flat=True)
+        begun |= {"window": "orders", "numbers": " ".join(numbers)}
+    return begun
+
+
+def _some(numbers: Sequence[str]) -> str:
+    """The first few, and how many more."""
+    more = len(numbers) - _NAMED
+    return ", ".join(numbers[:_NAMED]) + (_(" and %(n)s more") % {"n": more} if more > 0 else "")
 
 
 def _window(choice: str) -> tuple[datetime | None, datetime | None]:

@@ -17,7 +17,7 @@ from oms.accounts.access import principal_of, requires
 from oms.core.errors import Conflict, DomainError
 from oms.core.jobs import cancel_job
 from oms.core.posting import once_per_form
-from oms.dashboard.routing.simulation_form import SimulationForm
+from oms.dashboard.routing.simulation_form import SimulationForm, like
 from oms.flow.simulation_jobs import start_simulation
 from oms.reporting.simulations import (
     LIST_ROWS,
@@ -34,7 +34,7 @@ from oms.reporting.simulations import (
 from routing.models import Simulation
 
 #: Fields of the form that an error of the service may name.
-_FIELDS = {"policies", "since", "until", "most_orders"}
+_FIELDS = {"policies", "since", "until", "most_orders", "numbers"}
 
 
 def simulation_for(pk: int) -> Simulation:
@@ -68,11 +68,19 @@ def simulations(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires("routing.edit")
 def simulation_new(request: HttpRequest) -> HttpResponseBase:
-    """The form, and starting what it asks for. `policy` chooses drafts before anybody has."""
+    """The form, and starting what it asks for.
+
+    `policy` chooses drafts before anybody has, `like` takes an earlier simulation as the pattern.
+    """
     principal = principal_of(request)
     principal.require_everywhere()
     if request.method != "POST":
-        initial = {"policies": request.GET.getlist("policy"), "window": "7d", "most_orders": "1000"}
+        initial: dict[str, Any] = {"window": "7d", "most_orders": "1000"}
+        earlier = _number(request.GET.get("like", ""))
+        if earlier is not None:
+            initial |= like(simulation_for(earlier))
+        if "policy" in request.GET:
+            initial["policies"] = request.GET.getlist("policy")
         return _form(request, SimulationForm(initial=initial), 200)
     form = SimulationForm(request.POST)
     if not form.is_valid():
@@ -116,9 +124,8 @@ def simulation(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _again(found: Simulation) -> str:
-    """The form with the same drafts chosen."""
-    chosen = [("policy", each["id"]) for each in found.versions[1:] if each["id"]]
-    return f"{reverse('dashboard:routing_simulation_new')}?{urlencode(chosen)}"
+    """The form with the same drafts and orders chosen."""
+    return f"{reverse('dashboard:routing_simulation_new')}?{urlencode({'like': found.pk})}"
 
 
 def _result(request: HttpRequest, found: Simulation) -> dict[str, Any]:

@@ -209,6 +209,37 @@ def test_what_cannot_be_simulated_is_said_at_the_field(world: World, changes: di
     assert not Simulation.objects.exists()
 
 
+def test_only_the_orders_that_are_named_are_decided_and_may_be_again(world: World) -> None:
+    past_orders(world, 1, 2, 3)
+    first, _, last = Order.objects.order_by("pk")
+    client, policy = signed_in(), draft()
+
+    page = played(client, policy, window="orders", numbers=f"{first.number.lower()},\n'{last.number}'\t{first.number}")
+
+    found = Simulation.objects.get()
+    assert (found.order_ids, found.result["orders"]) == ([first.pk, last.pk], 2)
+    assert "2 named orders" in text(client.get(page))
+    [again] = set(re.findall(r'href="(/routing/simulations/new/[^"]*)"', client.get(page).content.decode()))
+    form = text(client.get(again))
+    assert f"{first.number} {last.number}</textarea>" in form
+    assert re.search(r'value="orders"[^>]*checked', form)
+
+
+def test_numbers_of_orders_that_cannot_be_decided_again_are_named(world: World) -> None:
+    past_orders(world, 1)
+    waiting = Order.objects.get(pk=capture(world, make_order("W1", make_line(world.kurta))))
+    client, policy = signed_in(), draft()
+
+    unknown = asked(client, policy, window="orders", numbers=f"{waiting.number} OM-1 OM-2 OM-3 OM-4 OM-5 OM-6 OM-7")
+    undecided = asked(client, policy, window="orders", numbers=waiting.number)
+    none = asked(client, policy, window="orders", numbers=" , ")
+
+    assert "There is no order OM-1, OM-2, OM-3, OM-4, OM-5 and 2 more." in text(unknown)
+    assert f"Never decided: {waiting.number}." in text(undecided)
+    assert "Enter the numbers of the orders." in text(none)
+    assert (unknown.status_code, undecided.status_code, none.status_code) == (422, 422, 422)
+
+
 def test_the_busiest_day_is_found(world: World) -> None:
     past_orders(world, 1, 1)
     client = signed_in()
@@ -228,7 +259,8 @@ def test_a_simulation_is_cancelled_from_its_page_and_may_be_begun_again(world: W
 
     page = text(client.get(url))
     assert "The simulation was cancelled" in page
-    assert f"/routing/simulations/new/?policy={one.pk}" in page
+    [again] = set(re.findall(r'href="(/routing/simulations/new/[^"]*)"', page))
+    assert re.search(rf'value="{one.pk}"[^>]*checked', text(client.get(again)))
 
 
 def test_who_sees_a_part_of_the_business_only_simulates_nothing(world: World) -> None:
