@@ -34,6 +34,7 @@ from inventory.models import (
     StockCount,
     StockLevel,
     StockMovement,
+    Substitute,
     Transfer,
     TransferLine,
 )
@@ -49,6 +50,15 @@ class BarcodeInline(admin.TabularInline[Barcode, Sku]):
     extra = 1
 
 
+class SubstituteInline(ReadOnly, admin.TabularInline[Substitute, Sku]):
+    """SKUs that may stand in for a SKU; they are changed on its page."""
+
+    model = Substitute
+    fk_name = "sku"
+    extra = 0
+    fields = ("rank", "substitute", "created_by", "created_at")
+
+
 @admin.register(Sku)
 class SkuAdmin(admin.ModelAdmin[Sku]):
     """The catalogue."""
@@ -57,7 +67,7 @@ class SkuAdmin(admin.ModelAdmin[Sku]):
     list_filter = ("is_active", "category")
     search_fields = ("code", "name", "barcodes__code")
     # A kit is made where its components are named.
-    inlines = (BarcodeInline,)
+    inlines = (BarcodeInline, SubstituteInline)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Sku | None = None) -> tuple[str, ...]:
         """How it is kept does not change while there is stock of it."""

@@ -81,6 +81,7 @@ from inventory.models.reservations import (
     StockHold,
     StockHoldState,
 )
+from inventory.models.substitutes import MAX_SUBSTITUTES, Substitute
 from inventory.models.transfers import (
     Transfer,
     TransferLine,
@@ -110,6 +111,7 @@ __all__ = [
     "LevelCorrection",
     "Lot",
     "LotLevel",
+    "MAX_SUBSTITUTES",
     "Node",
     "NodeGroup",
     "NodeHoliday",
@@ -141,6 +143,7 @@ __all__ = [
     "StockLevel",
     "StockMovement",
     "StockMovementReason",
+    "Substitute",
     "SuggestionState",
     "Supplier",
     "SupplierItem",

@@ -129,6 +129,7 @@ from inventory.services.stock import (
     move,
     set_opening_stock,
 )
+from inventory.services.substitutes import set_many_substitutes, set_substitutes
 from inventory.services.suppliers import (
     ItemTerms,
     SupplierStockResult,
@@ -178,6 +179,8 @@ __all__ = [
     "set_components",
     "set_node_capacity",
     "set_recipes",
+    "set_many_substitutes",
+    "set_substitutes",
     "set_limit",
     "ScanOutcome",
     "scan_pick",

@@ -7,9 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 
 from inventory.locks import lock_new_kit, lock_skus
-from inventory.models import KitComponent, PurchaseOrderLine, Sku, StockLevel, Tracking, TransferLine, TransferState
+from inventory.models import (
+    KitComponent,
+    PurchaseOrderLine,
+    Sku,
+    StockLevel,
+    Substitute,
+    Tracking,
+    TransferLine,
+    TransferState,
+)
 from inventory.selectors import Recipe, read_recipes
 from inventory.services.stock import announce
 from oms.core.db import run_atomic
@@ -144,6 +154,10 @@ def _refuse_kit(kit: Sku) -> None:
     if around is not None:
         raise DomainError(
             f"{kit.code} is a component of {around.kit.code}, so it cannot be a kit: kits are not nested.", field="kit"
+        )
+    if Substitute.objects.filter(Q(sku=kit) | Q(substitute=kit)).exists():
+        raise DomainError(
+            f"{kit.code} has a substitute or stands in for another SKU; take it off there first.", field="kit"
         )
     for level in StockLevel.objects.filter(sku=kit).select_related("node").order_by("node__code"):
         if any(getattr(level, name) for name in _BALANCES):
