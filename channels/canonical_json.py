@@ -22,11 +22,13 @@ from orders.canonical import (
     PaymentMethod,
     PaymentState,
     ServiceLevel,
+    Substitutions,
 )
 
 _PAYMENT_METHODS: tuple[PaymentMethod, ...] = get_args(PaymentMethod)
 _PAYMENT_STATES: tuple[PaymentState, ...] = get_args(PaymentState)
 _SERVICE_LEVELS: tuple[ServiceLevel, ...] = get_args(ServiceLevel)
+_SUBSTITUTIONS: tuple[Substitutions, ...] = get_args(Substitutions)
 
 #: Longest texts that the columns of an order take.
 ID_LENGTH = 120
@@ -68,6 +70,7 @@ def canonical_from_json(data: Mapping[str, Any]) -> CanonicalOrder:
         "total_minor": reader.money("total_minor") if data.get("total_minor") is not None else None,
         "payment": _read_payment(reader),
         "service_level": reader.choice("service_level", _SERVICE_LEVELS, "standard"),
+        "substitutions": reader.choice("substitutions", _SUBSTITUTIONS, "never"),
         "promised_by": reader.moment("promised_by"),
         "external_updated_at": reader.moment("external_updated_at"),
         "tags": reader.texts("tags", most=40),

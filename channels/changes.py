@@ -37,6 +37,7 @@ class HeldLine:
 
     Of a kit the quantities are whole kits; `parts` are the order lines that are its components: their id, their units
     in one kit, and their units that have not left us. `shipped` counts kits of which anything has left us.
+    `substitutes` are lines that stand in for some of its units: their id, and their units that have not left us.
     """
 
     line_id: int
@@ -46,6 +47,7 @@ class HeldLine:
     cancelled: int
     shipped: int
     parts: tuple[HeldPart, ...] = ()
+    substitutes: tuple[tuple[int, int], ...] = ()
 
     @property
     def cancellable(self) -> int:
@@ -58,16 +60,26 @@ class HeldLine:
         Kits beyond the whole ones are those that left in part: the rest of them is of no use alone.
         """
         if not self.parts:
-            units = min(quantity, self.cancellable)
-            return {self.line_id: units} if units > 0 else {}
+            return self._own_first(min(quantity, self.cancellable))
         found = {part.line_id: min(part.live, quantity * part.each) for part in self.parts}
         return {line_id: units for line_id, units in found.items() if units > 0}
 
     def left_units(self) -> dict[int, int]:
         """Everything of it that has not left us, by our line id; of a kit that has left in part the rest, too."""
         if not self.parts:
-            return {self.line_id: self.cancellable} if self.cancellable > 0 else {}
+            return self._own_first(self.cancellable)
         return {part.line_id: part.live for part in self.parts if part.live > 0}
+
+    def _own_first(self, wanted: int) -> dict[int, int]:
+        """So many units by line id: those of the line itself, then those that stand in for others of it."""
+        own = self.cancellable - sum(live for _, live in self.substitutes)
+        found: dict[int, int] = {}
+        for line_id, live in ((self.line_id, own), *self.substitutes):
+            units = min(wanted, live)
+            if units > 0:
+                found[line_id] = units
+                wanted -= units
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from oms.core.values import Address
 PaymentMethod = Literal["prepaid", "cod", "credit"]
 PaymentState = Literal["pending", "authorized", "paid", "failed", "refunded", "partially_refunded"]
 ServiceLevel = Literal["standard", "express", "same_day", "pickup"]
+Substitutions = Literal["never", "allowed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,8 @@ class CanonicalOrder:
     `external_id` is the channel's key for it, `external_number` what people call it. `placed_at` is timezone-aware.
     `promised_by` is the date the customer was promised, None where the channel gave none. `cancelled` means that the
     channel had cancelled the whole order when it was read. `shipped` means that the channel reports it shipped before
-    we ever saw it (history): it is captured for the record and never routed.
+    we ever saw it (history): it is captured for the record and never routed. `substitutions` says whether the customer
+    takes another SKU where one cannot be shipped.
     """
 
     external_id: str
@@ -103,6 +105,7 @@ class CanonicalOrder:
     payment: CanonicalPayment = field(default_factory=CanonicalPayment)
     service_level: ServiceLevel = "standard"
     pickup_node_code: str = ""
+    substitutions: Substitutions = "never"
     promised_by: datetime | None = None
     is_b2b: bool = False
     is_gift: bool = False

@@ -45,6 +45,26 @@ class OrderCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineSubstituted(Event):
+    """Units of a line that no node could ship are sold as another SKU, on a line of its own."""
+
+    order_id: int
+    line_id: int
+    substitute_line_id: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubstitutionTakenBack(Event):
+    """Units that were sold as another SKU are those of the original line again, and wait there."""
+
+    order_id: int
+    line_id: int
+    substitute_line_id: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressChanged(Event):
     """The shipping address was edited; a change of postcode may call for another node."""
 

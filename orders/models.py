@@ -68,6 +68,13 @@ class OrderServiceLevel(models.TextChoices):
     PICKUP = "pickup", "Store pickup"
 
 
+class OrderSubstitutions(models.TextChoices):
+    """Whether the customer takes another SKU where one cannot be shipped."""
+
+    NEVER = "never", "Never"
+    ALLOWED = "allowed", "Allowed"
+
+
 class OrderStage(models.TextChoices):
     """Stages of an order."""
 
@@ -89,6 +96,7 @@ class Order(models.Model):
     PaymentMethod = OrderPaymentMethod
     ServiceLevel = OrderServiceLevel
     Stage = OrderStage
+    Substitutions = OrderSubstitutions
 
     id = models.BigAutoField(primary_key=True)
     uid = models.UUIDField(default=uuid7, editable=False)
@@ -132,6 +140,9 @@ class Order(models.Model):
     first_promised_by = models.DateTimeField(null=True, blank=True)
     ship_by = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
+    substitutions = models.CharField(
+        max_length=10, choices=Substitutions, default=Substitutions.NEVER, db_default=Substitutions.NEVER
+    )
     is_b2b = models.BooleanField(default=False)
     is_gift = models.BooleanField(default=False)
     gift_message = models.TextField(blank=True)
@@ -148,6 +159,7 @@ class Order(models.Model):
             one_of("stage", OrderStage, prefix="order"),
             one_of("payment_method", OrderPaymentMethod, prefix="order"),
             one_of("service_level", OrderServiceLevel, prefix="order"),
+            one_of("substitutions", OrderSubstitutions, prefix="order"),
             money_bounds(
                 "goods_minor", "discount_minor", "tax_minor", "shipping_minor", "cod_fee_minor", "total_minor",
                 prefix="order",
@@ -254,6 +266,10 @@ class OrderLine(models.Model):
 
     `sku_id` is the stable key of the SKU in the stock room, not a foreign key: orders and stock are strangers.
     A line with a `kit` is a component: `units_per_kit` units of it belong to each unit of the kit.
+
+    A line with a `substitute_for` was added here, after capture: its units are sold in place of as many units of that
+    line, which are cancelled there. A trigger keeps the two together: of a line at least as many units are cancelled as
+    its substitutes have that are not, and the two are of one order.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -273,6 +289,9 @@ class OrderLine(models.Model):
         OrderKit, null=True, blank=True, on_delete=models.CASCADE, related_name="lines", db_index=False
     )
     units_per_kit = models.IntegerField(null=True, blank=True)
+    substitute_for = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="substitutes", db_index=False
+    )
 
     quantity = models.IntegerField()
     unallocated = models.IntegerField(default=0)
@@ -306,12 +325,18 @@ class OrderLine(models.Model):
             models.CheckConstraint(
                 condition=Q(kit__isnull=True) | Q(units_per_kit__gte=1), name="order_line_of_a_kit_says_how_many"
             ),
+            models.CheckConstraint(
+                condition=Q(substitute_for__isnull=True) | Q(kit__isnull=True) & ~Q(substitute_for=F("id")),
+                name="order_line_substitute_is_no_component",
+            ),
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["sku_id", "order"], name="order_line_unrouted_demand",
                          condition=Q(unallocated__gt=0) | Q(backordered__gt=0)),
             models.Index(fields=["sku_code"], name="order_line_by_sku"),
             models.Index(fields=["kit"], name="order_line_by_kit", condition=Q(kit__isnull=False)),
+            models.Index(fields=["substitute_for"], name="order_line_by_original",
+                         condition=Q(substitute_for__isnull=False)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -214,15 +215,24 @@ def held_order(order: Order) -> HeldOrder:
 def held_lines(lines: Sequence[OrderLine]) -> tuple[HeldLine, ...]:
     """The lines of an order as its channel sold them: components of a kit are one line, in whole kits.
 
-    The `kit` of each line is loaded.
+    What was sold in place of a line counts as units of that line. The `kit` of each line is loaded.
     """
     kits = by_kit(lines)
+    in_place: dict[int, list[OrderLine]] = defaultdict(list)
+    for line in lines:
+        if line.substitute_for_id is not None:
+            in_place[line.substitute_for_id].append(line)
     held: dict[object, HeldLine] = {}
     for line in lines:
+        if line.substitute_for_id is not None:
+            continue
         if line.kit is None:
+            others = in_place[line.pk]
             held[line.pk] = HeldLine(
                 line_id=line.pk, external_id=line.external_id, sku_code=line.sku_code, quantity=line.quantity,
-                cancelled=line.cancelled, shipped=line.shipped,
+                cancelled=line.cancelled - sum(other.quantity - other.cancelled for other in others),
+                shipped=line.shipped + sum(other.shipped for other in others),
+                substitutes=tuple((other.pk, live_units(other)) for other in others if live_units(other)),
             )  # fmt: skip
         elif line.kit.pk not in held:
             parts = kits[line.kit.pk]

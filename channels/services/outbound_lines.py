@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.db.models import Q
+
 from channels.models import OutboundUpdate
 from orders.kits import by_kit, kit_units
 from orders.locks import lock_orders
@@ -24,7 +26,8 @@ def shipped_lines(parcels: Sequence[tuple[int, Mapping[int, int]]]) -> list[dict
     in the transaction that queues the news.
     """
     ids = {line_id for _, units in parcels for line_id in units}
-    lines = {line.pk: line for line in OrderLine.objects.filter(pk__in=ids)} if ids else {}
+    rows = OrderLine.objects.filter(pk__in=ids).select_related("substitute_for") if ids else ()
+    lines = {line.pk: line for line in rows}
     news = _KitNews(lines.values())
     return [_lines_of(units, lines, news) for _, units in parcels]
 
@@ -36,7 +39,8 @@ def _lines_of(units: Mapping[int, int], lines: Mapping[int, OrderLine], news: _K
         if line is None or quantity <= 0:
             continue
         if line.kit_id is None:
-            found[line.external_id] = quantity
+            name = sold_as(line)
+            found[name] = found.get(name, 0) + quantity
         elif news.external_id(line) not in found:
             found[news.external_id(line)] = news.take(line)
     return found
@@ -72,13 +76,19 @@ class _KitNews:
         return units
 
 
+def sold_as(line: OrderLine) -> str:
+    """The channel's own id of a line; of a substitute that of the line it stands in for."""
+    return line.external_id if line.substitute_for is None else line.substitute_for.external_id
+
+
 def cancelled_lines(order: Order, units: Mapping[int, int]) -> dict[str, int]:
     """These cancelled units in the channel's words. A kit of which anything is cancelled is cancelled."""
     found: dict[str, int] = {}
     rows = OrderLine.objects.filter(order=order, pk__in=[pk for pk, count in units.items() if count > 0])
-    for line in rows.select_related("kit"):
+    for line in rows.select_related("kit", "substitute_for"):
         if line.kit is None:
-            found[line.external_id] = units[line.pk]
+            name = sold_as(line)
+            found[name] = found.get(name, 0) + units[line.pk]
         else:
             kits = -(-units[line.pk] // (line.units_per_kit or 1))
             found[line.kit.external_id] = max(found.get(line.kit.external_id, 0), kits)
@@ -88,8 +98,14 @@ def cancelled_lines(order: Order, units: Mapping[int, int]) -> dict[str, int]:
 def untold_cancellations(order: Order) -> dict[str, int]:
     """What is cancelled of an order, and that the channel neither cancelled itself nor was told of."""
     told = _told([order.pk], CANCELLED)
-    rows = list(OrderLine.objects.filter(order=order, cancelled__gt=0).select_related("kit"))
-    gone = {line.external_id: line.cancelled for line in rows if line.kit is None}
+    every = OrderLine.objects.filter(order=order).filter(Q(cancelled__gt=0) | Q(substitute_for__isnull=False))
+    rows = list(every.select_related("kit", "substitute_for"))
+    # Units of a line that others stand in for are cancelled there only: the channel's customer gets them.
+    gone: dict[str, int] = defaultdict(int)
+    for line in rows:
+        if line.kit is None:
+            name = sold_as(line)
+            gone[name] += line.cancelled if line.substitute_for is None else line.cancelled - line.quantity
     for parts in by_kit(rows).values():
         kit = parts[0].kit
         assert kit is not None

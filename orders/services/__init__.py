@@ -19,6 +19,17 @@ from orders.services.holds import (
     release_hold,
     release_orders,
 )
+from orders.services.substituting import (
+    SUBSTITUTED,
+    TAKEN_BACK,
+    InPlace,
+    SubstituteTerms,
+    add_substitute,
+    allow_substitutions,
+    give_units_back,
+    taken_back,
+    terms_of,
+)
 from orders.services.timeline import TimelineEntry, record
 from orders.services.units import UnitMove, move_units, set_delivered_at
 from orders.services.units_sql import DELTA_COLUMNS, MOVE_UNITS
@@ -26,15 +37,22 @@ from orders.services.units_sql import DELTA_COLUMNS, MOVE_UNITS
 __all__ = [
     "DELTA_COLUMNS",
     "MOVE_UNITS",
+    "SUBSTITUTED",
+    "TAKEN_BACK",
     "BulkResult",
     "Captured",
+    "InPlace",
+    "SubstituteTerms",
     "TimelineEntry",
     "UnitMove",
     "add_note",
+    "add_substitute",
+    "allow_substitutions",
     "capture_orders",
     "change_tags",
     "edit_address",
     "end_holds",
+    "give_units_back",
     "mark_seen",
     "move_units",
     "place_hold",
@@ -47,4 +65,6 @@ __all__ = [
     "release_orders",
     "set_delivered_at",
     "set_tags",
+    "taken_back",
+    "terms_of",
 ]

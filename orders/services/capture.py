@@ -156,6 +156,7 @@ def _order_row(
         "refunded_minor": min(payment.refunded_minor, captured),
         "service_level": order.service_level,
         "pickup_node_code": order.pickup_node_code,
+        "substitutions": order.substitutions,
         "promised_by": _iso(order.promised_by),
         "ship_by": ship_by.isoformat(),
         "is_b2b": order.is_b2b,

@@ -11,8 +11,8 @@ _BUCKET_TYPES = ", ".join(f"{name.strip()} int" for name in _BUCKETS.split(","))
 _ORDER_COLUMNS = """uid, external_id, external_number, external_updated_at, placed_at, stage, open_holds,
     customer_name, customer_email, customer_phone, ship_to, bill_to, ship_postcode, ship_city, ship_region,
     ship_country, currency, goods_minor, discount_minor, tax_minor, shipping_minor, cod_fee_minor, total_minor,
-    payment_method, service_level, pickup_node_code, promised_by, ship_by, is_b2b, is_gift, gift_message, buyer_gstin,
-    customer_note, internal_note, tags, extra"""
+    payment_method, service_level, pickup_node_code, substitutions, promised_by, ship_by, is_b2b, is_gift,
+    gift_message, buyer_gstin, customer_note, internal_note, tags, extra"""
 
 CAPTURE = f"""
 WITH incoming AS MATERIALIZED (
@@ -21,7 +21,8 @@ WITH incoming AS MATERIALIZED (
         stage text, open_holds int, customer_name text, customer_email text, customer_phone text, ship_to jsonb,
         bill_to jsonb, ship_postcode text, ship_city text, ship_region text, ship_country text, currency text,
         goods_minor bigint, discount_minor bigint, tax_minor bigint, shipping_minor bigint, cod_fee_minor bigint,
-        total_minor bigint, payment_method text, service_level text, pickup_node_code text, promised_by timestamptz,
+        total_minor bigint, payment_method text, service_level text, pickup_node_code text, substitutions text,
+        promised_by timestamptz,
         ship_by timestamptz, is_b2b bool, is_gift bool, gift_message text, buyer_gstin text, customer_note text,
         internal_note text, tags text[], extra jsonb, search_text text, message text, payment_state text,
         gateway text, payment_reference text, amount_minor bigint, captured_minor bigint, refunded_minor bigint,
