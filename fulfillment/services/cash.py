@@ -82,7 +82,8 @@ def _due(order: Order, units: Mapping[int, int], *, but: int) -> int:
     for line_id, quantity in contents.annotate(units=Sum("quantity")):
         together[line_id] += quantity
     lines = list(order.lines.all())
-    charges = order.total_minor - sum(line.total_minor for line in lines)
+    # What was sold in place of a line shares in what that line costs: the order's total speaks of what was ordered.
+    charges = order.total_minor - sum(line.total_minor for line in lines if line.substitute_for_id is None)
     goods = sum(line.total_minor * min(together[line.pk], line.quantity) // line.quantity for line in lines)
     fixed = sum(amount or 0 for amount in others.values_list("cod_minor", flat=True))
     return max(0, charges + goods - fixed)

@@ -17,6 +17,7 @@ EVERY_SECONDS: dict[str, float] = {
     "check the policy on trial": 60,
     "publish planned policies": 15,
     "decide in the shadow": 10,
+    "substitute what waits": 120,
     "give up waiting": 300,
     "learn promises": 86_400,
     "measure paces": 120,

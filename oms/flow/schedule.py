@@ -31,6 +31,7 @@ from oms.flow.giving_up import give_up
 from oms.flow.performance import measure_performance
 from oms.flow.promises import judge_due_promises, learn_promises, look_again, look_at_missed, measure_paces
 from oms.flow.replenishment_jobs import suggest_after_demand
+from oms.flow.substituting import substitute_all
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_webhooks
 from oms.reporting.stock_audit import ORDER_CHECKS
@@ -88,6 +89,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "check the policy on trial": check_canary,
     "publish planned policies": publish_planned,
     "decide in the shadow": decide_in_shadow,
+    "substitute what waits": substitute_all,
     "give up waiting": give_up,
     "learn promises": learn_promises,
     "measure paces": measure_paces,

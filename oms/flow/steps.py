@@ -70,10 +70,18 @@ from oms.integrations.services import send_webhooks as send_webhooks_to
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
 from oms.notifications.services import anybody_is_written_to, queue_messages, send_messages
-from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
+from orders.events import (
+    AddressChanged,
+    LineSubstituted,
+    OrderCancelled,
+    OrderCaptured,
+    OrderHeld,
+    OrderReleased,
+    SubstitutionTakenBack,
+)
 from returns.services import expect_rto
 from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
-from routing.services import look_soon, route_orders, write_promises
+from routing.services import any_rule_substitutes, look_soon, route_orders, substitute_waiting, write_promises
 
 #: While messages keep coming, reading them gives way to the other urgent steps after this long.
 INBOX_SECONDS = 1.0
@@ -101,6 +109,19 @@ def route(events: Sequence[Event]) -> None:
         by_trigger.setdefault(trigger, []).append(event)
     for trigger, some in by_trigger.items():
         route_orders(order_ids(some), trigger=trigger)
+
+
+def somebody_substitutes() -> bool:
+    """True where a rule in force sells substitutes."""
+    return any_rule_substitutes()
+
+
+def substitute(events: Sequence[Event]) -> None:
+    """What no node has is sold as another SKU, where the rule and the customer allow it."""
+    waiting = [event for event in events if not (isinstance(event, OrderRouted) and event.complete)]
+    ids = order_ids(waiting)
+    if ids:
+        substitute_waiting(limit=len(ids), order_ids=ids)
 
 
 def open_work(events: Sequence[Event]) -> None:
@@ -341,6 +362,10 @@ def write_customer(events: Sequence[Event]) -> None:
                 wanted.append(("delivered", event.order_id, str(event.shipment_id)))
             case OrderCancelled() if event.whole:
                 wanted.append(("cancelled", event.order_id, ""))
+            case LineSubstituted():
+                wanted.append(("substituted", event.order_id, f"line-{event.substitute_line_id}"))
+            case SubstitutionTakenBack():
+                wanted.append(("substitute_taken_back", event.order_id, f"line-{event.substitute_line_id}"))
             case _:
                 continue
     queue_messages(wanted)

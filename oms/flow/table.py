@@ -28,7 +28,15 @@ from oms.flow import steps as do
 from oms.flow.deliveries import Step
 from oms.integrations.events import WebhooksDue
 from oms.notifications.events import MessageQueued
-from orders.events import AddressChanged, OrderCancelled, OrderCaptured, OrderHeld, OrderReleased
+from orders.events import (
+    AddressChanged,
+    LineSubstituted,
+    OrderCancelled,
+    OrderCaptured,
+    OrderHeld,
+    OrderReleased,
+    SubstitutionTakenBack,
+)
 from returns.events import ReturnReceived
 from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
 
@@ -52,6 +60,9 @@ expect_return = Step("expect_return", do.expect_returns)
 read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True, urgent=True)
 count_sellable = Step("count_sellable", do.count_sellable, batch=500, urgent=True)
 push_stock = Step("push_stock", do.push_stock, batch=500, network=True, urgent=True)
+substitute = Step(  # a transaction for each order
+    "substitute", do.substitute, batch=20, network=True, needed=do.somebody_substitutes
+)
 tell_channel = Step("tell_channel", do.tell_channel)
 push_updates = Step("push_updates", do.push_updates, batch=10, network=True)
 write_customer = Step("write_customer", do.write_customer, batch=20, needed=do.somebody_is_written_to)
@@ -73,8 +84,10 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     OrderReleased: (route, release_work, look_ahead),
     AddressChanged: (reroute_moved, look_ahead),
     OrderCancelled: (tell_channel, write_customer, tell_systems, look_ahead),
-    OrderRouted: (open_work, tell_systems, look_ahead),
-    OrderUnroutable: (tell_systems, look_ahead),
+    OrderRouted: (open_work, substitute, tell_systems, look_ahead),
+    OrderUnroutable: (substitute, tell_systems, look_ahead),
+    LineSubstituted: (write_customer, tell_systems),
+    SubstitutionTakenBack: (write_customer, tell_systems),
     FulfillmentReleased: (tell_channel,),
     WorkWithdrawn: (route, look_ahead),
     ShortPicked: (route, look_ahead),

@@ -23,6 +23,8 @@ SUBJECTS = {
     "delivery_failed": "We could not deliver your order {number}",
     "ready_for_pickup": "Your order {number} is ready to collect",
     "cancelled": "Your order {number} was cancelled",
+    "substituted": "Something else for part of your order {number}",
+    "substitute_taken_back": "Your order {number} comes as you ordered it",
     "new_date": "A new date for your order {number}",
 }
 
@@ -65,6 +67,7 @@ def _context(order: Order, shipment: Shipment | None) -> dict[str, Any]:
         "items": _parcel_items(shipment) if shipment else _order_items(order),
         "totals": _totals(order), "arriving": _day(expected), "is_paid": bool(payment and payment.captured_minor),
         "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": _pickup_node(order, shipment),
+        "substitutes": [] if shipment else _substitutes(order),
         "is_part": bool(shipment) and order.shipments.exclude(state="cancelled").count() > 1,
     }  # fmt: skip
 
@@ -95,6 +98,8 @@ def _order_items(order: Order) -> list[Item]:
     kits = {kit.pk: kit for kit in order.kits.all()} if any(line.kit_id for line in lines) else {}
     items: list[Item] = []
     for line in lines:
+        if line.substitute_for_id is not None:
+            continue
         if line.kit_id is None:
             items.append(_item(line, line.quantity, line.total_minor))
         elif line.kit_id in kits:
@@ -103,14 +108,26 @@ def _order_items(order: Order) -> list[Item]:
     return items
 
 
+def _substitutes(order: Order) -> list[tuple[Item, str]]:
+    """What is sold in place of something, and of what."""
+    rows = order.lines.filter(substitute_for__isnull=False).select_related("substitute_for", "kit")
+    return [
+        (_item(line, line.quantity - line.cancelled), line.substitute_for.name or line.substitute_for.sku_code)
+        for line in rows.order_by("position", "pk")
+        if line.substitute_for is not None and line.quantity > line.cancelled
+    ]
+
+
 def _parcel_items(shipment: Shipment) -> list[Item]:
     """What is in the parcel, piece by piece: a kit may come in several."""
-    rows = shipment.items.select_related("line__order_line__kit").order_by("pk")
+    rows = shipment.items.select_related("line__order_line__kit", "line__order_line__substitute_for").order_by("pk")
     return [_item(row.line.order_line, row.quantity) for row in rows]
 
 
 def _item(line: OrderLine, quantity: int, total_minor: int | None = None) -> Item:
     words = [_options(line.options), f"part of {line.kit.name or line.kit.sku_code}" if line.kit else ""]
+    if line.substitute_for is not None:
+        words.append(f"instead of {line.substitute_for.name or line.substitute_for.sku_code}")
     return Item(line.name or line.sku_code, ", ".join(word for word in words if word), quantity, total_minor)
 
 

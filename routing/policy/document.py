@@ -61,7 +61,8 @@ class Fallback:
     "wait" keeps it waiting for stock. Of an order that waits: `hold` holds it once, so that a person looks before any
     of it is shipped, and what still waits `cancel_after_days` days after the order came is cancelled (None: never).
     `transfer`: of an order to collect, nodes that pass the rule's filter may send to the store what it lacks, on these
-    terms (None: they may not).
+    terms (None: they may not). `substitute`: what no node can ship of an order whose customer takes substitutes is sold
+    as another SKU, where one that may stand in for it can be shipped.
     """
 
     partial: bool = True
@@ -69,6 +70,7 @@ class Fallback:
     hold: bool = False
     cancel_after_days: int | None = None
     transfer: TransferTerms | None = None
+    substitute: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ def _fallback(given: object, path: str, reading: Reading) -> Fallback:
         if days is None
         else reading.whole(f"{path}.cancel_after_days", days, 1, MOST_DAYS, default=1),
         transfer=_transfer(table.get("transfer"), f"{path}.transfer", reading),
+        substitute=reading.flag(f"{path}.substitute", table.get("substitute", False)),
     )
 
 

@@ -27,14 +27,17 @@ class Finding:
 
 
 def lint(
-    document: Document, nodes: Collection[NodeInput] = (), without_carrier: Collection[str] = ()
+    document: Document, nodes: Collection[NodeInput] = (), without_carrier: Collection[str] = (), *,
+    any_substitute: bool = True,
 ) -> list[Finding]:  # fmt: skip
     """Every finding, in the order of the rules, then those of the whole policy.
 
     `nodes` are those that the policy will meet; without any, filters are not checked against them. `without_carrier`
-    are codes of active nodes from which no carrier ships.
+    are codes of active nodes from which no carrier ships. `any_substitute` is False where no SKU has a substitute.
     """
     found = [finding for index in range(len(document.rules)) for finding in _rule_findings(document, index, nodes)]
+    if not any_substitute:
+        found += _without_substitutes(document)
     return [*found, *_coverage(document), *_carriers(without_carrier)]
 
 
@@ -132,6 +135,13 @@ def _coverage(document: Document) -> Iterator[Finding]:
         return
     text = "No rule takes every order, so some would have no terms. End with a rule without conditions."
     yield Finding("error", None, "", text)
+
+
+def _without_substitutes(document: Document) -> Iterator[Finding]:
+    for index, rule in enumerate(document.rules):
+        if rule.enabled and rule.fallback.substitute:
+            text = f"“{rule.name}” sells substitutes, and no SKU has one: name them on the pages of the SKUs."
+            yield Finding("warning", index, "fallback", text)
 
 
 def _carriers(without_carrier: Collection[str]) -> Iterator[Finding]:

@@ -182,6 +182,11 @@ def split_words(split: Split) -> list[str]:
 def fallback_words(fallback: Fallback) -> list[str]:
     """What follows when the rule cannot ship all of an order, a sentence each."""
     said = [_rest_words(fallback)]
+    if fallback.substitute:
+        said.append(
+            "What no node can ship is substituted where the customer takes substitutes and one can be shipped; the "
+            "customer never pays more."
+        )
     if fallback.hold:
         said.append("An order that waits is held until a person releases it.")
     if fallback.cancel_after_days is not None:

@@ -45,6 +45,13 @@ from routing.services.promising import Answered, Question, promise, promises
 from routing.services.reading import Demand, Freed
 from routing.services.route import Routed, route_orders
 from routing.services.rules import active_policy, document_of, forget_policy, rules_in_force
+from routing.services.substituting import (
+    Offered,
+    any_rule_substitutes,
+    offers_of,
+    substitute_line,
+    substitute_waiting,
+)
 
 __all__ = [
     "Answered",
@@ -54,6 +61,7 @@ __all__ = [
     "Journey",
     "MeasuredPace",
     "NodeWork",
+    "Offered",
     "Planned",
     "Question",
     "Remedy",
@@ -61,6 +69,7 @@ __all__ = [
     "TrialTerms",
     "active_policy",
     "adopt_hold",
+    "any_rule_substitutes",
     "apply_edition",
     "as_by",
     "as_from",
@@ -85,6 +94,7 @@ __all__ = [
     "make_live",
     "missed_outlooks",
     "nodes_now",
+    "offers_of",
     "orders_to_help",
     "outlooks_of",
     "plan_again",
@@ -106,6 +116,8 @@ __all__ = [
     "write_promises",
     "start_canary",
     "stop_canary",
+    "substitute_line",
+    "substitute_waiting",
     "trial_figures",
     "waiting_order_ids",
     "widen_canary",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inventory.models import Substitute
 from routing.engine import NodeInput, OrderInput
 from routing.policy.document import Document
 from routing.policy.lint import Finding, lint
@@ -11,7 +12,10 @@ from routing.services.context import lane, nodes_now
 def lint_policy(document: Document) -> list[Finding]:
     """Every finding, looking at the nodes as they are now."""
     nodes = nodes_now()
-    return lint(document, nodes, without_carrier=[node.code for node in nodes if _has_no_carrier(node)])
+    return lint(
+        document, nodes, without_carrier=[node.code for node in nodes if _has_no_carrier(node)],
+        any_substitute=Substitute.objects.exists(),
+    )  # fmt: skip
 
 
 def _has_no_carrier(node: NodeInput) -> bool:

@@ -35,8 +35,9 @@ class Routed:
 
 
 def route_orders(
-    order_ids: Sequence[int], *, trigger: str, actor: str = "routing", only_node_id: int | None = None
-) -> list[Routed]:
+    order_ids: Sequence[int], *, trigger: str, actor: str = "routing", only_node_id: int | None = None,
+    because: str = "",
+) -> list[Routed]:  # fmt: skip
     """Decide for every order that has unrouted units, reserve the stock, and say so; the others are left alone.
 
     Decision, reservations with their ledger postings, line counters, timeline and events commit together, in one
@@ -44,7 +45,7 @@ def route_orders(
     lost a race for stock, is read and decided again. Orders compete for stock and capacity by the sequence of their
     rules, and else in the order they are given. What no node can supply now stays with the order as backordered units.
     Routing an order twice finds nothing left to do. `only_node_id` is a person's choice: no other node is considered,
-    and what kept the order from it before is forgotten.
+    and what kept the order from it before is forgotten. `because` begins the sentence that explains the decisions.
     """
     done: list[Routed] = []
     waiting = list(dict.fromkeys(order_ids))
@@ -53,7 +54,7 @@ def route_orders(
         if not around.demands:
             break
         decided = _decide(around, only_node_id)
-        lost = _write(decided, trigger, actor, around.due)
+        lost = _write(decided, trigger, actor, around.due, because)
         done += [
             Routed(each.demand.order_id, each.plan.outcome) for each in decided if each.demand.order_id not in lost
         ]
@@ -91,13 +92,15 @@ def _claims(decided: Iterable[_Decided]) -> Iterable[Claim]:
                         part.node_id, part.quantity)  # fmt: skip
 
 
-def _write(decided: Sequence[_Decided], trigger: str, actor: str, due: Collection[tuple[int, int]]) -> set[int]:
+def _write(
+    decided: Sequence[_Decided], trigger: str, actor: str, due: Collection[tuple[int, int]], because: str
+) -> set[int]:
     """Reserve and record what was decided, in one statement; the ids of the orders that have to be decided again.
 
     Nothing is written for those. Holds that are over end where units are claimed at a key of `due`.
     """
     claims = list(_claims(decided))
-    rows = [_row(item, trigger, actor) for item in decided if not _says_nothing_new(item)]
+    rows = [_row(item, trigger, actor, because) for item in decided if not _says_nothing_new(item)]
     deltas = [delta for item in decided for delta in _deltas(item)]
     touched = {row["order_id"] for row in rows} | {delta["order_id"] for delta in deltas}
     if not touched:
@@ -140,7 +143,7 @@ def _trace(item: _Decided) -> dict[str, Any]:
     return stored | {"edition": item.edition} if item.edition else stored
 
 
-def _row(item: _Decided, trigger: str, actor: str) -> dict[str, Any]:
+def _row(item: _Decided, trigger: str, actor: str, because: str) -> dict[str, Any]:
     """The decision, its entry in the timeline and its event, as the statement reads them."""
     plan, demand = item.plan, item.demand
     event: Event
@@ -152,7 +155,7 @@ def _row(item: _Decided, trigger: str, actor: str) -> dict[str, Any]:
     return {
         "order_id": demand.order_id, "attempt": demand.attempt, "trigger": trigger[:40], "actor": actor[:120],
         "policy_version": item.plan.version, "rule": item.plan.rule[:80], "outcome": plan.outcome,
-        "sentence": plan.sentence[:500],
+        "sentence": f"{because} {plan.sentence}".strip()[:500],
         "cost_minor": plan.cost_minor, "lower_bound_minor": plan.lower_bound_minor, "optimal": plan.optimal,
         "nodes_examined": plan.nodes_examined, "duration_us": item.duration_us,
         "assignments": [list(part) for part in item.assignments], "trace": to_json(_trace(item)),

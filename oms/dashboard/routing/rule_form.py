@@ -96,6 +96,10 @@ class TermsForm(forms.Form):
     )  # fmt: skip
 
     hold = forms.BooleanField(label=_("Hold an order that waits, once"), required=False)
+    substitute = forms.BooleanField(
+        label=_("Sell a substitute where the customer takes one"), required=False,
+        help_text=_("For what no node can ship. Which SKU may stand in for which stands on the page of the SKU."),
+    )  # fmt: skip
     cancel_after_days = _optional(
         1, MOST_DAYS, _("Cancel what still waits after"), _("Days since the order came. Empty: never.")
     )
@@ -135,7 +139,7 @@ class TermsForm(forms.Form):
             "keep_units": nodes.keep_units or None, "max_shipments": split.max_shipments,
             "max_extra": _in_rupees(split.max_extra_minor), "min_parcel": _in_rupees(split.min_parcel_minor or None),
             "keep_gifts_whole": split.keep_gifts_whole, "partial": fallback.partial, "then": fallback.then,
-            "hold": fallback.hold, "cancel_after_days": fallback.cancel_after_days,
+            "hold": fallback.hold, "substitute": fallback.substitute, "cancel_after_days": fallback.cancel_after_days,
             "transfer_days": fallback.transfer.max_days if fallback.transfer else None,
             "transfer_cost": _in_rupees(fallback.transfer.minor) if fallback.transfer else None,
             **{f"w_{words.key}": _plain(people_number(rule.weights, words)) for words in WEIGHTS},
@@ -173,7 +177,7 @@ class TermsForm(forms.Form):
             ),
             fallback=Fallback(
                 data["partial"], "next" if data["then"] == "next" else "wait", data["hold"], data["cancel_after_days"],
-                transfer=self._transfer(),
+                transfer=self._transfer(), substitute=data["substitute"],
             ),
         )  # fmt: skip
 

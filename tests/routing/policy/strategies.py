@@ -70,7 +70,7 @@ rules = st.builds(
     nodes=eligibilities, weights=weights, split=splits,
     fallback=st.builds(
         Fallback, st.booleans(), st.sampled_from(["wait", "next"]), st.booleans(), st.none() | st.integers(1, 365),
-        transfer=st.none() | st.builds(TransferTerms, st.integers(1, 30), amounts),
+        transfer=st.none() | st.builds(TransferTerms, st.integers(1, 30), amounts), substitute=st.booleans(),
     ),
 )  # fmt: skip
 documents = st.lists(rules, min_size=1, max_size=4, unique_by=lambda rule: rule.name).map(

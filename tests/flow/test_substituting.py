@@ -1,0 +1,298 @@
+"""What no node has is sold as another SKU: once, never dearer, never oversold, and back again before it is picked."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from channels.services.outbound_lines import untold_cancellations
+from fulfillment.services import cancel_order, open_fulfillment_orders
+from fulfillment.services.substituting import take_back_substitute
+from inventory.models import Sku, StockLevel
+from inventory.services import audit_stock, set_substitutes
+from oms.core.errors import Conflict, DomainError, NotFound
+from oms.core.models import OutboxEvent
+from oms.flow.substituting import substitute_all
+from oms.notifications.models import Message
+from oms.reporting.stock_audit import ORDER_CHECKS
+from orders.canonical import CanonicalOrder, CanonicalPayment
+from orders.errors import CannotEdit
+from orders.models import Order, OrderEvent, OrderLine, Payment
+from orders.services import allow_substitutions
+from routing.engine import faults_of
+from routing.models import RoutingDecision
+from routing.policy.document import Document, Fallback, Rule
+from routing.services import create_draft, forget_policy, publish, route_orders, substitute_line
+from tests.factories import World, capture, make_line, make_order, make_sku, make_world, stock
+from tests.flow.driver import drain
+from tests.kits import make_kit
+from tests.threads import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def world() -> World:
+    """Nobody has a kurta; a saree may stand in for it, and after that a shoe."""
+    forget_policy()
+    world = make_world()
+    for node in (world.blr, world.delhi):
+        stock(world.kurta, node, 0)
+    set_substitutes(sku_id=world.kurta.pk, substitute_ids=[world.saree.pk, world.shoe.pk], actor="Asha")
+    return world
+
+
+def rules(**fallback: bool) -> None:
+    rule = Rule("Every order", fallback=Fallback(**fallback))  # type: ignore[arg-type]
+    draft = create_draft(name="Rules", actor="Asha", document=Document((rule,)))
+    publish(policy_id=draft.pk, edit_version=1, note="So", actor="Asha")
+    forget_policy()
+
+
+def order_of(world: World, quantity: int = 2, name: str = "A", **fields: object) -> CanonicalOrder:
+    return make_order(name, make_line(world.kurta, quantity), **({"substitutions": "allowed"} | fields))
+
+
+def lines() -> list[OrderLine]:
+    return list(OrderLine.objects.order_by("pk"))
+
+
+def require_that_all_adds_up() -> None:
+    assert audit_stock(more=ORDER_CHECKS).differences == 0
+    for level in StockLevel.objects.all():
+        assert 0 <= level.reserved <= level.on_hand
+
+
+def test_a_rule_substitutes_what_no_node_has_and_everybody_is_told(world: World) -> None:
+    rules(substitute=True)
+    order_id = capture(world, order_of(world))
+    drain()
+
+    original, added = lines()
+    assert (original.cancelled, original.backordered) == (2, 0)
+    assert (added.sku_code, added.quantity, added.released, added.substitute_for_id) == ("SAREE-1", 2, 2, original.pk)
+    assert added.total_minor == original.total_minor == 199_800
+    decision = RoutingDecision.objects.latest("pk")
+    assert decision.sentence.startswith("Substituted 2 x KURTA-M by SAREE-1: no node has it (rule “Every order”).")
+    assert not faults_of(decision.candidates)
+    entry = OrderEvent.objects.get(order_id=order_id, kind="substituted")
+    assert entry.message == "2 x KURTA-M substituted by SAREE-1: no node has it (rule “Every order”)."
+    letter = Message.objects.get(template="substituted")
+    assert "2 x The SAREE-1" in letter.text
+    assert "2 x The KURTA-M" in letter.text
+    assert Order.objects.get().stage == "released"
+    assert not OutboxEvent.objects.filter(kind="orders.OrderCancelled").exists()
+    assert untold_cancellations(Order.objects.get()) == {}
+    require_that_all_adds_up()
+
+
+@pytest.mark.parametrize(("rule", "order"), [(False, "allowed"), (True, "never")])
+def test_without_the_rule_or_the_customer_nothing_is_substituted(world: World, rule: bool, order: str) -> None:
+    rules(substitute=rule)
+    capture(world, order_of(world, substitutions=order))
+    drain()
+    substitute_all()
+
+    [line] = lines()
+    assert line.backordered == 2
+
+
+def test_only_what_is_missing_is_substituted_also_of_orders_that_ship_whole(world: World) -> None:
+    rules(substitute=True, partial=False)
+    order = make_order("A", make_line(world.shoe, 3), make_line(world.kurta, 2), substitutions="allowed")
+    capture(world, order)
+    drain()
+
+    shoe, kurta, added = lines()
+    assert (shoe.released, kurta.cancelled, added.sku_code, added.released) == (3, 2, "SAREE-1", 2)
+
+
+def test_the_first_choice_that_can_be_shipped_is_taken(world: World) -> None:
+    rules(substitute=True)
+    for node in (world.blr, world.delhi):
+        stock(world.saree, node, 0)
+    capture(world, order_of(world))
+    drain()
+
+    assert [line.sku_code for line in lines()] == ["KURTA-M", "SHOE-42"]
+
+
+def test_what_cannot_be_shipped_either_leaves_no_trace_until_stock_of_it_comes(world: World) -> None:
+    rules(substitute=True)
+    for sku in (world.saree, world.shoe):
+        for node in (world.blr, world.delhi):
+            stock(sku, node, 0)
+    capture(world, order_of(world))
+    drain()
+    assert [line.backordered for line in lines()] == [2]
+
+    stock(world.saree, world.delhi, 1)
+    assert substitute_all() == "1 looked at"
+    assert [line.backordered for line in lines()] == [2]
+    assert not OrderEvent.objects.filter(kind="substituted").exists()
+    stock(world.saree, world.delhi, 2)
+    assert (substitute_all(), substitute_all()) == ("1 looked at", "0 looked at")
+    assert [line.sku_code for line in lines()] == ["KURTA-M", "SAREE-1"]
+
+
+def test_a_cheaper_substitute_costs_less_and_the_rest_is_due_back(world: World) -> None:
+    cheap = make_sku("CHEAP", price_minor=49_950)
+    stock(cheap, world.blr, 5)
+    set_substitutes(sku_id=world.kurta.pk, substitute_ids=[cheap.pk], actor="Asha")
+    rules(substitute=True)
+    capture(world, order_of(world))
+    drain()
+
+    added = lines()[1]
+    assert (added.unit_price_minor, added.total_minor, added.tax_minor) == (49_950, 99_900, 4_757)
+    assert Payment.objects.get().refund_due_minor == 99_900
+    take_back_substitute(order_id=added.order_id, line_id=added.pk, actor="Asha")
+    assert Payment.objects.get().refund_due_minor == 0
+
+
+def test_a_substitution_is_taken_back_before_picking_and_not_made_again_by_itself(world: World) -> None:
+    rules(substitute=True)
+    order_id = capture(world, order_of(world))
+    drain()
+    added = lines()[1]
+
+    said = [take_back_substitute(order_id=order_id, line_id=added.pk, actor="Asha") for _ in range(2)]
+    drain()
+    substitute_all()
+
+    original, added = lines()
+    assert said == [2, 0]
+    assert (original.backordered, original.cancelled, added.cancelled) == (2, 0, 2)
+    assert (Order.objects.get().stage, untold_cancellations(Order.objects.get())) == ("backordered", {})
+    assert not StockLevel.objects.filter(reserved__gt=0).exists()
+    assert Message.objects.filter(template="substitute_taken_back").count() == 1
+    require_that_all_adds_up()
+
+
+def test_a_person_chooses_a_substitute_whatever_the_rule_says(world: World) -> None:
+    order_id = capture(world, order_of(world, substitutions="never"))
+    route_orders([order_id], trigger="captured")
+    [line] = lines()
+    choose = partial(substitute_line, order_id=order_id, line_id=line.pk, actor="Asha")
+
+    with pytest.raises(CannotEdit, match="takes no substitutes"):
+        choose(sku_id=world.shoe.pk, units=2)
+    assert allow_substitutions(order_id=order_id, allowed=True, actor="Asha")
+    with pytest.raises(Conflict, match="2 units of KURTA-M wait now"):
+        choose(sku_id=world.shoe.pk, units=1)
+    with pytest.raises(CannotEdit, match="does not stand in"):
+        choose(sku_id=make_sku("OTHER").pk, units=2)
+    added = choose(sku_id=world.shoe.pk, units=2)
+
+    with pytest.raises(Conflict):
+        choose(sku_id=world.shoe.pk, units=2)
+    assert OrderLine.objects.get(pk=added.pk).allocated == 2
+    assert "chosen by Asha." in RoutingDecision.objects.latest("pk").sentence
+
+
+def test_a_person_is_told_where_no_node_can_ship_it_and_nothing_changes(world: World) -> None:
+    order_id = capture(world, order_of(world, quantity=25))
+    route_orders([order_id], trigger="captured")
+    [line] = lines()
+
+    with pytest.raises(DomainError, match="No node can ship 25 x SHOE-42"):
+        substitute_line(order_id=order_id, line_id=line.pk, sku_id=world.shoe.pk, units=25, actor="Asha")
+    assert [each.backordered for each in lines()] == [25]
+    require_that_all_adds_up()
+
+
+def test_components_of_kits_are_not_substituted(world: World) -> None:
+    rules(substitute=True)
+    kit = make_kit("SET-1", (world.kurta, 1), (world.saree, 1))
+    with pytest.raises(DomainError, match="SET-1 is a kit"):
+        set_substitutes(sku_id=kit.pk, substitute_ids=[world.shoe.pk], actor="Asha")
+    with pytest.raises(NotFound):
+        take_back_substitute(order_id=capture(world, order_of(world)), line_id=0, actor="Asha")
+
+
+def test_two_who_substitute_at_once_do_it_once(world: World) -> None:
+    rules(substitute=True)
+    order_id = capture(world, order_of(world))
+    route_orders([order_id], trigger="captured")
+
+    at_once([substitute_all] * 4)
+
+    assert [(line.sku_code, line.quantity) for line in lines()] == [("KURTA-M", 2), ("SAREE-1", 2)]
+    require_that_all_adds_up()
+
+
+def test_many_orders_that_want_the_last_substitutes_never_sell_them_twice(world: World) -> None:
+    rules(substitute=True)
+    for sku, units in ((world.saree, 3), (world.shoe, 2)):
+        stock(sku, world.blr, units)
+        stock(sku, world.delhi, 0)
+    ids = [capture(world, order_of(world, quantity=1, name=str(n))) for n in range(8)]
+    route_orders(ids, trigger="captured")
+
+    at_once([substitute_all] * 4)
+    substitute_all()
+
+    sold = [line for line in lines() if line.substitute_for_id is not None]
+    assert sorted(line.sku_code for line in sold) == ["SAREE-1"] * 3 + ["SHOE-42"] * 2
+    assert OrderLine.objects.filter(backordered=1).count() == 3
+    require_that_all_adds_up()
+
+
+def test_taking_back_and_cancelling_at_once_leave_every_unit_in_one_place(world: World) -> None:
+    rules(substitute=True)
+    order_id = capture(world, order_of(world))
+    route_orders([order_id], trigger="captured")
+    substitute_all()
+    open_fulfillment_orders([order_id])
+    added = lines()[1]
+
+    def take_back() -> object:
+        return take_back_substitute(order_id=order_id, line_id=added.pk, actor="Asha")
+
+    def cancel() -> object:
+        return cancel_order(order_id=order_id, reason="So", actor="Ravi")
+
+    at_once([take_back, cancel])
+
+    assert Order.objects.get().stage == "cancelled"
+    assert Payment.objects.get().refund_due_minor == 199_800
+    require_that_all_adds_up()
+
+
+def test_cash_on_delivery_collects_what_the_substitute_costs(world: World) -> None:
+    cheap = make_sku("CHEAP", price_minor=50_000)
+    stock(cheap, world.blr, 5)
+    set_substitutes(sku_id=world.kurta.pk, substitute_ids=[cheap.pk], actor="Asha")
+    rules(substitute=True)
+    capture(world, make_order(
+        "A", make_line(world.shoe, 1), make_line(world.kurta, 1), substitutions="allowed", cod_fee_minor=5_000,
+        payment=CanonicalPayment(method="cod", state="pending"),
+    ))  # fmt: skip
+    drain()
+
+    order = Order.objects.get()
+    every = list(order.lines.all())
+    units = {line.pk: line.quantity - line.cancelled for line in every}
+    assert _cash(order, units) == 99_900 + 50_000 + 5_000
+
+
+def _cash(order: Order, units: dict[int, int]) -> int:
+    from fulfillment.services.cash import _due  # noqa: PLC0415 - what every amount to collect is made from
+
+    return _due(order, units, but=0)
+
+
+def test_the_database_refuses_units_that_are_sold_twice(world: World) -> None:
+    capture(world, order_of(world))
+    [line] = lines()
+    with pytest.raises(IntegrityError, match="do not match"):
+        OrderLine.objects.create(order=line.order, external_id="x", sku_code="SHOE-42", sku_id=world.shoe.pk,
+                                 quantity=1, unallocated=1, substitute_for=line)  # fmt: skip
+    assert [each.pk for each in lines()] == [line.pk]
+
+
+def test_a_kit_cannot_slip_in(world: World) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Sku.objects.filter(pk=world.saree.pk).update(is_kit=True)
