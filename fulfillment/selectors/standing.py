@@ -27,11 +27,15 @@ ORDER BY o.id
 """
 
 # Work that is not packed, parcels, and units that a node was chosen for but has no work for yet. `ahead` counts the
-# unpacked work of the node that is due before.
+# unpacked work of the node that is due before. A parcel on its way to the store of collection is the work that waits
+# for it.
 _PIECES = """
 WITH work AS MATERIALIZED (
-    SELECT f.id, f.order_id, f.node_id, f.state, f.kind, coalesce(f.released_at, f.created_at) AS came_at
+    SELECT f.id, f.order_id, coalesce(p.node_id, f.node_id) AS node_id, f.state, f.kind,
+        coalesce(f.released_at, f.created_at) AS came_at, p.created_at AS packed_at, p.handed_over_at AS left_at,
+        p.courier_name AS courier, p.expected_delivery AS expected_on
     FROM fulfillment_fulfillmentorder f
+    LEFT JOIN fulfillment_shipment p ON p.id = f.arrives_in_id AND f.state = 'waiting_transfer'
     WHERE f.order_id = ANY(%(orders)s::bigint[])
         AND f.state IN ('scheduled', 'open', 'accepted', 'waiting_transfer', 'picking', 'picked')
 ),
@@ -41,8 +45,8 @@ line AS MATERIALIZED (
     WHERE f.node_id IN (SELECT DISTINCT node_id FROM work)
         AND f.state IN ('open', 'accepted', 'picking', 'picked')
 )
-SELECT 'work' AS what, w.order_id, w.node_id, w.state, w.kind, w.came_at, NULL::timestamptz AS packed_at,
-    NULL::timestamptz AS left_at, NULL::timestamptz AS done_at, '' AS carrier, '' AS courier, NULL::date AS expected_on,
+SELECT 'work' AS what, w.order_id, w.node_id, w.state, w.kind, w.came_at, w.packed_at, w.left_at,
+    NULL::timestamptz AS done_at, '' AS carrier, coalesce(w.courier, '') AS courier, w.expected_on,
     coalesce(line.ahead, 0) AS ahead
 FROM work w LEFT JOIN line ON line.id = w.id
 UNION ALL
@@ -53,6 +57,7 @@ FROM fulfillment_shipment s JOIN fulfillment_fulfillmentorder f ON f.id = s.fulf
 LEFT JOIN carriers_carrieraccount a ON a.id = s.carrier_account_id
 LEFT JOIN carriers_booking b ON b.id = s.booking_id
 WHERE s.order_id = ANY(%(orders)s::bigint[]) AND s.state <> 'cancelled'
+    AND (f.kind <> 'transfer' OR s.state IN ('created', 'labelled', 'manifested'))
 UNION ALL
 SELECT 'chosen', r.order_id, r.node_id, '', '', max(r.created_at), NULL::timestamptz, NULL::timestamptz,
     NULL::timestamptz, '', '', NULL::date, 0
@@ -97,6 +102,12 @@ def _standing(row: dict[str, Any], pieces: list[Piece]) -> Standing:
 
 def _piece(row: dict[str, Any]) -> Piece:
     collected = row["kind"] == "pickup"
+    if row["state"] == "waiting_transfer":
+        # To the store it is taken to be as far as to the customer.
+        return Piece(
+            "road", node_id=row["node_id"], came_at=row["came_at"], packed_at=row["packed_at"], left_at=row["left_at"],
+            courier=row["courier"], packed=True, expected_on=row["expected_on"],
+        )  # fmt: skip
     if row["what"] != "parcel":
         state = row["state"]
         return Piece(

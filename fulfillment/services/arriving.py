@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from fulfillment.events import ParcelPacked, WorkWithdrawn
 from fulfillment.locks import lock_one_work, lock_shipments, lock_work_lines
@@ -98,13 +97,11 @@ def receive_for_pickup(
     return run_atomic(work)
 
 
-def give_up_parcel(
-    *, fulfillment_order_id: int, how: Literal["missing", "sent_back"], note: str, actor: str
-) -> FulfillmentOrder:
+def give_up_parcel(*, fulfillment_order_id: int, how: str, note: str, actor: str) -> FulfillmentOrder:
     """The parcel will not come to the store: it is lost ("missing"), or back at its node ("sent_back").
 
     Its units leave the books, or are on hand again at the node that sent them; the order is routed again. Again, it
-    changes nothing. Raises DomainError without a note, NotFound for work that waits for no parcel.
+    changes nothing. Raises DomainError without a note and for another `how`, NotFound for work that awaits no parcel.
     """
     if not note.strip():
         raise DomainError("Say why: somebody reads it in the ledger later.", field="note")

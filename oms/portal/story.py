@@ -5,6 +5,7 @@ Nothing here names the customer: initial and PIN code are all that anybody with 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ from django.utils.translation import npgettext, pgettext
 
 from carriers.models import TrackingEvent
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
+from fulfillment.selectors.arrivals import ready_parcels
 from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import active_locale
@@ -83,24 +85,36 @@ def tell(order: Order) -> Story:
     images = dict(Sku.objects.filter(pk__in=[line.sku_id for line in lines]).values_list("pk", "image"))
     shipments = _shipments(order)
     is_pickup = order.service_level == Order.ServiceLevel.PICKUP
-    story = Story(order=order, headline=_headline(order, shipments, is_pickup), who=_who(order))
+    ready = is_pickup and bool(ready_parcels([order.pk]))
+    story = Story(order=order, headline=_headline(order, shipments, is_pickup, ready), who=_who(order))
     if is_pickup:
         story.pickup = Node.objects.filter(code=order.pickup_node_code).first() or _node_of(shipments)
-        story.collectable = any(item.state == ShipmentState.CREATED for item in shipments)
+        story.collectable = ready
     scans = _scans(shipments)
     for position, shipment in enumerate(shipments, start=1):
         story.parcels.append(_parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []),
                                      order, images))  # fmt: skip
-    story.waiting = _goods(lines, images, lambda line: line.quantity - line.packed - line.shipped - line.cancelled)
+    shown = _units_shown(shipments) if is_pickup else {line.pk: line.packed + line.shipped for line in lines}
+    story.waiting = _goods(lines, images, lambda line: line.quantity - line.cancelled - shown.get(line.pk, 0))
     story.cancelled = _goods(lines, images, lambda line: line.cancelled)
     story.can_cancel, story.why_not_cancel = may_cancel(order, lines)
     return story
 
 
+def _units_shown(shipments: Sequence[Shipment]) -> dict[int, int]:
+    """Units in these parcels, by order line. What is still on its way to the store is in none of them."""
+    units: Counter[int] = Counter()
+    for item in (item for shipment in shipments for item in shipment.items.all()):
+        units[item.line.order_line_id] += item.quantity
+    return dict(units)
+
+
 def _shipments(order: Order) -> list[Shipment]:
+    """The parcels that the customer gets: not those that go from node to node."""
     items = ShipmentItem.objects.select_related("line__order_line__kit", "line__sku").order_by("pk")
     return list(
         order.shipments.exclude(state=ShipmentState.CANCELLED)
+        .exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
         .select_related("node", "fulfillment_order").prefetch_related(Prefetch("items", items)).order_by("pk")
     )  # fmt: skip
 
@@ -169,11 +183,11 @@ def _local_day(moment: datetime | None) -> date | None:
     return timezone.localtime(moment).date() if moment else None
 
 
-def _headline(order: Order, shipments: Sequence[Shipment], is_pickup: bool) -> Headline:
+def _headline(order: Order, shipments: Sequence[Shipment], is_pickup: bool, ready: bool) -> Headline:
     if order.stage == "cancelled":
         return Headline(title=pgettext("portal", "This order is cancelled"), note=_refund_note(order))
     if is_pickup:
-        return _pickup_headline(order, shipments)
+        return _pickup_headline(order, shipments, ready)
     if shipments and all(item.state in _COMING_BACK for item in shipments):
         note = pgettext("portal", "The courier could not deliver it. Write to us, and we send it again.")
         return Headline(title=pgettext("portal", "Your parcel is going back to us"), note=note)
@@ -184,12 +198,12 @@ def _headline(order: Order, shipments: Sequence[Shipment], is_pickup: bool) -> H
     return _arrival(order, shipments)
 
 
-def _pickup_headline(order: Order, shipments: Sequence[Shipment]) -> Headline:
+def _pickup_headline(order: Order, shipments: Sequence[Shipment], ready: bool) -> Headline:
     collected = [item.delivered_at for item in shipments if item.delivered_at]
     if collected and order.stage == "delivered":
         day = day_text(timezone.localtime(max(collected)).date())
         return Headline(title=pgettext("portal", "Collected %(day)s") % {"day": day})
-    if any(item.state == ShipmentState.CREATED for item in shipments):
+    if ready:
         return Headline(title=pgettext("portal", "Ready to collect"),
                         note=pgettext("portal", "Show the code below at the counter."))  # fmt: skip
     promised = _local_day(order.promised_by)

@@ -202,7 +202,7 @@ def test_a_parcel_that_never_comes_frees_the_order_for_another_node(
     order_id = order_to_collect(world, "W1", make_line(world.kurta, 3))
     waiting = on_the_road(order_id)
 
-    give_up_parcel(fulfillment_order_id=waiting.pk, how=how, note="The courier lost it", actor="Ravi")  # type: ignore[arg-type]
+    give_up_parcel(fulfillment_order_id=waiting.pk, how=how, note="The courier lost it", actor="Ravi")
 
     assert (units_of(order_id), state_of(waiting)) == ({"unallocated": 3}, "rejected")
     assert stock_of(world.kurta, world.blr) == {"on_hand": back}
@@ -369,7 +369,7 @@ def _receive(order_id: int, luck: Random) -> None:
 def _give_up(order_id: int, luck: Random) -> None:
     for work in FulfillmentOrder.objects.filter(order=order_id, state="waiting_transfer"):
         how = "missing" if luck.random() < 0.5 else "sent_back"
-        give_up_parcel(fulfillment_order_id=work.pk, how=how, note="Lost", actor="Ravi")  # type: ignore[arg-type]
+        give_up_parcel(fulfillment_order_id=work.pk, how=how, note="Lost", actor="Ravi")
 
 
 def _collect(order_id: int, luck: Random) -> None:

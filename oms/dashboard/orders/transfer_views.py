@@ -30,7 +30,7 @@ def give_up(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     )
     parcel, how = work.arrives_in, request.POST.get("how", "")
     assert parcel is not None
-    if how != "missing" and how != "sent_back":
+    if how not in _SAID:
         raise DomainError(f"Say what became of {parcel}: lost, or sent back.", field="how")
     note = request.POST.get("note", "").strip()[:200]
     once_per_form(
