@@ -167,7 +167,7 @@ def get_order(request: HttpRequest, number: str) -> Any:
 
 def _with_details(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.select_related("channel").prefetch_related(
-        Prefetch("lines", OrderLine.objects.select_related("kit")),
+        Prefetch("lines", OrderLine.objects.select_related("kit", "substitute_for")),
         Prefetch("fulfillment_orders", FulfillmentOrder.objects.select_related("node")),
         Prefetch("shipments", Shipment.objects.order_by("pk")),
     )
@@ -204,12 +204,13 @@ def order_out(order: Order, principal: Principal) -> dict[str, Any]:
         "placed_at": order.placed_at.isoformat(), "ship_by": order.ship_by.isoformat() if order.ship_by else None,
         "promised_by": order.promised_by.isoformat() if order.promised_by else None, "version": order.version,
         "currency": order.currency, "total_minor": order.total_minor, "payment_method": order.payment_method,
+        "substitutions": order.substitutions,
         "ship_to": order.ship_to if private else {"city": order.ship_city, "postcode": order.ship_postcode},
         "lines": [
             {
                 "id": line.pk, "external_id": line.external_id, "sku": line.sku_code, "quantity": line.quantity,
                 "unit_price_minor": line.unit_price_minor, "kit": str(line.kit_id) if line.kit_id else None,
-                "units_per_kit": line.units_per_kit,
+                "units_per_kit": line.units_per_kit, "substitute_for": line.substitute_for_id,
                 **{name: getattr(line.quantities, name) for name in line.quantities.__slots__},
             }
             for line in order.lines.all()

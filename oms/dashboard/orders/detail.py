@@ -10,7 +10,8 @@ from django.http import Http404
 
 from carriers.models import Label, TrackingEvent
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment, ShipmentState
-from inventory.models import Node, Sku, Tracking
+from fulfillment.services.substituting import may_be_taken_back
+from inventory.models import Node, Sku, Substitute, Tracking
 from oms.accounts.access import Principal
 from oms.dashboard.orders.offers import next_step, offers_for
 from oms.dashboard.orders.promise_card import promise_card
@@ -68,6 +69,11 @@ class LineRow:
     #: The kit that it is a component of, and, of the first of its lines, where the units of the kit are.
     kit: OrderKit | None = None
     kit_segments: list[tuple[str, int, str]] = field(default_factory=list)
+    #: Whether another SKU may be sold for what waits of it, and whether it, being that SKU, can be taken back.
+    may_substitute: bool = False
+    may_take_back: bool = False
+    #: What is sold in place of units of it, with the units.
+    substitutes: list[tuple[OrderLine, int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -94,7 +100,7 @@ class ShipmentRow:
 def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dict[str, Any]:
     """The page of one order; `kind` filters its timeline."""
     masked = not principal.may("pii.view")
-    lines = list(order.lines.select_related("kit").order_by("position", "id"))
+    lines = list(order.lines.select_related("kit", "substitute_for").order_by("position", "id"))
     holds = list(order.holds.order_by("pk"))
     open_holds = [hold for hold in holds if hold.released_at is None]
     work = list(order.fulfillment_orders.select_related("node", "arrives_in__node").order_by("pk"))
@@ -113,7 +119,7 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "clock_runs": order.stage in TO_SHIP,
         "holds": open_holds,
         "past_holds": [hold for hold in holds if hold.released_at is not None],
-        "lines": _line_rows(lines, work_rows, skus),
+        "lines": _with_substitutes(order, _line_rows(lines, work_rows, skus)),
         "work": [row for row in work_rows if row.work.is_live or row.work.state == "completed"],
         "past_work": [row for row in work_rows if not row.work.is_live and row.work.state != "completed"],
         "shipments": _shipment_rows(shipments, principal, skus),
@@ -166,6 +172,22 @@ def _line_rows(lines: list[OrderLine], work: list[WorkRow], skus: dict[int, Sku]
                     promised.get(line.pk, []), line.kit,
                     kit_segments(kits.pop(line.kit_id)) if line.kit_id in kits else [])
         )  # fmt: skip
+    return rows
+
+
+def _with_substitutes(order: Order, rows: list[LineRow]) -> list[LineRow]:
+    """The rows with what is sold instead of what, and what can be done about it."""
+    by_id = {row.line.pk: row for row in rows}
+    waiting = [row.line.sku_id for row in rows if row.line.backordered and row.line.sku_id]
+    known = set(Substitute.objects.filter(sku__in=waiting).values_list("sku_id", flat=True)) if waiting else set()
+    for row in rows:
+        line = row.line
+        row.may_substitute = bool(line.backordered) and line.sku_id in known and not (
+            line.kit_id or line.substitute_for_id
+        )  # fmt: skip
+        if line.substitute_for_id is not None:
+            by_id[line.substitute_for_id].substitutes.append((line, line.quantity - line.cancelled))
+            row.may_take_back = may_be_taken_back(order, line)
     return rows
 
 

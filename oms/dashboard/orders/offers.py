@@ -57,8 +57,9 @@ def offers_for(
         "resend": "",
         "tell": "",
         "hasten": "",
+        "substitute": "",
     }
-    verbs = {"tag": "edit", "resend": "note", "tell": "note", "hasten": "reroute"}
+    verbs = {"tag": "edit", "resend": "note", "tell": "note", "hasten": "reroute", "substitute": "edit"}
     found = {}
     for name, refusal in refusals.items():
         verb = f"orders.{verbs.get(name, name)}"

@@ -11,6 +11,7 @@ from oms.dashboard.orders import (
     export_views,
     list_views,
     promise_views,
+    substitute_views,
     transfer_views,
     why_views,
 )
@@ -41,6 +42,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:number>/messages/<int:pk>/resend/", action_views.resend_message, name="order_resend"),
     path("<str:number>/promise/faster/", promise_views.hasten, name="order_hasten"),
     path("<str:number>/promise/", promise_views.tell, name="order_tell"),
+    path("<str:number>/substitutes/<int:pk>/", substitute_views.substitute, name="order_substitute"),
+    path("<str:number>/substitutes/<int:pk>/back/", substitute_views.take_back, name="order_take_back"),
     path("<str:number>/cancel/", cancel_views.cancel, name="order_cancel"),
     path("<str:number>/reroute/", change_views.reroute, name="order_reroute"),
     path("<str:number>/transfers/<int:pk>/gone/", transfer_views.give_up, name="order_transfer_gone"),
