@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from inventory.models import (
     ApprovalLimit,
     Barcode,
+    CarriedGoods,
     CountItem,
     CountSession,
     InboundShipment,
@@ -229,6 +230,20 @@ class TransferAdmin(ReadOnly, admin.ModelAdmin[Transfer]):
     search_fields = ("=number", "=awb")
     inlines = (TransferLineInline,)
     ordering = ("-id",)
+
+
+@admin.register(CarriedGoods)
+class CarriedGoodsAdmin(ReadOnly, admin.ModelAdmin[CarriedGoods]):
+    """What is and was on its way to stores for orders that are collected there."""
+
+    list_display = (
+        "reference", "sku", "from_node", "to_node", "quantity", "in_transit", "for_order", "for_stock", "damaged",
+        "missing", "sent_back", "left_at", "closed_at",
+    )  # fmt: skip
+    search_fields = ("reference", "sku__code")
+    list_filter = ("from_node", "to_node")
+    list_select_related = ("sku", "from_node", "to_node")
+    show_full_result_count = False
 
 
 @admin.register(StockAdjustment)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from io import StringIO
 from random import Random
 
 import pytest
+from django.core.management import call_command
 from django.db.models import Sum
 
 from carriers.models import TrackingEvent
@@ -38,6 +40,7 @@ from oms.core.models import OutboxEvent
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.canonical import CanonicalPayment
 from orders.models import Order
+from routing.engine import why_not
 from routing.models import RoutingDecision
 from routing.services import route_orders
 from tests.factories import World, make_line, make_world, stock
@@ -281,6 +284,12 @@ def test_a_decision_that_sends_goods_to_the_store_says_so(world: World) -> None:
     order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
 
     decision = RoutingDecision.objects.get(order_id=order_id)
+    checked = StringIO()
+    call_command("verify_decisions", stdout=checked)
+    assert "Decisions checked: 1. Not checked: 0. Not holding: 0." in checked.getvalue()
+    told = why_not(decision.candidates, world.delhi.pk, {world.delhi.pk: "del-01"})
+    assert told.result == "eligible"
+    assert "cheaper" in told.sentence
     assert "sends them to blr-s1" in decision.sentence
     picked(work_of(order_id))
     assert units_of(order_id) == {"picked": 2}
