@@ -243,7 +243,6 @@ class CarriedGoodsAdmin(ReadOnly, admin.ModelAdmin[CarriedGoods]):
     search_fields = ("reference", "sku__code")
     list_filter = ("from_node", "to_node")
     list_select_related = ("sku", "from_node", "to_node")
-    show_full_result_count = False
 
 
 @admin.register(StockAdjustment)
