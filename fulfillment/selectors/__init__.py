@@ -81,7 +81,9 @@ def work_at(node_id: int, states: Collection[str], *, kind: str = "", limit: int
 
 def with_lines(rows: QuerySet[FulfillmentOrder]) -> QuerySet[FulfillmentOrder]:
     """Load order, node, lines and SKUs with the rows."""
-    lines = FulfillmentLine.objects.select_related("sku", "order_line__kit").order_by("pk")
+    lines = FulfillmentLine.objects.select_related("sku", "order_line__kit", "order_line__substitute_for").order_by(
+        "pk"
+    )
     return rows.select_related("order", "node").prefetch_related(Prefetch("lines", lines))
 
 
@@ -107,6 +109,8 @@ class PickRow:
     taken: list[str] = field(default_factory=list)
     #: Codes of the kits that units of it are for.
     kits: list[str] = field(default_factory=list)
+    #: Codes of the SKUs that units of it are sold instead of.
+    instead_of: list[str] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -145,6 +149,9 @@ def pick_rows(node_id: int, work: Sequence[FulfillmentOrder]) -> list[PickRow]:
         kit = line.order_line.kit
         if kit is not None and kit.sku_code not in row.kits:
             row.kits.append(kit.sku_code)
+        original = line.order_line.substitute_for
+        if original is not None and original.sku_code not in row.instead_of:
+            row.instead_of.append(original.sku_code)
     _add_units(node_id, rows, [line for _, line in lines])
     return sorted(rows.values(), key=lambda row: (not row.bin_code, row.bin_code, row.sku.code))
 
@@ -288,7 +295,7 @@ def pickups_waiting(node_id: int) -> list[Shipment]:
 
 def with_contents(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
     """Load order, work, node, carrier and contents with the rows."""
-    items = ShipmentItem.objects.select_related("line__sku", "line__order_line").order_by("pk")
+    items = ShipmentItem.objects.select_related("line__sku", "line__order_line__substitute_for").order_by("pk")
     return rows.select_related("order", "fulfillment_order", "node", "carrier_account").prefetch_related(
         Prefetch("items", items)
     )

@@ -59,10 +59,11 @@ def _printed(row: PickRow, barcode: str, serials: SomeSerials) -> list[PrintedRo
     if rest > 0:
         parts.append((rest, _rest_of(row, serials)))
     kits = f"for kit {', '.join(row.kits)}" if row.kits else ""
+    instead = f"substitute for {', '.join(row.instead_of)}" if row.instead_of else ""
     return [
         PrintedRow(
             bin_code=row.bin_code, sku_code=row.sku.code, name=row.sku.name, quantity=units, barcode=barcode,
-            orders=", ".join(row.orders), lots=" · ".join(text for text in (lot, kits) if text),
+            orders=", ".join(row.orders), lots=" · ".join(text for text in (lot, kits, instead) if text),
         )
         for units, lot in parts
     ]  # fmt: skip

@@ -170,6 +170,15 @@ def _flags(row: OrderRow) -> str:
     return ", ".join(flags)
 
 
+def _substitutes(row: OrderRow) -> str:
+    """What is sold instead of what, taken back ones left out."""
+    codes = {line.pk: line.sku_code for line in row.lines}
+    return _joined(
+        f"{line.quantity - line.cancelled} x {line.sku_code} for {codes[line.substitute_for_id]}"
+        for line in row.lines if line.substitute_for_id in codes and line.quantity > line.cancelled
+    )  # fmt: skip
+
+
 COLUMNS: dict[str, Column] = {
     column.key: column
     for column in (
@@ -194,6 +203,8 @@ COLUMNS: dict[str, Column] = {
         Column("pin", "PIN", lambda r: r.order.ship_postcode),
         Column("region", "State", lambda r: r.order.ship_region),
         Column("units", "Units", lambda r: r.units, numeric=True),
+        Column("substitutes", "Substitutes", _substitutes),
+        Column("takes_substitutes", "Takes substitutes", lambda r: r.order.get_substitutions_display()),
         Column("payment", "Payment", lambda r: r.order.get_payment_method_display()),
         Column("payment_state", "Payment state", lambda r: r.payment.get_state_display() if r.payment else ""),
         Column("paid", "Paid", _paid("captured_minor"), money=True),

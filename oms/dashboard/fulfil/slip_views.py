@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from carriers.labels import PackingRow, PackingSlipData, packing_slip_pdf
-from fulfillment.models import Shipment, ShipmentState
+from fulfillment.models import Shipment, ShipmentItem, ShipmentState
 from fulfillment.selectors.units import in_words, units_of_items
 from oms.accounts.access import principal_of, requires
 from oms.core.clock import now
@@ -28,6 +28,14 @@ def packing_slip(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
+def _name(item: ShipmentItem) -> str:
+    """The name of the goods, and what they are sold instead of."""
+    line = item.line.order_line
+    name = line.name or item.line.sku.name
+    original = line.substitute_for
+    return name if original is None else f"{name} (instead of {original.name or original.sku_code})"
+
+
 def slip_data(shipment: Shipment, moment: datetime) -> PackingSlipData:
     """What the slip says. `items` with line, SKU and order line must be loaded."""
     order, node = shipment.order, shipment.node
@@ -38,7 +46,7 @@ def slip_data(shipment: Shipment, moment: datetime) -> PackingSlipData:
     zone = ZoneInfo(node.time_zone)
     rows = tuple(
         PackingRow(
-            sku_code=item.line.sku.code, name=item.line.order_line.name or item.line.sku.name,
+            sku_code=item.line.sku.code, name=_name(item),
             ordered=item.line.order_line.quantity, packed=item.quantity, units=in_words(units.get(item.pk, [])),
         )
         for item in items

@@ -17,6 +17,7 @@ from oms.dashboard.inventory.access import sku_for
 from oms.dashboard.inventory.grid import waiting_units
 from oms.dashboard.inventory.kit_views import kit_context
 from oms.dashboard.inventory.lot_views import lots_of_sku
+from oms.dashboard.inventory.substitute_views import substitute_context
 from oms.reporting.waiting_units import WAITING_SQL
 from routing.selectors import expected_of
 
@@ -42,7 +43,7 @@ def sku(request: HttpRequest, sku_id: int) -> HttpResponse:
         "may_adjust": principal.may("inventory.adjust"), "may_receive": principal.may("inventory.receive"),
         "may_move": principal.may("inventory.move"),
         "today": timezone.localdate(), "lots": lots_of_sku(found, nodes),
-        **kit_context(request, found),
+        **kit_context(request, found), **substitute_context(request, found),
         "expected": [row for row in expected_of([sku_id]) if principal.sees_node(row.arrival.node_code)],
     }  # fmt: skip
     return render(request, "dashboard/inventory/sku.html", context)
