@@ -84,7 +84,11 @@ def next_step(
         return NextStep("Cancelled. Nothing is left to do.")
     if holds and order.stage in TO_SHIP:
         return _hold_step(holds)
+    # What a parcel between nodes becomes, the work of its store says: the customer waits for that.
+    sent = {item.pk for item in work if item.kind == "transfer"}
     for shipment in shipments:
+        if shipment.fulfillment_order_id in sent and shipment.state != "created":
+            continue
         step = _shipment_step(shipment)
         if step is not None:
             return step

@@ -16,7 +16,10 @@ FILTERS: dict[str, tuple[str, frozenset[str]]] = {
     "routing": ("Routing", frozenset({"routed", "unroutable", "work_withdrawn", "short_pick"})),
     "holds": ("Holds", frozenset({"held", "released"})),
     "money": ("Money", frozenset({"payment", "cash_missing", "cancelled"})),
-    "parcels": ("Parcels", frozenset({"packed", "labelled", "handed_over", "delivered", "rto", "returned"})),
+    "parcels": (
+        "Parcels",
+        frozenset({"packed", "labelled", "handed_over", "arrived_for_pickup", "delivered", "rto", "returned"}),
+    ),
 }
 _SYSTEM = frozenset({"flow", "routing", "schedule", "system", "validation", "api"})
 _OTHERS = {"carrier": "carrier", "carriers": "carrier", "channel": "channel", "channels": "channel",
@@ -25,7 +28,7 @@ _ICONS = {
     "captured": "inbox", "routed": "route", "unroutable": "route", "held": "player-pause", "released": "player-play",
     "note": "message", "tagged": "tag", "address_changed": "map-pin", "payment": "credit-card", "cancelled": "x",
     "work_withdrawn": "arrow-back-up", "packed": "package", "labelled": "barcode", "handed_over": "truck",
-    "delivered": "home", "short_pick": "package-off", "rto": "truck-return",
+    "delivered": "home", "arrived_for_pickup": "package-import", "short_pick": "package-off", "rto": "truck-return",
     "returned": "package-import", "channel_note": "plug-connected",
     "cash_missing": "credit-card",
 }  # fmt: skip

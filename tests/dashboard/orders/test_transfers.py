@@ -53,6 +53,9 @@ def test_a_parcel_that_is_back_at_its_node_is_on_hand_there_and_the_order_is_rou
     waiting.refresh_from_db()
     assert (waiting.state, stock_of(world.kurta, world.blr)) == ("rejected", {"on_hand": 10})
     assert units_of(waiting.order_id) == {"unallocated": 2}
+    page = ops.get(f"/orders/{waiting.order.number}/").content.decode()
+    assert "No node has the order yet" in page
+    assert "did not come to blr-s1: 2 back at blr-01 (Refused at the door)" in page
 
 
 def test_without_a_reason_or_an_answer_nothing_changes(ops: Client, waiting: FulfillmentOrder) -> None:
