@@ -222,6 +222,19 @@ PURCHASE_FIELDS: tuple[Field, ...] = (
 )  # fmt: skip
 
 
+SUBSTITUTE_FIELDS: tuple[Field, ...] = (
+    Field(name="sku", label="SKU code", required=True, parse=fields.code(80),
+          help="What was ordered. The rows of a SKU are all of its substitutes: others are taken off.",
+          synonyms=("sku", "ordered", "original", "original sku", "seller sku", "item code")),
+    Field(name="substitute", label="Substitute", required=True, parse=fields.code(80),
+          help="The SKU code of what may be sold instead, one for one.",
+          synonyms=("substitute sku", "substitute code", "replacement", "alternative", "instead")),
+    Field(name="choice", label="Choice", parse=fields.quantity(1),
+          help="1 is tried first. Where it is empty the rows count in their order.",
+          synonyms=("rank", "priority", "position", "order")),
+)  # fmt: skip
+
+
 def _small(text: str) -> int:
     return int(parse_number(text, low=0, high=32767))
 
@@ -232,4 +245,5 @@ FIELDS: dict[Kind, tuple[Field, ...]] = {
     "nodes": NODE_FIELDS,
     "stock": STOCK_FIELDS,
     "purchase_orders": PURCHASE_FIELDS,
+    "substitutes": SUBSTITUTE_FIELDS,
 }

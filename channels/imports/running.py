@@ -22,6 +22,7 @@ from channels.imports.kinds.orders import OrderHandler
 from channels.imports.kinds.purchase_orders import PurchaseOrderHandler
 from channels.imports.kinds.skus import SkuHandler
 from channels.imports.kinds.stock import StockHandler
+from channels.imports.kinds.substitutes import SubstituteHandler
 from channels.imports.rejects import rejected_csv
 from channels.imports.storage import stored_path
 from channels.imports.tables import Table, read_table
@@ -35,6 +36,7 @@ HANDLERS: dict[Kind, Handler] = {
     "nodes": NodeHandler(),
     "stock": StockHandler(),
     "purchase_orders": PurchaseOrderHandler(),
+    "substitutes": SubstituteHandler(),
 }
 #: Key space of the advisory locks that keep two imports of one kind from writing chunks at the same time.
 _LOCK_SPACE = 7_201

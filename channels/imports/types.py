@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-Kind = Literal["orders", "skus", "nodes", "stock", "purchase_orders"]
-KINDS: tuple[Kind, ...] = ("orders", "skus", "nodes", "stock", "purchase_orders")
+Kind = Literal["orders", "skus", "nodes", "stock", "purchase_orders", "substitutes"]
+KINDS: tuple[Kind, ...] = ("orders", "skus", "nodes", "stock", "purchase_orders", "substitutes")
 
 DateOrder = Literal["", "dmy", "mdy", "ymd"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("", "dmy", "mdy", "ymd")

@@ -11,9 +11,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from inventory.models import Sku
+from inventory.models import Sku, Substitute
 from inventory.selectors import find_skus_by_codes
 from inventory.selectors.substitutes import stand_ins, stands_in_for, substitutes_of
 from inventory.services import set_substitutes
@@ -21,6 +21,7 @@ from oms.accounts.access import principal_of, requires
 from oms.core.errors import Conflict, DomainError
 from oms.core.posting import once_per_form
 from oms.dashboard.inventory.access import sku_for
+from oms.reporting.order_export import csv_text, safe_text
 
 #: Of the address of a SKU's page: the ids that stood there before, to put them back.
 BEFORE = "before"
@@ -95,6 +96,18 @@ def _ids(text: str) -> list[int]:
     return [int(part) for part in text.split(".") if part.isdigit()]
 
 
+@require_safe
+@requires("inventory.export")
+def export(request: HttpRequest) -> HttpResponse:
+    """Every substitute, in the columns that the import reads."""
+    principal_of(request).require_everywhere()
+    rows = Substitute.objects.order_by("sku__code", "rank").values_list("sku__code", "substitute__code", "rank")
+    lines = ([safe_text(sku), safe_text(other), str(rank)] for sku, other, rank in rows.iterator(chunk_size=2_000))
+    response = HttpResponse(csv_text([["SKU code", "Substitute", "Choice"], *lines]), content_type="text/csv")
+    response["Content-Disposition"] = 'attachment; filename="substitutes.csv"'
+    return response
+
+
 def substitute_context(request: HttpRequest, sku: Sku) -> dict[str, Any]:
     """What the page of a SKU says of substitutes."""
     principal = principal_of(request)
@@ -105,6 +118,7 @@ def substitute_context(request: HttpRequest, sku: Sku) -> dict[str, Any]:
     return {
         "substitutes": [(row, free.get(row.substitute_id)) for row in rows], "instead_of": stands_in_for(sku.pk),
         "may_edit_substitutes": principal.may("inventory.rules") and principal.sees_everything and not sku.is_kit,
+        "may_export_substitutes": principal.may("inventory.export") and principal.sees_everything,
         "substitutes_seen": _text([row.substitute_id for row in rows]), "substitutes_changed": bool(before),
         "substitutes_before": "\n".join(codes[pk] for pk in _ids(before) if pk in codes),
     }  # fmt: skip

@@ -163,6 +163,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("publication/<int:pk>/", publication_views.publication_listing, name="publication_listing"),
     path("<int:sku_id>/publish/", publication_views.publish_tab, name="publish_tab"),
     path("<int:sku_id>/components/", kit_views.components, name="sku_components"),
+    path("substitutes.csv", substitute_views.export, name="substitutes_export"),
     path("<int:sku_id>/substitutes/", substitute_views.substitutes, name="sku_substitutes"),
     path("<int:sku_id>/label.pdf", purchase_receive_views.sku_label, name="sku_label"),
     path("<int:sku_id>/", sku_views.sku, name="sku"),

@@ -76,3 +76,10 @@ def test_only_who_may_write_rules_for_everything_changes_them(world: World) -> N
     assert packer.get(address).status_code == 403
     assert limited.post(address, {"lines": "SAREE-1"}).status_code == 403
     assert codes(world) == []
+
+
+def test_all_of_them_leave_in_the_columns_of_the_import(client: Client, world: World) -> None:
+    set_substitutes(sku_id=world.kurta.pk, substitute_ids=[world.shoe.pk, world.saree.pk], actor="Asha")
+
+    answer = client.get("/inventory/substitutes.csv").content.decode()
+    assert answer.splitlines() == ["SKU code,Substitute,Choice", "KURTA-M,SHOE-42,1", "KURTA-M,SAREE-1,2"]

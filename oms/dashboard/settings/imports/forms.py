@@ -20,6 +20,7 @@ KIND_CHOICES = [
     ("nodes", _("Nodes: warehouses, stores, dark stores")),
     ("stock", _("Stock: counted units at nodes")),
     ("purchase_orders", _("Purchase orders: what is bought, as drafts")),
+    ("substitutes", _("Substitutes: which SKU may stand in for which")),
 ]
 TREAT_AS_CHOICES = [
     ("history", _("History: what was shipped is kept for the record, the rest is work to do")),
@@ -33,6 +34,7 @@ OPTIONS_OF: dict[Kind, tuple[str, ...]] = {
     "nodes": ("node_kind", "country"),
     "stock": ("node", "node_split", "create_skus"),
     "purchase_orders": ("node", "date_order", "decimal", "currency"),
+    "substitutes": (),
 }
 
 

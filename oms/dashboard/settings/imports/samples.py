@@ -29,6 +29,11 @@ _ROWS: dict[Kind, Sequence[Sequence[str]]] = {
         ("SAMPLE-KURTA-L", "SAMPLE-DC", "95"),
         ("SAMPLE-MUG", "SAMPLE-S1", "18"),
     ),
+    "substitutes": (
+        ("SKU code", "Substitute", "Choice"),
+        ("SAMPLE-KURTA-M", "SAMPLE-KURTA-L", "1"),
+        ("SAMPLE-KURTA-L", "SAMPLE-KURTA-M", "1"),
+    ),
     "purchase_orders": (
         ("Supplier code", "Reference", "Node code", "SKU code", "Quantity", "Unit cost", "Expected on", "Note"),
         ("sample-mill", "S-2026-14", "SAMPLE-DC", "SAMPLE-KURTA-M", "200", "410.00", "2026-08-01", "First half"),

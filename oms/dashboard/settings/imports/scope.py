@@ -40,7 +40,12 @@ def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] 
         )
     if kind == "purchase_orders" and not principal.may("inventory.buy"):
         raise ImportRefused("You may not buy goods. An admin can grant it (inventory.buy).", field="kind")
-    if principal.all_nodes or kind in {"orders", "skus"}:
+    if kind == "substitutes" and not may_assemble:
+        raise ImportRefused(
+            "You may not say which SKU stands in for which. An admin can grant it (inventory.rules, for every node and "
+            "channel).", field="kind",
+        )  # fmt: skip
+    if principal.all_nodes or kind in {"orders", "skus", "substitutes"}:
         return
     if kind == "nodes":
         raise ImportRefused("Only people who see every node may import nodes. An admin can grant it.")
