@@ -173,7 +173,8 @@ def save_promise(*, order_id: int, actor: str) -> bool:
 def go_faster(*, order_id: int, actor: str) -> None:
     """Have the parcels of an order that have no label yet booked with the fastest service, whatever that costs.
 
-    Raises Conflict where a faster service is not what helps its promise, or where nothing waits for a label of the usual service any more.
+    Raises Conflict where a faster service is not what helps its promise, or where nothing waits for a label of the
+    usual service any more.
     """
 
     def work() -> None:
@@ -186,7 +187,7 @@ def go_faster(*, order_id: int, actor: str) -> None:
         live = live.filter(Q(state__in=_UNPACKED) | unbooked)
         items = lock_work(live.values_list("pk", flat=True))
         if not items:
-            raise Conflict(f"{order.number} is left as it is: nothing of it still waits for a label of the usual service.")
+            raise Conflict(f"{order.number} is left as it is: nothing waits for a label of the usual service.")
         FulfillmentOrder.objects.filter(pk__in=[item.pk for item in items]).update(
             goes_fast=True, version=F("version") + 1
         )

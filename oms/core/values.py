@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Self
 
 #: Largest absolute amount of money in minor units that the database accepts (ten billion major units).
@@ -21,6 +22,11 @@ _EXPONENTS = {
 def currency_exponent(currency: str) -> int:
     """Number of digits behind the decimal point of a currency (INR 2, JPY 0, KWD 3; ISO 4217)."""
     return _EXPONENTS.get(currency, 2)
+
+
+def major_units(minor: int, currency: str) -> Decimal:
+    """An amount as people and files write it: 12345 paise are 123.45, 12345 yen 12345."""
+    return Decimal(minor).scaleb(-currency_exponent(currency))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from oms.core.models import JobState
 from oms.core.templatetags.oms_format import count, money, percent
+from oms.core.values import major_units
 from oms.reporting.order_export import csv_text, safe_text
 from routing.engine import FACTORS
 from routing.models import SimulatedOrder, Simulation
@@ -261,11 +262,11 @@ def changed_csv(simulation: Simulation) -> Iterator[str]:
 
 
 def _csv_row(row: SimulatedOrder, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    costs = [str(major_units(each["cost"], row.currency)) for each in (before, after)]
     texts = (before["rule"], after["rule"], before["sentence"], after["sentence"])
     return [
         safe_text(row.number), row.decided_at.isoformat(), safe_text(name), safe_text(_nodes(before)),
-        safe_text(_nodes(after)), f"{before['cost'] / 100:.2f}", f"{after['cost'] / 100:.2f}", row.currency,
-        before["outcome"], after["outcome"], *(safe_text(each) for each in texts),
+        safe_text(_nodes(after)), *costs, row.currency, before["outcome"], after["outcome"], *(safe_text(each) for each in texts),
     ]  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def _orders(side: Side) -> Rows:
     return walk | _table(
         "dashboard",
         ("order order_peek order_timeline order_cancel order_reroute order_address order_hold order_release_all "
-         "order_note order_tags order_tell", order, (number,)),
+         "order_note order_tags order_tell order_hasten", order, (number,)),
         ("order_proof", order, (number, 1)), ("order_other_node", order, (number, 1, side.node.pk)),
         ("order_release", order, (number, side.hold.pk)), ("order_resend", order, (number, side.letter.pk)),
         ("order_label", order, (side.packed.order.number, side.shipment.pk)),

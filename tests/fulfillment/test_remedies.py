@@ -193,7 +193,7 @@ def test_one_call_sends_what_has_no_label_by_the_fastest_service(world: World) -
     OrderOutlook.objects.update(remedy=OutlookRemedy.UPGRADE, remedy_breach=0.1)
 
     go_faster(order_id=order_id, actor="Asha")
-    with pytest.raises(Conflict, match="nothing of it still waits"):
+    with pytest.raises(Conflict, match="nothing waits for a label"):
         go_faster(order_id=order_id, actor="Asha")
 
     assert FulfillmentOrder.objects.get().goes_fast

@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, to_locale
 from django.utils.translation import gettext as _
 
-from oms.core.values import currency_exponent
+from oms.core.values import major_units
 
 register = template.Library()
 
@@ -43,16 +43,12 @@ def active_locale() -> Locale:
     return _babel_locale(get_language() or "en")
 
 
-def _major(minor: int, currency: str) -> Decimal:
-    return Decimal(minor).scaleb(-currency_exponent(currency))
-
-
 @register.filter
 def money(minor: int | None, currency: str = "INR") -> str:
     """`123450` with `INR` gives `₹1,234.50`; the amount is in integer minor units."""
     if minor is None:
         return NOTHING
-    return format_currency(_major(int(minor), currency), currency, locale=active_locale())
+    return format_currency(major_units(int(minor), currency), currency, locale=active_locale())
 
 
 @register.filter
@@ -60,7 +56,7 @@ def money_compact(minor: int | None, currency: str = "INR") -> str:
     """`1200000000` paise gives `₹1.2Cr`. For tiles only; put the exact amount into the title."""
     if minor is None:
         return NOTHING
-    amount = _major(int(minor), currency)
+    amount = major_units(int(minor), currency)
     return format_compact_currency(amount, currency, fraction_digits=1, locale=active_locale())
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -37,6 +38,7 @@ from inventory.services import (
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
+from oms.core.values import major_units
 from oms.dashboard.inventory.grid_views import csv_response
 
 State = StockAdjustmentState
@@ -152,8 +154,8 @@ def adjustments_export(request: HttpRequest) -> HttpResponseBase:
                "Asked by", "Asked at", "Decided by", "Why"]  # fmt: skip
         for row in rows.order_by("-pk").iterator(chunk_size=500):
             yield [f"ADJ-{row.pk}", row.get_state_display(), row.node.code, row.sku.code, reason_label(row.reason),
-                   row.quantity, f"{row.value_minor / 100:.2f}", row.lot.code if row.lot else "",
-                   " ".join(row.serials), row.note, row.asked_by,
+                   row.quantity, str(major_units(row.value_minor, settings.DEFAULT_CURRENCY)),
+                   row.lot.code if row.lot else "", " ".join(row.serials), row.note, row.asked_by,
                    timezone.localtime(row.asked_at).isoformat(timespec="seconds"), row.decided_by,
                    row.decision_note]  # fmt: skip
 

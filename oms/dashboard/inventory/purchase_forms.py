@@ -12,7 +12,7 @@ from django import forms
 from inventory.models import Node, NodeKind, PurchaseOrder, Sku, Supplier, SupplierItem
 from inventory.selectors import find_skus_by_codes
 from inventory.services import AnnouncedLine, ItemTerms, PurchaseLine, PurchaseTerms, SupplierTerms
-from oms.core.values import MAX_MINOR, MAX_QUANTITY, currency_exponent
+from oms.core.values import MAX_MINOR, MAX_QUANTITY, currency_exponent, major_units
 from oms.dashboard.choices import offer_rows
 from oms.dashboard.inventory.forms import KeyedForm, LinesForm
 
@@ -32,7 +32,7 @@ def minor_of(text: str, currency: str) -> int:
 
 def amount_of(minor: int, currency: str) -> str:
     """Minor units as a form shows them: "1249.50"."""
-    return str(Decimal(minor).scaleb(-currency_exponent(currency)))
+    return str(major_units(minor, currency))
 
 
 def text_of_lines(order: PurchaseOrder) -> str:
