@@ -25,6 +25,7 @@ from oms.api import (
     purchasing,
     receipts,
     replenishment,
+    substitutes,
     transfers,
     webhooks,
 )
@@ -44,9 +45,11 @@ api = NinjaAPI(
     urls_namespace="api-v1",
 )
 api.add_router("/orders", orders.router)
+api.add_router("/orders", substitutes.orders)
 api.add_router("", fulfillment.router)
 api.add_router("", inventory.router)
 api.add_router("", kits.router)
+api.add_router("", substitutes.skus)
 api.add_router("", lots.router)
 api.add_router("", counts.router)
 api.add_router("", count_reviews.router)
