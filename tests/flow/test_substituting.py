@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from functools import partial
 
 import pytest
 from django.db import IntegrityError, transaction
 
-from channels.services.outbound_lines import untold_cancellations
+from channels.services.apply import held_lines
+from channels.services.outbound_lines import shipped_lines, untold_cancellations
 from fulfillment.services import cancel_order, open_fulfillment_orders
 from fulfillment.services.substituting import take_back_substitute
 from inventory.models import Sku, StockLevel
@@ -259,6 +262,61 @@ def test_taking_back_and_cancelling_at_once_leave_every_unit_in_one_place(world:
     assert Order.objects.get().stage == "cancelled"
     assert Payment.objects.get().refund_due_minor == 199_800
     require_that_all_adds_up()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_happens_units_and_money_add_up(world: World, seed: int) -> None:
+    dice = random.Random(seed)
+    cheap = make_sku("CHEAP", price_minor=33_333)
+    stock(cheap, world.blr, 3)
+    set_substitutes(sku_id=world.kurta.pk, substitute_ids=[cheap.pk, world.saree.pk], actor="Asha")
+    order_id = capture(world, order_of(world, quantity=4))
+    route_orders([order_id], trigger="captured")
+    original = lines()[0]
+    gone = 0
+
+    def choose() -> None:
+        line = OrderLine.objects.get(pk=original.pk)
+        sku = dice.choice([cheap, world.saree])
+        substitute_line(order_id=order_id, line_id=line.pk, sku_id=sku.pk, units=line.backordered, actor="Asha")
+
+    def undo() -> None:
+        take_back_substitute(order_id=order_id, line_id=dice.choice(lines()).pk, actor="Asha")
+
+    def cancel_one() -> None:
+        nonlocal gone
+        cancel_order(order_id=order_id, reason="So", actor="Ravi", lines={dice.choice(lines()).pk: 1})
+        gone += 1
+
+    for _ in range(10):
+        with suppress(DomainError):
+            dice.choice([choose, undo, undo, choose, cancel_one])()
+        every = lines()
+        added = [line for line in every if line.substitute_for_id is not None]
+        live = sum(line.quantity - line.cancelled for line in every)
+        assert live == 4 - gone
+        assert sum(line.quantity - line.cancelled for line in added) <= every[0].cancelled
+        payment = Payment.objects.get()
+        assert 0 <= payment.refund_due_minor <= payment.captured_minor
+        assert payment.captured_minor - payment.refund_due_minor >= sum(
+            line.total_minor * (line.quantity - line.cancelled) // line.quantity for line in every
+        ) - len(every)
+        assert sum(untold_cancellations(Order.objects.get()).values()) == gone
+    require_that_all_adds_up()
+
+
+def test_the_channel_knows_the_line_that_was_ordered_only(world: World) -> None:
+    rules(substitute=True)
+    order_id = capture(world, order_of(world, quantity=3))
+    drain()
+    original, added = lines()
+
+    [held] = held_lines(list(OrderLine.objects.select_related("kit").order_by("pk")))
+    assert (held.external_id, held.quantity, held.cancelled, held.cancellable) == ("KURTA-M-line", 3, 0, 3)
+    assert (held.units_of(2), held.left_units()) == ({added.pk: 2}, {added.pk: 3})
+    assert shipped_lines([(order_id, {added.pk: 2})]) == [{"KURTA-M-line": 2}]
+    cancel_order(order_id=order_id, reason="So", actor="Ravi", lines={added.pk: 1})
+    assert untold_cancellations(Order.objects.get()) == {"KURTA-M-line": 1}
 
 
 def test_cash_on_delivery_collects_what_the_substitute_costs(world: World) -> None:
