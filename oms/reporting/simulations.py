@@ -266,7 +266,8 @@ def _csv_row(row: SimulatedOrder, name: str, before: Mapping[str, Any], after: M
     texts = (before["rule"], after["rule"], before["sentence"], after["sentence"])
     return [
         safe_text(row.number), row.decided_at.isoformat(), safe_text(name), safe_text(_nodes(before)),
-        safe_text(_nodes(after)), *costs, row.currency, before["outcome"], after["outcome"], *(safe_text(each) for each in texts),
+        safe_text(_nodes(after)), *costs, row.currency, before["outcome"], after["outcome"],
+        *(safe_text(each) for each in texts),
     ]  # fmt: skip
 
 
