@@ -12,7 +12,7 @@ from inventory.events import NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node, Sku
 from oms.core.events import Event, Recorded
 from oms.integrations.news import News
-from orders.events import OrderCancelled, OrderCaptured
+from orders.events import LineSubstituted, OrderCancelled, OrderCaptured, SubstitutionTakenBack
 from orders.models import Order, OrderLine
 from returns.events import ReturnReceived
 from returns.models import Return
@@ -146,6 +146,34 @@ def order_unroutable(found: Sequence[Recorded]) -> list[News]:
         for item, event in events
         if (order := orders.get(event.order_id)) is not None
     ]  # fmt: skip
+
+
+def line_substituted(found: Sequence[Recorded]) -> list[News]:
+    """Units of a line are sold as another SKU."""
+    return _substitutions([(item, event) for item, event in _of(LineSubstituted, found)])
+
+
+def substitution_taken_back(found: Sequence[Recorded]) -> list[News]:
+    """Units that were sold as another SKU are those of the line that was ordered again."""
+    return _substitutions([(item, event) for item, event in _of(SubstitutionTakenBack, found)])
+
+
+def _substitutions(found: Sequence[tuple[Recorded, LineSubstituted | SubstitutionTakenBack]]) -> list[News]:
+    orders = _orders(event.order_id for _, event in found)
+    news: list[News] = []
+    for item, event in found:
+        order = orders.get(event.order_id)
+        lines = {line.pk: line for line in order.lines.all()} if order is not None else {}
+        original, added = lines.get(event.line_id), lines.get(event.substitute_line_id)
+        if order is None or original is None or added is None:
+            continue
+        data = _name(order) | {
+            "units": event.units, "line": {"external_id": original.external_id, "sku": original.sku_code},
+            "substitute": {"id": added.pk, "sku": added.sku_code, "unit_price_minor": added.unit_price_minor},
+        }  # fmt: skip
+        news.append(News(key=str(item.id), at=item.at, subject=order.number, data=data, node_codes=_NO_NODE,
+                         sku_ids=_sku_ids([original, added])))  # fmt: skip
+    return news
 
 
 def order_cancelled(found: Sequence[Recorded]) -> list[News]:

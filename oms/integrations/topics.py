@@ -8,7 +8,7 @@ from fulfillment.events import ShipmentDelivered, ShipmentHandedOver
 from inventory.events import NodeSwitched, StockArrived, StockChanged
 from oms.integrations import payloads as tell
 from oms.integrations.news import Topic
-from orders.events import OrderCancelled, OrderCaptured
+from orders.events import LineSubstituted, OrderCancelled, OrderCaptured, SubstitutionTakenBack
 from returns.events import ReturnReceived
 from routing.events import OrderRouted, OrderUnroutable
 
@@ -19,6 +19,10 @@ LEVEL_TOPIC = "stock.level_changed"
 
 _ORDER = {"number": "OM-100231", "channel": "web", "external_id": "5001", "external_number": "#1001"}
 _ORDER_LINE = {"external_id": "9001", "sku": "KURTA-M", "quantity": 2}
+_SUBSTITUTION: dict[str, Any] = _ORDER | {
+    "units": 2, "line": {"external_id": "9001", "sku": "KURTA-M"},
+    "substitute": {"id": 71, "sku": "KURTA-L", "unit_price_minor": 99900},
+}  # fmt: skip
 _PARCEL: dict[str, Any] = {
     "id": 812, "order": _ORDER, "node": "blr-01", "awb": "14112233445566", "courier": "Bluedart Surface",
     "weight_grams": 850, "handed_over_at": "2026-11-21T10:05:00+00:00", "delivered_at": None, "lines": [_ORDER_LINE],
@@ -60,6 +64,14 @@ TOPICS: tuple[Topic, ...] = (
         build=tell.order_cancelled,
         example=_ORDER | {"units": 1, "whole": False,
                           "lines": [{"external_id": "9001", "sku": "KURTA-M", "cancelled": 1}]},
+    ),
+    Topic(
+        name="order.substituted", event=LineSubstituted, title="Another SKU is sold for units of an order",
+        build=tell.line_substituted, example=_SUBSTITUTION,
+    ),
+    Topic(
+        name="order.substitute_taken_back", event=SubstitutionTakenBack, title="A substitute was taken back",
+        build=tell.substitution_taken_back, example=_SUBSTITUTION,
     ),
     Topic(
         name="shipment.handed_over", event=ShipmentHandedOver, title="A parcel left a node", build=tell.handed_over,

@@ -15,13 +15,17 @@ from fulfillment.services import cancel_order, open_fulfillment_orders
 from fulfillment.services.substituting import take_back_substitute
 from inventory.models import Sku, StockLevel
 from inventory.services import audit_stock, set_substitutes
+from oms.core.clock import now
 from oms.core.errors import Conflict, DomainError, NotFound
+from oms.core.events import Recorded
 from oms.core.models import OutboxEvent
 from oms.flow.substituting import substitute_all
+from oms.integrations.payloads import line_substituted
 from oms.notifications.models import Message
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.canonical import CanonicalOrder, CanonicalPayment
 from orders.errors import CannotEdit
+from orders.events import LineSubstituted
 from orders.models import Order, OrderEvent, OrderLine, Payment
 from orders.services import allow_substitutions
 from routing.engine import faults_of
@@ -340,6 +344,20 @@ def _cash(order: Order, units: dict[int, int]) -> int:
     from fulfillment.services.cash import _due  # noqa: PLC0415 - what every amount to collect is made from
 
     return _due(order, units, but=0)
+
+
+def test_other_systems_are_told_of_both_skus(world: World) -> None:
+    rules(substitute=True)
+    order_id = capture(world, order_of(world))
+    drain()
+    original, added = lines()
+    event = LineSubstituted(order_id=order_id, line_id=original.pk, substitute_line_id=added.pk, units=2)
+
+    [news] = line_substituted([Recorded(id=7, event=event, at=now())])
+
+    assert news.data is not None
+    assert (news.data["units"], news.data["line"]["sku"], news.data["substitute"]["sku"]) == (2, "KURTA-M", "SAREE-1")
+    assert news.sku_ids == frozenset({world.kurta.pk, world.saree.pk})
 
 
 def test_the_database_refuses_units_that_are_sold_twice(world: World) -> None:

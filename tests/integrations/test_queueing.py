@@ -61,7 +61,8 @@ def test_every_topic_follows_an_event_that_is_told(world: World) -> None:
     assert told == {topic.event for topic in TOPICS}
     assert list(BY_NAME) == [
         "stock.level_changed", "stock.arrived", "node.switched", "order.captured", "order.routed", "order.unroutable",
-        "order.cancelled", "shipment.handed_over", "shipment.delivered", "return.received",
+        "order.cancelled", "order.substituted", "order.substitute_taken_back", "shipment.handed_over",
+        "shipment.delivered", "return.received",
     ]  # fmt: skip
     for topic in TOPICS:
         json.dumps(topic.example)
