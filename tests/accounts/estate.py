@@ -56,6 +56,7 @@ from inventory.services import (
     draft_transfer,
     hold_stock,
     receive_goods,
+    set_substitutes,
     ship_transfer,
 )
 from inventory.services.replenishing import refresh_suggestions
@@ -69,14 +70,15 @@ from oms.dashboard.models import SavedView
 from oms.integrations.models import WebhookDelivery, WebhookEndpoint
 from oms.notifications.models import Message
 from oms.notifications.services import queue_messages
-from orders.models import Hold, Order, SalesChannel
+from orders.models import Hold, Order, OrderLine, SalesChannel
 from orders.services import place_hold
 from returns.models import Return
 from returns.services import expect_rto
 from routing.models import ChannelSourcing, RoutingPolicy, Simulation
-from routing.services import create_draft, publish, route_orders
+from routing.services import create_draft, publish, route_orders, substitute_line
 from routing.services.simulating import SimulationTerms, new_simulation
 from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
+from tests.fulfillment.to_store import allow_transfers, order_to_collect
 from tests.inventory.counting import begun as begun_count
 from tests.inventory.counting import held as held_area
 from tests.inventory.purchases import make_placed, make_supplier
@@ -113,6 +115,10 @@ class Side:
     travelling: Shipment
     #: Waits at the counter.
     pickup: Shipment
+    #: Waits at the store for what another node sends to be collected there.
+    awaited: FulfillmentOrder
+    #: Sold in place of what no node has.
+    stand_in: OrderLine
     message: InboundMessage
     listing: Listing
     buffer: BufferRule
@@ -146,7 +152,8 @@ class Side:
         """Words that stand on no page of who does not see this side; with `stock` those of its node's stock, too."""
         buyer = self.order.customer_name
         parcels = (self.shipment, self.waiting, self.travelling)
-        orders = [self.order, self.picked.order, self.pickup.order, *(parcel.order for parcel in parcels)]
+        orders = [self.order, self.picked.order, self.pickup.order, self.awaited.order, self.stand_in.order,
+                  *(parcel.order for parcel in parcels)]  # fmt: skip
         awbs = [parcel.awb for parcel in parcels]
         documents = (self.purchase, self.count, self.drafted, self.leaving, self.arriving) if stock else ()
         numbers = [row.number for row in (self.coming_back, *orders, *documents)]
@@ -178,6 +185,7 @@ def make_estate() -> Estate:
     default_storage.save(FILE, ContentFile(b"a,b\r\n"))
     default_storage.save(SHOT, ContentFile(b"\x89PNG\r\n\x1a\n"))
     limit = ApprovalLimit.objects.create(units=1000)
+    allow_transfers()
     zones = {zone: {"first_grams": 500, "first_minor": 5000, "additional_grams": 500, "additional_minor": 4000,
                     "days": 4} for zone in "ABCDEF"}  # fmt: skip
     card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
@@ -229,6 +237,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
     add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
     [ready] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
+    awaited = _awaited(world, channel_code, buyer)
     place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
     purchase = make_placed(make_supplier(f"mill-of-{code}"), node, (sku, 10))
     asn = announce_shipment(order_id=purchase.pk, lines=[AnnouncedLine(sku_id=sku.pk, quantity=2)], actor="Meera")
@@ -263,7 +272,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
         hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
         packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
-        waiting=labelled, travelling=on_road, pickup=ready, message=InboundMessage.objects.get(account=account),
+        waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited,
+        stand_in=_stand_in(world, channel_code, buyer), message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
         keeping=keeping, suggestion=ReplenishmentSuggestion.objects.get(rule=keeping),
         buffer=BufferRule.objects.create(name=f"Kept at {code}", amount=1, node=node, measure="percent"),
@@ -275,6 +285,34 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(), checkout=checkout, webhook=webhook,
         update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
     )  # fmt: skip
+
+
+def _awaited(world: World, name: str, buyer: Address) -> FulfillmentOrder:
+    """A parcel from a node of nobody is on its way to the store, where its order is collected."""
+    depot, sku = (
+        make_node(f"{name}-depot", city=world.store.city, postcode=world.store.postcode),
+        make_sku(f"{name}-elsewhere".upper()),
+    )
+    stock(sku, depot, 2)
+    who = {"ship_to": buyer, "customer_name": buyer.name, "customer_email": buyer.email, "customer_phone": buyer.phone}
+    order_id = order_to_collect(world, f"{name}-awaited", make_line(sku, 2), **who)
+    item = FulfillmentOrder.objects.get(order=order_id)
+    accept(fulfillment_order_ids=[item.pk], actor="Ravi")
+    pick(fulfillment_order_id=item.pk, code=sku.code, quantity=2, actor="Ravi")
+    hand_over(shipment_ids=[_labelled(item, f"AWB-{name}-{item.pk}").pk], actor="Ravi")
+    return FulfillmentOrder.objects.select_related("order").get(order=order_id, arrives_in__isnull=False)
+
+
+def _stand_in(world: World, name: str, buyer: Address) -> OrderLine:
+    """The line of what the store has, in place of what nobody has."""
+    wanted = make_sku(f"{name}-gone".upper())
+    set_substitutes(sku_id=wanted.pk, substitute_ids=[world.kurta.pk], actor="Asha")
+    who = {"ship_to": buyer, "customer_name": buyer.name, "customer_email": buyer.email, "customer_phone": buyer.phone}
+    order_id = capture(world, make_order(f"{name}-gone", make_line(wanted), substitutions="allowed", **who))
+    route_orders([order_id], trigger="captured")
+    line = OrderLine.objects.get(order=order_id)
+    added = substitute_line(order_id=order_id, line_id=line.pk, sku_id=world.kurta.pk, units=1, actor="Asha")
+    return OrderLine.objects.select_related("order").get(pk=added.pk)
 
 
 def _labelled(item: FulfillmentOrder, awb: str) -> Shipment:
