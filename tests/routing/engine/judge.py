@@ -42,7 +42,10 @@ def best_filling(
         {n.node_id: stock.get((sku, n.node_id), 0) - kept for n in nodes if stock.get((sku, n.node_id), 0) > kept}
         for sku in wants
     ]
-    usable = [n for n in nodes if may_take(order, n, lane, rates, policy) and any(n.node_id in row for row in rows)]
+    # What is sent to a store that is switched off would wait there.
+    shut = carried(order, policy) and any(n.node_id == order.pickup_node_id and not n.active for n in nodes)
+    taking = [] if shut else [n for n in nodes if may_take(order, n, lane, rates, policy)]
+    usable = [n for n in taking if any(n.node_id in row for row in rows)]
     if not usable or (using is not None and using not in {node.node_id for node in usable}):
         return None
     grams = [max(line.weight_grams for line in order.lines if line.sku_id == sku) for sku in wants]
