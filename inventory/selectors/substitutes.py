@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from inventory.models import Substitute
 from oms.core.db import bigints, fetch_dicts
 from oms.core.json_text import from_json
@@ -55,10 +57,15 @@ def _texts(options: str) -> dict[str, str]:
 
 def substitutes_of(sku_id: int) -> list[Substitute]:
     """The substitutes of a SKU as they were entered, best first, active or not."""
-    rows = Substitute.objects.filter(sku=sku_id).select_related("substitute")
-    return list(rows.order_by("rank"))
+    return both_ways(sku_id)[0]
 
 
-def stands_in_for(sku_id: int) -> list[Substitute]:
-    """The SKUs that it may stand in for."""
-    return list(Substitute.objects.filter(substitute=sku_id).select_related("sku").order_by("sku__code"))
+def both_ways(sku_id: int) -> tuple[list[Substitute], list[Substitute]]:
+    """The substitutes of a SKU as they were entered, best first, and the rows of which it is the substitute, by code.
+    One statement."""
+    rows = Substitute.objects.filter(Q(sku=sku_id) | Q(substitute=sku_id)).select_related("sku", "substitute")
+    found = list(rows.order_by("rank", "sku__code"))
+    return (
+        [row for row in found if row.sku_id == sku_id],
+        sorted([row for row in found if row.substitute_id == sku_id], key=lambda row: row.sku.code),
+    )

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 
 from fulfillment.services.substituting import take_back_substitute
 from inventory.models import Sku
-from inventory.selectors.substitutes import stands_in_for, substitutes_of
+from inventory.selectors.substitutes import both_ways
 from inventory.services import set_substitutes
 from oms.accounts.access import Principal, in_order_scope
 from oms.api.gate import idempotent, need
@@ -64,10 +64,11 @@ def _ids(codes: list[str], field: str) -> list[int]:
 
 
 def _out(sku: Sku) -> dict[str, Any]:
+    substitutes, instead_of = both_ways(sku.pk)
     return {
         "sku": sku.code,
-        "substitutes": [row.substitute.code for row in substitutes_of(sku.pk)],
-        "stands_in_for": [row.sku.code for row in stands_in_for(sku.pk)],
+        "substitutes": [row.substitute.code for row in substitutes],
+        "stands_in_for": [row.sku.code for row in instead_of],
     }
 
 

@@ -237,7 +237,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
     add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
     [ready] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
-    awaited = _awaited(world, channel_code, buyer)
+    awaited, stand_in = _awaited(world, channel_code, buyer), _stand_in(world, channel_code, buyer)
     place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
     purchase = make_placed(make_supplier(f"mill-of-{code}"), node, (sku, 10))
     asn = announce_shipment(order_id=purchase.pk, lines=[AnnouncedLine(sku_id=sku.pk, quantity=2)], actor="Meera")
@@ -272,8 +272,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
         hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
         packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
-        waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited,
-        stand_in=_stand_in(world, channel_code, buyer), message=InboundMessage.objects.get(account=account),
+        waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited, stand_in=stand_in,
+        message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
         keeping=keeping, suggestion=ReplenishmentSuggestion.objects.get(rule=keeping),
         buffer=BufferRule.objects.create(name=f"Kept at {code}", amount=1, node=node, measure="percent"),
@@ -312,6 +312,7 @@ def _stand_in(world: World, name: str, buyer: Address) -> OrderLine:
     route_orders([order_id], trigger="captured")
     line = OrderLine.objects.get(order=order_id)
     added = substitute_line(order_id=order_id, line_id=line.pk, sku_id=world.kurta.pk, units=1, actor="Asha")
+    open_fulfillment_orders([order_id])
     return OrderLine.objects.select_related("order").get(pk=added.pk)
 
 

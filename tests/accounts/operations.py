@@ -85,7 +85,7 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
             "reference": "r", "sku": sku, "how": "lost", "quantity": 1, "note": "Gone"},
             {"number": side.arriving.number}),
         **_purchasing(side), **_counting(side), **_publication(side), **_replenishment(side),
-        **_holds(side), **_webhooks(side), **_lots(side), **_promises(side),
+        **_holds(side), **_webhooks(side), **_lots(side), **_promises(side), **_substitutes(side),
         ("GET", "/nodes"): Operation("inventory.view"),
         ("GET", "/skus"): Operation("inventory.view"),
         ("GET", "/skus/components"): Operation("inventory.view", query=f"sku={side.sku.code}"),
@@ -105,6 +105,23 @@ def _lots(side: Side) -> dict[tuple[str, str], Operation]:
         ("GET", "/lots/{lot_id}/recall"): Operation("inventory.view", (), None, lot),
         ("GET", "/serials"): Operation("inventory.view", query=f"number={side.serial.number}"),
         ("GET", "/serials/{serial_id}"): Operation("inventory.view", (), None, {"serial_id": side.serial.pk}),
+    }
+
+
+def _substitutes(side: Side) -> dict[tuple[str, str], Operation]:
+    """Operations of substitutes, and of what is sold instead on an order."""
+    both, order = (NODES, CHANNELS), {"number": side.stand_in.order.number}
+    line, query = {"line": side.stand_in.pk}, f"sku={side.sku.code}"
+    return {
+        ("GET", "/skus/substitutes"): Operation("inventory.view", query=query),
+        ("PUT", "/skus/substitutes"): Operation(
+            "inventory.rules", (), {"substitutes": []}, query=query, closed_to=both
+        ),
+        ("POST", "/orders/{number}/substitutions"): Operation("orders.edit", both, {"allowed": True}, order),
+        ("POST", "/orders/{number}/substitute"): Operation(
+            "orders.edit", both, line | {"sku": side.sku.code, "units": 1}, order
+        ),
+        ("POST", "/orders/{number}/substitute/take-back"): Operation("orders.edit", both, line, order),
     }
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from inventory.models import Sku, Substitute
 from inventory.selectors import find_skus_by_codes
-from inventory.selectors.substitutes import stand_ins, stands_in_for, substitutes_of
+from inventory.selectors.substitutes import both_ways, stand_ins, substitutes_of
 from inventory.services import set_substitutes
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import Conflict, DomainError
@@ -111,12 +111,13 @@ def export(request: HttpRequest) -> HttpResponse:
 def substitute_context(request: HttpRequest, sku: Sku) -> dict[str, Any]:
     """What the page of a SKU says of substitutes."""
     principal = principal_of(request)
-    rows = substitutes_of(sku.pk)
-    free = {each.sku_id: each.atp for each in stand_ins([sku.pk]).get(sku.pk, ())} if principal.all_nodes else {}
+    rows, instead_of = both_ways(sku.pk)
+    sees = bool(rows) and principal.all_nodes
+    free = {each.sku_id: each.atp for each in stand_ins([sku.pk]).get(sku.pk, ())} if sees else {}
     before = request.GET.get(BEFORE, "")
     codes = dict(Sku.objects.filter(pk__in=_ids(before)).values_list("pk", "code")) if before else {}
     return {
-        "substitutes": [(row, free.get(row.substitute_id)) for row in rows], "instead_of": stands_in_for(sku.pk),
+        "substitutes": [(row, free.get(row.substitute_id)) for row in rows], "instead_of": instead_of,
         "may_edit_substitutes": principal.may("inventory.rules") and principal.sees_everything and not sku.is_kit,
         "may_export_substitutes": principal.may("inventory.export") and principal.sees_everything,
         "substitutes_seen": _text([row.substitute_id for row in rows]), "substitutes_changed": bool(before),

@@ -275,7 +275,7 @@ def test_the_sku_page_shows_every_node_and_what_channels_were_told(world: World)
 
     for text in ("blr-01", "blr-s1", "del-01", "Web shop", "K-1", "To send", "18"):
         assert text in body
-    assert len(queries) <= 11
+    assert len(queries) <= 12
     assert "K-1" not in signed_in("warehouse_lead").get(f"/inventory/{world.kurta.pk}/").content.decode()
 
 
