@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from routing.engine.by_nodes import Search
-from routing.engine.problem import Problem
+from routing.engine.problem import Problem, Solution
 from routing.engine.solve import solve
 from routing.engine.stored import Restored, further_alone, problem_of, with_rows
 from routing.engine.table import expand_candidates
@@ -106,9 +106,23 @@ def _gap(stored: Mapping[str, Any], restored: Restored, index: int) -> tuple[int
 
 
 def _uses(problem: Problem, stored: Mapping[str, Any], index: int) -> bool:
-    """Whether the best plan of a problem sends anything from this node; no, where it was not found soon."""
-    solution = solve(problem, bool(stored.get("whole")), _MOST_SETS)
-    return solution.optimal and any(parcel.at == index for parcel in solution.parcels)
+    """Whether every best plan of a problem sends something from this node; no, where that was not found soon.
+
+    Of plans that are equal the node's priority decides, which is not stored.
+    """
+    whole = bool(stored.get("whole"))
+    solution = solve(problem, whole, _MOST_SETS)
+    if not solution.optimal or all(parcel.at != index for parcel in solution.parcels):
+        return False
+    others = {each: cost for each, cost in problem.opening.items() if each != index}
+    without = solve(problem.varied(opening=others), whole, _MOST_SETS)
+    return without.optimal and _worth(solution) < _worth(without)
+
+
+def _worth(solution: Solution) -> tuple[int, int, int]:
+    """Less is better: units that are not shipped, cost, parcels."""
+    units = sum(count for parcel in solution.parcels for count in parcel.units)
+    return -units, solution.cost, len(solution.parcels)
 
 
 def _stock(
