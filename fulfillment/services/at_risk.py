@@ -26,6 +26,7 @@ from fulfillment.services.moving import NOT_BEGUN, Move, given_back, is_begun, m
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from routing.engine import Plan
+from routing.engine.wording import money
 from routing.services import active_policy, plan_again
 
 #: Orders that are planned again in one run of the clock, and work that is looked at for them.
@@ -117,8 +118,9 @@ def _problem(item: FulfillmentOrder, risk: Risk) -> str:
     days = 1 if risk.leaves_at is None else max(1, ceil((risk.leaves_at - risk.due_at) / timedelta(days=1)))
     worth = days * active_policy().weights.late_minor_per_day
     if stay is not None and stay.outcome == "routed" and go.cost_minor > stay.cost_minor + worth:
-        more = (go.cost_minor - stay.cost_minor) / 100
-        return f"From elsewhere it would cost {more:,.2f} more; {days} late days are worth {worth / 100:,.2f}."
+        currency = item.order.currency
+        more, worthy = money(go.cost_minor - stay.cost_minor, currency), money(round(worth), currency)
+        return f"From elsewhere it would cost {more} more; {days} late days are worth {worthy}."
     return ""
 
 

@@ -46,7 +46,7 @@ class Session(requests.Session):
 def retry_after_seconds(response: requests.Response) -> float | None:
     """The number of seconds in a Retry-After header, None where it is absent or a date."""
     value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isdecimal() else None
 
 
 def raise_for_response(response: requests.Response, *, what: str) -> None:

@@ -29,6 +29,11 @@ def major_units(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-currency_exponent(currency))
 
 
+def minor_units(amount: Decimal, currency: str) -> int:
+    """An amount as people write it in minor units: 123.45 rupees are 12345 paise; what is finer is cut off."""
+    return int(amount.scaleb(currency_exponent(currency)))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
     """An amount in integer minor units (paise for INR) and its ISO 4217 currency."""

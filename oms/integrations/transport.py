@@ -153,7 +153,7 @@ def _exchange(
     response = connection.getresponse()
     asked = response.headers.get("Retry-After", "").strip()
     deadline.shorten(WORDS_SECONDS)
-    return Answer(response.status, _words(response), float(asked) if asked.isascii() and asked.isdigit() else None)
+    return Answer(response.status, _words(response), float(asked) if asked.isascii() and asked.isdecimal() else None)
 
 
 def _words(response: http.client.HTTPResponse) -> str:

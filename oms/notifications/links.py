@@ -31,6 +31,6 @@ def tracking_url(order: Order) -> str:
 def order_of_token(token: str) -> Order | None:
     """The order a token belongs to; None for every token that was not made here. Takes the same time either way."""
     key, _, signature = token.partition("-")
-    order = Order.objects.filter(pk=int(key)).first() if key.isascii() and key.isdigit() and len(key) < 16 else None
+    order = Order.objects.filter(pk=int(key)).first() if key.isascii() and key.isdecimal() and len(key) < 16 else None
     expected = _signature(order) if order is not None else "x" * 22
     return order if constant_time_compare(signature, expected) and order is not None else None

@@ -45,9 +45,10 @@ def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
 
     def work() -> int:
         orders = Order.objects.select_related("channel", "payment").in_bulk([order_id for _, order_id, _ in asked])
-        parcels = Shipment.objects.select_related("node").in_bulk([int(part) for _, _, part in asked if part.isdigit()])
+        named = [int(part) for _, _, part in asked if part.isdecimal()]
+        parcels = Shipment.objects.select_related("node").in_bulk(named)
         rows = [
-            _message(template, orders[order_id], part, parcels.get(int(part) if part.isdigit() else 0))
+            _message(template, orders[order_id], part, parcels.get(int(part) if part.isdecimal() else 0))
             for template, order_id, part in asked
             if order_id in orders and _should_write(template, orders[order_id])
         ]

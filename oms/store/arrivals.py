@@ -105,7 +105,7 @@ def _counted(request: HttpRequest, found: Awaited) -> list[Arrived]:
 
 def _number(request: HttpRequest, name: str, sku: str) -> int:
     text = request.POST.get(name, "").strip() or "0"
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise DomainError(
             _("%(sku)s: %(text)s is no quantity; expected a whole number from 0.") % {"sku": sku, "text": text[:20]},
             field=name,

@@ -103,7 +103,7 @@ def count_scans(request: HttpRequest, node: Node, uid: UUID) -> HttpResponseBase
 
 def _quantity(text: str) -> int:
     clean = text.strip()
-    return int(clean) if clean.isascii() and clean.isdigit() and len(clean) < 10 else -1
+    return int(clean) if clean.isascii() and clean.isdecimal() and len(clean) < 10 else -1
 
 
 def _scans_of_outbox(request: HttpRequest, session: CountSession) -> HttpResponseBase:

@@ -57,7 +57,7 @@ def handover(request: HttpRequest, node: Node) -> HttpResponseBase:
 def manifest_open(request: HttpRequest, node: Node) -> HttpResponseBase:
     """Open the carrier's manifest, or go on with the open one."""
     text = request.POST.get("account", "")
-    wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    wanted = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
     if wanted not in {row.account.pk for row in carriers_waiting(node.pk)}:
         raise NotFound("No parcels of this carrier wait here.")
     made = open_manifest(node_id=node.pk, carrier_account_id=wanted, actor=principal_of(request).name)

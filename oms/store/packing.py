@@ -184,7 +184,7 @@ def _plan(request: HttpRequest) -> ParcelPlan:
     if box is None:
         raise DomainError(_("Choose a box."), field="box")
     text = request.POST.get("weight", "").strip()
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_GRAMS):
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= _MOST_GRAMS):
         raise DomainError(_("Give the weight in grams, for example 450."), field="weight")
     return ParcelPlan(weight_grams=int(text), length_mm=box.length_mm, width_mm=box.width_mm, height_mm=box.height_mm)
 

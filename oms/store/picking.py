@@ -87,7 +87,7 @@ def _row(walk: Walk, code: str) -> PickRow:
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.POST.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
 def _done(request: HttpRequest, node: Node, walk: Walk, act: Act) -> HttpResponseBase:

@@ -169,7 +169,7 @@ def goods_take(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.POST.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
 def _done(request: HttpRequest, node: Node, order: PurchaseOrder, act: Act) -> HttpResponseBase:

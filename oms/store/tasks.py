@@ -304,7 +304,7 @@ def accept_work(request: HttpRequest, node: Node) -> HttpResponseBase:
 def ids_of(text: str) -> list[int]:
     """The ids in a comma-separated text. Raises NotFound for anything else, so that nothing is guessed."""
     parts = [part for part in text.split(",") if part]
-    if not parts or len(parts) > 200 or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
+    if not parts or len(parts) > 200 or not all(part.isdecimal() and len(part) < 16 for part in parts):
         raise NotFound("There is no such work.")
     return list(dict.fromkeys(int(part) for part in parts))
 

@@ -261,7 +261,7 @@ def transfer_receive_finish(request: HttpRequest, node: Node, pk: int) -> HttpRe
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.POST.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else 0
 
 
 def _key(request: HttpRequest) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -12,6 +14,9 @@ PASSWORD = "a long pass phrase"
 #: Puts what the content security policy refused where script errors are, whatever the page does about it.
 REPORT_REFUSALS = """document.addEventListener("securitypolicyviolation", event =>
   console.error(`refused by ${event.violatedDirective}: ${event.blockedURI}`));"""
+
+#: A folder for a picture of everything that is looked at, for the eyes of whoever changes a screen.
+PICTURES = os.environ.get("OMS_PICTURES")
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Visit:
     height: int = 900
     scripts: bool = True
     problems: list[str] = field(default_factory=list)
+    pictures: int = 0
     context: BrowserContext = field(init=False)
     page: Page = field(init=False)
 
@@ -60,8 +66,16 @@ class Visit:
             self.page.emulate_media(color_scheme=scheme)
             expect(self.page.locator("html")).to_have_attribute("data-bs-theme", scheme)
             faults, overflow = axe_violations(self.page), overflow_px(self.page)
+            self._picture(scheme)
             assert (faults, overflow) == ([], 0), f"{self.page.url} in {scheme}: {faults}, {overflow} px too wide"
         self.page.emulate_media(color_scheme="light")
+
+    def _picture(self, scheme: str) -> None:
+        if PICTURES:
+            test = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition(" ")[0].replace("/", "-")
+            self.pictures += 1
+            path = Path(PICTURES) / f"{test}-{self.pictures:02}-{self.width}-{scheme}.png"
+            self.page.screenshot(path=path, full_page=True)
 
     def leave(self) -> None:
         """Close the window; nothing was complained about."""

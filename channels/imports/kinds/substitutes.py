@@ -11,6 +11,7 @@ from django.db import transaction
 from channels.imports.catalogue import SUBSTITUTE_FIELDS
 from channels.imports.fields import FieldSet
 from channels.imports.kinds.base import Context, Finish, Written, mapped_rows, read_records
+from channels.imports.parsers import Unreadable, parse_code
 from channels.imports.tables import Table
 from channels.imports.types import Counts, Options, Reading, RowIssue, Unit
 from inventory.models import MAX_SUBSTITUTES, Sku, Substitute
@@ -46,9 +47,7 @@ class SubstituteHandler:
         for unit in reading.units:
             found.setdefault(unit.value.sku, []).append(unit)
         # A SKU one of whose rows cannot be read would lose that substitute: all of its rows are refused.
-        torn = {
-            cells.get("sku", "").strip() for row, cells in mapped_rows(table, columns) if row.number in reading.bad_rows
-        }
+        torn = {_sku_of(cells) for row, cells in mapped_rows(table, columns) if row.number in reading.bad_rows}
         left_out = sorted(row for sku in torn for unit in found.pop(sku, ()) for row in unit.rows)
         issues = [
             RowIssue(row=row, field="sku", got="", expected="a SKU all of whose rows can be read") for row in left_out
@@ -107,6 +106,14 @@ class SubstituteHandler:
     def finish(self, context: Context, *, until: float | None) -> Finish:
         """Nothing follows."""
         return Finish()
+
+
+def _sku_of(cells: Mapping[str, str]) -> str:
+    """The SKU of a row that cannot be read; empty where not even that can."""
+    try:
+        return parse_code(cells.get("sku", ""), most=80)
+    except Unreadable:
+        return ""
 
 
 def _codes(units: Sequence[Unit]) -> set[str]:

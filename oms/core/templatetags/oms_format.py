@@ -94,7 +94,7 @@ def masked_phone(value: str | None) -> str:
     """`+919812345210` gives `+91 98xxx xx210`. Of other lengths only the last three digits stay."""
     if not value:
         return NOTHING
-    digits = "".join(char for char in value if char.isdigit())
+    digits = "".join(char for char in value if char.isdecimal())
     if len(digits) == 12 and digits.startswith("91"):
         digits = digits[2:]
     elif len(digits) == 11 and digits.startswith("0"):

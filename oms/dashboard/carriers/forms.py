@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from carriers.base import RateRequest
 from oms.core.places import normalise_postcode
+from oms.core.values import minor_units
 
 _MAX_WEIGHT_GRAMS = 200_000
 _MAX_COD = Decimal(1_000_000)
@@ -49,7 +50,7 @@ class QuoteForm(forms.Form):
     def request(self) -> RateRequest:
         """The question for the carriers."""
         data = self.cleaned_data
-        cod_minor = int((data["cod"] or Decimal(0)) * 100)
+        cod_minor = minor_units(data["cod"] or Decimal(0), settings.DEFAULT_CURRENCY)
         return RateRequest(
             from_postcode=data["origin"], to_postcode=data["to"], weight_grams=data["weight"], cod_minor=cod_minor,
             declared_value_minor=cod_minor, country=settings.DEFAULT_COUNTRY,

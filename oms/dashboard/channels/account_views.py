@@ -58,7 +58,7 @@ def channel(request: HttpRequest, code: str) -> HttpResponse:
     job = request.GET.get("job", "")
     found = query_messages(
         account_id=account.pk, state=state if state in InboundMessageState.values else "",
-        text=request.GET.get("q", "").strip()[:120], job_id=int(job) if job.isdigit() and len(job) < 18 else None,
+        text=request.GET.get("q", "").strip()[:120], job_id=int(job) if job.isdecimal() and len(job) < 18 else None,
     )  # fmt: skip
     shown, next_mark = _page(found, request.GET.get("before", ""))
     context = {
@@ -74,7 +74,7 @@ def _page(rows: Any, mark: str) -> tuple[list[InboundMessage], str]:
     """One page of messages, newest first, and the mark of the next. A mark is a time and an id."""
     moment_text, _sep, pk_text = mark.partition("~")
     moment = parse_datetime(moment_text) if moment_text else None
-    if moment is not None and moment.tzinfo is not None and pk_text.isdigit():
+    if moment is not None and moment.tzinfo is not None and pk_text.isdecimal():
         rows = rows.filter(Q(received_at__lt=moment) | Q(received_at=moment, pk__lt=int(pk_text)))
     page = list(rows[: MESSAGES + 1])
     more = len(page) > MESSAGES

@@ -60,7 +60,7 @@ def _drift(listing: Listing) -> int | None:
 def map_many(request: HttpRequest, code: str) -> HttpResponse:
     """Map every ticked listing to the SKU code beside it. What cannot be mapped is told apart; the rest is done."""
     account = account_for(request, code)
-    ticked = [int(pk) for pk in request.POST.getlist("ids") if pk.isdigit()][:MOST_MAPPED]
+    ticked = [int(pk) for pk in request.POST.getlist("ids") if pk.isdecimal()][:MOST_MAPPED]
     rows = Listing.objects.filter(account=account, pk__in=ticked).order_by("pk")
     wanted = {row: request.POST.get(f"sku-{row.pk}", "").strip() for row in rows}
     known = dict(Sku.objects.filter(code__in=set(wanted.values())).values_list("code", "pk"))

@@ -32,7 +32,7 @@ def updates(request: HttpRequest, code: str) -> HttpResponse:
     if state in OutboundUpdateState.values:
         rows = rows.filter(state=state)
     before = request.GET.get("before", "")
-    if before.isdigit() and len(before) < 18:
+    if before.isdecimal() and len(before) < 18:
         rows = rows.filter(pk__lt=int(before))
     page = list(rows[: ROWS + 1])
     next_mark = page[ROWS - 1].pk if len(page) > ROWS else ""
@@ -54,7 +54,7 @@ def retry(request: HttpRequest, code: str) -> HttpResponse:
     account = account_for(request, code)
     rows = OutboundUpdate.objects.filter(account=account, state=OutboundUpdateState.FAILED)
     if not request.POST.get("all"):
-        rows = rows.filter(pk__in=[int(pk) for pk in request.POST.getlist("ids") if pk.isdigit()])
+        rows = rows.filter(pk__in=[int(pk) for pk in request.POST.getlist("ids") if pk.isdecimal()])
     moved = retry_order_updates(list(rows.values_list("pk", flat=True)), actor=principal_of(request).name)
     if moved:
         text = ngettext("%(n)s update is sent again.", "%(n)s updates are sent again.", len(moved))

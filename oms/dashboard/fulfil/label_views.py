@@ -189,7 +189,7 @@ def book_with(request: HttpRequest, pk: int) -> HttpResponse:
     """Book with the carrier that a person chose; with a number typed in, for couriers without an API."""
     shipment = _waiting(principal_of(request), pk)
     text = request.POST.get("account", "")
-    account = CarrierAccount.objects.filter(pk=int(text), is_active=True).first() if text.isdigit() else None
+    account = CarrierAccount.objects.filter(pk=int(text), is_active=True).first() if text.isdecimal() else None
     if account is None:
         raise NotFound("There is no such carrier.")
     awb = request.POST.get("awb", "").strip()[:60]

@@ -48,7 +48,7 @@ def manifest_list(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request)
     mark = request.GET.get("before", "")
     closed = _manifests(principal).filter(state=ManifestState.CLOSED)
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         closed = closed.filter(pk__lt=int(mark))
     past = list(closed.annotate(parcels=Count("shipments")).order_by("-pk")[: PAGE_ROWS + 1])
     next_url = f"?before={past[PAGE_ROWS - 1].pk}" if len(past) > PAGE_ROWS else ""
@@ -87,7 +87,7 @@ def manifest_open(request: HttpRequest) -> HttpResponse:
     """Open the manifest of a carrier at a node, or go on with the open one."""
     principal = principal_of(request)
     node_text, account_text = request.POST.get("node", ""), request.POST.get("account", "")
-    if not (node_text.isdigit() and account_text.isdigit()):
+    if not (node_text.isdecimal() and account_text.isdecimal()):
         raise NotFound("There is no such carrier or node.")
     node = in_node_scope(Node.objects.filter(pk=int(node_text)), principal, "code").first()
     waiting = Shipment.objects.filter(node=node, carrier_account=int(account_text), state=ShipmentState.LABELLED)

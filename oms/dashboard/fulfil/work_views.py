@@ -166,7 +166,7 @@ def work_list(request: HttpRequest) -> HttpResponse:
 def _after(rows: QuerySet[FulfillmentOrder], mark: str) -> QuerySet[FulfillmentOrder]:
     """Rows behind the one that `mark` names: "<due moment>_<id>", without a moment for work that has none."""
     text, _sep, pk = mark.rpartition("_")
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 16):
+    if not (pk.isascii() and pk.isdecimal() and len(pk) < 16):
         return rows
     due_at = parse_datetime(text) if text else None
     if due_at is None:

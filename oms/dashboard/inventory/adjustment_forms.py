@@ -6,12 +6,13 @@ import re
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
 from inventory.models import NodeKind, Sku, Tracking
 from inventory.services import ADJUSTMENTS, COUNTED, checked_photo
 from oms.core.errors import DomainError
-from oms.core.values import MAX_MINOR, MAX_QUANTITY
+from oms.core.values import MAX_MINOR, MAX_QUANTITY, major_units
 from oms.dashboard.choices import offer
 from oms.dashboard.inventory.forms import KeyedForm
 
@@ -101,6 +102,7 @@ class LimitForm(forms.Form):
     )
     units = forms.IntegerField(label="More units than", min_value=0, max_value=MAX_QUANTITY)
     value = forms.DecimalField(
-        label="More value than", min_value=0, max_value=MAX_MINOR // 100, decimal_places=2,
+        label="More value than", min_value=0, decimal_places=2,
+        max_value=major_units(MAX_MINOR, settings.DEFAULT_CURRENCY),
         help_text="Units times their cost, in the currency of the business.",
     )  # fmt: skip

@@ -86,7 +86,7 @@ def adjustments(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     mark = request.GET.get("before", "")
     rows = _shown(principal, asked)
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         rows = rows.filter(pk__lt=int(mark))
     page = list(rows.order_by("-pk")[: PAGE_ROWS + 1])
     more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]
@@ -272,7 +272,7 @@ def adjustment_undo(request: HttpRequest, pk: int) -> HttpResponse:
 def adjustments_approve(request: HttpRequest) -> HttpResponse:
     """Accept the chosen ones, each for itself: one that no longer fits stops no other."""
     principal = principal_of(request)
-    ids = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isascii() and text.isdigit()]
+    ids = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isascii() and text.isdecimal()]
     done, refused = 0, []
     for row in adjustments_of(principal).filter(pk__in=ids, state=State.WAITING).order_by("pk"):
         try:

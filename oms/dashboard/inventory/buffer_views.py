@@ -115,7 +115,7 @@ def buffers(request: HttpRequest) -> HttpResponse:
     by_hand, text = request.GET.get("show") == "hand", request.GET.get("q", "").strip()[:120]
     found = rules_for(principal, by_hand=by_hand, text=text)
     start = request.GET.get("from", "")
-    offset = int(start) if start.isdigit() and len(start) < 8 else 0
+    offset = int(start) if start.isdecimal() and len(start) < 8 else 0
     rules = list(found[offset : offset + ROWS + 1])
     more, rules = len(rules) > ROWS, rules[:ROWS]
     kept = kept_by([rule.pk for rule in rules])
@@ -167,7 +167,7 @@ def buffers_export(request: HttpRequest) -> HttpResponseBase:
 def buffer_new(request: HttpRequest) -> HttpResponse:
     """A new rule."""
     text = request.GET.get("sku", "")
-    given = Sku.objects.filter(pk=int(text)).first() if text.isdigit() and len(text) < 19 else None
+    given = Sku.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 19 else None
     initial = {"measure": BufferMeasure.UNITS, "sku": given.code if given else "", "is_active": True}
     return _form_page(request, None, initial)
 
@@ -257,7 +257,7 @@ def _done(applied: Applied) -> str:
 def buffer_preview(request: HttpRequest) -> HttpResponse:
     """What the form as it stands would do: asked while it is filled in. Writes nothing."""
     text = request.GET.get("rule", "")
-    rule = rule_for(request, int(text)) if text.isdigit() and len(text) < 19 else None
+    rule = rule_for(request, int(text)) if text.isdecimal() and len(text) < 19 else None
     form = RuleForm(request.POST, principal=principal_of(request))
     context: dict[str, Any] = {"form": form}
     if form.is_valid():
@@ -316,7 +316,7 @@ def buffer_remove(request: HttpRequest, pk: int) -> HttpResponse:
 def buffers_remove(request: HttpRequest) -> HttpResponse:
     """Remove every ticked rule that was set by hand."""
     principal = principal_of(request)
-    ids = [int(pk) for pk in request.POST.getlist("ids") if pk.isdigit() and len(pk) < 19][:MOST_REMOVED]
+    ids = [int(pk) for pk in request.POST.getlist("ids") if pk.isdecimal() and len(pk) < 19][:MOST_REMOVED]
     found = list(rules_for(principal, by_hand=True).filter(pk__in=ids))
     removed = removed_of(found)
 

@@ -22,7 +22,7 @@ from oms.dashboard.inventory.forms import LinesForm, MoveForm, SafetyForm
 def first_line(request: HttpRequest) -> str:
     """The SKU named in the address, as the first line of the form."""
     text = request.GET.get("sku", "")
-    sku = Sku.objects.filter(pk=int(text)).first() if text.isdigit() and len(text) < 19 else None
+    sku = Sku.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 19 else None
     sku = sku or find_sku_by_code_or_barcode(text)
     return f"{sku.code} 1" if sku else ""
 

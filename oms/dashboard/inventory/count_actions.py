@@ -159,7 +159,7 @@ def count_items(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _ids(request: HttpRequest) -> list[int]:
-    return [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 16]
+    return [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdecimal() and len(text) < 16]
 
 
 def _chosen(request: HttpRequest, found: StockCount) -> list[int]:

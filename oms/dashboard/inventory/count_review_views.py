@@ -79,7 +79,7 @@ def _going(found: StockCount, sees_numbers: bool) -> dict[str, Any]:
 def _items(request: HttpRequest, found: StockCount, shown: str) -> dict[str, Any]:
     mark = request.GET.get("after", "")
     chosen = items_shown(found, shown)
-    page = chosen.filter(pk__gt=int(mark)) if mark.isascii() and mark.isdigit() and len(mark) < 16 else chosen
+    page = chosen.filter(pk__gt=int(mark)) if mark.isascii() and mark.isdecimal() and len(mark) < 16 else chosen
     items = list(page.order_by("pk")[: PAGE_ROWS + 1])
     more, items = len(items) > PAGE_ROWS, items[:PAGE_ROWS]
     return {

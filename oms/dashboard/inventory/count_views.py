@@ -27,7 +27,7 @@ from oms.core.clock import now
 from oms.core.errors import DomainError
 from oms.core.ids import uuid7
 from oms.core.posting import once_per_form
-from oms.core.values import currency_exponent
+from oms.core.values import minor_units
 from oms.dashboard.inventory.access import node_for
 from oms.dashboard.inventory.count_access import ICONS, TONES, counts_of, page_of
 from oms.dashboard.inventory.count_forms import CountPlanForm
@@ -51,7 +51,7 @@ def counts(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     rows = _shown(principal, asked)
     mark = request.GET.get("before", "")
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         rows = rows.filter(pk__lt=int(mark))
     page = list(rows.order_by("-pk")[: PAGE_ROWS + 1])
     more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]
@@ -139,7 +139,7 @@ def count_new(request: HttpRequest) -> HttpResponse:
 
 def _code_of(text: str) -> str:
     """A SKU named in the address by id, as the first line of the form."""
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
         return ""
     return Sku.objects.filter(pk=int(text)).values_list("code", flat=True).first() or ""
 
@@ -168,7 +168,7 @@ def _chosen(data: dict[str, Any]) -> list[int]:
 
 
 def _begin(data: dict[str, Any], sku_ids: Sequence[int], actor: str) -> StockCount:
-    value_minor = int(data["accept_value"].scaleb(currency_exponent(settings.DEFAULT_CURRENCY)))
+    value_minor = minor_units(data["accept_value"], settings.DEFAULT_CURRENCY)
     return plan_count(
         uid=data["op_key"], node_id=data["node"].pk, kind=data["kind"], sku_ids=sku_ids, name=data["name"],
         is_blind=data["is_blind"], accept_units=data["accept_units"],
@@ -183,7 +183,7 @@ def count_suggested(request: HttpRequest, code: str) -> HttpResponse:
     node = node_for(request, code)
     found = suggestions_of(node)
     if request.method == "POST":
-        wanted = {int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdigit()}
+        wanted = {int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdecimal()}
         chosen = [row.sku_id for row in found if not wanted or row.sku_id in wanted]
         answer = once_per_form(request, lambda: {"number": _begin_suggested(request, node, chosen).number})
         count = counts_of(principal_of(request)).get(number=answer["number"])

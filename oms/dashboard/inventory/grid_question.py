@@ -45,11 +45,11 @@ class GridQuestion:
             brand=str(params.get("brand") or ""), by=by if by in COLUMNS_BY else "",
             group=str(params.get("group") or ""), kind=str(params.get("kind") or ""),
             node=str(params.get("node") or ""),
-            below=int(below) if below.isdigit() and len(below) < 9 else None,
+            below=int(below) if below.isdecimal() and len(below) < 9 else None,
             problems=str(params.get("problems") or "") == "1", after=str(params.get("after") or "")[:80],
             before=str(params.get("before") or "")[:80],
-            columns_from=int(start) if start.isdigit() and len(start) < 6 else 0,
-            size=int(size) if size.isdigit() and int(size) in PAGE_SIZES else 50,
+            columns_from=int(start) if start.isdecimal() and len(start) < 6 else 0,
+            size=int(size) if size.isdecimal() and int(size) in PAGE_SIZES else 50,
         )  # fmt: skip
 
     def query(self, **changes: Any) -> str:

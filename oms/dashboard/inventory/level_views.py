@@ -94,7 +94,7 @@ def row_in_words(row: LedgerRow) -> dict[str, Any]:
 def _document(reference: str) -> str:
     """The page of a transfer or an adjustment that a posting names by its number; empty for anything else."""
     kind, _, number = reference.partition("-")
-    if not (number.isascii() and number.isdigit() and len(number) < 16):
+    if not (number.isascii() and number.isdecimal() and len(number) < 16):
         return ""
     if kind == "ADJ":
         return reverse("dashboard:adjustment", args=[int(number)])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -16,6 +16,7 @@ from inventory.models import ApprovalLimit, NodeKind
 from inventory.services import drop_limit, set_limit
 from oms.accounts.access import principal_of, requires
 from oms.core.posting import once_per_form
+from oms.core.values import minor_units
 from oms.dashboard.inventory.adjustment_forms import LimitForm
 
 
@@ -27,7 +28,7 @@ def limits(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         principal_of(request).require_everywhere()
         data = form.cleaned_data
-        value = int(Decimal(data["value"]) * 100)
+        value = minor_units(data["value"], settings.DEFAULT_CURRENCY)
         once_per_form(request, lambda: {
             "id": set_limit(node_kind=data["node_kind"], units=data["units"], value_minor=value).pk
         })  # fmt: skip

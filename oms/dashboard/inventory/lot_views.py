@@ -77,7 +77,7 @@ def _asked(request: HttpRequest) -> _Asked:
     show, days = request.GET.get("show", "expiring"), request.GET.get("days", "")
     return _Asked(
         show if show in _SHOWN else "expiring",
-        min(int(days), 3650) if days.isascii() and days.isdigit() and len(days) < 6 else WARN_DAYS,
+        min(int(days), 3650) if days.isascii() and days.isdecimal() and len(days) < 6 else WARN_DAYS,
         request.GET.get("node", "")[:40],
     )
 
@@ -113,7 +113,7 @@ def _rows(lots: Sequence[Lot], node_ids: Sequence[int]) -> list[LotRow]:
 def _after(rows: QuerySet[Lot], mark: str) -> QuerySet[Lot]:
     """Lots behind the one that `mark` names: "<day>_<id>", without a day for lots that never expire."""
     text, _sep, pk = mark.rpartition("_")
-    if not (pk.isascii() and pk.isdigit() and len(pk) < 16):
+    if not (pk.isascii() and pk.isdecimal() and len(pk) < 16):
         return rows
     try:
         day = parse_date(text) if text else None

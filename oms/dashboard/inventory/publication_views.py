@@ -166,10 +166,10 @@ def publication_act(request: HttpRequest) -> HttpResponse:
     principal.require(ACTIONS[action])
     found = in_channel_scope(Listing.objects.filter(sku__isnull=False), principal, "account__channel__code")
     sku = request.POST.get("sku", "")
-    if sku.isdigit() and len(sku) < 19:
+    if sku.isdecimal() and len(sku) < 19:
         found = found.filter(sku_id=int(sku))
     else:
-        ids = [int(pk) for pk in request.POST.getlist("ids") if pk.isdigit() and len(pk) < 19]
+        ids = [int(pk) for pk in request.POST.getlist("ids") if pk.isdecimal() and len(pk) < 19]
         found = found.filter(pk__in=ids)
     listings = list(found.values_list("pk", flat=True))
     _tell(request, lambda: _act(action, listings, request.POST.get("reason", ""), principal.name))

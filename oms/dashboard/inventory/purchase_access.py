@@ -129,6 +129,6 @@ def allowed_steps(principal: Principal, order: PurchaseOrder) -> dict[str, bool]
 def version_of(request: HttpRequest) -> int:
     """The version of the document that the page showed. Raises DomainError where the page is incomplete."""
     text = request.POST.get("version", "")
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise DomainError("This page is incomplete. Reload it and try again.", field="version")
     return int(text)

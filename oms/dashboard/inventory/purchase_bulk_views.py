@@ -105,7 +105,7 @@ def _chosen(request: HttpRequest) -> dict[int, int | None]:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 19
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _listed(numbers: Sequence[str]) -> str:

@@ -125,7 +125,7 @@ class PurchaseForm(KeyedForm):
         else:
             parts = _LINE.match(text)
             code, quantity, cost = (parts["code"], parts["quantity"], parts["cost"]) if parts else (text, "", "")
-        if quantity and not (quantity.isascii() and quantity.isdigit() and len(quantity) < 10):
+        if quantity and not (quantity.isascii() and quantity.isdecimal() and len(quantity) < 10):
             raise forms.ValidationError(f"Line {number}: {quantity} is not a quantity; expected a whole number.")
         units = int(quantity) if quantity else 1
         if not 1 <= units <= MAX_QUANTITY:

@@ -32,7 +32,7 @@ def purchase_orders(request: HttpRequest) -> HttpResponse:
     asked = asked_of(request)
     mark = request.GET.get("before", "")
     rows = _shown(principal, asked)
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         rows = rows.filter(pk__lt=int(mark))
     page = list(with_sums(rows).order_by("-pk")[: PAGE_ROWS + 1])
     more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]

@@ -79,7 +79,7 @@ def _shipment_of(order: PurchaseOrder, text: str) -> InboundShipment | None:
     if not text:
         return None
     found = None
-    if text.isascii() and text.isdigit() and len(text) < 16:
+    if text.isascii() and text.isdecimal() and len(text) < 16:
         coming = (InboundShipmentState.EXPECTED, InboundShipmentState.ARRIVED)
         found = order.inbound_shipments.filter(pk=int(text), state__in=coming).first()
     if found is None:
@@ -210,7 +210,7 @@ def asn_cancel(request: HttpRequest, pk: int) -> HttpResponseBase:
 def sku_label(request: HttpRequest, sku_id: int) -> HttpResponseBase:
     """Labels of a SKU to stick on what came: `copies`, `lot`, `expires` and `serial` in the address."""
     text = request.GET.get("copies", "1")
-    copies = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 1
+    copies = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 1
     try:
         expires_on = parse_date(request.GET.get("expires", ""))
     except ValueError:

@@ -36,7 +36,7 @@ def receipts(request: HttpRequest) -> HttpResponse:
         of_sku = Receipt.objects.filter(lines__sku__code__iexact=text).values("pk")
         rows = rows.filter(Q(reference__istartswith=text) | Q(order__number__istartswith=text) | Q(pk__in=of_sku))
     mark: str = request.GET.get("before", "")
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         rows = rows.filter(pk__lt=int(mark))
     page = list(receipts_with_sums(rows).order_by("-pk")[: PAGE_ROWS + 1])
     more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]

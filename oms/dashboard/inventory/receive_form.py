@@ -154,7 +154,7 @@ def _units(row: ReceiveRow, name: str) -> int:
     text = row.texts.get(name, "").strip()
     if not text:
         return 0
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_QUANTITY):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= MAX_QUANTITY):
         raise DomainError(f"{row.sku.code}: {text[:20]} {name} units; expected a whole number.", field="lines")
     return int(text)
 

@@ -67,7 +67,7 @@ def filter_of(asked: dict[str, str]) -> SuggestionFilter:
 def paged(rows: QuerySet[ReplenishmentSuggestion], show: str, mark: str) -> QuerySet[ReplenishmentSuggestion]:
     """The rows after the one that `mark` names: by urgency, or the latest decision first."""
     first, _sign, last = mark.rpartition("_")
-    pk = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else None
+    pk = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else None
     if show in ("open", "urgent"):
         try:
             slack = float(first) if pk is not None else None

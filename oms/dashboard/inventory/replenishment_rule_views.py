@@ -83,7 +83,7 @@ def replenishment_rules(request: HttpRequest) -> HttpResponse:
 def replenishment_rule_new(request: HttpRequest) -> HttpResponse:
     """A new rule."""
     text = request.GET.get("sku", "")
-    given = Sku.objects.filter(pk=int(text)).first() if text.isdigit() and len(text) < 19 else None
+    given = Sku.objects.filter(pk=int(text)).first() if text.isdecimal() and len(text) < 19 else None
     node = Node.objects.filter(code=request.GET.get("node", "")[:40]).first()
     initial = {
         "sku": given.code if given else "", "node": node.code if node else "", "is_active": True, "service_level": 95,
@@ -170,7 +170,7 @@ def _save(request: HttpRequest, form: ReplenishmentRuleForm, rule: Replenishment
 def replenishment_preview(request: HttpRequest) -> HttpResponse:
     """What the form as it stands would suggest: asked while it is filled in. Writes nothing."""
     text = request.GET.get("rule", "")
-    rule = rule_for(request, int(text)) if text.isdigit() and len(text) < 19 else None
+    rule = rule_for(request, int(text)) if text.isdecimal() and len(text) < 19 else None
     form = ReplenishmentRuleForm(request.POST, principal=principal_of(request))
     context: dict[str, Any] = {"form": form}
     if form.is_valid():

@@ -196,7 +196,7 @@ def _chosen(request: HttpRequest) -> list[int]:
     if request.POST.get("select_all") == "1":
         rows = suggestions_of(principal_of(request), filter_of(asked_of(request)))
         return list(rows.values_list("pk", flat=True)[:MOST_SUGGESTIONS])
-    given = (text for text in request.POST.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 19)
+    given = (text for text in request.POST.getlist("ids") if text.isascii() and text.isdecimal() and len(text) < 19)
     return list(dict.fromkeys(int(text) for text in given))[:MOST_SUGGESTIONS]
 
 
@@ -205,7 +205,7 @@ def _quantity(request: HttpRequest, pk: int) -> int | None:
     text = request.POST.get(f"q-{pk}", "").strip()
     if not text:
         return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 11 else 0
 
 
 def _back(request: HttpRequest) -> HttpResponseRedirect:
@@ -267,7 +267,7 @@ def suggestions_dismiss(request: HttpRequest) -> HttpResponse:
     """Let the chosen suggestions sleep, with a reason."""
     name, reason = principal_of(request).name, request.POST.get("reason", "")
     text = request.POST.get("days", "")
-    days = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    days = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
 
     def work(ids: list[int]) -> dict[str, Any]:
         return told(dismiss_suggestions(suggestion_ids=ids, reason=reason, days=days, actor=name))

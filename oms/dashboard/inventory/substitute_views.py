@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -93,7 +94,7 @@ def _text(ids: list[int]) -> str:
 
 
 def _ids(text: str) -> list[int]:
-    return [int(part) for part in text.split(".") if part.isdigit()]
+    return [int(part) for part in text.split(".") if part.isdecimal()]
 
 
 @require_safe
@@ -117,7 +118,8 @@ def substitute_context(request: HttpRequest, sku: Sku) -> dict[str, Any]:
     before = request.GET.get(BEFORE, "")
     codes = dict(Sku.objects.filter(pk__in=_ids(before)).values_list("pk", "code")) if before else {}
     return {
-        "substitutes": [(row, free.get(row.substitute_id)) for row in rows], "instead_of": instead_of,
+        "substitutes": [(row, free.get(row.substitute_id)) for row in rows], "currency": settings.DEFAULT_CURRENCY,
+        "instead_of": instead_of,
         "may_edit_substitutes": principal.may("inventory.rules") and principal.sees_everything and not sku.is_kit,
         "may_export_substitutes": principal.may("inventory.export") and principal.sees_everything,
         "substitutes_seen": _text([row.substitute_id for row in rows]), "substitutes_changed": bool(before),

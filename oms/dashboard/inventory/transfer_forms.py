@@ -115,6 +115,6 @@ def _lots(text: str, line: TransferLine) -> tuple[tuple[str, int], ...]:
 
 def _number(text: str, line: TransferLine, name: str) -> int:
     clean = text.strip() or "0"
-    if not (clean.isascii() and clean.isdigit() and len(clean) < 10 and int(clean) <= MAX_QUANTITY):
+    if not (clean.isascii() and clean.isdecimal() and len(clean) < 10 and int(clean) <= MAX_QUANTITY):
         raise DomainError(f"{line.sku.code}, {name}: enter a whole number from 0.", field=f"{name}-{line.pk}")
     return int(clean)

@@ -65,7 +65,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
     asked = _asked(request)
     mark = request.GET.get("before", "")
     rows = _shown(principal, asked)
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         rows = rows.filter(pk__lt=int(mark))
     page = list(with_units(rows).order_by("-pk")[: PAGE_ROWS + 1])
     more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]
@@ -289,7 +289,7 @@ def _form_page(request: HttpRequest, form: TransferForm, found: Transfer | None)
 def version_of(request: HttpRequest) -> int | None:
     """The version of the document that the page showed."""
     text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else None
 
 
 def done_or_told(request: HttpRequest, found: Transfer, act: Callable[[], Transfer], done: str) -> HttpResponseBase:
@@ -342,7 +342,7 @@ def transfer_cancel(request: HttpRequest, number: str) -> HttpResponseBase:
 def transfers_confirm(request: HttpRequest) -> HttpResponseBase:
     """Confirm the chosen drafts, each for itself: one that does not fit stops no other."""
     principal = principal_of(request)
-    ids = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isascii() and text.isdigit()]
+    ids = [int(text) for text in request.POST.getlist("ids")[:MOST_AT_ONCE] if text.isascii() and text.isdecimal()]
     rows = transfers_of(principal).select_related("from_node").filter(pk__in=ids).order_by("pk")
     done, refused = 0, []
     for row in rows:

@@ -254,7 +254,7 @@ def transfer_resolve(request: HttpRequest, number: str, line_id: int) -> HttpRes
         try:
             key, version, post = _key(request), version_of(request), request.POST
             quantity = post.get("quantity", "").strip()
-            units = int(quantity) if quantity.isascii() and quantity.isdigit() and len(quantity) < 10 else 0
+            units = int(quantity) if quantity.isascii() and quantity.isdecimal() and len(quantity) < 10 else 0
             once_per_form(
                 request,
                 lambda: {"state": resolve_difference(

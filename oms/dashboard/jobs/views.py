@@ -125,7 +125,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
             return HttpResponse(status=204)
         return render(request, "dashboard/jobs/_list.html", {"rows": rows, "version": _version(rows)})
     mark = request.GET.get("before", "")
-    rows = _rows(principal, PAGE_ROWS + 1, before=int(mark) if mark.isdigit() else None)
+    rows = _rows(principal, PAGE_ROWS + 1, before=int(mark) if mark.isdecimal() else None)
     more = len(rows) > PAGE_ROWS
     rows = rows[:PAGE_ROWS]
     context = {

@@ -48,7 +48,7 @@ def chosen_ids(request: HttpRequest, principal: Principal) -> list[int]:
         ids = list(wanted.order_by("pk").values_list("pk", flat=True)[: MOST_ROWS + 1])
     else:
         texts = [*post.getlist("ids"), *post.get("id_list", "").split(",")]
-        numbers = {int(text) for text in texts if text.isdigit() and len(text) < 19}
+        numbers = {int(text) for text in texts if text.isdecimal() and len(text) < 19}
         ids = list(orders.filter(pk__in=sorted(numbers)[: MOST_ROWS + 1]).order_by("pk").values_list("pk", flat=True))
     if not ids:
         raise DomainError("No order is selected.", field="ids")

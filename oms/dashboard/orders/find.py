@@ -33,7 +33,7 @@ def _one(numbers: list[str]) -> Found:
 
 
 def _order_number(word: str, principal: Principal) -> Found:
-    wanted = [word.upper()] + ([f"OM-{word}"] if word.isdigit() else [])
+    wanted = [word.upper()] + ([f"OM-{word}"] if word.isdecimal() else [])
     return _one(list(orders_in_scope(principal).filter(number__in=wanted).values_list("number", flat=True)[:2]))
 
 

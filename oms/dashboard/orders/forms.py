@@ -138,7 +138,7 @@ def wanted_units(post: Mapping[str, Any], sold: Sequence[SoldLine]) -> dict[int,
     chosen: dict[str, int] = {}
     for line in sold:
         text = str(post.get(line.field, "0")).strip() or "0"
-        if not text.isdigit() or len(text) > 9:
+        if not text.isdecimal() or len(text) > 9:
             raise DomainError(f"{text} is no number of units of {line.code}.", field=line.field)
         if line.is_kit and int(text) > line.open:
             left = "left in full" if line.torn else "left"

@@ -49,18 +49,18 @@ def live_rows(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request)
     views = visible_views(principal)
     state = read_state(request.GET, views)
-    ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdigit()][: max(PAGE_SIZES)]
+    ids = [int(part) for part in request.GET.get("ids", "").split(",") if part.isdecimal()][: max(PAGE_SIZES)]
     seen = request.GET.get("seen", "0")
     rows = rows_again(ids, principal)
     fresh = 0
-    if seen.isdigit():
+    if seen.isdecimal():
         fresh = count_up_to(orders_matching(state.question, principal).filter(pk__gt=int(seen)), 99)
     version = version_of(rows, fresh)
     if request.headers.get("X-Fragment-Version") == version:
         return HttpResponse(status=204)
     context = {
         "state": state, "rows": rows, "columns": state.shown_columns, "fresh": fresh, "version": version,
-        "live_url": live_url(state, rows, int(seen) if seen.isdigit() else 0),
+        "live_url": live_url(state, rows, int(seen) if seen.isdecimal() else 0),
     }  # fmt: skip
     return render(request, "dashboard/orders/_rows.html", context)
 

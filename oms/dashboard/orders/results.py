@@ -43,7 +43,7 @@ def result_context(job: Job, principal: Principal, params: Mapping[str, Any]) ->
     }
     show = str(params.get("show", ""))
     chosen = [(key, pk) for key, rows in ids.items() if not show or key == show for pk in rows]
-    page = int(params["page"]) if str(params.get("page", "")).isdigit() else 1
+    page = int(params["page"]) if str(params.get("page", "")).isdecimal() else 1
     part = chosen[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
     orders = orders_in_scope(principal).select_related("channel").in_bulk([pk for _, pk in part])
     reasons = refused | skipped

@@ -54,7 +54,7 @@ def _write(request: HttpRequest, order: Order, line: OrderLine, principal: Princ
         allow_substitutions(order_id=order.pk, allowed=True, actor=principal.name)
         return {"text": _("Noted: the customer of %(order)s takes substitutes.") % {"order": order.number}}
     sku, units = request.POST.get("sku", ""), request.POST.get("units", "")
-    if not sku.isdigit() or not units.isdigit():
+    if not sku.isdecimal() or not units.isdecimal():
         raise DomainError(_("Choose what is sold instead."), field="sku")
     added = substitute_line(
         order_id=order.pk, line_id=line.pk, sku_id=int(sku), units=int(units), actor=principal.name

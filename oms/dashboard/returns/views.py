@@ -72,7 +72,7 @@ def return_list(request: HttpRequest) -> HttpResponse:
     base = _returns(principal).filter(node__code=node) if node else _returns(principal)
     rows = base.filter(state__in=OPEN) if show == "open" else base.exclude(state__in=OPEN) if show == "done" else base
     mark = request.GET.get("after", "")
-    if mark.isascii() and mark.isdigit() and len(mark) < 16:
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
         rows = rows.filter(pk__gt=int(mark)) if show == "open" else rows.filter(pk__lt=int(mark))
     page = list(listed(rows).order_by("pk" if show == "open" else "-pk")[: PAGE_ROWS + 1])
     more = len(page) > PAGE_ROWS
@@ -196,7 +196,7 @@ def _named(request: HttpRequest, row: DeskLine) -> CameBack:
         return CameBack(serials=(*(serial.number for serial, on in row.serials if on), *words))
     if row.tracking != "lot":
         return CameBack()
-    lots = [(lot.code, int(text)) for lot, _, text in row.lots if text.isascii() and text.isdigit() and len(text) < 7]
+    lots = [(lot.code, int(text)) for lot, _, text in row.lots if text.isascii() and text.isdecimal() and len(text) < 7]
     left = row.line.quantity - sum(units for _, units in lots)
     if words and left > 0:
         lots.append((words[0], left))

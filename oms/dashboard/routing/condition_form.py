@@ -117,7 +117,7 @@ class ConditionForm:
     def act(self, what: str) -> None:
         """Add or remove: "add", "add-group", "add:2" (to block 2), "remove:2.0" (row 0 of block 2). Else nothing."""
         verb, _, place = what.partition(":")
-        numbers = [int(part) for part in place.split(".") if part.isdigit()]
+        numbers = [int(part) for part in place.split(".") if part.isdecimal()]
         if verb == "add" and not place:
             self.blocks.append(FormBlock("", [_sound(FormRow())]))
         elif verb == "add-group":
@@ -185,7 +185,7 @@ def _sentence(row: FormRow, problem: Problem) -> str:
 
 def _count(data: Mapping[str, str], name: str) -> int:
     text = data.get(name, "")
-    return min(int(text), _MOST) if text.isdigit() else 0
+    return min(int(text), _MOST) if text.isdecimal() else 0
 
 
 def _row_of(row: Row) -> FormRow:

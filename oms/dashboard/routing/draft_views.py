@@ -77,7 +77,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _index(request: HttpRequest, document: Document) -> int:
     text = request.GET.get("rule", "")
-    return min(int(text), len(document.rules) - 1) if text.isdigit() else 0
+    return min(int(text), len(document.rules) - 1) if text.isdecimal() else 0
 
 
 def _editor(
@@ -208,8 +208,8 @@ def draft_rules(request: HttpRequest, pk: int) -> HttpResponseBase:
     found = draft_for(pk)
     seen = request.POST.get("edit_version", "")
     verb, _colon, place = request.POST.get("do", "").partition(":")
-    rules, shown = rearranged(document_of(found).rules, verb, int(place) if place.isdigit() else -1)
-    once_per_form(request, _saving(pk, Document(rules), int(seen) if seen.isdigit() else 0, principal.name))
+    rules, shown = rearranged(document_of(found).rules, verb, int(place) if place.isdecimal() else -1)
+    once_per_form(request, _saving(pk, Document(rules), int(seen) if seen.isdecimal() else 0, principal.name))
     return HttpResponseRedirect(editor_url(pk, shown))
 
 

@@ -47,7 +47,7 @@ class ApplyForm(forms.Form):
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdigit() and len(text) < 9 else None
+    return int(text) if text.isdecimal() and len(text) < 9 else None
 
 
 @require_GET

@@ -158,7 +158,7 @@ def version_trial(request: HttpRequest, number: int) -> HttpResponseBase:
 
     def work() -> dict[str, Any]:
         if what == "widen":
-            widen_canary(policy_id=found.pk, percent=int(percent) if percent.isdigit() else 0, actor=principal.name)
+            widen_canary(policy_id=found.pk, percent=int(percent) if percent.isdecimal() else 0, actor=principal.name)
         elif what == "stop":
             stop_canary(policy_id=found.pk, reason=request.POST.get("reason", "").strip(), actor=principal.name)
         elif what == "live":

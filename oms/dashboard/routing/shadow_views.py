@@ -28,7 +28,7 @@ def draft_shadow(request: HttpRequest, pk: int) -> HttpResponseBase:
 
     def work() -> dict[str, Any]:
         if what == "start":
-            start_shadow(policy_id=pk, edit_version=int(seen) if seen.isdigit() else 0, actor=principal.name)
+            start_shadow(policy_id=pk, edit_version=int(seen) if seen.isdecimal() else 0, actor=principal.name)
         elif what == "stop":
             stop_shadow(policy_id=pk, actor=principal.name)
         else:

@@ -36,7 +36,7 @@ def webhook(request: HttpRequest, pk: int) -> HttpResponse:
     topics = [(topic.name, topic.title) for topic in TOPICS] + [(TEST_TOPIC, topic_title(TEST_TOPIC))]
     topic = topic if topic in dict(topics) else ""
     before = request.GET.get("before", "")
-    mark = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    mark = int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None
     page = list(deliveries_of(pk, state=state, topic=topic, before=mark).defer("payload", "answer")[: PAGE_ROWS + 1])
     chosen = {name: value for name, value in (("state", state), ("topic", topic)) if value}
     context: dict[str, Any] = {

@@ -234,7 +234,7 @@ def _preview_tell(principal: Principal, kind: str, cause: str) -> Preview:
 
 def _quarantined(principal: Principal, cause: str) -> list[int]:
     account, _, words = cause.partition(":")
-    if not account.isdigit():
+    if not account.isdecimal():
         raise NotFound("There is no such group of messages.")
     rows = InboundMessage.objects.filter(account_id=int(account), cause=words, state=InboundMessageState.QUARANTINED)
     rows = in_channel_scope(rows, principal, "account__channel__code")

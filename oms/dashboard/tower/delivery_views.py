@@ -43,7 +43,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
     rows = _dead().select_related("event")
     if step:
         rows = rows.filter(step=step)
-    if before.isdigit() and len(before) < 19:
+    if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
     page = list(rows.order_by("-pk")[: PAGE_ROWS + 1])
     more, page = len(page) > PAGE_ROWS, page[:PAGE_ROWS]
@@ -71,7 +71,7 @@ def replay(request: HttpRequest) -> HttpResponse:
         rows = _dead().filter(step=step) if step else _dead()
         ids = list(rows.order_by("pk").values_list("pk", flat=True)[:MOST_REPLAYED])
     else:
-        ids = [int(text) for text in request.POST.getlist("ids") if text.isdigit() and len(text) < 19][:MOST_REPLAYED]
+        ids = [int(text) for text in request.POST.getlist("ids") if text.isdecimal() and len(text) < 19][:MOST_REPLAYED]
     if not ids:
         raise DomainError("No delivery is selected.", field="ids")
     count = once_per_form(request, lambda: {"count": replay_deliveries(ids, STEPS)})["count"]

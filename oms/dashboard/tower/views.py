@@ -220,7 +220,7 @@ def act(request: HttpRequest, kind: str) -> HttpResponse:
     if request.method == "GET" or not request.POST.get("confirmed"):
         template = "_act.html" if is_fragment(request) else "act.html"
         return render(request, f"dashboard/tower/{template}", {"preview": preview, "url": url, "kind": KINDS[kind]})
-    shown = [int(text) for text in request.POST.get("ids", "").split(",") if text.isdigit() and len(text) < 19]
+    shown = [int(text) for text in request.POST.get("ids", "").split(",") if text.isdecimal() and len(text) < 19]
     agreed = shown[:MOST_AT_ONCE]
     text = tell(once_per_form(request, lambda: action.run(principal, still_there(preview.ids, agreed))))
     if is_fragment(request):

@@ -58,3 +58,10 @@ def test_a_sku_with_a_row_that_cannot_be_read_keeps_what_it_has(write_file: Writ
 
     assert stored() == [("B-1", "C-1", 1)]
     assert result.failed == 2
+
+
+def test_a_code_that_is_marked_as_text_is_the_same_code_in_a_row_that_cannot_be_read(write_file: WriteFile) -> None:
+    run(write_file(HEADER, "A-1,B-1,1", "A-1,C-1,2"), "substitutes")
+
+    run(write_file(HEADER, "'A-1,B-1,first", "'A-1,C-1,2", name="b.csv"), "substitutes")
+    assert stored() == [("A-1", "B-1", 1), ("A-1", "C-1", 2)]

@@ -83,3 +83,7 @@ def test_all_of_them_leave_in_the_columns_of_the_import(client: Client, world: W
 
     answer = client.get("/inventory/substitutes.csv").content.decode()
     assert answer.splitlines() == ["SKU code,Substitute,Choice", "KURTA-M,SHOE-42,1", "KURTA-M,SAREE-1,2"]
+
+
+def test_digits_that_are_no_numbers_are_left_out(client: Client, world: World) -> None:
+    assert client.get(f"/inventory/{world.kurta.pk}/?before=\u00b2").status_code == 200
