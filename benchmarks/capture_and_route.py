@@ -37,6 +37,7 @@ from django.utils import timezone
 from fulfillment.services import open_fulfillment_orders
 from inventory.models import Node, NodeGroup, Sku
 from oms.core.db import execute, fetch_all
+from oms.core.heap import settle_heap
 from oms.core.places import find_place
 from oms.core.values import Address
 from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment
@@ -195,6 +196,7 @@ def product_batches(size: int, seconds: float, prefix: str) -> Iterator[list[Can
     channel = SalesChannel.objects.get(code="web")
     for _ in range(3):
         product(channel, next(batches))
+    settle_heap()
     return batches
 
 
@@ -284,6 +286,7 @@ def some_floor_batches(size: int, seconds: float) -> Iterator[dict[str, str]]:
     batches = iter(floor_batches(size, int(seconds * 8_000) // size if size > 1 else int(seconds * 1_500)))
     for _ in range(2):
         write_rows(next(batches))
+    settle_heap()
     return batches
 
 

@@ -1,6 +1,5 @@
 """What every test shares; tests.plugin_services brings the databases, tests.plugin_network closes the network."""
 
-import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import HealthCheck, settings
 
+from oms.core.heap import settle_heap
 from routing.services import forget_policy
 from tests.emptying import sql_flush
 from tests.plugin_services import TEMPLATE
@@ -59,9 +59,7 @@ def rules_of_one_test() -> Iterator[None]:
 def pytest_collection_finish() -> None:
     """Whatever is loaded by now stays: the collector of garbage need not walk through it again and again, nor look at
     what a test makes after every few hundred objects."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    settle_heap()
 
 
 @pytest.fixture(scope="session")

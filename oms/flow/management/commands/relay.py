@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from oms.core.heap import settle_heap
 from oms.flow.relay import Relay, waiting_wakes, wake_worker
 
 
@@ -21,5 +22,6 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        settle_heap()
         self.stdout.write("relay: ready")
         Relay(wake_worker, waiting_wakes).run(stop)
