@@ -18,6 +18,7 @@ from django.db import connections
 
 from channels.simulators.woocommerce import world
 from oms.core.db import fetch_all
+from oms.core.heap import settle_heap
 from oms.flow.deliveries import due_steps, run_batch
 from oms.flow.intervals import EVERY_SECONDS
 from oms.flow.schedule import SCHEDULE
@@ -84,6 +85,7 @@ def start_crew(
     context = multiprocessing.get_context("fork")
     crew = Crew(context.Value("l", 0), context.Event(), context.Queue())
     connections.close_all()
+    settle_heap()
     arguments = (os.getpid(), crew.stop, crew.told)
     crew.processes = [
         context.Process(
