@@ -143,8 +143,10 @@ def record_cash(shipments: Iterable[Shipment], actor: str) -> None:
     if not awbs:
         return
     collected = cash_collected(list(awbs))
-    awaited = Shipment.objects.filter(order__in=awbs, state__in=_ON_THE_ROAD).values_list("order_id", flat=True)
-    open_ids = set(awaited)
+    awaited = Shipment.objects.filter(order__in=awbs, state__in=_ON_THE_ROAD)
+    # A parcel to the store of collection brings no cash: what came of it is stock, or a parcel of the store.
+    awaited = awaited.exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
+    open_ids = set(awaited.values_list("order_id", flat=True))
     for payment in Payment.objects.select_related("order").filter(order__in=awbs).order_by("order_id"):
         paid = collected.get(payment.order_id)
         if paid is None:

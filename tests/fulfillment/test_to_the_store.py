@@ -119,6 +119,25 @@ def test_the_parcel_is_addressed_to_the_store_and_asks_for_no_cash(world: World)
     assert (order.payment.state, order.payment.captured_minor) == ("paid", total)
 
 
+def test_cash_is_booked_when_the_rest_of_the_order_is_cancelled_on_the_road(world: World) -> None:
+    stock(world.kurta, world.store, 1)
+    price = world.kurta.price_minor
+    payment = CanonicalPayment(method="cod", state="pending", amount_minor=2 * price, captured_minor=0)
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2), payment=payment)
+    packed(work_of(order_id, "pickup"))
+    waiting = on_the_road(order_id)
+    collect(shipment_id=ready_parcel(order_id).pk, actor="Meera")
+    assert Order.objects.get(pk=order_id).payment.state == "pending"
+
+    cancel_order(order_id=order_id, reason="The rest is not wanted", actor="Asha")
+
+    order = Order.objects.get(pk=order_id)
+    assert (order.stage, order.payment.state, order.payment.captured_minor) == ("delivered", "paid", price)
+    receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
+    order = Order.objects.get(pk=order_id)
+    assert (order.payment.state, order.payment.captured_minor, differences()) == ("paid", price, 0)
+
+
 def test_the_stores_own_goods_and_those_that_are_sent_are_two_works(world: World) -> None:
     stock(world.saree, world.store, 1)
 
