@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 
-from fulfillment.models import PickedUnit, Shipment, ShipmentState
+from fulfillment.models import FulfillmentOrderKind, PickedUnit, Shipment, ShipmentState
 from inventory.models import Lot, SerialNumber, Sku, Tracking
 from returns.models import Return, ReturnLine, ReturnState, ReturnUnit
 
@@ -50,11 +50,15 @@ def find_return(rows: QuerySet[Return], code: str) -> Return | None:
 
 
 def unannounced_parcel(rows: QuerySet[Shipment], code: str) -> Shipment | None:
-    """A parcel on the road with this AWB that no return expects: it stands here before the carrier's news."""
+    """A parcel on the road with this AWB that no return expects: it stands here before the carrier's news.
+
+    Parcels to the store where their order is collected are none: no customer ever had their goods.
+    """
     text = code.strip()
     if not text:
         return None
     on_road = rows.filter(awb=text, state__in=_MAY_COME_BACK, return_order__isnull=True)
+    on_road = on_road.exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
     return on_road.select_related("order", "node").order_by("-pk").first()
 
 

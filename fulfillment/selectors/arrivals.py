@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from fulfillment.models import (
     FulfillmentLine,
@@ -14,12 +15,20 @@ from fulfillment.models import (
     FulfillmentOrderKind,
     FulfillmentOrderState,
     Shipment,
+    ShipmentItem,
     ShipmentState,
 )
 from inventory.models import CarriedGoods
 from oms.core.clock import now
 
 State = FulfillmentOrderState
+#: What the stock room calls the units of a parcel's item while they are on the road: this, and the item's id.
+ITEM_KEY = "parcel-item/"
+_CARRIED = CarriedGoods.objects.filter(
+    in_transit__gt=0, key=Concat(Value(ITEM_KEY), Cast(OuterRef("pk"), CharField()))
+)  # fmt: skip
+#: Work whose own parcel has something in transit.
+_ON_THE_ROAD = Exists(ShipmentItem.objects.filter(Exists(_CARRIED), shipment=OuterRef("arrives_in")))
 #: Work that sends to a store, or waits there for what is sent.
 _UNDER_WAY = Q(kind=FulfillmentOrderKind.TRANSFER, state__in=FulfillmentOrder.LIVE) | Q(state=State.WAITING_TRANSFER)
 
@@ -45,9 +54,7 @@ class Awaited:
 
 def awaited_at(node_id: int) -> list[Awaited]:
     """Parcels on their way to a store for orders to collect there, the first due first. Three statements."""
-    references = CarriedGoods.objects.filter(to_node=node_id, in_transit__gt=0).values("reference")
-    rows = _works().filter(node=node_id, order__number__in=references)
-    return _awaited(rows.filter(state__in=(State.WAITING_TRANSFER, State.CANCELLED)))
+    return _awaited(_to_settle().filter(node=node_id))
 
 
 def awaited_work(node_id: int, work_id: int) -> Awaited | None:
@@ -68,9 +75,24 @@ def _codes(item: Awaited) -> set[str]:
     return {code.casefold() for code in (item.parcel.awb, item.work.order.number, item.work.number, work.number)}
 
 
+def awaited_parcel(parcels: QuerySet[Shipment], awb: str) -> Awaited | None:
+    """The one of these parcels with this AWB that goes to a store and has not been settled there; else None."""
+    wanted = awb.strip()
+    if not wanted:
+        return None
+    return next(iter(_awaited(_to_settle().filter(arrives_in__in=parcels.filter(awb=wanted)))), None)
+
+
 def waiting_transfers(order_id: int) -> list[Awaited]:
     """Parcels of an order on their way to its store. Two statements."""
     return _awaited(_works().filter(order=order_id, state=State.WAITING_TRANSFER))
+
+
+def _to_settle() -> QuerySet[FulfillmentOrder]:
+    """Work that still waits for its parcel, and cancelled work whose parcel is on the road."""
+    references = CarriedGoods.objects.filter(in_transit__gt=0).values("reference")
+    cancelled = Q(_ON_THE_ROAD, state=State.CANCELLED, order__number__in=references)
+    return _works().filter(Q(state=State.WAITING_TRANSFER) | cancelled)
 
 
 def _works() -> QuerySet[FulfillmentOrder]:

@@ -15,6 +15,7 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
 )
+from fulfillment.selectors.arrivals import ITEM_KEY
 from inventory.models import Node
 from inventory.services import Leaving, Units, send_for_order
 from oms.core.errors import Conflict
@@ -36,7 +37,7 @@ def store_of(shipment: Shipment) -> Node:
 
 def key_of(item: ShipmentItem) -> str:
     """What the stock room calls the units of a parcel's item while they are on the road."""
-    return f"parcel-item/{item.pk}"
+    return f"{ITEM_KEY}{item.pk}"
 
 
 def send_to_stores(

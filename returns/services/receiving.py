@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fulfillment.locks import lock_shipments
 from fulfillment.models import ShipmentState
+from fulfillment.services.sending import is_transfer
 from fulfillment.states import SHIPMENT
 from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, announce, post
@@ -31,10 +32,15 @@ _BUCKET = {
 
 
 def expect_rto(*, shipment_id: int) -> Return:
-    """A carrier brings a parcel back: expect its contents at the node it left. Again returns the same one."""
+    """A carrier brings a parcel back: expect its contents at the node it left. Again returns the same one.
+
+    Raises Conflict for a parcel to the store where its order is collected: `give_up_parcel` takes those back.
+    """
 
     def work() -> Return:
         shipment = lock_shipments([shipment_id])[0]
+        if is_transfer(shipment):
+            raise Conflict(f"{shipment} of {shipment.order.number} goes to its store: it is no return of a customer.")
         found = Return.objects.filter(shipment=shipment).first()
         if found is not None:
             return found

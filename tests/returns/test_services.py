@@ -15,6 +15,7 @@ from returns.selectors import count_by_state, find_return, unannounced_parcel
 from returns.services import expect_rto, receive
 from tests.factories import World, make_line, make_sku, make_world
 from tests.fulfillment.floor import labelled, make_carrier, make_work, stock_of, units_of
+from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -129,3 +130,16 @@ def test_a_scan_finds_the_return_or_the_parcel_that_nobody_announced(parcel: Shi
     assert unannounced_parcel(Shipment.objects.all(), parcel.awb) is None
     assert find_return(Return.objects.all(), "") is None
     assert count_by_state(Return.objects.all()) == {"open": 1, "all": 1, "done": 0}
+
+
+def test_a_parcel_to_a_store_is_not_expected_as_a_return_of_a_customer(world: World) -> None:
+    allow_transfers()
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
+    parcel = on_the_road(order_id).arrives_in
+    assert parcel is not None
+
+    assert unannounced_parcel(Shipment.objects.all(), parcel.awb) is None
+    with pytest.raises(Conflict, match="goes to its store"):
+        expect_rto(shipment_id=parcel.pk)
+
+    assert (Return.objects.count(), units_of(order_id)) == (0, {"packed": 2})

@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import Shipment
+from fulfillment.selectors.arrivals import awaited_parcel
+from fulfillment.services import give_up_parcel
 from inventory.models import Lot, Node, SerialNumber, Sku
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
@@ -128,7 +130,9 @@ def desk(request: HttpRequest) -> HttpResponse:
         return _desk(request, code=code, item=found)
     parcels = in_work_scope(Shipment.objects.all(), principal)
     parcel = unannounced_parcel(parcels, code)
-    return _desk(request, code=code, parcel=parcel, unknown=bool(code) and parcel is None)
+    awaited = awaited_parcel(parcels, code) if parcel is None else None
+    unknown = bool(code) and parcel is None and awaited is None
+    return _desk(request, code=code, parcel=parcel, awaited=awaited, unknown=unknown)
 
 
 def _desk(
@@ -288,3 +292,24 @@ def expect(request: HttpRequest) -> HttpResponse:
         raise NotFound(f"No parcel {code} is on the road.")
     made = expect_rto(shipment_id=parcel.pk)
     return HttpResponseRedirect(reverse("dashboard:return", args=[made.pk]))
+
+
+@require_POST
+@requires("returns.receive")
+def sent_back(request: HttpRequest) -> HttpResponse:
+    """A parcel to a store is back at the node that sent it: on hand there, its order routed again. Again, nothing."""
+    principal = principal_of(request)
+    code = request.POST.get("code", "").strip()[:80]
+    parcels = in_work_scope(Shipment.objects.all(), principal)
+
+    def act() -> dict[str, int]:
+        awaited = awaited_parcel(parcels, code)
+        if awaited is None:
+            raise NotFound(f"No parcel {code} is on its way to a store.")
+        note = f"Scanned at the returns desk of {awaited.parcel.node.code}"
+        done = give_up_parcel(fulfillment_order_id=awaited.work.pk, how="sent_back", note=note, actor=principal.name)
+        return {"id": done.pk}
+
+    once_per_form(request, act, one_action=True)
+    messages.success(request, _("%(code)s is back in stock. Scan the next parcel.") % {"code": code})
+    return HttpResponseRedirect(reverse("dashboard:returns_desk"))

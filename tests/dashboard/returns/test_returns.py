@@ -17,6 +17,7 @@ from returns.models import Return
 from returns.services import expect_rto
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import labelled, make_carrier, make_work, stock_of, units_of
+from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -214,3 +215,41 @@ def test_the_list_asks_as_often_for_many_as_for_few(client: Client, item: Return
     )
 
     assert queries() == few <= 15
+
+
+def test_a_parcel_to_a_store_is_no_return_and_its_goods_go_back_on_hand(client: Client, world: World) -> None:
+    allow_transfers()
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
+    awb = sent_to_store(order_id)
+
+    shown = client.get("/returns/desk/", {"code": awb}).content.decode()
+    refused = client.post("/returns/desk/expect/", {"code": awb})
+    body = {"code": awb, "idempotency_key": str(uuid4())}
+    answers = [client.post("/returns/desk/sent-back/", body) for _ in range(2)]
+
+    assert "This parcel is no return of a customer" in shown
+    assert f"Back at {world.blr.name}" in shown
+    assert (refused.status_code, Return.objects.count()) == (404, 0)
+    assert [answer["Location"] for answer in answers] == ["/returns/desk/", "/returns/desk/"]
+    assert (units_of(order_id), stock_of(world.kurta, world.blr)) == ({"unallocated": 2}, {"on_hand": 10})
+    assert "Unknown parcel" in client.get("/returns/desk/", {"code": awb}).content.decode()
+
+
+def test_who_does_not_see_the_sending_node_does_not_take_its_parcel_to_a_store_back(
+    client: Client, world: World
+) -> None:
+    allow_transfers()
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
+    awb = sent_to_store(order_id)
+    sign_in(client, Role.STORE_MANAGER, node_codes=["del-01"])
+
+    assert "Unknown parcel" in client.get("/returns/desk/", {"code": awb}).content.decode()
+    assert client.post("/returns/desk/sent-back/", {"code": awb}).status_code == 404
+    assert units_of(order_id) == {"packed": 2}
+
+
+def sent_to_store(order_id: int) -> str:
+    """The AWB of the parcel that is on its way to the store now."""
+    parcel = on_the_road(order_id).arrives_in
+    assert parcel is not None
+    return parcel.awb
