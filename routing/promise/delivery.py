@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from routing.engine.types import Assignment, OrderInput, RateTable
 from routing.promise.calendar import departure
 from routing.promise.terms import Leg, Option, Part, Service, Source, World
-from routing.promise.transit import arrivals
+from routing.promise.transit import passage
 
 
 def delivered(
@@ -84,9 +84,9 @@ def leg_of(order: OrderInput, source: Source, moment: datetime, world: World, se
     terms = world.nodes[source.node_id]
     leaving = departure(terms.calendar, moment)
     transit = world.transit(service, terms, order, world.lane(order, terms.node))
-    leaves = arrivals({leaving.leaves_on: 1.0}, terms.slip, terms.calendar.days)
+    way = passage(leaving.leaves_on, terms.slip, terms.calendar.days, transit, world.carrier)
     typical = world.carrier.after(leaving.leaves_on, transit.quantile(0.5) + 1)[-1]
-    return Leg(source, leaving, arrivals(leaves, transit, world.carrier), typical)
+    return Leg(source, leaving, way.arrives, typical)
 
 
 def freight_minor(order: OrderInput, legs: Iterable[Leg], rates: RateTable) -> int:

@@ -29,7 +29,7 @@ from routing.promise.calendar import (
 )
 from routing.promise.calibration import Calibrator
 from routing.promise.options import all_by
-from routing.promise.transit import Days, arrivals
+from routing.promise.transit import Days, Passage, arrivals, passage
 
 #: A hold that is open is cleared on each further day with this chance; an order without a node finds one with that.
 HOLD_HAZARD, STOCK_HAZARD = 0.5, 0.25
@@ -297,11 +297,12 @@ def _from_node(standing: Standing, leg: Leg, calendar: NodeCalendar, slip: Days,
     came = piece.came_at or moment
     begins = _begins(standing, moment)
     if begins is None:
-        left, leaving = _leaves(piece, calendar, slip, came, moment)
+        planned, slips, leaving = _leaves(piece, calendar, slip, came, moment)
+        way = passage(planned, slips, calendar.days, leg.transit, leg.carrier)
     else:
         left, leaving = _leaves_after(piece, calendar, slip, begins)
-    chances = left if piece.collected else arrivals(left, leg.transit, leg.carrier)
-    return _Way(leg, chances, left, leaving)
+        way = Passage(left, arrivals(left, leg.transit, leg.carrier))
+    return _Way(leg, way.leaves if piece.collected else way.arrives, way.leaves, leaving)
 
 
 def _rest(piece: Piece, calendar: NodeCalendar) -> NodeCalendar:
@@ -313,8 +314,8 @@ def _rest(piece: Piece, calendar: NodeCalendar) -> NodeCalendar:
 
 def _leaves(
     piece: Piece, calendar: NodeCalendar, slip: Days, came: datetime, moment: datetime
-) -> tuple[Mapping[date, float], Departure]:
-    """The day on which it leaves: as many working days after the planned one as learned, and not before it can."""
+) -> tuple[date, Days, Departure]:
+    """The day on which it was to leave, and by how many working days it slips: as learned, and not before it can."""
     rest = _rest(piece, calendar)
     planned = still_to_do(replace(calendar, orders_ahead=0), came, came).leaves_on
     leaving = still_to_do(rest, came, moment)
@@ -325,7 +326,7 @@ def _leaves(
     at = min(late, len(hazard) - 1)
     if not piece.packed and leaving.leaves_on == moment.astimezone(ZoneInfo(calendar.time_zone)).date():
         hazard[at] = _left_of(hazard[at], _work_share(rest, leaving, moment))
-    return arrivals({planned: 1.0}, Days(tuple(hazard)), calendar.days), leaving
+    return planned, Days(tuple(hazard)), leaving
 
 
 def _work_share(rest: NodeCalendar, leaving: Departure, moment: datetime) -> float:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -54,6 +54,11 @@ class Days:
             chances.append(left * hazard)
             left *= 1.0 - hazard
         return (*chances, left)
+
+    @cached_property
+    def likely(self) -> tuple[tuple[int, float], ...]:
+        """The days that are worth looking at, with their probabilities."""
+        return tuple((days, chance) for days, chance in enumerate(self.chance) if chance > 1e-6)
 
     @cached_property
     def _within(self) -> tuple[float, ...]:
@@ -210,7 +215,7 @@ def arrivals(leaves: Mapping[date, float], transit: Days, carrier: WorkingDays) 
     """P(arrives on a date), for what leaves on dates with these probabilities and then takes so many of the carrier's
     working days. In the order of the dates."""
     chances: dict[date, float] = {}
-    spread = [(days, chance) for days, chance in enumerate(transit.chance) if chance > 1e-6]
+    spread = transit.likely
     if not spread:
         return chances
     count = spread[-1][0] + 1
@@ -219,6 +224,23 @@ def arrivals(leaves: Mapping[date, float], transit: Days, carrier: WorkingDays) 
         for days, chance in spread:
             chances[dates[days]] = chances.get(dates[days], 0.0) + departs * chance
     return dict(sorted(chances.items()))
+
+
+class Passage(NamedTuple):
+    """The days on which something leaves a node, and those on which it arrives, with their probabilities."""
+
+    leaves: Mapping[date, float]
+    arrives: Mapping[date, float]
+
+
+@lru_cache(maxsize=4096)
+def passage(planned: date, slip: Days, node: WorkingDays, transit: Days, carrier: WorkingDays) -> Passage:
+    """From the day on which it is planned to leave, by the node's slip, to the customer.
+
+    Remembered, because many orders of a day have the same way: what is returned is shared and not to be changed.
+    """
+    leaves = arrivals({planned: 1.0}, slip, node)
+    return Passage(leaves, arrivals(leaves, transit, carrier))
 
 
 def date_at(chances: Mapping[date, float], level: float) -> tuple[date, float]:

@@ -5,24 +5,24 @@ An order for which the channel named no date is given this one, unless OMS_PROMI
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 
 from oms.core.clock import now
-from oms.core.db import bigints, fetch_dicts, run_atomic
-from oms.core.json_text import from_json
+from oms.core.db import bigints, execute, fetch_dicts, run_atomic
+from oms.core.json_text import from_json, to_json
 from orders.services import promise_dates
-from routing.engine import Assignment, LineInput, NodeInput, OrderInput, Plan
+from routing.engine import Assignment, LineInput, OrderInput, Plan
 from routing.models import OrderOutlook, OrderPromise
 from routing.promise.calendar import NeverOpen
 from routing.promise.lanes import lane_name, transit_path
-from routing.promise.options import Option, Service, delivered, same_day
+from routing.promise.options import NodeTerms, Option, Service, delivered, same_day
 from routing.services.context import nodes_now, place_of
 from routing.services.promise_facts import slow_facts
-from routing.services.promising import world_of
+from routing.services.promising import terms_of_nodes, world_of
 
 #: Orders that were decided longer ago are left without: a promise made afterwards proves nothing.
 _RECENT = timedelta(hours=6)
@@ -41,6 +41,17 @@ ORDER BY d.order_id, d.attempt LIMIT %(most)s::bigint
 _ANY = _UNPROMISED.format(which="true")
 _THESE = _UNPROMISED.format(which="d.order_id = ANY(%(orders)s::bigint[])")
 
+_WRITE = """
+INSERT INTO routing_orderpromise (order_id, seq, reason, made_at, promised_by, gave_date, said, level, service, "group",
+    lane, carrier, nodes, parts, state)
+SELECT order_id, 1, 'Routed', %(moment)s::timestamptz, promised_by, gave_date, said, level, service, "group", lane, '',
+    ARRAY(SELECT json_array_elements_text(nodes)), parts, 'open'
+FROM json_to_recordset(%(rows)s::json) AS g(order_id bigint, promised_by timestamptz, gave_date boolean, said float8,
+    level float8, service text, "group" text, lane text, nodes json, parts jsonb)
+ORDER BY order_id
+ON CONFLICT DO NOTHING
+"""
+
 
 def write_promises(order_ids: Sequence[int] | None = None, *, since: datetime | None = None) -> int:
     """Promise every order, or those of these, that was routed in the last hours and has none; how many were written.
@@ -55,7 +66,7 @@ def write_promises(order_ids: Sequence[int] | None = None, *, since: datetime | 
         rows = fetch_dicts(_THESE, params | {"orders": bigints(sorted(set(order_ids)))})
     if not rows:
         return 0
-    nodes = nodes_now()
+    nodes = terms_of_nodes(nodes_now())
     services = {service.code: service for service in slow_facts().services}
     made = [
         promised for row in rows
@@ -66,16 +77,17 @@ def write_promises(order_ids: Sequence[int] | None = None, *, since: datetime | 
     return len(made)
 
 
-def _keep(made: Sequence[OrderPromise], unpromised: set[int]) -> None:
+def _keep(made: Sequence[dict[str, Any]], unpromised: set[int]) -> None:
     dated: set[int] = set()
     if settings.PROMISE_WHERE_NONE:
-        dated = promise_dates({each.order_id: each.promised_by for each in made if each.order_id in unpromised})
-    for each in made:
-        each.gave_date = each.order_id in dated
-    OrderPromise.objects.bulk_create(made, ignore_conflicts=True)
+        dated = promise_dates({
+            each["order_id"]: each["promised_by"] for each in made if each["order_id"] in unpromised
+        })  # fmt: skip
+    rows = [each | {"gave_date": each["order_id"] in dated} for each in made]
+    execute(_WRITE, {"rows": to_json(rows), "moment": now()})
 
 
-def _promise(row: dict[str, Any], nodes: list[NodeInput], service: Service) -> OrderPromise | None:
+def _promise(row: dict[str, Any], nodes: Mapping[int, NodeTerms], service: Service) -> dict[str, Any] | None:
     assignments = [Assignment(*part) for part in from_json(row["assignments"])]
     place = place_of(row["ship_country"], row["ship_postcode"])
     order = OrderInput(
@@ -101,13 +113,12 @@ def _promise(row: dict[str, Any], nodes: list[NodeInput], service: Service) -> O
     return _row(row["order_id"], option, lane_name(path))
 
 
-def _row(order_id: int, option: Option, lane: str) -> OrderPromise:
-    return OrderPromise(
-        order_id=order_id, reason="Routed", made_at=now(), promised_by=option.promised_by, said=option.probability,
-        level=option.level, service=option.service, group=option.group, lane=lane[:160],
-        nodes=sorted({source.code for source in option.sources}),
-        parts=[[part.key, part.starts_at.isoformat(), part.ends_at.isoformat()] for part in option.parts],
-    )  # fmt: skip
+def _row(order_id: int, option: Option, lane: str) -> dict[str, Any]:
+    return {
+        "order_id": order_id, "promised_by": option.promised_by, "said": option.probability, "level": option.level,
+        "service": option.service, "group": option.group, "lane": lane[:160],
+        "nodes": sorted({source.code for source in option.sources}), "parts": [list(part) for part in option.parts],
+    }  # fmt: skip
 
 
 def _no_plan(order: OrderInput) -> Plan:

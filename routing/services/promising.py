@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -159,7 +159,7 @@ class _Desk:
     def answered(self) -> Answered:
         """The options."""
         order = self._order()
-        world = world_of(self.nodes, self.facts.stock, self.place, self.question.postcode, self._plan)
+        world = world_of(terms_of_nodes(self.nodes), self.facts.stock, self.place, self.question.postcode, self._plan)
         rules = rules_in_force().of_order(0, self.channel_code).rules
         world = replace(world, sends_to_stores=any(each.attempt.policy.transfer is not None for each in rules))
         answer = options_for(order, self.moment, world)
@@ -217,8 +217,18 @@ class _Desk:
         }  # fmt: skip
 
 
+def terms_of_nodes(nodes: Iterable[NodeInput]) -> dict[int, NodeTerms]:
+    """What promises are made from at each of these nodes, by id; nodes of which that is not known are left out."""
+    known = slow_facts().nodes
+    return {
+        node.node_id: NodeTerms(node, found.calendar, found.slip, found.offers_pickup, found.slots)
+        for node in nodes
+        if (found := known.get(node.node_id)) is not None
+    }
+
+
 def world_of(
-    nodes: Iterable[NodeInput], stock: Stock, place: Place | None, postcode: str, plan: Callable[[OrderInput], Plan]
+    nodes: Mapping[int, NodeTerms], stock: Stock, place: Place | None, postcode: str, plan: Callable[[OrderInput], Plan]
 ) -> World:
     """Everything that options to one destination are made from."""
     slow = slow_facts()
@@ -234,12 +244,7 @@ def world_of(
         return _blend(counts, max(1, -(-way.transit_days * service.transit_percent // 100)))
 
     return World(
-        nodes={
-            node.node_id: NodeTerms(node, known.calendar, known.slip, known.offers_pickup, known.slots)
-            for node in nodes
-            if (known := slow.nodes.get(node.node_id)) is not None
-        },
-        stock=stock, plan=plan, lane=lane, transit=transit, rates=rate_table(), services=slow.services,
+        nodes=nodes, stock=stock, plan=plan, lane=lane, transit=transit, rates=rate_table(), services=slow.services,
         calibrators=slow.calibrators, carrier=carrier_days(state),
     )  # fmt: skip
 
