@@ -20,6 +20,7 @@ from fulfillment.models import (
 )
 from inventory.models import CarriedGoods
 from oms.core.clock import now
+from orders.models import OrderLine
 
 State = FulfillmentOrderState
 #: What the stock room calls the units of a parcel's item while they are on the road: this, and the item's id.
@@ -31,6 +32,9 @@ _CARRIED = CarriedGoods.objects.filter(
 _ON_THE_ROAD = Exists(ShipmentItem.objects.filter(Exists(_CARRIED), shipment=OuterRef("arrives_in")))
 #: Work that sends to a store, or waits there for what is sent.
 _UNDER_WAY = Q(kind=FulfillmentOrderKind.TRANSFER, state__in=FulfillmentOrder.LIVE) | Q(state=State.WAITING_TRANSFER)
+
+#: Units that will be at the store without anybody's doing more than their work.
+_TO_COME = Q(unallocated__gt=0) | Q(allocated__gt=0) | Q(released__gt=0) | Q(picked__gt=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +126,19 @@ def is_late(due_at: datetime | None) -> bool:
 
 
 def ready_parcels(order_ids: Collection[int]) -> dict[int, int]:
-    """Orders that lie ready to collect, with nothing still to come to their store; each with its first parcel's id."""
-    if not order_ids:
-        return {}
-    still = set(FulfillmentOrder.objects.filter(_UNDER_WAY, order__in=order_ids).values_list("order_id", flat=True))
+    """Orders that lie ready to collect with nothing still to come, each with the id of its newest ready parcel.
+
+    To come is what is on its way to the store or will be: sent, waited for, at work in a node, given to one, or not
+    decided yet. Units that no node has (backordered) hold nothing back: nobody knows when they come. One statement
+    where nothing lies ready, else three.
+    """
     rows = Shipment.objects.filter(
-        order__in=set(order_ids) - still, state=ShipmentState.CREATED,
-        fulfillment_order__kind=FulfillmentOrderKind.PICKUP,
+        order__in=list(order_ids), state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP
     )  # fmt: skip
-    found: dict[int, int] = {}
-    for order_id, pk in rows.order_by("-pk").values_list("order_id", "pk"):
-        found[order_id] = pk
-    return found
+    newest = dict(rows.order_by("pk").values_list("order_id", "pk")) if order_ids else {}
+    if not newest:
+        return {}
+    to_come = OrderLine.objects.filter(_TO_COME, order__in=newest, sku_id__isnull=False)
+    under_way = FulfillmentOrder.objects.filter(_UNDER_WAY, order__in=newest)
+    still = {*to_come.values_list("order_id", flat=True), *under_way.values_list("order_id", flat=True)}
+    return {order_id: pk for order_id, pk in newest.items() if order_id not in still}

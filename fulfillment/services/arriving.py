@@ -14,7 +14,6 @@ from fulfillment.locks import lock_one_work, lock_shipments, lock_work_lines
 from fulfillment.models import (
     FulfillmentLine,
     FulfillmentOrder,
-    FulfillmentOrderKind,
     FulfillmentOrderState,
     PickedUnit,
     Shipment,
@@ -245,7 +244,6 @@ def _settle(work: FulfillmentOrder, parcel: Shipment, outcome: _Outcome, actor: 
     else:
         advance(work, State.REJECTED, using=FULFILLMENT_ORDER, actor=actor, reason=message[:200],
                 end_reason=message[:200])  # fmt: skip
-        _tell_of_the_rest(work)
     if lost:
         publish([
             WorkWithdrawn(order_id=work.order_id, fulfillment_order_id=work.pk, node_id=work.node_id,
@@ -271,16 +269,6 @@ def _make_ready(work: FulfillmentOrder, lines: Sequence[FulfillmentLine], outcom
     advance(work, State.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
     advance(work, State.READY, using=FULFILLMENT_ORDER, actor=actor)
     publish([ParcelPacked(shipment_id=shipment.pk, order_id=work.order_id, pickup=True)])
-
-
-def _tell_of_the_rest(work: FulfillmentOrder) -> None:
-    """What of the order lies ready waited for this parcel, too, before its customer was told."""
-    ready = Shipment.objects.filter(
-        order=work.order_id, state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP
-    )
-    first = ready.order_by("pk").first()
-    if first is not None:
-        publish([ParcelPacked(shipment_id=first.pk, order_id=work.order_id, pickup=True)])
 
 
 def _arrive(parcel: Shipment, state: ShipmentState, actor: str) -> None:

@@ -345,15 +345,13 @@ def somebody_is_written_to() -> bool:
 
 def write_customer(events: Sequence[Event]) -> None:
     """Queue messages to customers; which orders get none is the notifications' own decision."""
-    wanted: list[tuple[str, int, str]] = []
-    # Where goods are still on their way to the store, the customer is told once all of it is there.
-    ready = ready_parcels([event.order_id for event in events if isinstance(event, ParcelPacked) and event.pickup])
+    # Where goods are still to come to the store, the customer is told once all of it is there, or nothing more comes.
+    ready = ready_parcels(order_ids(event for event in events if _may_be_ready(event)))
+    wanted = [("ready_for_pickup", order_id, str(parcel_id)) for order_id, parcel_id in ready.items()]
     for event in events:
         match event:
             case OrderCaptured():
                 wanted.append(("confirmation", event.order_id, ""))
-            case ParcelPacked() if event.pickup and event.order_id in ready:
-                wanted.append(("ready_for_pickup", event.order_id, str(ready[event.order_id])))
             case ShipmentHandedOver():
                 wanted.append(("shipped", event.order_id, str(event.shipment_id)))
             case ShipmentMoved() if event.state == "ndr_open":
@@ -369,6 +367,13 @@ def write_customer(events: Sequence[Event]) -> None:
             case _:
                 continue
     queue_messages(wanted)
+
+
+def _may_be_ready(event: Event) -> bool:
+    """Whether what an order to collect still waited for may be there now, or will not come."""
+    if isinstance(event, ParcelPacked):
+        return event.pickup
+    return isinstance(event, OrderCancelled | OrderUnroutable | SubstitutionTakenBack)
 
 
 #: What set a look at an order off, in the words of its history.

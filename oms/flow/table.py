@@ -85,7 +85,7 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     AddressChanged: (reroute_moved, look_ahead),
     OrderCancelled: (tell_channel, write_customer, tell_systems, look_ahead),
     OrderRouted: (open_work, substitute, tell_systems, look_ahead),
-    OrderUnroutable: (substitute, tell_systems, look_ahead),
+    OrderUnroutable: (substitute, write_customer, tell_systems, look_ahead),
     LineSubstituted: (write_customer, tell_systems),
     SubstitutionTakenBack: (write_customer, tell_systems),
     FulfillmentReleased: (tell_channel,),

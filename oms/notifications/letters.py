@@ -7,10 +7,11 @@ from typing import Any
 
 from babel.dates import format_date
 from django.conf import settings
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from fulfillment.models import Shipment
+from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
 from inventory.models import Node
 from oms.core.templatetags.oms_format import active_locale
 from oms.notifications.links import tracking_url
@@ -53,6 +54,8 @@ def write_letter(template: str, order: Order, shipment: Shipment | None = None) 
     number = order.external_number or order.number
     subject = SUBJECTS[template].format(number=number)
     context = _context(order, shipment) | {"number": number, "subject": subject}
+    if template == "ready_for_pickup" and shipment is not None:
+        context["items"] = _ready_items(shipment)
     text = render_to_string(f"emails/{template}.txt", context)
     return Letter(subject, f"{text.strip()}\n", render_to_string(f"emails/{template}.html", context))
 
@@ -122,6 +125,14 @@ def _parcel_items(shipment: Shipment) -> list[Item]:
     """What is in the parcel, piece by piece: a kit may come in several."""
     rows = shipment.items.select_related("line__order_line__kit", "line__order_line__substitute_for").order_by("pk")
     return [_item(row.line.order_line, row.quantity) for row in rows]
+
+
+def _ready_items(shipment: Shipment) -> list[Item]:
+    """What lies ready beside this parcel, too: some came from the store's shelf, some in parcels of other nodes."""
+    beside = shipment.order.shipments.filter(
+        Q(pk=shipment.pk) | Q(state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP)
+    )  # fmt: skip
+    return [item for parcel in beside.order_by("pk") for item in _parcel_items(parcel)]
 
 
 def _item(line: OrderLine, quantity: int, total_minor: int | None = None) -> Item:

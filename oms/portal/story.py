@@ -22,6 +22,7 @@ from fulfillment.selectors.arrivals import ready_parcels
 from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import active_locale
+from oms.notifications.models import Message
 from orders.models import Order, OrderEvent, OrderLine
 
 _COMING_BACK = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
@@ -85,7 +86,7 @@ def tell(order: Order) -> Story:
     images = dict(Sku.objects.filter(pk__in=[line.sku_id for line in lines]).values_list("pk", "image"))
     shipments = _shipments(order)
     is_pickup = order.service_level == Order.ServiceLevel.PICKUP
-    ready = is_pickup and bool(ready_parcels([order.pk]))
+    ready = is_pickup and (bool(ready_parcels([order.pk])) or _was_told(order, shipments))
     story = Story(order=order, headline=_headline(order, shipments, is_pickup, ready), who=_who(order))
     if is_pickup:
         story.pickup = Node.objects.filter(code=order.pickup_node_code).first() or _node_of(shipments)
@@ -99,6 +100,12 @@ def tell(order: Order) -> Story:
     story.cancelled = _goods(lines, images, lambda line: line.cancelled)
     story.can_cancel, story.why_not_cancel = may_cancel(order, lines)
     return story
+
+
+def _was_told(order: Order, shipments: Sequence[Shipment]) -> bool:
+    """What lies at the store may be collected though the rest is to come after all: its customer was told of it."""
+    lies_there = any(shipment.state == ShipmentState.CREATED for shipment in shipments)
+    return lies_there and Message.objects.filter(order=order, template="ready_for_pickup").exists()
 
 
 def _units_shown(shipments: Sequence[Shipment]) -> dict[int, int]:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 import pytest
+from django.db.models import F
 
 from fulfillment.models import FulfillmentOrder
-from fulfillment.services import give_up_parcel, receive_for_pickup
+from fulfillment.selectors.arrivals import ready_parcels
+from fulfillment.services import (
+    Arrived,
+    accept,
+    cancel_order,
+    give_up_parcel,
+    open_fulfillment_orders,
+    receive_for_pickup,
+    reject,
+    report_short,
+    withdraw_from_node,
+)
+from inventory.models import StockLevel
+from inventory.services import switch_node
 from oms.flow.deliveries import fan_out, run_batch
 from oms.flow.table import EVENT_STEPS, STEPS
 from oms.notifications.models import Message
-from tests.factories import World, make_line, make_world, stock
-from tests.fulfillment.floor import make_carrier, packed
+from oms.portal.story import tell
+from orders.models import Order
+from routing.services import route_orders
+from tests.factories import World, capture, make_line, make_order, make_world, stock
+from tests.fulfillment.floor import make_carrier, packed, units_of
 from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect, work_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,13 +67,133 @@ def test_the_customer_is_told_once_when_both_parts_are_at_the_store(world: World
     assert told() == ["ready_for_pickup"]
 
 
-def test_the_customer_is_told_of_the_part_that_is_there_when_the_other_is_lost(world: World) -> None:
+def test_nobody_is_told_before_what_the_store_picks_itself_is_packed(world: World) -> None:
     stock(world.saree, world.store, 1)
     order_id = order_to_collect(world, "W1", make_line(world.kurta), make_line(world.saree))
-    waiting = on_the_road(order_id)
-    packed(FulfillmentOrder.objects.get(order=order_id, kind="pickup", state="open"))
+    own = work_of(order_id, "pickup")
+    receive_for_pickup(fulfillment_order_id=on_the_road(order_id).pk, actor="Meera")
     assert told() == []
 
-    give_up_parcel(fulfillment_order_id=waiting.pk, how="missing", note="Lost", actor="Ravi")
+    packed(own)
 
     assert told() == ["ready_for_pickup"]
+    letter = Message.objects.get(template="ready_for_pickup").text
+    assert world.kurta.name in letter
+    assert world.saree.name in letter
+
+
+def test_after_a_short_arrival_the_customer_is_told_once_when_the_rest_came_too(world: World) -> None:
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 4))
+    receive_short(on_the_road(order_id), good=2)
+    assert told() == []
+    route_again(order_id)
+    assert told() == []
+    waiting = on_the_road(order_id)
+    assert told() == []
+
+    receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
+
+    assert told() == ["ready_for_pickup"]
+
+
+def test_what_no_node_has_holds_nothing_back_and_is_told_of_when_it_came_after_all(world: World) -> None:
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 4))
+    waiting = on_the_road(order_id)
+    StockLevel.objects.filter(sku=world.kurta).update(safety_stock=F("on_hand"))
+    receive_short(waiting, good=2)
+    assert told() == []
+
+    route_again(order_id)
+
+    assert (units_of(order_id), told()) == ({"backordered": 2, "packed": 2}, ["ready_for_pickup"])
+    StockLevel.objects.filter(sku=world.kurta).update(safety_stock=0)
+    route_again(order_id)
+    waiting = on_the_road(order_id)
+    assert told() == ["ready_for_pickup"]
+    assert tell(Order.objects.get(pk=order_id)).collectable
+    receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
+    assert told() == ["ready_for_pickup", "ready_for_pickup"]
+
+
+def test_the_customer_is_told_of_the_part_that_is_there_when_nobody_sends_the_lost_one_again(world: World) -> None:
+    order_id, transfer = half_there(world)
+    waiting = on_the_road(order_id)
+    give_up_parcel(fulfillment_order_id=waiting.pk, how="missing", note="Lost", actor="Ravi")
+    assert (transfer.node_id, told()) == (world.blr.pk, [])
+    route_again(order_id)
+    assert told() == []
+    again = on_the_road(order_id)
+    nobody_sends()
+    give_up_parcel(fulfillment_order_id=again.pk, how="missing", note="Lost", actor="Ravi")
+
+    route_again(order_id)
+
+    assert (units_of(order_id), told()) == ({"backordered": 1, "packed": 1}, ["ready_for_pickup"])
+
+
+def test_the_customer_is_told_when_the_line_that_was_to_come_is_cancelled(world: World) -> None:
+    order_id, _ = half_there(world)
+    line = Order.objects.get(pk=order_id).lines.get(sku_code=world.kurta.code)
+    assert told() == []
+
+    cancel_order(order_id=order_id, reason="Not wanted", actor="Asha", lines={line.pk: 1})
+
+    assert told() == ["ready_for_pickup"]
+
+
+@pytest.mark.parametrize("how", ["rejected", "not found", "node off"])
+def test_the_customer_is_told_when_what_was_to_come_leaves_no_node(world: World, how: str) -> None:
+    order_id, transfer = half_there(world)
+    nobody_sends()
+    assert told() == []
+    if how == "rejected":
+        reject(fulfillment_order_id=transfer.pk, reason="Broken", actor="Ravi")
+    elif how == "not found":
+        accept(fulfillment_order_ids=[transfer.pk], actor="Ravi")
+        report_short(
+            fulfillment_order_id=transfer.pk, line_id=transfer.lines.get().pk, quantity=1, reason="not_found",
+            actor="Ravi",
+        )  # fmt: skip
+    else:
+        switch_node(node_id=world.blr.pk, active=False, reason="Flood")
+        withdraw_from_node(node_id=world.blr.pk, reason="Flood")
+    assert told() == []
+
+    route_again(order_id)
+
+    assert (units_of(order_id), told()) == ({"backordered": 1, "packed": 1}, ["ready_for_pickup"])
+
+
+def test_orders_that_are_not_collected_cost_one_statement(
+    world: World, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    order_id = capture(world, make_order("W1", make_line(world.kurta, 40)))
+
+    with django_assert_num_queries(1):
+        assert ready_parcels([order_id]) == {}
+
+
+def half_there(world: World) -> tuple[int, FulfillmentOrder]:
+    """An order of which one line lies ready and the other is to come; the work that sends it."""
+    stock(world.saree, world.store, 1)
+    order_id = order_to_collect(world, "W1", make_line(world.kurta), make_line(world.saree))
+    packed(work_of(order_id, "pickup"))
+    return order_id, work_of(order_id)
+
+
+def receive_short(waiting: FulfillmentOrder, *, good: int) -> None:
+    """So many units came good, the rest not at all."""
+    line = waiting.lines.get()
+    receive_for_pickup(
+        fulfillment_order_id=waiting.pk, actor="Meera", lines=[Arrived(line_id=line.pk, good=good)]
+    )  # fmt: skip
+
+
+def nobody_sends() -> None:
+    """From now on no rule lets a node send to a store."""
+    allow_transfers(transfer=None)
+
+
+def route_again(order_id: int) -> None:
+    route_orders([order_id], trigger="again")
+    open_fulfillment_orders([order_id])
