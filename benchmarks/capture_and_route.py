@@ -4,7 +4,7 @@
 
 World: 25 nodes x 10,000 SKUs, every SKU at a third of the nodes, nine in ten orders with one line. What is timed is
 `capture_orders`, `route_orders` and `open_fulfillment_orders`, each in its own transaction, in batches and one by one,
-in one and in two processes. The floors write the same rows of the same tables, with the same indexes, triggers and
+in one process and in several. The floors write the same rows of the same tables, with the same indexes, triggers and
 constraints, by plain SQL: one statement per table for a batch, and one transaction an order. They decide nothing, check
 nothing, derive nothing and change nothing afterwards, so the ratio says what the product's own work costs.
 
@@ -83,7 +83,7 @@ class Way:
     def name(self) -> str:
         """As it is printed."""
         batch = "one by one" if self.size == 1 else f"batches of {self.size}"
-        return f"{self.who}, {batch}{', two processes' if self.processes == 2 else ''}"
+        return f"{self.who}, {batch}{f', {self.processes} processes' if self.processes > 1 else ''}"
 
 
 def postcodes() -> list[str]:
@@ -325,10 +325,10 @@ def take_turns(size: int, turns: int, seconds: float, prefix: str, start: Callab
     return done
 
 
-def _child(number: int, size: int, turns: int, seconds: float, start: Any, results: Any) -> None:
+def _child(name: str, size: int, turns: int, seconds: float, start: Any, results: Any) -> None:
     connections.close_all()
     _Shift.by = os.getpid() * 1_000_000_000_000
-    results.put(take_turns(size, turns, seconds, f"two-{size}-{number}", start.wait))
+    results.put(take_turns(size, turns, seconds, name, start.wait))
     connections.close_all()
 
 
@@ -341,7 +341,9 @@ def measure(size: int, processes: int, turns: int, seconds: float) -> dict[Way, 
         context = multiprocessing.get_context("fork")
         start, results = context.Barrier(processes), context.Queue()
         children = [
-            context.Process(target=_child, args=(number, size, turns, seconds, start, results), daemon=True)
+            context.Process(
+                target=_child, args=(f"{processes}-{size}-{number}", size, turns, seconds, start, results), daemon=True
+            )
             for number in range(processes)
         ]
         for child in children:
