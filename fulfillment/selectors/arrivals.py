@@ -14,11 +14,13 @@ from fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderKind,
     FulfillmentOrderState,
+    PickedUnit,
     Shipment,
     ShipmentItem,
     ShipmentState,
 )
-from inventory.models import CarriedGoods
+from fulfillment.selectors.units import is_tracked, units_of_items
+from inventory.models import Bucket, CarriedGoods
 from oms.core.clock import now
 from orders.models import OrderLine
 
@@ -56,8 +58,39 @@ class Awaited:
         return sum(line.quantity for line in self.lines)
 
 
+@dataclass(frozen=True, slots=True)
+class OnTheRoad:
+    """What of a parcel's item is in transit by the books; `named` are its lots and serial numbers.
+
+    Nothing is where the item's serial numbers are somewhere else by the books, or where it was settled.
+    """
+
+    item: ShipmentItem
+    units: int
+    named: tuple[PickedUnit, ...] = ()
+
+
+def on_the_road(parcel_id: int) -> list[OnTheRoad]:
+    """The items of a parcel to a store, each with what of it is on the road. Three statements at most."""
+    items = list(ShipmentItem.objects.select_related("line__sku").filter(shipment=parcel_id).order_by("pk"))
+    carried = CarriedGoods.objects.filter(key__in=[f"{ITEM_KEY}{item.pk}" for item in items], in_transit__gt=0)
+    units = dict(carried.values_list("key", "in_transit"))
+    named = units_of_items(items)
+    found = []
+    for item in items:
+        left = units.get(f"{ITEM_KEY}{item.pk}", 0)
+        # A serial number that left by mistake is not on the road by the books.
+        rows = [
+            row for row in named.get(item.pk, ())
+            if left and (row.serial is None or row.serial.bucket == Bucket.TRANSIT)
+        ]  # fmt: skip
+        left = sum(row.quantity for row in rows) if is_tracked(item.line) else left
+        found.append(OnTheRoad(item, left, tuple(rows)))
+    return found
+
+
 def awaited_at(node_id: int) -> list[Awaited]:
-    """Parcels on their way to a store for orders to collect there, the first due first. Three statements."""
+    """Parcels on their way to a store for orders to collect there, the first due first. Two statements."""
     return _awaited(_to_settle().filter(node=node_id))
 
 

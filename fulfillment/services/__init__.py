@@ -1,6 +1,7 @@
 """Every write to the work of the nodes."""
 
-from fulfillment.services.arriving import Arrived, give_up_parcel, receive_for_pickup
+from fulfillment.services.arrived_units import Arrived
+from fulfillment.services.arriving import give_up_parcel, receive_for_pickup
 from fulfillment.services.at_risk import Risk, move_promises_at_risk, work_at_risk
 from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel

@@ -20,11 +20,11 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
+from fulfillment.selectors.arrivals import OnTheRoad, on_the_road
+from fulfillment.services.arrived_units import Arrived, sort_units, split, units_of
 from fulfillment.services.packing import BOX_GRAMS
 from fulfillment.services.sending import key_of
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
-from inventory.errors import TrackingNeeded
-from inventory.models import Bucket, CarriedGoods, Tracking
 from inventory.services import Came, Fate, Units, settle_carried
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -38,29 +38,12 @@ State = FulfillmentOrderState
 SHORT_ON_ARRIVAL = "short on arrival"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrived:
-    """What came of one line, good and damaged; the rest is missing. `serials` are the good ones where some are not."""
-
-    line_id: int
-    good: int = 0
-    damaged: int = 0
-    serials: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Item:
     """One item of the parcel: what of it is on the road, and the store's line that waits for it."""
 
-    item: ShipmentItem
+    road: OnTheRoad
     line: FulfillmentLine
-    units: list[Units]
-    serials: Mapping[int, str]
-
-    @property
-    def total(self) -> int:
-        """Units on the road."""
-        return sum(part.quantity for part in self.units)
 
 
 @dataclass(slots=True)
@@ -80,7 +63,7 @@ def receive_for_pickup(
     what is missing leaves the books, and what the order lacks then is routed again. For an order that was cancelled on
     the way the good units become stock of the store. Receiving it again changes nothing. Raises NotFound for work that
     waits for no parcel or a line that is not of it, DomainError for more units than were sent, TrackingNeeded where it
-    must be said which serial numbers came good. Publishes ParcelPacked, and WorkWithdrawn where something is lacking.
+    must be said which lots or serial numbers came how. Publishes ParcelPacked, and WorkWithdrawn where something lacks.
     """
 
     def work() -> FulfillmentOrder:
@@ -115,7 +98,8 @@ def give_up_parcel(*, fulfillment_order_id: int, how: str, note: str, actor: str
         item, parcel = _locked(fulfillment_order_id)
         items = _on_the_road(item, parcel)
         if items:
-            outcome = _Outcome([Came(key_of(row.item), fate, tuple(row.units)) for row in items])
+            came = [Came(key_of(row.road.item), fate, tuple(units_of(row.road))) for row in items if row.road.units]
+            outcome = _Outcome(came)
             _settle(item, parcel, outcome, actor, note)
             _arrive(parcel, state, actor)
         return item
@@ -133,46 +117,27 @@ def _locked(fulfillment_order_id: int) -> tuple[FulfillmentOrder, Shipment]:
 
 
 def _on_the_road(work: FulfillmentOrder, parcel: Shipment) -> list[_Item]:
-    """The items of the parcel of which something is still in transit; none once it was settled."""
-    items = list(parcel.items.select_related("line__sku").order_by("pk"))
-    open_keys = set(
-        CarriedGoods.objects.filter(key__in=[key_of(item) for item in items], in_transit__gt=0).values_list(
-            "key", flat=True
-        )
-    )
+    """The items of a parcel that is to be settled, also those of which nothing is in transit; none once it was settled.
+
+    Work that waits was not settled. What was cancelled was not, as long as something of its parcel is on the road.
+    """
+    rows = on_the_road(parcel.pk)
+    if work.state != State.WAITING_TRANSFER:
+        rows = [row for row in rows if row.units] if work.state == State.CANCELLED else []
     lines = {line.order_line_id: line for line in lock_work_lines([work])}
-    named: dict[int, list[PickedUnit]] = {}
-    for row in PickedUnit.objects.filter(item__in=items).select_related("serial").order_by("pk"):
-        # A serial number that left by mistake is not on the road by the books.
-        if row.serial is None or row.serial.bucket == Bucket.TRANSIT:
-            named.setdefault(row.item_id or 0, []).append(row)
-    return [
-        _Item(
-            item, lines[item.line.order_line_id],
-            [Units(row.quantity, row.lot_id, row.serial_id) for row in named.get(item.pk, ())]
-            if item.line.sku.tracking != Tracking.NONE else [Units(item.quantity)],
-            {row.serial.pk: row.serial.number for row in named.get(item.pk, ()) if row.serial is not None},
-        )
-        for item in items if key_of(item) in open_keys
-    ]  # fmt: skip
+    return [_Item(row, lines[row.item.line.order_line_id]) for row in rows]
 
 
 def _counted(
     work: FulfillmentOrder, items: Sequence[_Item], lines: Sequence[Arrived] | None
 ) -> dict[int, Arrived]:  # fmt: skip
-    """What came, by the id of the store's line. Raises NotFound and DomainError."""
+    """What came, by the id of the store's line. Raises NotFound for a line that is not of the parcel."""
     if lines is None:
-        return {row.line.pk: Arrived(line_id=row.line.pk, good=row.total) for row in items}
-    known = {row.line.pk: row for row in items}
+        return {row.line.pk: Arrived(line_id=row.line.pk, good=row.road.units) for row in items}
+    known = {row.line.pk for row in items}
     for told in lines:
         if told.line_id not in known:
             raise NotFound(f"{work.number} waits for no line {told.line_id}.", field="lines")
-        row = known[told.line_id]
-        if min(told.good, told.damaged) < 0 or told.good + told.damaged > row.total:
-            raise DomainError(
-                f"{row.item.line.sku.code}: {told.good} good and {told.damaged} damaged came, expected at most "
-                f"{row.total} together.", field="lines",
-            )  # fmt: skip
     return {told.line_id: told for told in lines}
 
 
@@ -181,45 +146,17 @@ def _sorted_out(work: FulfillmentOrder, items: Sequence[_Item], counted: Mapping
     outcome = _Outcome()
     waits = work.state == State.WAITING_TRANSFER
     for row in items:
-        told = counted.get(row.line.pk, Arrived(line_id=row.line.pk))
-        wanted = min(told.good, row.line.packed) if waits else 0
-        left = _named_first(row, told)
-        for fate, quantity in (
-            (Fate.FOR_ORDER, wanted), (Fate.FOR_STOCK, told.good - wanted), (Fate.DAMAGED, told.damaged),
-            (Fate.MISSING, row.total - told.good - told.damaged),
+        units = sort_units(row.road, counted.get(row.line.pk, Arrived(line_id=row.line.pk)))
+        for_order, for_stock = split(units.good, row.line.packed if waits else 0)
+        for fate, parts in (
+            (Fate.FOR_ORDER, for_order), (Fate.FOR_STOCK, for_stock), (Fate.DAMAGED, units.damaged),
+            (Fate.MISSING, units.missing),
         ):  # fmt: skip
-            units, left = _first(left, quantity)
-            if units:
-                outcome.came.append(Came(key_of(row.item), fate, units))
-            if fate == Fate.FOR_ORDER and units:
-                outcome.for_order[row.line.pk] = units
+            if parts:
+                outcome.came.append(Came(key_of(row.road.item), fate, tuple(parts)))
+        if for_order:
+            outcome.for_order[row.line.pk] = tuple(for_order)
     return outcome
-
-
-def _named_first(row: _Item, told: Arrived) -> list[Units]:
-    """The units with those that came good in front. Raises TrackingNeeded where it is not known which."""
-    if not row.serials or told.good in (0, row.total):
-        return row.units
-    named = set(told.serials)
-    if len(named) != told.good or not named <= set(row.serials.values()):
-        raise TrackingNeeded(
-            f"{row.item.line.sku.code} is kept by serial number: name the {told.good} that came good.", field="serials"
-        )
-    return sorted(row.units, key=lambda part: row.serials[part.serial_id or 0] not in named)
-
-
-def _first(units: Sequence[Units], quantity: int) -> tuple[tuple[Units, ...], list[Units]]:
-    """So many of the units, and those that are left."""
-    taken: list[Units] = []
-    left: list[Units] = []
-    for part in units:
-        share = min(part.quantity, quantity)
-        quantity -= share
-        if share:
-            taken.append(Units(share, part.lot_id, part.serial_id))
-        if part.quantity > share:
-            left.append(Units(part.quantity - share, part.lot_id, part.serial_id))
-    return tuple(taken), left
 
 
 def _settle(work: FulfillmentOrder, parcel: Shipment, outcome: _Outcome, actor: str, note: str) -> None:
@@ -289,6 +226,7 @@ def _message(work: FulfillmentOrder, parcel: Shipment, outcome: _Outcome, note: 
     told = ", ".join(f"{units} {words[fate]}" for fate, units in counts.items() if units)
     came = any(counts[fate] for fate in (Fate.FOR_ORDER, Fate.FOR_STOCK, Fate.DAMAGED))
     begin = f"{parcel} came to {work.node.code}" if came else f"{parcel} did not come to {work.node.code}"
+    told = told or "nothing of it was on the road by the books"
     return f"{begin}: {told}{f' ({note})' if note else ''}."
 
 

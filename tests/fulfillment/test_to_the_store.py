@@ -11,13 +11,11 @@ import pytest
 from django.core.management import call_command
 from django.db.models import Sum
 
-from carriers.models import TrackingEvent
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderKind, Shipment
+from fulfillment.selectors.arrivals import awaited_at, awaited_work, find_awaited
 from fulfillment.services import (
     Arrived,
-    accept,
-    apply_tracking,
-    book_shipment,
+    LineUnits,
     booking_request,
     cancel_order,
     cash_of_parcel,
@@ -25,16 +23,12 @@ from fulfillment.services import (
     give_up_parcel,
     hand_over,
     open_fulfillment_orders,
-    pack,
-    pick,
-    pick_all,
     receive_for_pickup,
     withdraw_from_node,
 )
 from inventory.errors import TrackingNeeded
-from inventory.models import CarriedGoods, Sku, StockLevel
+from inventory.models import CarriedGoods, StockLevel
 from inventory.services import audit_stock, switch_node
-from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.models import OutboxEvent
 from oms.reporting.stock_audit import ORDER_CHECKS
@@ -45,8 +39,17 @@ from routing.models import RoutingDecision
 from routing.services import route_orders
 from tests.factories import World, make_line, make_world, stock
 from tests.fulfillment.floor import labelled, make_carrier, packed, picked, stock_of, units_of
-from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect, ready_parcel, work_of
-from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, places, put_lot, put_serials
+from tests.fulfillment.to_store import (
+    allow_transfers,
+    on_the_road,
+    on_the_road_with,
+    order_to_collect,
+    ready_parcel,
+    scanned,
+    with_a_serial_elsewhere,
+    work_of,
+)
+from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, places, postings, put_lot, put_serials
 
 pytestmark = pytest.mark.django_db
 
@@ -283,14 +286,8 @@ def test_a_sending_node_that_goes_off_is_replaced_by_another(world: World) -> No
 def test_the_carriers_scans_move_the_parcel_and_leave_the_order_alone(world: World) -> None:
     order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
     parcel = labelled(work_of(order_id))
-    assert parcel.booking_id is not None
-    for number, milestone in enumerate(("picked_up", "in_transit", "delivered")):
-        TrackingEvent.objects.create(
-            booking_id=parcel.booking_id, milestone=milestone, occurred_at=now(), carrier_status=milestone,
-            scan_key=f"{number}",
-        )  # fmt: skip
 
-    apply_tracking([parcel.booking_id])
+    scanned(parcel, "picked_up", "in_transit", "delivered")
 
     parcel.refresh_from_db()
     assert (parcel.state, units_of(order_id)) == ("delivered", {"packed": 2})
@@ -319,19 +316,15 @@ def test_lots_and_serial_numbers_go_the_whole_way(world: World) -> None:
     put_serials(phone, world.blr, "IMEI-1", "IMEI-2", "IMEI-3")
     put_lot(serum, world.blr, "L1", 5)
     order_id = order_to_collect(world, "W1", make_line(phone, 2), make_line(serum, 3))
-    work = picked_with_serials(work_of(order_id), phone, "IMEI-1", "IMEI-2")
-    [parcel] = pack(fulfillment_order_id=work.pk, actor="Asha")
-    book_shipment(parcel.pk)
-    hand_over(shipment_ids=[parcel.pk], actor="Ravi")
-    waiting = work_of(order_id, "pickup")
+    waiting = on_the_road_with(order_id, "IMEI-1", "IMEI-2")
     assert (differences(), places(phone)["IMEI-1"]) == (0, "transit")
     of_phone = FulfillmentLine.objects.get(fulfillment_order=waiting, sku=phone)
     of_serum = FulfillmentLine.objects.get(fulfillment_order=waiting, sku=serum)
     short = [Arrived(line_id=of_phone.pk, good=1), Arrived(line_id=of_serum.pk, good=2, damaged=1)]
 
-    with pytest.raises(TrackingNeeded, match="name the 1 that came good"):
+    with pytest.raises(TrackingNeeded, match="kept by serial number: say which came good"):
         receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera", lines=short)
-    short[0] = Arrived(line_id=of_phone.pk, good=1, serials=("IMEI-2",))
+    short[0] = Arrived(line_id=of_phone.pk, good=1, named_good=LineUnits(serials=("IMEI-2",)))
     receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera", lines=short)
 
     assert {number: place for number, place in places(phone).items() if number != "IMEI-3"} == {
@@ -344,12 +337,97 @@ def test_lots_and_serial_numbers_go_the_whole_way(world: World) -> None:
     )  # fmt: skip
 
 
-def picked_with_serials(work: FulfillmentOrder, sku: Sku, *numbers: str) -> FulfillmentOrder:
-    """All of it picked, with these serial numbers of one SKU."""
-    accept(fulfillment_order_ids=[work.pk], actor="Asha")
-    for number in numbers:
-        pick(fulfillment_order_id=work.pk, code=number, actor="Asha")
-    return pick_all(fulfillment_order_id=work.pk, actor="Asha")
+def test_of_two_lots_the_one_that_is_named_came_good_and_nothing_is_guessed(world: World) -> None:
+    serum = make_lot_sku()
+    put_lot(serum, world.blr, "L1", 2)
+    put_lot(serum, world.blr, "L2", 3)
+    order_id = order_to_collect(world, "W1", make_line(serum, 5))
+    waiting = on_the_road(order_id)
+    line = waiting.lines.get()
+    refused = [
+        Arrived(line_id=line.pk, good=2),
+        Arrived(line_id=line.pk, good=2, damaged=1, named_good=LineUnits(lots=(("L2", 2),))),
+        Arrived(line_id=line.pk, good=3, named_good=LineUnits(lots=(("L1", 3),))),
+        Arrived(line_id=line.pk, good=2, named_good=LineUnits(lots=(("L2", 3),))),
+        Arrived(line_id=line.pk, good=1, named_good=LineUnits(lots=(("L9", 1),))),
+        Arrived(line_id=line.pk, good=0, damaged=3, named_good=LineUnits(lots=(("L2", 1),))),
+    ]
+
+    for told in refused:
+        with pytest.raises(TrackingNeeded):
+            receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera", lines=[told])
+    assert (CarriedGoods.objects.get().in_transit, lots_at(serum, world.store)) == (5, {})
+    receive_for_pickup(
+        fulfillment_order_id=waiting.pk, actor="Meera",
+        lines=[
+            Arrived(
+                line_id=line.pk, good=2, damaged=1, named_good=LineUnits(lots=(("l2", 2),)),
+                named_damaged=LineUnits(lots=(("L1", 1),)),
+            )
+        ],
+    )  # fmt: skip
+
+    assert lots_at(serum, world.store) == {"L1": {"damaged": 1}, "L2": {"packed": 2}}
+    lost = [row for row in postings(serum, "lost") if row[0] == "transit"]
+    assert sorted((units, lot) for _, _, units, lot in lost) == [(1, "L1"), (1, "L2")]
+    assert differences() == 0
+
+
+def test_the_serial_number_that_came_damaged_is_the_one_that_is_named(world: World) -> None:
+    phone = make_serial_sku()
+    put_serials(phone, world.blr, "IMEI-1", "IMEI-2")
+    order_id = order_to_collect(world, "W1", make_line(phone, 2))
+    waiting = on_the_road_with(order_id, "IMEI-1", "IMEI-2")
+    line = waiting.lines.get()
+
+    with pytest.raises(TrackingNeeded):
+        receive_for_pickup(
+            fulfillment_order_id=waiting.pk, actor="Meera", lines=[Arrived(line_id=line.pk, damaged=1)]
+        )  # fmt: skip
+    told = Arrived(line_id=line.pk, damaged=1, named_damaged=LineUnits(serials=("IMEI-2",)))
+    receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera", lines=[told])
+
+    assert places(phone) == {"IMEI-1": "adjustment", "IMEI-2": "damaged"}
+    assert (units_of(order_id), differences()) == ({"unallocated": 2}, 0)
+
+
+@pytest.mark.parametrize("settle", ["receive", "missing", "sent_back"])
+def test_a_parcel_whose_serial_number_is_elsewhere_by_the_books_is_settled_all_the_same(
+    world: World, settle: str
+) -> None:
+    order_id, waiting = with_a_serial_elsewhere(world)
+    assert [item.work.pk for item in awaited_at(world.store.pk)] == [waiting.pk]
+
+    if settle == "receive":
+        receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
+    else:
+        give_up_parcel(fulfillment_order_id=waiting.pk, how=settle, note="Not there", actor="Meera")
+
+    assert (state_of(waiting), units_of(order_id)) == ("rejected", {"unallocated": 1})
+    assert (events("fulfillment.WorkWithdrawn"), awaited_at(world.store.pk)) == (1, [])
+
+
+def test_what_else_is_in_a_parcel_with_a_serial_number_that_is_elsewhere_is_received(world: World) -> None:
+    order_id, waiting = with_a_serial_elsewhere(world, make_line(world.kurta))
+
+    receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
+
+    assert (state_of(waiting), units_of(order_id)) == ("ready", {"unallocated": 1, "packed": 1})
+    assert stock_of(world.kurta, world.store) == {"packed": 1}
+
+
+def test_a_parcel_that_was_received_is_not_awaited_again_when_its_order_is_cancelled(world: World) -> None:
+    stock(world.kurta, world.delhi, 10)
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 12))
+    for work in FulfillmentOrder.objects.filter(order=order_id, kind="transfer"):
+        hand_over(shipment_ids=[labelled(work).pk], actor="Ravi")
+    first, second = FulfillmentOrder.objects.filter(order=order_id, state="waiting_transfer").order_by("pk")
+    receive_for_pickup(fulfillment_order_id=first.pk, actor="Meera")
+
+    cancel_order(order_id=order_id, reason="Changed mind", actor="Asha")
+
+    assert [(item.work.pk, item.is_for_stock) for item in awaited_at(world.store.pk)] == [(second.pk, True)]
+    assert find_awaited(world.store.pk, first.order.number) == awaited_work(world.store.pk, second.pk)
 
 
 @pytest.mark.parametrize("seed", range(12))

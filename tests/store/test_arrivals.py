@@ -14,7 +14,14 @@ from inventory.models import CarriedGoods
 from oms.accounts.models import Role
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import make_carrier, stock_of, units_of
-from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect
+from tests.fulfillment.to_store import (
+    allow_transfers,
+    on_the_road,
+    on_the_road_with,
+    order_to_collect,
+    with_a_serial_elsewhere,
+)
+from tests.fulfillment.tracked import lots_at, make_lot_sku, make_serial_sku, places, put_lot, put_serials
 from tests.store.test_transfers import HX, at, key
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +83,46 @@ def test_what_is_missing_is_written_off_and_more_than_was_sent_is_refused(
     phone.post(f"{url}done/", key(**{f"good-{line.pk}": 1}))
 
     assert (CarriedGoods.objects.get().missing, units_of(waiting.order_id)) == (1, {"unallocated": 1, "packed": 1})
+
+
+def test_each_lot_and_serial_number_is_asked_for_by_its_name(world: World) -> None:
+    phone_sku, serum = make_serial_sku(), make_lot_sku()
+    put_lot(serum, world.blr, "L1", 2)
+    put_lot(serum, world.blr, "L2", 2)
+    first, second = put_serials(phone_sku, world.blr, "IMEI-1", "IMEI-2")
+    order_id = order_to_collect(world, "W1", make_line(serum, 4), make_line(phone_sku, 2))
+    waiting = on_the_road_with(order_id, "IMEI-1", "IMEI-2")
+    of_serum = waiting.lines.get(sku=serum)
+    of_phone = waiting.lines.get(sku=phone_sku)
+    phone, url = at("blr-s1"), f"/s/arrivals/{waiting.pk}/"
+    lots = {lot.code: lot.pk for lot in serum.lots.all()}
+    form = {
+        f"good-{of_serum.pk}-{lots['L1']}": 0, f"damaged-{of_serum.pk}-{lots['L1']}": 0,
+        f"good-{of_serum.pk}-{lots['L2']}": 1, f"damaged-{of_serum.pk}-{lots['L2']}": 1,
+        f"serial-{of_phone.pk}-{first.pk}": "damaged",
+    }  # fmt: skip
+
+    page = text(phone, url)
+    refused = phone.post(f"{url}done/", key(**form))
+    assert all(name in page for name in ("L1", "L2", "IMEI-1", "IMEI-2"))
+    assert refused.status_code == 422
+    assert "IMEI-2: say whether it came good" in refused.content.decode()
+    done = phone.post(f"{url}done/", key(**form, **{f"serial-{of_phone.pk}-{second.pk}": "good"}))
+
+    assert done["Location"] == "/s/arrivals/"
+    assert lots_at(serum, world.store) == {"L2": {"packed": 1, "damaged": 1}}
+    assert places(phone_sku) == {"IMEI-1": "damaged", "IMEI-2": "packed"}
+
+
+def test_a_parcel_with_a_serial_number_that_is_elsewhere_is_received_as_the_form_is_filled(world: World) -> None:
+    order_id, waiting = with_a_serial_elsewhere(world, make_line(world.kurta))
+    phone, url = at("blr-s1"), f"/s/arrivals/{waiting.pk}/"
+    of_kurta = waiting.lines.get(sku=world.kurta)
+
+    assert "nothing of it is in this parcel" in text(phone, url)
+    done = phone.post(f"{url}done/", key(**{f"good-{of_kurta.pk}": 1, f"damaged-{of_kurta.pk}": 0}))
+
+    assert (done.status_code, units_of(order_id)) == (302, {"unallocated": 1, "packed": 1})
 
 
 def test_a_parcel_of_another_store_looks_as_if_it_did_not_exist(world: World, waiting: FulfillmentOrder) -> None:
