@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from fulfillment.events import SentToStore
@@ -18,8 +18,10 @@ from fulfillment.models import (
 from fulfillment.selectors.arrivals import ITEM_KEY
 from inventory.models import Node
 from inventory.services import Leaving, Units, send_for_order
+from oms.core.clock import now
 from oms.core.errors import Conflict
 from oms.core.outbox import publish
+from routing.services import transfer_days
 
 
 def is_transfer(shipment: Shipment) -> bool:
@@ -89,9 +91,12 @@ def _await(shipment: Shipment, store: Node) -> None:
     )  # fmt: skip
 
 
-def due_at(shipment: Shipment, store: Node) -> datetime | None:
-    """When a parcel should be at its store: by the end of the carrier's day there, else by the order's promise."""
+def due_at(shipment: Shipment, store: Node) -> datetime:
+    """When a parcel that leaves now should be at its store: by the end of the carrier's day there, else as promised.
+
+    Where nobody named a day it is due after the days that its rule allows for the way.
+    """
     if shipment.expected_delivery is None:
-        return shipment.order.promised_by
+        return shipment.order.promised_by or now() + timedelta(days=transfer_days(shipment.order_id))
     zone = ZoneInfo(str(store.time_zone))
     return datetime.combine(shipment.expected_delivery, time(23, 59), zone).astimezone(UTC)

@@ -28,6 +28,7 @@ WHERE o.stage IN ('captured', 'backordered') AND (d.outcome IS NOT NULL OR o.cap
 """
 
 # Orders a node works on that must leave soon or should have left. Held ones and failed labels are rows of their own.
+# One that only waits for a parcel to its store is nobody's work.
 _LATE = """
 SELECT CASE WHEN o.ship_by < %(now)s THEN 'late' ELSE 'at_risk' END, coalesce(place.code, ''), o.stage, o.id,
     place.code, o.captured_at, o.ship_by, o.id
@@ -39,6 +40,10 @@ LEFT JOIN LATERAL (
 WHERE o.stage IN ('routed', 'released', 'picked', 'packed') AND o.ship_by < %(risk)s AND o.open_holds = 0
     AND NOT EXISTS (SELECT 1 FROM fulfillment_shipment s
                     WHERE s.order_id = o.id AND s.state = 'created' AND s.problem <> '')
+    AND NOT (EXISTS (SELECT 1 FROM fulfillment_fulfillmentorder f
+                     WHERE f.order_id = o.id AND f.state = 'waiting_transfer')
+        AND NOT EXISTS (SELECT 1 FROM fulfillment_fulfillmentorder f WHERE f.order_id = o.id
+                        AND f.state IN ('scheduled', 'open', 'accepted', 'picking', 'picked', 'packed')))
 """
 
 # Work that has stood still longer than 95 of 100 do in that state, though its clock has not run down yet.
@@ -64,13 +69,14 @@ WHERE a.outcome = 'stayed' AND a.cause <> 'not_serviceable' AND a.tried_at > %(r
     AND f.state IN ('scheduled', 'open', 'accepted')
 """
 
-# Parcels that should be at the store where their order is collected, and were not received there.
+# Parcels that should be at the store where their order is collected and were not received there, or that will not come.
 _TRANSFERS = """
 SELECT 'not_arrived', sender.code || '|' || n.code, coalesce(s.courier_name, ''), f.order_id, n.code, s.handed_over_at,
     f.due_at, f.order_id
 FROM fulfillment_fulfillmentorder f JOIN inventory_node n ON n.id = f.node_id
 JOIN fulfillment_shipment s ON s.id = f.arrives_in_id JOIN inventory_node sender ON sender.id = s.node_id
-WHERE f.state = 'waiting_transfer' AND f.due_at < %(now)s
+WHERE f.state = 'waiting_transfer' AND (f.due_at < %(now)s
+    OR s.state IN ('ndr_open', 'rto_initiated', 'rto_in_transit', 'rto_received', 'lost', 'damaged'))
 """
 
 _LABELS = """
@@ -86,12 +92,13 @@ SELECT CASE WHEN h.reason IN ('payment_pending', 'cod_unconfirmed') THEN 'paymen
 FROM orders_hold h WHERE h.released_at IS NULL AND (h.held_until IS NULL OR h.held_until < %(now)s)
 """
 
-# A carrier that could not deliver waits one day for an answer, then sends the parcel back.
+# A carrier that could not deliver waits one day for an answer, then sends the parcel back. Those to a store are above.
 _DELIVERY = """
 SELECT CASE s.state WHEN 'ndr_open' THEN 'ndr' ELSE 'lost' END, coalesce(nullif(s.courier_name, ''), 'Unknown carrier'),
     s.state, s.order_id, n.code, moved.at,
     CASE WHEN s.state = 'ndr_open' THEN coalesce(moved.at, s.handed_over_at) + interval '24 hours' END, s.id
 FROM fulfillment_shipment s JOIN inventory_node n ON n.id = s.node_id
+JOIN fulfillment_fulfillmentorder f ON f.id = s.fulfillment_order_id AND f.kind <> 'transfer'
 LEFT JOIN LATERAL (
     SELECT t.at FROM core_transition t WHERE t.model = 'fulfillment.Shipment' AND t.object_id = s.id
     ORDER BY t.id DESC LIMIT 1

@@ -47,9 +47,15 @@ def _needs_action(moment: datetime) -> Q:
         orders.filter(stage="backordered").values("pk"),
         orders.filter(stage="captured", captured_at__lt=moment - ROUTING_GRACE).values("pk"),
         orders.filter(stage__in=TO_SHIP, ship_by__lt=moment).values("pk"),
-        orders.filter(shipments__state__in=_TROUBLE).values("pk"),
+        _to_customers(orders).filter(shipments__state__in=_TROUBLE).values("pk"),
         orders.filter(shipments__state="created").exclude(shipments__problem="").values("pk"),
     )
+
+
+def _to_customers(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """Orders whose parcels travel to their customers. Those of an order to collect travel to its store at most: they
+    are looked for there, and what became of them ends with the order's work, not with the parcel."""
+    return orders.exclude(service_level=Order.ServiceLevel.PICKUP)
 
 
 def _held(orders: QuerySet[Order]) -> QuerySet[Order]:
@@ -76,7 +82,7 @@ VIEWS: dict[str, OrderView] = {
         OrderView("cod", "COD to confirm",
                   lambda t: Q(pk__in=_open_holds("cod_unconfirmed"), stage__in=TO_SHIP), "promise", "warn"),
         OrderView("backorder", "Backorder", lambda t: Q(stage="backordered"), "placed", "warn"),
-        OrderView("rto", "RTO", lambda t: Q(pk__in=Order.objects.order_by().filter(
+        OrderView("rto", "RTO", lambda t: Q(pk__in=_to_customers(Order.objects.order_by()).filter(
             shipments__state__in=_RTO).values("pk")), "-placed", "bad"),
         OrderView("all", "All", lambda t: Q()),
     )

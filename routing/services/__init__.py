@@ -44,7 +44,7 @@ from routing.services.promise_learning import (
 from routing.services.promising import Answered, Question, promise, promises
 from routing.services.reading import Demand, Freed
 from routing.services.route import Routed, route_orders
-from routing.services.rules import active_policy, document_of, forget_policy, rules_in_force
+from routing.services.rules import active_policy, document_of, forget_policy, rules_in_force, transfer_days
 from routing.services.substituting import (
     Offered,
     any_rule_substitutes,
@@ -118,6 +118,7 @@ __all__ = [
     "stop_canary",
     "substitute_line",
     "substitute_waiting",
+    "transfer_days",
     "trial_figures",
     "waiting_order_ids",
     "widen_canary",

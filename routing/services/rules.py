@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from routing.engine import Policy
-from routing.models import PolicyState, RoutingPolicy
+from routing.engine import Policy, TransferTerms
+from routing.models import PolicyState, RoutingDecision, RoutingPolicy
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.document import STANDARD, Document, read_document
+from routing.policy.problems import PolicyInvalid
 from routing.policy.trial import in_trial
 from routing.services.context import REMEMBER_SECONDS, forget_groups
 
@@ -75,6 +76,24 @@ def _compiled(row: RoutingPolicy) -> CompiledPolicy:
 def document_of(row: RoutingPolicy) -> Document:
     """The rules of a stored policy. Raises PolicyInvalid where they cannot be read, which publishing rules out."""
     return read_document(row.document)
+
+
+def transfer_days(order_id: int) -> int:
+    """Most days on the way to the store of collection by the rule that decided this order last.
+
+    Those of a new rule where that one lets nothing be sent, or cannot be read any more. Two statements.
+    """
+    usual = TransferTerms().max_days
+    decided = RoutingDecision.objects.filter(order=order_id).order_by("-attempt").first()
+    row = RoutingPolicy.objects.filter(version=decided.policy_version).first() if decided is not None else None
+    if decided is None or row is None:
+        return usual
+    try:
+        rules = document_of(row).rules
+    except PolicyInvalid:
+        return usual
+    terms = next((rule.fallback.transfer for rule in rules if rule.name == decided.rule), None)
+    return terms.max_days if terms is not None else usual
 
 
 def active_policy() -> Policy:

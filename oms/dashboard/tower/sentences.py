@@ -115,7 +115,7 @@ def _lost(group: TroubleGroup) -> str:
 
 def _not_arrived(group: TroubleGroup) -> str:
     sender, _, store = group.cause.partition("|")
-    return f"Sent from {sender} for collection at {store} and not there when due"
+    return f"Sent from {sender} for collection at {store}: not there when due, lost, or sent back"
 
 
 def _rto(group: TroubleGroup) -> str:
