@@ -36,6 +36,7 @@ from routing.services import (
     active_policy,
     as_by,
     as_from,
+    forget_remedies,
     look_soon,
     orders_to_help,
     outlooks_of,
@@ -194,6 +195,7 @@ def go_faster(*, order_id: int, actor: str) -> None:
         nodes = ", ".join(sorted({item.node.code for item in items}))
         message = f"Goes from {nodes} by the fastest service, because its promise is at risk."
         record([TimelineEntry(order_id=order_id, kind="goes_fast", message=message, actor=actor)])
+        forget_remedies([order_id])
         look_soon([order_id])
 
     run_atomic(work)

@@ -290,6 +290,26 @@ WHERE t.order_id = g.order_id AND t.band IN ('at_risk', 'late')
 """
 
 
+_FORGET = """
+WITH locked AS MATERIALIZED (
+    SELECT order_id FROM routing_orderoutlook WHERE order_id = ANY(%(orders)s::bigint[])
+    ORDER BY order_id FOR NO KEY UPDATE
+)
+UPDATE routing_orderoutlook t SET remedy = '', remedy_breach = NULL, remedy_cost_minor = NULL, remedy_nodes = '{}',
+    remedied_at = NULL
+FROM locked WHERE t.order_id = locked.order_id
+"""
+
+
+def forget_remedies(order_ids: Iterable[int]) -> None:
+    """What was found to help these orders was done: it is not asked for again, and the clock looks for what helps now.
+
+    Belongs into the transaction that did it.
+    """
+    params = {"orders": bigints(order_ids)}
+    run_statement(lambda: execute(_FORGET, params))
+
+
 def orders_to_help(limit: int) -> list[int]:
     """Orders at risk for which no remedy was looked for lately: new ones first, of those the dearest."""
     return [row[0] for row in fetch_all(_TO_HELP, {"since": now() - _HELP_AGAIN, "most": limit})]

@@ -26,7 +26,7 @@ from oms.flow.telling import tell_new_date
 from oms.notifications.models import Message
 from orders.models import Order, OrderEvent
 from routing.models import DeliveryService, OrderOutlook, OrderPromise, OutlookRemedy, RoutingDecision
-from routing.services import forget_promises, route_orders, write_promises
+from routing.services import forget_promises, orders_to_help, route_orders, write_promises
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -193,6 +193,7 @@ def test_one_call_sends_what_has_no_label_by_the_fastest_service(world: World) -
     OrderOutlook.objects.update(remedy=OutlookRemedy.UPGRADE, remedy_breach=0.1)
 
     go_faster(order_id=order_id, actor="Asha")
+    OrderOutlook.objects.update(remedy=OutlookRemedy.UPGRADE)
     with pytest.raises(Conflict, match="nothing waits for a label"):
         go_faster(order_id=order_id, actor="Asha")
 
@@ -201,6 +202,25 @@ def test_one_call_sends_what_has_no_label_by_the_fastest_service(world: World) -
     assert OrderEvent.objects.get(order=order_id, kind="goes_fast").message == (
         "Goes from blr-01 by the fastest service, because its promise is at risk."
     )
+
+
+def test_what_was_done_is_not_asked_for_again_and_what_helps_now_is_looked_for_at_once(world: World) -> None:
+    order_id = at_risk(world, "A-1", 6)
+    find_remedies()
+    OrderOutlook.objects.update(
+        remedy=OutlookRemedy.UPGRADE, remedy_breach=0.1, remedy_nodes=["blr-01"], remedy_cost_minor=5
+    )
+    assert orders_to_help(10) == []
+
+    go_faster(order_id=order_id, actor="Asha")
+
+    outlook = OrderOutlook.objects.get()
+    assert (outlook.remedy, outlook.remedy_breach, outlook.remedy_cost_minor, outlook.remedy_nodes) == (
+        "", None, None, [],
+    )  # fmt: skip
+    assert orders_to_help(10) == [order_id]
+    find_remedies()
+    assert OrderOutlook.objects.get().remedy not in ("", OutlookRemedy.UPGRADE)
 
 
 def test_the_faster_service_is_asked_for_from_the_queue_and_on_the_order(world: World, client: Client) -> None:
@@ -216,6 +236,9 @@ def test_the_faster_service_is_asked_for_from_the_queue_and_on_the_order(world: 
     assert "10%" in shown
     client.post(f"/orders/{number}/promise/faster/", {"idempotency_key": str(uuid7())})
     assert FulfillmentOrder.objects.get(order=second).goes_fast
+    assert f"/orders/{number}/promise/faster/" not in client.get(f"/orders/{number}/").content.decode()
+    # Found again by a look that began before it was done.
+    OrderOutlook.objects.update(remedy=OutlookRemedy.UPGRADE)
     answer = clicked("promise_upgrade", [first, second], client)
 
     assert "1 order set to go by the fastest service, 1 refused." in answer.content.decode()
