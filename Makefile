@@ -43,6 +43,10 @@ judge: env ## The routing engine against OR-tools on 10,800 problems of six kind
 hammer: env ## Flash sales over HTTP with lost replies and killed processes: ARGS="--runs 3 --seed 1" (four minutes)
 	@$(PY) -m tests.hammer $(ARGS)
 
+.PHONY: labels-once
+labels-once: env ## 500 parcels against a carrier that loses replies, with packers killed: one label each (a minute)
+	@$(PY) -m tests.labels_once $(ARGS)
+
 .PHONY: planted-bugs
 planted-bugs: env ## Plant bugs that other systems shipped, one at a time; the tests must catch each: ARGS="B6 --jobs 2" (five minutes)
 	@$(PY) -m tests.planted $(ARGS)

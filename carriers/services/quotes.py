@@ -302,6 +302,7 @@ def forget_rates() -> None:
 
 
 def _memory_key(account: CarrierAccount, request: RateRequest, grams: int) -> _Key:
+    # The charge for cash on delivery is a share of the cash.
     slab = -(-grams // _SLAB_GRAMS)
     return (account.pk, account.base_url, request.country, request.from_postcode[:3], request.to_postcode, slab,
-            bool(request.cod_minor))  # fmt: skip
+            request.cod_minor)  # fmt: skip

@@ -4,29 +4,7 @@ Starts a database and a broker of its own, the web, worker and relay processes, 
 where any run oversold, undersold or lost count, or where the control was not caught.
 """
 
-from __future__ import annotations
-
-import os
-import runpy
-
-import django
-
-from oms.embedded.throwaway import start_services
-from tests.migrated import migrated_data
-
-
-def main() -> None:
-    """Run the sales against services of their own."""
-    services = start_services(snapshot=migrated_data())
-    try:
-        os.environ.update(services.environment)
-        os.environ.setdefault("OMS_SECRET_KEY", "hammer")
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms.settings")
-        django.setup()
-        runpy.run_module("tests.hammer.sale", run_name="__main__")
-    finally:
-        services.stop()
-
+from tests.own_services import run_with_services
 
 if __name__ == "__main__":
-    main()
+    run_with_services("tests.hammer.sale")

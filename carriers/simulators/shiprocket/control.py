@@ -132,5 +132,6 @@ def _short(parcel: Parcel) -> dict[str, Any]:
         "handed_over": parcel.handed_over,
         "live": parcel.live,
         "cancelled": parcel.cancelled,
+        "charge_minor": parcel.charge_minor,
         "scans": len(parcel.scans),
     }

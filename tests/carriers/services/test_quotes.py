@@ -131,7 +131,7 @@ def test_services_of_a_carrier_are_quoted_one_by_one(scripted: ScriptedCarrier) 
     ]
 
 
-def test_prices_are_remembered_by_slab_lane_and_payment(scripted: ScriptedCarrier) -> None:
+def test_prices_are_remembered_by_slab_lane_and_cash(scripted: ScriptedCarrier) -> None:
     scripted_account()
     scripted.on_rates = lambda request: [rate(9000)]
 
@@ -145,8 +145,9 @@ def test_prices_are_remembered_by_slab_lane_and_payment(scripted: ScriptedCarrie
 
     choose(request=rate_request(weight_grams=1501))
     choose(request=rate_request(to_postcode="421301"))
-    choose(request=rate_request(cod_minor=1))
-    assert scripted.asked_rates == 4
+    for cod_minor in (100, 200, 100):
+        choose(request=rate_request(cod_minor=cod_minor))
+    assert scripted.asked_rates == 5
 
 
 def test_a_carrier_that_does_not_answer_never_stops_the_others(scripted: ScriptedCarrier) -> None:
