@@ -22,6 +22,6 @@ class CannotCancel(Conflict):
 
 
 class MayNotLeave(Conflict):
-    """A lot in the parcel was blocked or expired since it was packed, or a serial number is not packed by the books."""
+    """A lot in it was blocked or expired since, a serial number is not packed by the books, or the store is off."""
 
     code = "may_not_leave"

@@ -387,8 +387,13 @@ def by_urgency(rows: QuerySet[FulfillmentOrder]) -> QuerySet[FulfillmentOrder]:
 
 
 def closed_nodes_with_work() -> list[int]:
-    """Nodes that are switched off and still have work that nobody packed."""
+    """Nodes that are switched off and still have work that nobody packed, or are to be sent such work's goods."""
     found = FulfillmentOrder.objects.filter(
         node__is_active=False, state__in=(State.SCHEDULED, State.OPEN, State.ACCEPTED, State.PICKING)
     )
-    return sorted(set(found.order_by().values_list("node_id", flat=True).distinct()))
+    sent_to = FulfillmentOrder.objects.filter(
+        kind=FulfillmentOrderKind.TRANSFER,
+        state__in=(State.SCHEDULED, State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED),
+    ).values("order__pickup_node_code")
+    stores = Node.objects.filter(is_active=False, code__in=sent_to).values_list("pk", flat=True)
+    return sorted({*found.order_by().values_list("node_id", flat=True).distinct(), *stores})

@@ -1,4 +1,5 @@
-"""Packed parcels that may not leave: a lot in them was blocked or expired since, a serial number lies elsewhere."""
+"""Packed parcels that may not leave: a lot in them was blocked or expired since, a serial number lies elsewhere, or the
+store that they go to was switched off."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fulfillment.models import PickedUnit, Shipment, ShipmentItem, ShipmentState
+from fulfillment.models import FulfillmentOrderKind, PickedUnit, Shipment, ShipmentItem, ShipmentState
 from fulfillment.selectors.units import units_of_items
-from inventory.models import Bucket, Lot
+from inventory.models import Bucket, Lot, Node
 from oms.core.clock import now
 from oms.core.db import fetch_all
 
@@ -35,6 +36,28 @@ class HeldUnits:
     def sentence(self) -> str:
         """The parcel, its order, and what of it is held."""
         return f"{self.shipment} of {self.shipment.order.number}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldParcel:
+    """A packed parcel to the store of collection that may not leave, because the store is switched off."""
+
+    shipment: Shipment
+    store: str
+
+    @property
+    def words(self) -> str:
+        """Why it may not leave, without the parcel."""
+        return f"{self.store}, where its order is collected, is switched off"
+
+    @property
+    def sentence(self) -> str:
+        """The parcel, its order, and why it stays."""
+        return f"{self.shipment} of {self.shipment.order.number}: {self.words}"
+
+
+#: What may not leave: units in a parcel, or the parcel itself.
+Held = HeldUnits | HeldParcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +108,33 @@ def _why(unit: PickedUnit, parcel: Shipment) -> str:
     return f"is {serial.get_bucket_display().lower()} by the books"
 
 
+def held_by_stores(shipments: Iterable[Shipment]) -> list[HeldParcel]:
+    """Those of these parcels that go to a store which is switched off. One statement, or none without parcels."""
+    by_id = {row.pk: row for row in shipments}
+    if not by_id:
+        return []
+    closed = Node.objects.filter(is_active=False).values("code")
+    rows = Shipment.objects.filter(
+        pk__in=by_id, fulfillment_order__kind=FulfillmentOrderKind.TRANSFER, order__pickup_node_code__in=closed
+    )  # fmt: skip
+    found = rows.order_by("pk").values_list("pk", "order__pickup_node_code")
+    return [HeldParcel(by_id[pk], code) for pk, code in found]
+
+
 def contents_of(shipments: Iterable[Shipment]) -> list[ShipmentItem]:
     """What is in these parcels, with line and SKU. One statement."""
     rows = ShipmentItem.objects.select_related("line__sku").filter(shipment__in=[row.pk for row in shipments])
     return list(rows.order_by("pk"))
 
 
-def held_parcels(shipments: Sequence[Shipment]) -> dict[int, list[HeldUnits]]:
-    """What may not leave of those of these parcels that are still at the node, by their id. Two statements at most."""
+def held_parcels(shipments: Sequence[Shipment]) -> dict[int, list[Held]]:
+    """What may not leave of those of these parcels that are still at the node, by their id; in three statements."""
     here = {row.pk: row for row in shipments if row.state in BEFORE_ROAD}
-    found: dict[int, list[HeldUnits]] = {}
+    found: dict[int, list[Held]] = {}
     for item in held_units(contents_of(here.values()), here) if here else ():
         found.setdefault(item.shipment.pk, []).append(item)
+    for parcel in held_by_stores(here.values()):
+        found.setdefault(parcel.shipment.pk, []).append(parcel)
     return found
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fulfillment.errors import MayNotLeave
-from fulfillment.selectors.held import HeldUnits
+from fulfillment.selectors.held import Held
 
 #: Parcels that a refusal names at most.
 _SAID = 5
 
 
-def refuse_held(held: Sequence[HeldUnits], *, field: str = "shipment_ids") -> None:
-    """Raises MayNotLeave, which names parcel, SKU and lot or serial number and what to do; nothing where none is held.
+def refuse_held(held: Sequence[Held], *, field: str = "shipment_ids") -> None:
+    """Raises MayNotLeave, which names the parcel, why it stays and what to do; nothing where none is held.
 
     `data["parcels"]` has the ids of the parcels; `field` is the input that named them.
     """

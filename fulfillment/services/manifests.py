@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
-from fulfillment.selectors.held import contents_of, held_units
+from fulfillment.selectors.held import Held, contents_of, held_by_stores, held_units
 from fulfillment.services.held import refuse_held
+from fulfillment.services.sending import is_transfer
 from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT
 from oms.core.clock import now
@@ -37,7 +39,7 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
     """Scan a parcel onto a manifest.
 
     Raises WrongItem for another carrier's parcel, NotFound for an unknown AWB, MayNotLeave for a parcel with a lot that
-    was blocked or expired since it was packed.
+    was blocked or expired since it was packed, or whose store is switched off.
     """
 
     def work() -> Shipment:
@@ -54,7 +56,7 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
             return shipment
         if shipment.state != ShipmentState.LABELLED:
             raise Conflict(f"{awb} is {shipment.get_state_display().lower()}.")
-        refuse_held(held_units(contents_of([shipment]), {shipment.pk: shipment}), field="awb")
+        refuse_held(_held({shipment.pk: shipment}), field="awb")
         advance(shipment, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
         return shipment
 
@@ -84,7 +86,7 @@ def add_all(*, manifest_id: int, actor: str) -> Added:
         # Cancelled or handed over before it was locked: no longer labelled, and left alone.
         rows = {row.pk: row for row in lock_shipments(waiting.values_list("pk", flat=True))
                 if row.state == ShipmentState.LABELLED}  # fmt: skip
-        held = held_units(contents_of(rows.values()), rows)
+        held = _held(rows)
         stay = {item.shipment.pk for item in held}
         ids = sorted(rows.keys() - stay)
         if not ids:
@@ -115,6 +117,12 @@ def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehic
         return left
 
     return run_atomic(work)
+
+
+def _held(shipments: Mapping[int, Shipment]) -> list[Held]:
+    """What of these locked parcels (by id) may not leave."""
+    to_stores = [shipment for shipment in shipments.values() if is_transfer(shipment)]
+    return [*held_units(contents_of(shipments.values()), shipments), *held_by_stores(to_stores)]
 
 
 def _open(manifest_id: int) -> Manifest:

@@ -17,7 +17,7 @@ from fulfillment.models import (
     Shipment,
     ShipmentState,
 )
-from fulfillment.selectors.held import HeldUnits, contents_of, held_units
+from fulfillment.selectors.held import Held, contents_of, held_by_stores, held_units
 from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
 from fulfillment.services.held import refuse_held
 from fulfillment.services.sending import is_transfer, send_to_stores, store_of
@@ -128,9 +128,9 @@ def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "", is_g
     """Parcels leave the node: stock goes from packed to the customer; the ids of those that left now.
 
     Raises Conflict for a parcel without a label, MayNotLeave for one with a lot that was blocked or expired since, or
-    a serial number that is not packed here by the books. A parcel that `is_gone` is in the carrier's hands already:
-    what should not have left is said in the timeline, and serial numbers stay where the books have them. Parcels that
-    left before are passed over.
+    a serial number that is not packed here by the books, or for a store that is switched off. A parcel that `is_gone`
+    is in the carrier's hands already: what should not have left is said in the timeline, and serial numbers stay where
+    the books have them. Parcels that left before are passed over.
     """
 
     def work() -> list[int]:
@@ -152,12 +152,13 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
     by_id = {shipment.pk: shipment for shipment in leaving}
     items = contents_of(leaving)
     held = held_units(items, by_id)
+    carried = [shipment for shipment in leaving if is_transfer(shipment)]
+    stays: list[Held] = [*held, *held_by_stores(carried)]
     if not is_gone:
-        refuse_held(held)
+        refuse_held(stays)
     advance_many(Shipment, list(by_id), ShipmentState.HANDED_OVER, using=SHIPMENT, actor=actor, reason=reason,
                  handed_over_at=now())  # fmt: skip
     books = packed_by_the_books(items, held)
-    carried = [shipment for shipment in leaving if is_transfer(shipment)]
     sold = {shipment.pk for shipment in leaving if not is_transfer(shipment)}
     if carried and sold:
         # Two statements post: all levels are locked in key order first.
@@ -174,7 +175,7 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
     if carried:
         send_to_stores(carried, books, actor=actor)
     entries = [
-        TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor, message=_handed_over(s, held))
+        TimelineEntry(order_id=s.order_id, kind="handed_over", actor=actor, message=_handed_over(s, stays))
         for s in leaving
     ]  # fmt: skip
     moves = [
@@ -186,7 +187,7 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
     publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving if s.pk in sold])
 
 
-def _handed_over(shipment: Shipment, held: Sequence[HeldUnits]) -> str:
+def _handed_over(shipment: Shipment, held: Sequence[Held]) -> str:
     """Where and to whom, and what of it should have stayed."""
     message = f"Handed over at {shipment.node.code}"
     message += f" to {shipment.courier_name}, {shipment.awb}" if shipment.awb else ""

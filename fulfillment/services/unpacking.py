@@ -13,7 +13,7 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
-from fulfillment.selectors.held import BEFORE_ROAD, HeldUnits, held_units
+from fulfillment.selectors.held import BEFORE_ROAD, HeldUnits, held_by_stores, held_units
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_by_the_books
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -29,7 +29,7 @@ State = FulfillmentOrderState
 
 
 def take_apart(*, shipment_id: int, actor: str) -> Shipment:
-    """A packed parcel with units that may not leave is opened, and what was in it needs a node again.
+    """A packed parcel that may not leave, or has units that may not, is opened; what was in it needs a node again.
 
     One transaction: units of lots that are blocked or expired go to quarantine, the rest back on hand; the label is
     voided, the work of the node ends unless it has other parcels, and the order's units are routed again (to the same
@@ -48,19 +48,21 @@ def take_apart(*, shipment_id: int, actor: str) -> Shipment:
             raise Conflict(f"{shipment} of {shipment.order.number} is {state}.", field="shipment_id")
         items = list(shipment.items.select_related("line__sku").order_by("pk"))
         held = held_units(items, {shipment.pk: shipment})
-        if not held:
+        words = [item.words for item in held] + [item.words for item in held_by_stores([shipment])]
+        if not words:
             raise Conflict(
                 f"Everything in {shipment} of {shipment.order.number} may leave: hand it over, or cancel the order.",
                 field="shipment_id",
             )
-        _open(shipment, items, held, actor)
+        _open(shipment, items, held, "; ".join(dict.fromkeys(words)), actor)
         return shipment
 
     return run_atomic(work)
 
 
-def _open(shipment: Shipment, items: Sequence[ShipmentItem], held: Sequence[HeldUnits], actor: str) -> None:
-    why = "; ".join(dict.fromkeys(item.words for item in held))
+def _open(
+    shipment: Shipment, items: Sequence[ShipmentItem], held: Sequence[HeldUnits], why: str, actor: str
+) -> None:  # fmt: skip
     open_parcel(shipment, items, held, why=why, actor=actor)
     announce([item.line.sku_id for item in items], reason="unpacked", grew_at=shipment.node_id)
     publish([

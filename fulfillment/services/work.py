@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from fulfillment.events import FulfillmentReleased, NodeWorkLeft, WorkWithdrawn
 from fulfillment.locks import lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
 from fulfillment.services.units import forget_units
 from fulfillment.states import FULFILLMENT_ORDER
+from inventory.models import Node
 from inventory.services import Release, announce, release_reservations
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -161,16 +162,32 @@ def release_lines(
 def withdraw_from_node(*, node_id: int, reason: str, actor: str = "flow", limit: int = WITHDRAWN_AT_ONCE) -> int:
     """Take back the oldest work of a node that is not picked yet, at most `limit` of it; how many were taken back.
 
+    So is work of other nodes that sends goods to it for orders that are collected there, as long as it is not packed.
+
     One transaction, short enough that other orders do not wait for it. Where there may be more, it publishes
     NodeWorkLeft, whose step takes the next ones: what a crash undoes is one such part, and no part is skipped.
     """
 
     def work() -> int:
-        found = FulfillmentOrder.objects.filter(node_id=node_id, state__in=(*BEFORE_PICKING, State.PICKING))
-        ids = list(found.order_by("pk").values_list("pk", flat=True)[:limit])
+        own = FulfillmentOrder.objects.filter(node_id=node_id, state__in=(*BEFORE_PICKING, State.PICKING))
+        ids = list(own.order_by("pk").values_list("pk", flat=True)[:limit])
         taken = withdraw(fulfillment_order_ids=ids, reason=reason, actor=actor, cause=NODE_OFF) if ids else []
-        if len(ids) == limit:
+        bound = _bound_for(node_id, limit - len(ids))
+        if bound:
+            taken += withdraw(
+                fulfillment_order_ids=bound, reason=f"Its store is off: {reason}", actor=actor, cause=NODE_OFF
+            )  # fmt: skip
+        if len(ids) + len(bound) == limit:
             publish([NodeWorkLeft(node_id=node_id)])
         return len(taken)
 
     return run_atomic(work)
+
+
+def _bound_for(node_id: int, limit: int) -> list[int]:
+    """Work of other nodes that would send goods to this store and is not packed yet, the oldest."""
+    code = Node.objects.filter(pk=node_id).values("code")
+    found = FulfillmentOrder.objects.filter(
+        kind=FulfillmentOrderKind.TRANSFER, state__in=WITHDRAWABLE, order__pickup_node_code__in=code
+    )  # fmt: skip
+    return list(found.order_by("pk").values_list("pk", flat=True)[:limit])

@@ -11,11 +11,16 @@ import pytest
 from django.core.management import call_command
 from django.db.models import Sum
 
+from fulfillment.errors import MayNotLeave
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderKind, Shipment
+from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.selectors.arrivals import awaited_at, awaited_work, find_awaited
+from fulfillment.selectors.held import held_parcels
 from fulfillment.services import (
     Arrived,
     LineUnits,
+    add_all,
+    add_to_manifest,
     booking_request,
     cancel_order,
     cash_of_parcel,
@@ -23,7 +28,9 @@ from fulfillment.services import (
     give_up_parcel,
     hand_over,
     open_fulfillment_orders,
+    open_manifest,
     receive_for_pickup,
+    take_apart,
     withdraw_from_node,
 )
 from inventory.errors import TrackingNeeded
@@ -33,7 +40,7 @@ from oms.core.errors import DomainError, NotFound
 from oms.core.models import OutboxEvent
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.canonical import CanonicalPayment
-from orders.models import Order
+from orders.models import Order, OrderEvent
 from routing.engine import why_not
 from routing.models import RoutingDecision
 from routing.services import route_orders
@@ -281,6 +288,67 @@ def test_a_sending_node_that_goes_off_is_replaced_by_another(world: World) -> No
 
     assert picked_before == world.blr.pk
     assert work_of(order_id).node_id == world.delhi.pk
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_is_to_go_to_a_store_that_goes_off_stays_where_it_is(world: World, begun: bool) -> None:
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
+    if begun:
+        picked(work_of(order_id))
+    switch_node(node_id=world.store.pk, active=False, reason="Flood")
+    assert closed_nodes_with_work() == [world.store.pk]
+
+    assert withdraw_from_node(node_id=world.store.pk, reason="Flood") == 1
+
+    route_orders([order_id], trigger="node off")
+    assert (units_of(order_id), stock_of(world.kurta, world.blr)) == ({"backordered": 2}, {"on_hand": 10})
+    assert (closed_nodes_with_work(), withdraw_from_node(node_id=world.store.pk, reason="Flood")) == ([], 0)
+    assert events("fulfillment.WorkWithdrawn") == 1
+
+
+def test_work_that_sends_to_a_store_is_taken_back_part_by_part(world: World) -> None:
+    for number in range(3):
+        order_to_collect(world, f"W{number}", make_line(world.kurta))
+    switch_node(node_id=world.store.pk, active=False, reason="Flood")
+
+    taken = [withdraw_from_node(node_id=world.store.pk, reason="Flood", limit=2) for _ in range(2)]
+
+    assert (taken, events("fulfillment.NodeWorkLeft")) == ([2, 1], 1)
+
+
+def test_a_packed_parcel_to_a_store_that_is_off_stays_until_it_is_taken_apart(world: World) -> None:
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
+    parcel = labelled(work_of(order_id))
+    manifest = open_manifest(
+        node_id=parcel.node_id, carrier_account_id=parcel.carrier_account_id or 0, actor="Ravi"
+    )  # fmt: skip
+    switch_node(node_id=world.store.pk, active=False, reason="Flood")
+    assert withdraw_from_node(node_id=world.store.pk, reason="Flood") == 0
+
+    for refused in (
+        lambda: hand_over(shipment_ids=[parcel.pk], actor="Ravi"),
+        lambda: add_to_manifest(manifest_id=manifest.pk, awb=parcel.awb, actor="Ravi"),
+        lambda: add_all(manifest_id=manifest.pk, actor="Ravi"),
+    ):
+        with pytest.raises(MayNotLeave, match="blr-s1, where its order is collected, is switched off"):
+            refused()
+    assert (units_of(order_id), list(held_parcels([parcel]))) == ({"packed": 2}, [parcel.pk])
+    take_apart(shipment_id=parcel.pk, actor="Ravi")
+
+    assert (units_of(order_id), stock_of(world.kurta, world.blr)) == ({"unallocated": 2}, {"on_hand": 10})
+    assert (differences(), events("fulfillment.WorkWithdrawn")) == (0, 1)
+
+
+def test_a_parcel_that_the_carrier_has_goes_to_its_store_even_if_that_is_off(world: World) -> None:
+    order_id = order_to_collect(world, "W1", make_line(world.kurta, 2))
+    parcel = labelled(work_of(order_id))
+    switch_node(node_id=world.store.pk, active=False, reason="Flood")
+
+    scanned(parcel, "picked_up")
+
+    assert CarriedGoods.objects.get().in_transit == 2
+    said = OrderEvent.objects.get(order=order_id, kind="handed_over").message
+    assert "It was gone when this was known: blr-s1, where its order is collected, is switched off." in said
 
 
 def test_the_carriers_scans_move_the_parcel_and_leave_the_order_alone(world: World) -> None:
