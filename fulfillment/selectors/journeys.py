@@ -53,13 +53,13 @@ class Pace(NamedTuple):
 
 
 # Parcels that come back are left out: what kept them was not the road. So are those to a store: none of them went to
-# the address of a customer, which the lanes are learned by.
+# the address of a customer, which the lanes are learned by. And so are those that went faster than their order's level.
 _TRAVELLED = """
 SELECT o.service_level, coalesce(a.code, ''), n.code, o.ship_country, o.ship_postcode,
     (s.handed_over_at AT TIME ZONE n.time_zone)::date, (s.delivered_at AT TIME ZONE n.time_zone)::date, count(*)
 FROM fulfillment_shipment s
 JOIN orders_order o ON o.id = s.order_id
-JOIN fulfillment_fulfillmentorder f ON f.id = s.fulfillment_order_id AND f.kind <> 'transfer'
+JOIN fulfillment_fulfillmentorder f ON f.id = s.fulfillment_order_id AND f.kind <> 'transfer' AND NOT f.goes_fast
 JOIN inventory_node n ON n.id = s.node_id
 LEFT JOIN carriers_carrieraccount a ON a.id = s.carrier_account_id
 WHERE s.handed_over_at >= %(since)s::timestamptz

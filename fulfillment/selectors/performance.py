@@ -31,7 +31,7 @@ WITH work AS MATERIALIZED (
             WHERE a.fulfillment_order_id = f.id AND a.cause = 'at_risk' AND a.outcome = 'moved'
         ) AS moved,
         f.state NOT IN ('rejected', 'cancelled', 'completed', 'no_show') AS live,
-        CASE WHEN f.kind = 'ship' THEN f.completed_at ELSE f.packed_at END AS done_at,
+        CASE WHEN f.kind <> 'pickup' THEN f.completed_at ELSE f.packed_at END AS done_at,
         CASE WHEN f.due_at IS NOT NULL THEN
             greatest(f.due_at, f.released_at + make_interval(mins => n.processing_minutes)) END AS due_at,
         power(0.5, greatest(0, extract(epoch FROM %(moment)s::timestamptz - f.released_at))

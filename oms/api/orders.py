@@ -169,7 +169,7 @@ def _with_details(orders: QuerySet[Order]) -> QuerySet[Order]:
     return orders.select_related("channel").prefetch_related(
         Prefetch("lines", OrderLine.objects.select_related("kit", "substitute_for")),
         Prefetch("fulfillment_orders", FulfillmentOrder.objects.select_related("node")),
-        Prefetch("shipments", Shipment.objects.order_by("pk")),
+        Prefetch("shipments", Shipment.objects.select_related("fulfillment_order").order_by("pk")),
     )
 
 
@@ -217,11 +217,14 @@ def order_out(order: Order, principal: Principal) -> dict[str, Any]:
         ],
         "kits": [_kit_out(parts) for parts in by_kit(order.lines.all()).values()],
         "fulfillment_orders": [
-            {"number": work.number, "id": work.pk, "node": work.node.code, "state": work.state}
+            {"number": work.number, "id": work.pk, "node": work.node.code, "kind": work.kind, "state": work.state}
             for work in order.fulfillment_orders.all()
         ],
         "shipments": [
-            {"id": item.pk, "state": item.state, "awb": item.awb, "courier": item.courier_name}
+            {
+                "id": item.pk, "kind": item.fulfillment_order.kind, "state": item.state, "awb": item.awb,
+                "courier": item.courier_name,
+            }
             for item in order.shipments.all()
         ],
     }  # fmt: skip

@@ -11,12 +11,14 @@ from django.test import Client
 
 from channels.models import ChannelAccount
 from fulfillment.models import FulfillmentOrder
+from fulfillment.services import receive_for_pickup
 from inventory.models import StockLevel
 from oms.accounts.services import create_token, revoke_token
 from orders.models import Order
 from tests.factories import World, make_line, make_world
 from tests.flow.driver import drain
 from tests.fulfillment.floor import labelled, make_carrier, make_work
+from tests.fulfillment.to_store import allow_transfers, on_the_road, order_to_collect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -89,6 +91,24 @@ def test_a_node_is_worked_through_the_api_from_pick_to_pack(client: Client, worl
     assert status == 200
     assert packed["state"] == "packed"
     assert StockLevel.objects.get(sku=world.kurta, node=world.blr).packed == 2
+
+
+def test_an_order_says_which_of_its_parcels_goes_to_the_store_where_it_is_collected(
+    client: Client, world: World
+) -> None:
+    make_carrier()
+    allow_transfers()
+    waiting = on_the_road(order_to_collect(world, "W1", make_line(world.kurta)))
+    receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
+
+    _, found = call(client, "GET", f"/orders/{waiting.order.number}", **bearer("orders.view"))
+
+    assert [(work["kind"], work["node"]) for work in found["fulfillment_orders"]] == [
+        ("transfer", "blr-01"), ("pickup", "blr-s1"),
+    ]  # fmt: skip
+    assert [(item["kind"], item["state"]) for item in found["shipments"]] == [
+        ("transfer", "delivered"), ("pickup", "created"),
+    ]  # fmt: skip
 
 
 def test_the_same_idempotency_key_gives_the_same_reply_and_another_body_is_refused(

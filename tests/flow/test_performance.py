@@ -116,6 +116,22 @@ def test_work_is_counted_by_what_became_of_it(world: World, clock: time_machine.
     assert (found.units, found.short_units) == (6, 1)
 
 
+@pytest.mark.parametrize(("kind", "in_time"), [("transfer", False), ("pickup", True)])
+def test_what_is_sent_to_a_store_is_done_when_it_left_and_what_is_collected_when_it_is_ready(
+    world: World, clock: time_machine.Traveller, kind: str, in_time: bool
+) -> None:
+    work = given(world, "W-1", ship_by=NOON + 6 * HOUR)
+    FulfillmentOrder.objects.filter(pk=work.pk).update(
+        kind=kind, state="completed", packed_at=NOON + HOUR, completed_at=NOON + 9 * HOUR
+    )
+    clock.shift(10 * HOUR)
+
+    (found,) = work_done()
+
+    stage = found.stage("in_time")
+    assert (stage.good > 0, stage.bad > 0) == (in_time, not in_time)
+
+
 def test_work_given_back_after_it_was_accepted_is_not_kept(world: World) -> None:
     work = given(world, "K-1")
     accept(fulfillment_order_ids=[work.pk], actor="Ravi")

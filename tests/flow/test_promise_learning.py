@@ -89,6 +89,17 @@ def test_days_are_learned_by_lane_and_learning_twice_changes_nothing(world: Worl
     assert list(again) == first
 
 
+def test_parcels_that_went_faster_than_their_order_asked_teach_nothing(world: World) -> None:
+    monday = datetime(2026, 11, 9, 12, tzinfo=UTC)
+    parcel(world, "A-1", monday, monday + 3 * DAY)
+    fast = parcel(world, "A-2", monday, monday + DAY)
+    FulfillmentOrder.objects.filter(order=fast).update(goes_fast=True)
+
+    learn_promises()
+
+    assert LearnedDays.objects.get(kind="transit", lane="all").parcels == 1
+
+
 def test_what_was_learned_moves_the_next_promise(world: World) -> None:
     question = Question((("KURTA-M", 1),), "560001")
     before = promise(question, channel_code="web").answer.options[-1]

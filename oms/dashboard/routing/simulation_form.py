@@ -50,11 +50,11 @@ class SimulationForm(forms.Form):
     )  # fmt: skip
     since = forms.DateTimeField(
         label=gettext_lazy("From"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
     )  # fmt: skip
     until = forms.DateTimeField(
         label=gettext_lazy("Until"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
     )  # fmt: skip
     numbers = forms.CharField(
         label=gettext_lazy("Order numbers"), required=False, max_length=200_000, strip=True,
@@ -160,13 +160,27 @@ def like(simulation: Simulation) -> dict[str, Any]:
     """What to begin the form with to simulate on the same orders as before."""
     begun: dict[str, Any] = {
         "policies": [str(each["id"]) for each in simulation.versions[1:] if each["id"]],
-        "channels": simulation.channels, "window": "dates", "since": simulation.since, "until": simulation.until,
+        "baseline": _baseline(simulation), "channels": simulation.channels, "window": "dates",
+        "since": simulation.since.replace(microsecond=0), "until": _whole_second(simulation.until),
         "most_orders": str(next((count for count in SAMPLES if count >= simulation.most_orders), SAMPLES[-1])),
     }  # fmt: skip
     if simulation.order_ids:
         numbers = Order.objects.filter(pk__in=simulation.order_ids).order_by("pk").values_list("number", flat=True)
         begun |= {"window": "orders", "numbers": " ".join(numbers)}
     return begun
+
+
+def _baseline(simulation: Simulation) -> str:
+    """The choice that is the baseline of then: none where that is what is live now, or never was published."""
+    chosen = simulation.versions[0]["id"] if simulation.versions else None
+    if chosen is None or RoutingPolicy.objects.filter(pk=chosen, state=PolicyState.LIVE).exists():
+        return ""
+    return str(chosen)
+
+
+def _whole_second(moment: datetime) -> datetime:
+    """The first whole second that is not before it: the form knows no parts of one, and no order may fall out."""
+    return moment.replace(microsecond=0) + timedelta(seconds=1 if moment.microsecond else 0)
 
 
 def _some(numbers: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import pytest
 from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 
 from oms.accounts.models import User
 from oms.core.clock import now
@@ -223,6 +224,24 @@ def test_only_the_orders_that_are_named_are_decided_and_may_be_again(world: Worl
     form = text(client.get(again))
     assert f"{first.number} {last.number}</textarea>" in form
     assert re.search(r'value="orders"[^>]*checked', form)
+
+
+def test_the_same_moments_and_the_same_baseline_are_simulated_again(world: World) -> None:
+    past_orders(world, 1)
+    one, base, client = draft(), draft("Base"), signed_in()
+    page = played(client, one, baseline=str(base.pk))
+    since, until = now().replace(microsecond=0) - timedelta(hours=2, seconds=7), now().replace(microsecond=1)
+    Simulation.objects.update(since=since, until=until)
+
+    [again] = set(re.findall(r'href="(/routing/simulations/new/[^"]*)"', client.get(page).content.decode()))
+    form = text(client.get(again))
+
+    assert re.search(rf'<option value="{base.pk}"[^>]*selected', form)
+    for moment in (since, until.replace(microsecond=0) + timedelta(seconds=1)):
+        assert f'value="{timezone.localtime(moment):%Y-%m-%dT%H:%M:%S}"' in form
+    live = RoutingPolicy.objects.get(state="live")
+    Simulation.objects.update(versions=[{"id": live.pk}, *Simulation.objects.get().versions[1:]])
+    assert re.search(r'<option value=""[^>]*selected', text(client.get(again)))
 
 
 def test_numbers_of_orders_that_cannot_be_decided_again_are_named(world: World) -> None:
