@@ -1,5 +1,9 @@
-"""Paper: shipping labels (PDF, ZPL), hand-over manifests, pick lists, packing slips. Data in, bytes out, no clock."""
+"""Paper: shipping labels (PDF, ZPL), manifests, pick lists, packing slips, command barcodes.
 
+Data in, bytes out, no clock.
+"""
+
+from carriers.labels.commands import command_sheet_pdf
 from carriers.labels.manifest import manifest_pdf
 from carriers.labels.shipping_label import shipping_label_pdf, shipping_labels_pdf
 from carriers.labels.slips import packing_slip_pdf, pick_list_pdf
@@ -24,6 +28,7 @@ __all__ = [
     "PackingSlipData",
     "PickListData",
     "PickRow",
+    "command_sheet_pdf",
     "manifest_pdf",
     "packing_slip_pdf",
     "pick_list_pdf",

@@ -12,6 +12,15 @@ from fulfillment.services.manifests import add_all, add_to_manifest, close_manif
 from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_units
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
+from fulfillment.services.packing_scans import (
+    InBox,
+    choose_box,
+    close_box,
+    open_for_item,
+    open_packing,
+    scan_into_box,
+    undo_scan,
+)
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
 from fulfillment.services.refused_parcels import reroute_refused_parcel
 from fulfillment.services.remedies import find_remedies, go_faster, save_promise
@@ -40,6 +49,7 @@ __all__ = [
     "SHORT_REASONS",
     "Arrived",
     "CancelPreview",
+    "InBox",
     "LineUnits",
     "ParcelPlan",
     "ReroutePreview",
@@ -55,6 +65,8 @@ __all__ = [
     "cancel_order",
     "cash_of_parcel",
     "cash_of_work",
+    "choose_box",
+    "close_box",
     "close_manifest",
     "collect",
     "find_remedies",
@@ -67,8 +79,10 @@ __all__ = [
     "movable_work",
     "move_promises_at_risk",
     "name_unit",
+    "open_for_item",
     "open_fulfillment_orders",
     "open_manifest",
+    "open_packing",
     "open_units",
     "orders_above",
     "pack",
@@ -88,9 +102,11 @@ __all__ = [
     "retry_labels",
     "serials_here",
     "save_promise",
+    "scan_into_box",
     "shed_excess",
     "swap_units",
     "take_apart",
+    "undo_scan",
     "units_named_by",
     "withdraw",
     "withdraw_from_node",

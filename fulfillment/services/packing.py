@@ -12,6 +12,7 @@ from fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderKind,
     FulfillmentOrderState,
+    Packing,
     Shipment,
     ShipmentItem,
 )
@@ -80,6 +81,7 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
         ]  # fmt: skip
         _consume(item, lines, parts, actor)
         advance(item, FulfillmentOrderState.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
+        Packing.objects.filter(fulfillment_order=item).delete()
         pickup = item.kind == FulfillmentOrderKind.PICKUP
         if pickup:
             advance(item, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor=actor)

@@ -2,12 +2,18 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.fulfil import label_views, manifest_views, pick_list_views, slip_views, work_views
+from oms.dashboard.fulfil import bench_views, label_views, manifest_views, pick_list_views, slip_views, work_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", work_views.work_list, name="fulfil"),
     path("find/", work_views.find, name="fulfil_find"),
     path("pick-list.pdf", pick_list_views.pick_list, name="fulfil_pick_list"),
+    path("pack/", bench_views.station, name="fulfil_pack"),
+    path("pack/node/", bench_views.choose_node, name="fulfil_pack_node"),
+    path("pack/scan/", bench_views.scan, name="fulfil_pack_scan"),
+    path("pack/do/", bench_views.act, name="fulfil_pack_act"),
+    path("pack/label/<int:pk>/", bench_views.label_panel, name="fulfil_pack_label"),
+    path("pack/commands.pdf", bench_views.commands, name="fulfil_pack_commands"),
     path("labels/", label_views.label_queue, name="fulfil_labels"),
     path("labels/retry/", label_views.retry_all, name="fulfil_retry_all"),
     path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),

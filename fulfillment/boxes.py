@@ -1,4 +1,4 @@
-"""The boxes and bags a store packs in. Sides in millimetres, weight of the empty box in grams."""
+"""The boxes and bags that are packed in. Sides in millimetres, weight of the empty box in grams."""
 
 from __future__ import annotations
 
