@@ -382,7 +382,7 @@ def test_work_that_would_cost_more_than_its_lateness_stays(at_noon: World, monke
 
     sentence = RerouteAttempt.objects.get().sentence
     assert "From elsewhere it would cost" in sentence
-    assert sentence.endswith("4 late days are worth 0.04.")
+    assert sentence.endswith("4 late days are worth ₹0.04.")
 
 
 @pytest.mark.parametrize(
