@@ -1,16 +1,17 @@
 // The pack station: function keys press their buttons, and the label of the parcel that was closed last prints once.
 const DONE_KEY = "oms.pack.printed";
 
-/** Print a label in the page's own frame: no window opens that a blocker could stop. */
+/** Print a label in the page's own frame: no window opens that a blocker could stop. Who prints labels in another way
+ * prevents the default of `oms:print-label`, whose detail names the parcel and the address of its label. */
 function print(mark) {
+  const detail = { parcel: mark.dataset.packPrint, url: mark.dataset.packLabel };
   const frame = document.querySelector("[data-pack-frame]");
-  if (!frame) return;
+  if (!document.dispatchEvent(new CustomEvent("oms:print-label", { detail, cancelable: true })) || !frame) return;
   frame.onload = () => {
     frame.contentWindow.focus();
     frame.contentWindow.print();
-    document.dispatchEvent(new CustomEvent("oms:label-printed", { detail: mark.dataset.packPrint }));
   };
-  frame.src = mark.dataset.packLabel;
+  frame.src = detail.url;
 }
 
 /** Each parcel's label is asked for once by itself; "print again" asks once more. */

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from fulfillment.boxes import BOXES, Box, box_of, goods_grams, suggested
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Packing, Shipment
-from fulfillment.selectors import label_problems, with_contents, with_lines
+from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
 from fulfillment.services import ParcelPlan, cash_of_work
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
@@ -138,8 +138,9 @@ class Station:
         assert self.node is not None
         rows = FulfillmentOrder.objects.filter(node=self.node, state=FulfillmentOrderState.PICKED)
         moment = now()
+        to_pick = FulfillmentOrder.objects.filter(node=self.node, state__in=TO_PICK)
         return {
-            "to_pack": rows.count(), "late": rows.filter(due_at__lt=moment).count(),
+            "to_pack": rows.count(), "to_pick": to_pick.count(), "late": rows.filter(due_at__lt=moment).count(),
             "problems": label_problems(Shipment.objects.filter(node=self.node)).count(),
             "cutoff_at": self.node.cutoff_at,
         }  # fmt: skip

@@ -244,6 +244,16 @@ def _answer(request: HttpRequest, bench: Station, said: Said) -> HttpResponse:
 
 @require_safe
 @requires("fulfillment.work")
+def counts(request: HttpRequest) -> HttpResponse:
+    """What waits at the node, asked again while the page is open."""
+    bench = _station(request)
+    if bench.node is None:
+        raise NotFound("No node is chosen.")
+    return render(request, "dashboard/fulfil/_bench_counts.html", {"waiting": bench.waiting()})
+
+
+@require_safe
+@requires("fulfillment.work")
 def label_panel(request: HttpRequest, pk: int) -> HttpResponse:
     """The parcel that was closed last: asked again until its label is there, or somebody must look."""
     parcel = parcel_of(principal_of(request), pk)

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pack/node/", bench_views.choose_node, name="fulfil_pack_node"),
     path("pack/scan/", bench_views.scan, name="fulfil_pack_scan"),
     path("pack/do/", bench_views.act, name="fulfil_pack_act"),
+    path("pack/counts/", bench_views.counts, name="fulfil_pack_counts"),
     path("pack/label/<int:pk>/", bench_views.label_panel, name="fulfil_pack_label"),
     path("pack/commands.pdf", bench_views.commands, name="fulfil_pack_commands"),
     path("labels/", label_views.label_queue, name="fulfil_labels"),

@@ -76,6 +76,7 @@ def test_an_item_alone_opens_and_closes_its_order_in_one_scan(
 
     assert scan(client, "SAREE-1") == ("ok", f"{single.order.number} is packed: 1 item.")
     assert Shipment.objects.get().fulfillment_order_id == single.pk
+    assert "Nothing waits" not in client.get("/fulfil/pack/counts/").content.decode()
     assert scan(client, "SAREE-1") == ("wrong", "No order to pack is one SAREE-1 alone. Scan the order of a tote.")
 
 

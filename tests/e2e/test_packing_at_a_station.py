@@ -1,0 +1,133 @@
+"""A packer with a scanner and no mouse: one item in one scan, nothing wrong gets in, nothing is lost, nobody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from carriers.models import Booking, CarrierAccount
+from fulfillment.models import FulfillmentOrder, PackScan, Shipment
+from oms.accounts.models import Role, User
+from tests.e2e.browsing import Visit
+from tests.e2e.conftest import Visitor
+from tests.e2e.scanner import scan
+from tests.factories import World, make_line, make_sku, stock
+from tests.flow.driver import drain
+from tests.fulfillment.floor import make_work, picked
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def visit(visitor: Visitor, person: Callable[..., User], world: World) -> Visit:
+    """A packer of Bengaluru stands at the bench; what is printed is counted instead."""
+    person("ravi@example.com", name="Ravi", role=Role.PACKER, node_codes=[world.blr.code])
+    made = visitor()
+    made.context.add_init_script(
+        """document.addEventListener("oms:print-label", event => {
+          const root = document.documentElement;
+          root.dataset.printed = `${root.dataset.printed ?? ""}${event.detail.url} `;
+          event.preventDefault();
+        });"""
+    )
+    made.sign_in("ravi@example.com")
+    made.open("/fulfil/pack/")
+    return made
+
+
+def in_tote(world: World, name: str, **units: int) -> FulfillmentOrder:
+    skus = {"kurta": world.kurta, "saree": world.saree}
+    return picked(make_work(world, name, *(make_line(skus[key], count) for key, count in units.items())))
+
+
+def count(page: Page) -> str:
+    return page.locator(".bench-count").inner_text()
+
+
+def test_one_item_is_packed_by_one_scan_and_its_label_prints_once(visit: Visit, world: World) -> None:
+    work, page = in_tote(world, "1", saree=1), visit.page
+    visit.look()
+
+    scan(page, "SAREE-1")
+    expect(page.get_by_text(f"{work.order.number} is packed: 1 item.")).to_be_visible()
+    expect(page.get_by_text("The label is being bought")).to_be_visible()
+    drain()
+    parcel = Shipment.objects.get()
+    expect(page.get_by_text(parcel.awb)).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-printed", f"/fulfil/parcels/{parcel.pk}/label.pdf ")
+    visit.look()
+
+    page.reload()
+    expect(page.get_by_text(parcel.awb)).to_be_visible()
+    assert page.locator("html").get_attribute("data-printed") is None
+    page.keyboard.press("F2")
+    expect(page.locator("html")).to_have_attribute("data-printed", f"/fulfil/parcels/{parcel.pk}/label.pdf ")
+    assert Booking.objects.count() == 1
+
+
+def test_nothing_wrong_and_nothing_too_much_gets_into_the_box_and_a_reload_loses_nothing(
+    visit: Visit, world: World
+) -> None:
+    sku = make_sku("BULK-10")
+    stock(sku, world.blr, 20)
+    work = picked(make_work(world, "1", make_line(sku, 10), make_line(world.kurta)))
+    page = visit.page
+
+    scan(page, work.order.number)
+    expect(page.get_by_role("heading", name=work.order.number)).to_be_visible()
+    scan(page, *["BULK-10"] * 10, gap_ms=5, pause_ms=60)
+    expect(page.locator(".bench-count")).to_have_text("10/11")
+    visit.look()
+    scan(page, "BULK-10")
+    expect(page.get_by_text("All 10 of BULK-10 are in the box already: put this one back.")).to_be_visible()
+    scan(page, "SHOE-42")
+    band = page.locator("[data-scan-band]")
+    expect(band).to_contain_text("This box needs 1 x KURTA-M.")
+    visit.look()
+    assert PackScan.objects.count() == 10
+
+    page.reload()
+    assert count(page) == "10/11"
+    page.keyboard.press("F9")
+    expect(page.locator(".bench-count")).to_have_text("9/11")
+    scan(page, "BULK-10", "KURTA-M")
+    expect(page.get_by_text(f"{work.order.number} is packed: 11 items.")).to_be_visible()
+    assert Shipment.objects.count() == 1
+
+
+def test_packing_goes_on_while_no_carrier_answers_and_one_label_is_bought_after_it(visit: Visit, world: World) -> None:
+    CarrierAccount.objects.update(is_active=False)
+    first, second = in_tote(world, "1", saree=1), in_tote(world, "2", kurta=1)
+    page = visit.page
+
+    scan(page, "SAREE-1")
+    expect(page.get_by_text(f"{first.order.number} is packed: 1 item.")).to_be_visible()
+    drain()
+    expect(page.get_by_text("No label yet: put it aside and go on")).to_be_visible()
+    visit.look()
+    scan(page, "KURTA-M")
+    expect(page.get_by_text(f"{second.order.number} is packed: 1 item.")).to_be_visible()
+
+    CarrierAccount.objects.update(is_active=True)
+    drain()
+    page.get_by_role("link", name="1", exact=True).first.click()
+    page.get_by_role("button", name="Try all again").click()
+    expect(page.get_by_text("Every packed parcel has its label")).to_be_visible()
+    assert Booking.objects.filter(state="booked").count() == 2
+
+
+def test_the_bench_also_stands_on_a_phone(visitor: Visitor, person: Callable[..., User], world: World) -> None:
+    person("asha@example.com", name="Asha", role=Role.OPS_MANAGER, all_nodes=True, all_channels=True)
+    work = in_tote(world, "1", kurta=2, saree=1)
+    visit = visitor(width=360, height=740)
+    page = visit.sign_in("asha@example.com")
+    visit.open("/fulfil/pack/")
+    visit.look()
+    page.get_by_label("Node", exact=True).select_option(world.blr.code)
+    expect(page.get_by_text("Scan an item, an order or a label")).to_be_visible()
+    page.get_by_placeholder("Scan, or type a code").fill(work.order.number)
+    page.get_by_role("button", name="Enter").click()
+    expect(page.get_by_role("heading", name=work.order.number)).to_be_visible()
+    visit.look()
