@@ -348,6 +348,8 @@ def write_customer(events: Sequence[Event]) -> None:
     # Where goods are still to come to the store, the customer is told once all of it is there, or nothing more comes.
     ready = ready_parcels(order_ids(event for event in events if _may_be_ready(event)))
     wanted = [("ready_for_pickup", order_id, str(parcel_id)) for order_id, parcel_id in ready.items()]
+    substituted: dict[int, str] = {}
+    taken_back: dict[int, str] = {}
     for event in events:
         match event:
             case OrderCaptured():
@@ -361,11 +363,14 @@ def write_customer(events: Sequence[Event]) -> None:
             case OrderCancelled() if event.whole:
                 wanted.append(("cancelled", event.order_id, ""))
             case LineSubstituted():
-                wanted.append(("substituted", event.order_id, f"line-{event.substitute_line_id}"))
+                substituted[event.order_id] = f"line-{event.substitute_line_id}"
             case SubstitutionTakenBack():
-                wanted.append(("substitute_taken_back", event.order_id, f"line-{event.substitute_line_id}"))
+                taken_back[event.order_id] = f"line-{event.substitute_line_id}"
             case _:
                 continue
+    # A letter lists all that is sold instead of something: several lines at once are one letter.
+    wanted += [("substituted", order_id, part) for order_id, part in substituted.items()]
+    wanted += [("substitute_taken_back", order_id, part) for order_id, part in taken_back.items()]
     queue_messages(wanted)
 
 

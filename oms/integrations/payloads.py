@@ -12,6 +12,7 @@ from inventory.events import NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node, Sku
 from oms.core.events import Event, Recorded
 from oms.integrations.news import News
+from orders.cancelled import really_cancelled
 from orders.events import LineSubstituted, OrderCancelled, OrderCaptured, SubstitutionTakenBack
 from orders.models import Order, OrderLine
 from returns.events import ReturnReceived
@@ -169,7 +170,8 @@ def _substitutions(found: Sequence[tuple[Recorded, LineSubstituted | Substitutio
             continue
         data = _name(order) | {
             "units": event.units, "line": {"external_id": original.external_id, "sku": original.sku_code},
-            "substitute": {"id": added.pk, "sku": added.sku_code, "unit_price_minor": added.unit_price_minor},
+            "substitute": {"id": added.pk, "external_id": added.external_id, "sku": added.sku_code,
+                           "unit_price_minor": added.unit_price_minor},
         }  # fmt: skip
         news.append(News(key=str(item.id), at=item.at, subject=order.number, data=data, node_codes=_NO_NODE,
                          sku_ids=_sku_ids([original, added])))  # fmt: skip
@@ -186,13 +188,19 @@ def order_cancelled(found: Sequence[Recorded]) -> list[News]:
         nodes.setdefault(order_id, set()).add(code)
     return [
         News(key=str(item.id), at=item.at, subject=order.number, node_codes=frozenset(nodes.get(order.pk, ())),
-             data=_name(order) | {
-                 "units": event.units, "whole": event.whole,
-                 "lines": [{"external_id": line.external_id, "sku": line.sku_code, "cancelled": line.cancelled}
-                           for line in order.lines.all() if line.cancelled]},
+             data=_name(order) | {"units": event.units, "whole": event.whole, "lines": _cancelled_lines(order)},
              sku_ids=_sku_ids(order.lines.all()))
         for item, event in events
         if (order := orders.get(event.order_id)) is not None
+    ]  # fmt: skip
+
+
+def _cancelled_lines(order: Order) -> list[dict[str, Any]]:
+    lines = order.lines.all()
+    gone = really_cancelled(lines)
+    return [
+        {"external_id": line.external_id, "sku": line.sku_code, "cancelled": gone[line.pk]}
+        for line in lines if line.pk in gone
     ]  # fmt: skip
 
 
@@ -211,7 +219,7 @@ def delivered(found: Sequence[Recorded]) -> list[News]:
 
 def _parcels(named: Sequence[tuple[Recorded, int]]) -> list[News]:
     rows = Shipment.objects.select_related("order__channel", "node").prefetch_related(
-        "items__line__order_line", "items__line__sku"
+        "items__line__order_line__substitute_for", "items__line__sku"
     )
     parcels = rows.in_bulk({shipment_id for _, shipment_id in named})
     return [
@@ -229,15 +237,24 @@ def _parcel_data(parcel: Shipment) -> dict[str, Any]:
         "handed_over_at": _moment(parcel.handed_over_at), "delivered_at": _moment(parcel.delivered_at),
         "lines": [
             {"external_id": part.line.order_line.external_id, "sku": part.line.sku.code, "quantity": part.quantity}
+            | _original(part.line.order_line)
             for part in parcel.items.all()
         ],
     }  # fmt: skip
 
 
+def _original(line: OrderLine) -> dict[str, Any]:
+    """The line that was ordered, of one that is sold instead of it."""
+    original = line.substitute_for
+    if original is None:
+        return {}
+    return {"substitute_for": {"external_id": original.external_id, "sku": original.sku_code}}
+
+
 def return_received(found: Sequence[Recorded]) -> list[News]:
     """Goods came back, and what became of them."""
     events = _of(ReturnReceived, found)
-    rows = Return.objects.select_related("order__channel", "node").prefetch_related("lines__order_line")
+    rows = Return.objects.select_related("order__channel", "node").prefetch_related("lines__order_line__substitute_for")
     returns = rows.in_bulk({event.return_id for _, event in events})
     return [
         News(key=str(item.id), at=item.at, subject=back.number, node_codes=frozenset({back.node.code}),
@@ -253,7 +270,7 @@ def _return_data(back: Return) -> dict[str, Any]:
         "received_at": _moment(back.received_at),
         "lines": [
             {"external_id": line.order_line.external_id, "sku": line.order_line.sku_code, "quantity": line.quantity,
-             "disposition": line.disposition}
+             "disposition": line.disposition} | _original(line.order_line)
             for line in back.lines.all()
         ],
     }  # fmt: skip

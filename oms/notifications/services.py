@@ -79,6 +79,11 @@ def _should_write(template: str, order: Order) -> bool:
     if template in ("shipped", "delivered") and order.service_level == Order.ServiceLevel.PICKUP:
         # Handed over at the counter: the customer has it in the hand.
         return False
+    if template == "substituted":
+        # What was taken back before its letter was written is no news.
+        return order.lines.filter(substitute_for__isnull=False, cancelled__lt=F("quantity")).exists()
+    if template == "substitute_taken_back":
+        return Message.objects.filter(order=order, template="substituted").exists()
     return not (template == "confirmation" and order.stage in ("shipped", "delivered", "cancelled"))
 
 

@@ -23,6 +23,7 @@ from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import active_locale
 from oms.notifications.models import Message
+from orders.cancelled import really_cancelled
 from orders.models import Order, OrderEvent, OrderLine
 
 _COMING_BACK = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
@@ -82,7 +83,7 @@ class Story:
 
 def tell(order: Order) -> Story:
     """Read everything about an order that its customer may see. A handful of queries, however many parcels."""
-    lines = list(order.lines.select_related("kit"))
+    lines = list(order.lines.select_related("kit", "substitute_for"))
     images = dict(Sku.objects.filter(pk__in=[line.sku_id for line in lines]).values_list("pk", "image"))
     shipments = _shipments(order)
     is_pickup = order.service_level == Order.ServiceLevel.PICKUP
@@ -97,7 +98,8 @@ def tell(order: Order) -> Story:
                                      order, images))  # fmt: skip
     shown = _units_shown(shipments) if is_pickup else {line.pk: line.packed + line.shipped for line in lines}
     story.waiting = _goods(lines, images, lambda line: line.quantity - line.cancelled - shown.get(line.pk, 0))
-    story.cancelled = _goods(lines, images, lambda line: line.cancelled)
+    gone = really_cancelled(lines)
+    story.cancelled = _goods(lines, images, lambda line: gone.get(line.pk, 0))
     story.can_cancel, story.why_not_cancel = may_cancel(order, lines)
     return story
 
@@ -118,7 +120,9 @@ def _units_shown(shipments: Sequence[Shipment]) -> dict[int, int]:
 
 def _shipments(order: Order) -> list[Shipment]:
     """The parcels that the customer gets: not those that go from node to node."""
-    items = ShipmentItem.objects.select_related("line__order_line__kit", "line__sku").order_by("pk")
+    items = ShipmentItem.objects.select_related(
+        "line__order_line__kit", "line__order_line__substitute_for", "line__sku"
+    ).order_by("pk")
     return list(
         order.shipments.exclude(state=ShipmentState.CANCELLED)
         .exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
@@ -153,11 +157,14 @@ def _goods(lines: Sequence[OrderLine], images: dict[int, str], units: Any) -> li
 
 
 def _words(options: Any, line: OrderLine) -> str:
-    """Size, colour and the like, and the kit that it was bought in."""
-    kit = ""
+    """Size, colour and the like, the kit that it was bought in, and what it is sold instead of."""
+    kit = instead = ""
     if line.kit is not None:
         kit = pgettext("portal", "part of %(kit)s") % {"kit": line.kit.name or line.kit.sku_code}
-    return ", ".join(word for word in (_options(options), kit) if word)
+    if line.substitute_for is not None:
+        original = line.substitute_for.name or line.substitute_for.sku_code
+        instead = pgettext("portal", "instead of %(original)s") % {"original": original}
+    return ", ".join(word for word in (_options(options), kit, instead) if word)
 
 
 def _options(options: Any) -> str:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from carriers.models import Label
+from fulfillment.boxes import BOXES, box_of, goods_grams, suggested
 from fulfillment.models import (
     FulfillmentLine,
     FulfillmentOrder,
@@ -30,7 +31,6 @@ from inventory.services import why_not_sold
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
-from fulfillment.boxes import BOXES, box_of, goods_grams, suggested
 from oms.store.gate import is_fragment, shipment_here, show, store_page, store_write, work_here
 
 State = FulfillmentOrderState

@@ -45,6 +45,8 @@ def test_a_shirt_is_sold_for_a_kurta_and_taken_back(
     visit.look()
     dialog.get_by_role("button", name="Sell it instead").click()
     expect(page.get_by_text("2 substituted by SHIRT")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="2 substituted")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="2 cancelled")).to_be_hidden()
     visit.look()
 
     page.get_by_role("link", name="Take back").first.click()

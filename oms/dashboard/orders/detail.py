@@ -28,6 +28,7 @@ from oms.dashboard.orders.words import (
 )
 from oms.notifications.models import Message
 from oms.reporting.masking import shown_email, shown_name, shown_phone
+from orders.cancelled import really_cancelled
 from orders.kits import by_kit, kit_units
 from orders.models import Order, OrderKit, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
@@ -188,7 +189,24 @@ def _with_substitutes(order: Order, rows: list[LineRow]) -> list[LineRow]:
         if line.substitute_for_id is not None:
             by_id[line.substitute_for_id].substitutes.append((line, line.quantity - line.cancelled))
             row.may_take_back = may_be_taken_back(order, line)
+    gone = really_cancelled(row.line for row in rows)
+    for row in rows:
+        if row.substitutes or row.line.substitute_for_id is not None:
+            row.segments = _with_true_ends(row, gone)
     return rows
+
+
+def _with_true_ends(row: LineRow, gone: dict[int, int]) -> list[tuple[str, int, str]]:
+    """The bar of a line that has a substitute, or is one: what is cancelled there is not all cancelled."""
+    line = row.line
+    if line.substitute_for_id is None:
+        parts = (("substituted", sum(units for _, units in row.substitutes), "info"),
+                 ("cancelled", gone.get(line.pk, 0), "off"))  # fmt: skip
+    else:
+        really = min(line.cancelled, gone.get(line.substitute_for_id, 0))
+        parts = (("cancelled", really, "off"), ("taken back", line.cancelled - really, "off"))
+    ends = [(label, units, tone) for label, units, tone in parts if units > 0]
+    return [part for part in segments_of(line) if part[0] != "cancelled"] + ends
 
 
 def kit_segments(parts: list[OrderLine]) -> list[tuple[str, int, str]]:
