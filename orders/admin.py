@@ -34,7 +34,7 @@ class PaymentInline(ReadOnly, admin.TabularInline[Payment, Order]):
     model = Payment
     extra = 0
     fields = ("method", "state", "gateway", "reference", "amount_minor", "captured_minor", "refunded_minor",
-              "refund_due_minor")  # fmt: skip
+              "refund_due_minor", "reduced_minor")  # fmt: skip
 
 
 @admin.register(SalesChannel)

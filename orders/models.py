@@ -430,6 +430,10 @@ class Payment(models.Model):
     captured_minor = models.BigIntegerField(default=0)
     refunded_minor = models.BigIntegerField(default=0)
     refund_due_minor = models.BigIntegerField(default=0)
+    reduced_minor = models.BigIntegerField(
+        default=0, db_default=0,
+        help_text="What the order costs less than was agreed: cancelled units, cheaper substitutes.",
+    )  # fmt: skip
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -33,7 +33,7 @@ from orders.events import OrderCancelled
 from orders.kits import by_kit, cancellable_units, kit_units, live_units, open_kits, takes_whole_kits
 from orders.locks import lock_lines, lock_order
 from orders.models import Order, OrderLine, Payment
-from orders.services import TimelineEntry, UnitMove, end_holds, move_units
+from orders.services import TimelineEntry, UnitMove, due_minor, end_holds, move_units, owe_less
 from routing.services import giving_back_load
 
 State = FulfillmentOrderState
@@ -50,6 +50,7 @@ class CancelPreview:
     released_units: dict[str, int] = field(default_factory=dict)
     labels_voided: list[str] = field(default_factory=list)
     refund_minor: int = 0
+    reduced_minor: int = 0
     currency: str = "INR"
     refused: str = ""
 
@@ -69,7 +70,7 @@ def preview_cancel(*, order_id: int, lines: Mapping[int, int] | None = None) -> 
     preview.labels_voided = list(
         order.shipments.filter(state__in=_BEFORE_ROAD).exclude(awb="").values_list("awb", flat=True)
     )
-    preview.refund_minor = _refund(order, order_lines, wanted)
+    preview.reduced_minor, preview.refund_minor = _refund(order, order_lines, wanted)
     return preview
 
 
@@ -155,22 +156,29 @@ def _nothing_to_cancel(order: Order) -> str:
     return f"{order.number} is {order.get_stage_display().lower()}: the goods must come back first. Open a return."
 
 
-def _refund(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int]) -> int:
+def _refund(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int]) -> tuple[int, int]:
+    """What the order costs less without the units, and what that makes due as a refund."""
     payment = Payment.objects.filter(order=order).first()
-    if payment is None or payment.captured_minor == 0:
-        return 0
+    if payment is None:
+        return 0, 0
     whole = all(wanted.get(line.pk, 0) + line.cancelled == line.quantity for line in lines)
+    value = _value(lines, wanted)
+    if not order.is_cod:
+        less = max(0, payment.amount_minor - payment.reduced_minor) if whole else value
+        return less, max(0, due_minor(payment, less=less) - payment.refund_due_minor)
     # Cash taken at the door was taken for parcels that arrived, never for the units that are cancelled now.
-    at_the_door = cash_collected([order.pk]).get(order.pk, 0) if order.is_cod else 0
+    at_the_door = cash_collected([order.pk]).get(order.pk, 0)
     left = payment.captured_minor - at_the_door - payment.refunded_minor - payment.refund_due_minor
-    if whole:
-        return max(0, left)
+    return 0, max(0, left if whole else min(value, left))
+
+
+def _value(lines: Sequence[OrderLine], wanted: Mapping[int, int]) -> int:
+    """What the customer pays for the units."""
     # The lines of a kit together, so that the minor units of their shares are not lost one by one.
     values: dict[object, Fraction] = defaultdict(Fraction)
     for line in lines:
         values[line.kit_id or line.pk] += Fraction(line.total_minor * wanted.get(line.pk, 0), line.quantity)
-    value = sum(math.floor(share) for share in values.values())
-    return max(0, min(value, left))
+    return sum(math.floor(share) for share in values.values())
 
 
 def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: str) -> None:
@@ -247,8 +255,9 @@ def _units(count: int) -> str:
 
 
 def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, actor: str) -> None:
-    if preview.refund_minor:
+    if order.is_cod and preview.refund_minor:
         Payment.objects.filter(order=order).update(refund_due_minor=F("refund_due_minor") + preview.refund_minor)
+    owe_less(order, preview.reduced_minor)
     what = "Order cancelled" if whole and not preview.shipped_units else f"{_units(preview.units)} cancelled"
     left = f" ({_units(preview.shipped_units)} left before and can only come back)" if preview.shipped_units else ""
     data = {"units": preview.units, "shipped_units": preview.shipped_units, "refund_minor": preview.refund_minor}

@@ -19,6 +19,7 @@ from orders.services.holds import (
     release_hold,
     release_orders,
 )
+from orders.services.refunds import due_minor, owe_less
 from orders.services.substituting import (
     SUBSTITUTED,
     TAKEN_BACK,
@@ -50,11 +51,13 @@ __all__ = [
     "allow_substitutions",
     "capture_orders",
     "change_tags",
+    "due_minor",
     "edit_address",
     "end_holds",
     "give_units_back",
     "mark_seen",
     "move_units",
+    "owe_less",
     "place_hold",
     "promise_anew",
     "promise_dates",

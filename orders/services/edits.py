@@ -14,6 +14,7 @@ from orders.errors import CannotEdit
 from orders.events import AddressChanged
 from orders.locks import lock_order, lock_payment
 from orders.models import Order, OrderLine, OrderSearch, Payment, PaymentState
+from orders.services.refunds import due_minor
 from orders.services.search_text import search_text
 from orders.services.timeline import TimelineEntry, record
 
@@ -138,13 +139,19 @@ def record_payment(
         Payment.objects.filter(pk=payment.pk).update(
             state=state, captured_minor=captured, refunded_minor=refunded,
             gateway=gateway or payment.gateway, reference=reference or payment.reference,
-            refund_due_minor=max(0, payment.refund_due_minor - (refunded - payment.refunded_minor)),
+            refund_due_minor=_due_after(order, payment, captured, refunded),
         )  # fmt: skip
         message = f"Payment {PaymentState(state).label.lower()}."
         data = {"captured_minor": captured, "refunded_minor": refunded}
         record([TimelineEntry(order_id=order.pk, kind="payment", message=message, actor=actor, data=data)])
 
     run_atomic(work)
+
+
+def _due_after(order: Order, payment: Payment, captured: int, refunded: int) -> int:
+    if order.is_cod:
+        return max(0, payment.refund_due_minor - (refunded - payment.refunded_minor))
+    return due_minor(payment, captured=captured, refunded=refunded)
 
 
 def mark_seen(*, order_id: int, external_updated_at: datetime) -> bool:

@@ -17,7 +17,8 @@ from oms.core.values import MAX_MINOR
 from orders.errors import CannotEdit
 from orders.events import LineSubstituted, SubstitutionTakenBack
 from orders.locks import lock_order
-from orders.models import Order, OrderLine, OrderSearch, OrderSubstitutions, Payment
+from orders.models import Order, OrderLine, OrderSearch, OrderSubstitutions
+from orders.services.refunds import owe_less
 from orders.services.timeline import TimelineEntry
 from orders.services.units import UnitMove, move_units
 
@@ -64,11 +65,11 @@ def terms_of(line: OrderLine, units: int, sold: InPlace, gone: int = 0) -> Subst
     """
     left = line.quantity - gone
     before = line.total_minor * left // line.quantity - line.total_minor * (left - units) // line.quantity
-    total = before
-    if 0 < sold.price_minor < line.unit_price_minor:
-        total = before * sold.price_minor // line.unit_price_minor
+    total, listed = before, _list_price(line)
+    if 0 < sold.price_minor < listed:
+        total = before * sold.price_minor // listed
     # A price of whole minor units for each; what the units do not divide by is their discount.
-    each = max(-(-total // units), min(_list_price(line), sold.price_minor or MAX_MINOR))
+    each = max(-(-total // units), min(listed, sold.price_minor or MAX_MINOR))
     tax = (total * sold.tax_rate_bp + (10_000 + sold.tax_rate_bp) // 2) // (10_000 + sold.tax_rate_bp)
     return SubstituteTerms(before, each, each * units - total, tax, total)
 
@@ -115,7 +116,7 @@ def add_substitute(
         [UnitMove(line.pk, "backordered", "cancelled", units)],
         [TimelineEntry(order_id=order.pk, kind=SUBSTITUTED, actor=actor, message=message, data=data)],
     )
-    _owe(order, terms.saved_minor)
+    owe_less(order, terms.saved_minor)
     _make_findable(order, sold.code)
     publish([LineSubstituted(order_id=order.pk, line_id=line.pk, substitute_line_id=added.pk, units=units)])
     return added, terms
@@ -125,18 +126,6 @@ def _name(line: OrderLine, nth: int) -> str:
     """An id that no channel gives: the line's own, marked."""
     mark = f"{_MARK}{nth}"
     return f"{line.external_id[: 120 - len(mark)]}{mark}"
-
-
-def _owe(order: Order, saved_minor: int) -> None:
-    """What was paid too much is due back: as far as it was paid at all, and is not due or given back yet."""
-    if saved_minor == 0 or order.is_cod:
-        return
-    payment = Payment.objects.filter(order=order).first()
-    if payment is None:
-        return
-    left = payment.captured_minor - payment.refunded_minor - payment.refund_due_minor
-    due = min(saved_minor, left) if saved_minor > 0 else max(saved_minor, -payment.refund_due_minor)
-    Payment.objects.filter(pk=payment.pk).update(refund_due_minor=F("refund_due_minor") + due)
 
 
 def _make_findable(order: Order, code: str) -> None:
@@ -162,7 +151,7 @@ def give_units_back(order: Order, added: OrderLine, units: int, *, actor: str, r
     said = order.timeline.filter(kind=SUBSTITUTED, data__substitute_line=added.pk).first()
     if said is not None:
         saved = said.data["before_minor"] - said.data["total_minor"]
-        _owe(order, -(saved * units // added.quantity))
+        owe_less(order, -(saved * units // added.quantity))
     publish([
         SubstitutionTakenBack(order_id=order.pk, line_id=line.pk, substitute_line_id=added.pk, units=units)
     ])  # fmt: skip

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.db import transaction
 
 from inventory.selectors.substitutes import StandIn, stand_ins
@@ -21,7 +22,7 @@ from orders.locks import lock_lines, lock_orders
 from orders.models import Order, OrderLine, OrderSubstitutions
 from orders.services import InPlace, SubstituteTerms, add_substitute, taken_back, terms_of
 from routing.policy.compiled import CompiledPolicy
-from routing.policy.document import Document
+from routing.policy.document import MOST_SHIPMENTS, Document, Split
 from routing.selectors.substituting import substitutable
 from routing.services.kits import in_components
 from routing.services.planning import plan_demands
@@ -40,6 +41,10 @@ class Offered:
     units: int
     stand_in: StandIn
     terms: SubstituteTerms
+
+
+#: As many parcels as rules know, at any cost.
+_ANY_SPLIT = Split(max_shipments=MOST_SHIPMENTS)
 
 
 class _NotShipped(Exception):
@@ -65,7 +70,7 @@ def offers_of(order: Order, lines: Sequence[OrderLine]) -> dict[int, list[Offere
             gone[line.substitute_for_id] += line.quantity - line.cancelled
     return {
         line.pk: [
-            Offered(line, line.backordered, each, terms_of(line, line.backordered, _sold(each), gone[line.pk]))
+            Offered(line, line.backordered, each, terms_of(line, line.backordered, _sold(each, order), gone[line.pk]))
             for each in choices[line.sku_id]
         ]
         for line in open_lines
@@ -77,9 +82,13 @@ def _may_be_substituted(line: OrderLine) -> bool:
     return bool(line.backordered and line.sku_id) and line.kit_id is None and line.substitute_for_id is None
 
 
-def _sold(stand_in: StandIn) -> InPlace:
-    return InPlace(stand_in.sku_id, stand_in.code, stand_in.name, stand_in.options, stand_in.price_minor,
-                   stand_in.tax_rate_bp)  # fmt: skip
+def _sold(stand_in: StandIn, order: Order) -> InPlace:
+    """As it is sold in an order. List prices are in the currency of the business: in another one there is none to
+    compare with, and the units cost what was agreed."""
+    price = stand_in.price_minor if order.currency == settings.DEFAULT_CURRENCY else 0
+    return InPlace(
+        stand_in.sku_id, stand_in.code, stand_in.name, stand_in.options, price, stand_in.tax_rate_bp
+    )  # fmt: skip
 
 
 def substitute_line(*, order_id: int, line_id: int, sku_id: int, units: int, actor: str) -> OrderLine:
@@ -149,10 +158,14 @@ def _substitute(order_id: int, rule: str) -> bool:
 
 
 def _short(order_id: int) -> Counter[int]:
-    """Units by line id that nothing could ship even if what there is went out by itself."""
+    """Units by line id that no node has which the rules let send them, on whatever day and in however many parcels."""
     around = read_surroundings([order_id])
     if order_id not in around.demands:
         return Counter()
+    # Who is full today is not tomorrow: what waits for that waits for no stock.
+    around = replace(
+        around, used={}, nodes=[replace(node, capacity_left=None, load=0.0) for node in around.nodes]
+    )  # fmt: skip
     demand = around.demands[order_id]
     rules = rules_in_force().of_order(order_id, demand.order["channel_code"])
     [planned] = plan_demands(around, rules=_in_part(rules))
@@ -163,8 +176,11 @@ def _short(order_id: int) -> Counter[int]:
 
 
 def _in_part(policy: CompiledPolicy) -> CompiledPolicy:
-    """The same rules, all of which ship what is there."""
-    rules = (replace(rule, fallback=replace(rule.fallback, partial=True)) for rule in policy.document.rules)
+    """The same rules, all of which ship what is there, however it has to be split."""
+    rules = (
+        replace(rule, fallback=replace(rule.fallback, partial=True), split=_ANY_SPLIT)
+        for rule in policy.document.rules
+    )  # fmt: skip
     return CompiledPolicy(Document(tuple(rules)), version=policy.version)
 
 
@@ -193,7 +209,7 @@ def _sell(order: Order, chosen: _Chosen, reason: str, actor: str) -> list[OrderL
     """Sell the units as their substitutes and route them; the new lines. Raises _NotShipped, having changed nothing."""
     with transaction.atomic():  # a savepoint: what cannot be shipped must leave no trace
         added = [
-            add_substitute(order, line, _sold(each), units, actor=actor, reason=reason)[0]
+            add_substitute(order, line, _sold(each, order), units, actor=actor, reason=reason)[0]
             for line, units, each in chosen
         ]  # fmt: skip
         route_orders([order.pk], trigger=TRIGGER, actor=actor, because=_because(chosen, reason))
