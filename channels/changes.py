@@ -125,6 +125,16 @@ class ChangePayment:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSubstitutes:
+    """The customer takes substitutes, or takes none any more."""
+
+    allowed: bool
+
+    def __str__(self) -> str:
+        return "The customer takes substitutes" if self.allowed else "The customer takes no substitutes"
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceHold:
     """Do not release the order before somebody has looked."""
 
@@ -156,7 +166,7 @@ class Note:
         return self.message
 
 
-Change = CancelUnits | ChangeAddress | ChangePayment | PlaceHold | ReleaseHold | Note
+Change = CancelUnits | ChangeAddress | ChangePayment | ChangeSubstitutes | PlaceHold | ReleaseHold | Note
 
 
 def plan_deletion(held: HeldOrder) -> tuple[Change, ...]:
@@ -177,6 +187,8 @@ def plan_changes(held: HeldOrder, incoming: CanonicalOrder, base: CanonicalOrder
     if not incoming.cancelled:
         changes += _address(held, incoming, base)
         changes += _holds(held, incoming, base)
+        if base is not None and base.substitutions != incoming.substitutions:
+            changes.append(ChangeSubstitutes(incoming.substitutions == "allowed"))
         changes += _differences(held, incoming, base)
     changes += _payment(held, incoming, base)
     return tuple(changes)

@@ -15,6 +15,7 @@ from channels.changes import (
     Change,
     ChangeAddress,
     ChangePayment,
+    ChangeSubstitutes,
     HeldLine,
     HeldOrder,
     HeldPart,
@@ -42,6 +43,7 @@ from orders.locks import lock_order
 from orders.models import Hold, HoldReason, Order, OrderEvent, OrderLine, Payment
 from orders.services import (
     TimelineEntry,
+    allow_substitutions,
     edit_address,
     mark_seen,
     place_hold,
@@ -288,6 +290,8 @@ def carry_out(
                         refunded_minor=payment.refunded_minor, gateway=payment.gateway, reference=payment.reference,
                         actor=actor,
                     )  # fmt: skip
+                case ChangeSubstitutes(allowed):
+                    allow_substitutions(order_id=order.pk, allowed=allowed, actor=actor)
                 case PlaceHold():
                     _hold(order, change.handle, HoldReason.CHANNEL, change.note, actor)
                 case ReleaseHold():

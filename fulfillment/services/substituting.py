@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from fulfillment.locks import lock_work_lines, lock_work_of_orders
-from fulfillment.models import FulfillmentOrderState
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.services.cancelling_units import cancel_units
 from inventory.services import announce
 from oms.core.db import run_atomic
@@ -19,11 +21,11 @@ _BEFORE_PICKING = (FulfillmentOrderState.SCHEDULED, FulfillmentOrderState.OPEN, 
 
 
 def take_back_substitute(*, order_id: int, line_id: int, actor: str, reason: str = "") -> int:
-    """Undo a substitution: what is left of the added line goes back to the line that was ordered; the units.
+    """Undo a substitution: what nobody has in hand of the added line goes back to the line that was ordered; the units.
 
     Reservations and work at nodes are given back with it. A second time changes nothing (0). Routing chooses no
-    substitute for that line again by itself. Raises NotFound for a line that stands in for nothing, CannotEdit once
-    picking began.
+    substitute for that line again by itself. Raises NotFound for a line that stands in for nothing, CannotEdit where
+    all of it is being picked or has left.
     """
 
     def work() -> int:
@@ -32,10 +34,11 @@ def take_back_substitute(*, order_id: int, line_id: int, actor: str, reason: str
         added = next((line for line in lines if line.pk == line_id and line.substitute_for_id is not None), None)
         if added is None:
             raise NotFound(f"{order.number} has no substitute on line {line_id}.")
-        units = live_units(added)
-        if added.shipped or _is_in_hand(order, added):
-            raise CannotEdit(f"{added.sku_code} of {order.number} is being picked: it can no longer be taken back.")
+        work = {item.pk: item for item in lock_work_of_orders([order.pk])}
+        units = _free(added, work, lock_work_lines(list(work.values())))
         if not units:
+            if live_units(added) or added.shipped:
+                raise CannotEdit(f"{added.sku_code} of {order.number} is being picked: it can no longer be taken back.")
             return 0
         with giving_back_load([order_id]):
             cancel_units(order, lines, {added.pk: units}, actor, "Substitute taken back")
@@ -47,20 +50,18 @@ def take_back_substitute(*, order_id: int, line_id: int, actor: str, reason: str
     return run_atomic(work)
 
 
-def may_be_taken_back(order: Order, line: OrderLine) -> bool:
-    """Whether `take_back_substitute` would do it now."""
-    if line.substitute_for_id is None or line.picked or line.packed or line.shipped or not live_units(line):
-        return False
-    work = order.fulfillment_orders.filter(lines__order_line=line).exclude(state__in=("cancelled", "rejected"))
-    return not work.exclude(state__in=_BEFORE_PICKING).exists()
+def units_to_take_back(order: Order, line: OrderLine) -> int:
+    """How many units `take_back_substitute` would take back now."""
+    if line.substitute_for_id is None or not live_units(line):
+        return 0
+    work = {item.pk: item for item in order.fulfillment_orders.filter(state__in=FulfillmentOrder.LIVE)}
+    return _free(line, work, FulfillmentLine.objects.filter(fulfillment_order__in=work, order_line=line))
 
 
-def _is_in_hand(order: Order, line: OrderLine) -> bool:
-    """Somebody picks it, or picked it."""
-    if line.picked or line.packed:
-        return True
-    work = {item.pk: item for item in lock_work_of_orders([order.pk])}
-    rows = lock_work_lines(list(work.values()))
-    return any(
-        row.order_line_id == line.pk and work[row.fulfillment_order_id].state not in _BEFORE_PICKING for row in rows
-    )
+def _free(line: OrderLine, work: Mapping[int, FulfillmentOrder], rows: Iterable[FulfillmentLine]) -> int:
+    """Units that have no node, are reserved, or are in work that nobody began."""
+    in_hand = sum(
+        row.to_pick + row.picked for row in rows
+        if row.order_line_id == line.pk and work[row.fulfillment_order_id].state not in _BEFORE_PICKING
+    )  # fmt: skip
+    return live_units(line) - max(in_hand, line.picked + line.packed)

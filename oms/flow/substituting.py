@@ -10,19 +10,29 @@ from routing.services import any_rule_substitutes, substitute_waiting
 PAGE, SECONDS = 100, 5.0
 
 
+class _Place:
+    """Where this process goes on: behind the order that its last run looked at last, so that none waits for ever
+    behind others that cannot be shipped either."""
+
+    after = 0
+
+
 def substitute_all() -> str:
-    """Look at every order that waits, oldest first; how many were looked at. For stock of substitutes that came since.
+    """Look at orders that wait, in turns; how many were looked at. For stock of substitutes that came since.
 
     Running it twice at once is harmless: each order is locked, and what was substituted no longer waits.
     """
     if not any_rule_substitutes():
         return "no rule substitutes"
     until = monotonic() + SECONDS
-    after = seen = 0
-    while monotonic() < until:
-        looked_at = substitute_waiting(limit=PAGE, after=after)
+    seen, from_the_first = 0, _Place.after == 0
+    while True:
+        looked_at = substitute_waiting(limit=PAGE, after=_Place.after)
         seen += len(looked_at)
-        if len(looked_at) < PAGE:
+        at_the_end = len(looked_at) < PAGE
+        _Place.after = 0 if at_the_end else looked_at[-1]
+        if monotonic() >= until or (at_the_end and from_the_first):
             break
-        after = looked_at[-1]
+        # Behind the last one come those before the place where this run began.
+        from_the_first = from_the_first or at_the_end
     return f"{seen} looked at"

@@ -29,12 +29,17 @@ ORDER BY o.id LIMIT %(limit)s
 """
 
 
-def substitutable(*, limit: int, after: int = 0, order_ids: Sequence[int] | None = None) -> list[tuple[int, str]]:
+#: (version, name) of rules that substitute.
+Terms = Sequence[tuple[int, str]]
+
+
+def substitutable(
+    terms: Terms, *, limit: int, after: int = 0, order_ids: Sequence[int] | None = None
+) -> list[tuple[int, str]]:
     """Orders behind `after` with the name of the rule that lets them have a substitute, oldest first.
 
-    Only those of `order_ids` where they are named.
+    `terms` are those of `substituting_rules`, read once for many calls. Only of `order_ids` where they are named.
     """
-    terms = _terms()
     if not terms or order_ids == []:
         return []
     versions, rules = (list(column) for column in zip(*terms, strict=True))
@@ -45,8 +50,8 @@ def substitutable(*, limit: int, after: int = 0, order_ids: Sequence[int] | None
     return [(order_id, rule) for order_id, rule in fetch_all(_SUBSTITUTABLE, params)]
 
 
-def _terms() -> list[tuple[int, str]]:
-    """(version, rule) of published rules that substitute."""
+def substituting_rules() -> Terms:
+    """(version, name) of published rules that substitute: an order's last decision may be by any of them."""
     published = RoutingPolicy.objects.exclude(state=PolicyState.DRAFT).exclude(version=None)
     return [
         (version, rule.name)

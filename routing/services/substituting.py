@@ -23,7 +23,7 @@ from orders.models import Order, OrderLine, OrderSubstitutions
 from orders.services import InPlace, SubstituteTerms, add_substitute, taken_back, terms_of
 from routing.policy.compiled import CompiledPolicy
 from routing.policy.document import MOST_SHIPMENTS, Document, Split
-from routing.selectors.substituting import substitutable
+from routing.selectors.substituting import Terms, substitutable, substituting_rules
 from routing.services.kits import in_components
 from routing.services.planning import plan_demands
 from routing.services.reading import read_surroundings
@@ -126,18 +126,19 @@ def substitute_waiting(*, limit: int = 100, after: int = 0, order_ids: Sequence[
     One transaction for each. Doing it again finds nothing left to do. Nothing is substituted a second time for a line
     of which a person took a substitute back.
     """
-    found = substitutable(limit=limit, after=after, order_ids=order_ids)
+    terms = substituting_rules()
+    found = substitutable(terms, limit=limit, after=after, order_ids=order_ids)
     for order_id, rule in found:
-        _substitute(order_id, rule)
+        _substitute(order_id, rule, terms)
     return [order_id for order_id, _ in found]
 
 
-def _substitute(order_id: int, rule: str) -> bool:
+def _substitute(order_id: int, rule: str, terms: Terms) -> bool:
     """Substitute what no node can ship of one order, if it all can be shipped then; False where nothing was done."""
 
     def work() -> bool:
         order = lock_orders([order_id]).get(order_id)
-        if order is None or not substitutable(limit=1, order_ids=[order_id]):
+        if order is None or not substitutable(terms, limit=1, order_ids=[order_id]):
             return False
         short = _short(order_id)
         refused = taken_back([order_id])

@@ -9,16 +9,20 @@ from functools import partial
 import pytest
 from django.db import IntegrityError, transaction
 
+from channels.kits import explode_order
 from channels.services.apply import held_lines
 from channels.services.outbound_lines import shipped_lines, untold_cancellations
-from fulfillment.services import cancel_order, open_fulfillment_orders
+from fulfillment.models import FulfillmentOrder
+from fulfillment.services import accept, cancel_order, open_fulfillment_orders, pick, report_short
 from fulfillment.services.substituting import take_back_substitute
 from inventory.models import Sku, StockLevel
+from inventory.selectors.kits import read_recipes
 from inventory.services import audit_stock, set_substitutes
 from oms.core.clock import now
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.events import Recorded
 from oms.core.models import OutboxEvent
+from oms.flow import substituting
 from oms.flow.substituting import substitute_all
 from oms.integrations.payloads import line_substituted
 from oms.notifications.models import Message
@@ -212,11 +216,61 @@ def test_a_person_is_told_where_no_node_can_ship_it_and_nothing_changes(world: W
 
 def test_components_of_kits_are_not_substituted(world: World) -> None:
     rules(substitute=True)
-    kit = make_kit("SET-1", (world.kurta, 1), (world.saree, 1))
+    kit = make_kit("SET-1", (world.kurta, 1), (world.shoe, 1))
     with pytest.raises(DomainError, match="SET-1 is a kit"):
         set_substitutes(sku_id=kit.pk, substitute_ids=[world.shoe.pk], actor="Asha")
+    sold = make_order("A", make_line(kit), substitutions="allowed")
+    order_id = capture(world, explode_order(sold, read_recipes([kit.pk])))
+    drain()
+    substitute_all()
+    part = OrderLine.objects.get(order=order_id, sku_code="KURTA-M")
+
+    assert (part.backordered, OrderLine.objects.filter(substitute_for__isnull=False).count()) == (1, 0)
+    with pytest.raises(CannotEdit, match="part of a kit"):
+        substitute_line(order_id=order_id, line_id=part.pk, sku_id=world.saree.pk, units=1, actor="Asha")
     with pytest.raises(NotFound):
-        take_back_substitute(order_id=capture(world, order_of(world)), line_id=0, actor="Asha")
+        take_back_substitute(order_id=order_id, line_id=0, actor="Asha")
+
+
+def test_what_nobody_has_in_hand_of_a_substitute_is_taken_back_and_the_rest_stays(world: World) -> None:
+    rules(substitute=True)
+    for node, units in ((world.delhi, 0), (world.blr, 2)):
+        stock(world.saree, node, units)
+    order_id = capture(world, order_of(world))
+    drain()
+    work = FulfillmentOrder.objects.get()
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    line = work.lines.get()
+    pick(fulfillment_order_id=work.pk, actor="Asha", line_id=line.pk)
+    report_short(fulfillment_order_id=work.pk, line_id=line.pk, quantity=1, reason="not_found", actor="Asha")
+    drain()
+
+    original, added = lines()
+    assert take_back_substitute(order_id=order_id, line_id=added.pk, actor="Asha") == 1
+    original, added = lines()
+    assert (original.backordered, original.cancelled, added.picked, added.cancelled) == (1, 1, 1, 1)
+    with pytest.raises(CannotEdit, match="is being picked"):
+        take_back_substitute(order_id=order_id, line_id=added.pk, actor="Asha")
+    require_that_all_adds_up()
+
+
+def test_nobody_waits_for_ever_behind_orders_that_cannot_be_shipped(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules(substitute=True)
+    for sku in (world.saree, world.shoe):
+        for node in (world.blr, world.delhi):
+            stock(sku, node, 0)
+    capture(world, order_of(world, 2, "first"))
+    last = capture(world, order_of(world, 1, "last"))
+    drain()
+    stock(world.saree, world.delhi, 1)
+    monkeypatch.setattr(substituting, "PAGE", 1)
+    monkeypatch.setattr(substituting, "SECONDS", 0.0)
+    monkeypatch.setattr(substituting._Place, "after", 0)
+
+    assert [substitute_all(), substitute_all()] == ["1 looked at", "1 looked at"]
+    assert OrderLine.objects.get(substitute_for__isnull=False).order_id == last
 
 
 def test_two_who_substitute_at_once_do_it_once(world: World) -> None:

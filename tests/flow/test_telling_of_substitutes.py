@@ -18,7 +18,7 @@ from orders.cancelled import really_cancelled
 from orders.events import LineSubstituted, OrderCancelled
 from orders.models import Order, OrderLine
 from routing.services import forget_policy, substitute_line
-from tests.factories import World, capture, make_line, make_order, make_world, stock
+from tests.factories import World, capture, make_line, make_order, make_sku, make_world, stock
 from tests.flow.driver import drain
 from tests.fulfillment.floor import make_carrier, packed
 
@@ -98,6 +98,24 @@ def test_a_letter_lists_everything_once_and_is_taken_back_by_another(world: Worl
     take_back_substitute(order_id=order.pk, line_id=added.pk, actor="Asha")
     drain()
     assert Message.objects.filter(template="substitute_taken_back").count() == 1
+
+
+def test_two_lines_at_once_are_one_letter(world: World) -> None:
+    other, instead = make_sku("OTHER"), make_sku("INSTEAD", price_minor=99_900)
+    stock(instead, world.blr, 5)
+    set_substitutes(sku_id=other.pk, substitute_ids=[instead.pk], actor="Asha")
+    order_id = capture(
+        world, make_order("B", make_line(world.kurta), make_line(other), substitutions="allowed")
+    )  # fmt: skip
+    drain()
+    for line in OrderLine.objects.filter(order=order_id, backordered=1):
+        sku = world.saree if line.sku_code == "KURTA-M" else instead
+        substitute_line(order_id=order_id, line_id=line.pk, sku_id=sku.pk, units=1, actor="Asha")
+    drain()
+
+    letter = Message.objects.get(template="substituted")
+    assert "SAREE-1" in letter.text
+    assert "INSTEAD" in letter.text
 
 
 def test_other_systems_can_match_a_substitute_with_the_line_that_was_ordered(world: World, order: Order) -> None:

@@ -10,7 +10,7 @@ from django.http import Http404
 
 from carriers.models import Label, TrackingEvent
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment, ShipmentState
-from fulfillment.services.substituting import may_be_taken_back
+from fulfillment.services.substituting import units_to_take_back
 from inventory.models import Node, Sku, Substitute, Tracking
 from oms.accounts.access import Principal
 from oms.dashboard.orders.offers import next_step, offers_for
@@ -188,7 +188,7 @@ def _with_substitutes(order: Order, rows: list[LineRow]) -> list[LineRow]:
         )  # fmt: skip
         if line.substitute_for_id is not None:
             by_id[line.substitute_for_id].substitutes.append((line, line.quantity - line.cancelled))
-            row.may_take_back = may_be_taken_back(order, line)
+            row.may_take_back = units_to_take_back(order, line) > 0
     gone = really_cancelled(row.line for row in rows)
     for row in rows:
         if row.substitutes or row.line.substitute_for_id is not None:

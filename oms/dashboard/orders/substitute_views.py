@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from fulfillment.services.substituting import may_be_taken_back, take_back_substitute
+from fulfillment.services.substituting import take_back_substitute, units_to_take_back
 from inventory.selectors.substitutes import stand_ins
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import DomainError
@@ -100,12 +100,17 @@ def take_back(request: HttpRequest, number: str, pk: int) -> HttpResponse:
 
 def _effects(order: Order, line: OrderLine) -> Effects:
     original = line.substitute_for
-    if original is None or not may_be_taken_back(order, line):
+    units = units_to_take_back(order, line)
+    if original is None or not units:
         return [{"kind": "stock", "tone": "bad", "text": _("It is being picked or has left: it stays as it is.")}]
-    units = live_units(line)
     waits = ngettext("%(n)s unit of %(code)s waits for stock again.", "%(n)s units of %(code)s wait for stock again.",
                      units)  # fmt: skip
     effects: Effects = [{"kind": "stock", "text": waits % {"n": units, "code": original.sku_code}}]
+    stay = live_units(line) + line.shipped - units
+    if stay:
+        text = ngettext("%(n)s unit is being picked or has left: it stays.",
+                        "%(n)s units are being picked or have left: they stay.", stay)  # fmt: skip
+        effects.append({"kind": "stock", "tone": "warn", "text": text % {"n": stay}})
     before = original.total_minor * units // original.quantity
     after = line.total_minor * units // line.quantity
     if before != after:

@@ -10,6 +10,7 @@ from channels.changes import (
     CancelUnits,
     ChangeAddress,
     ChangePayment,
+    ChangeSubstitutes,
     HeldLine,
     HeldOrder,
     Note,
@@ -40,6 +41,14 @@ def later(**changes: Any) -> CanonicalOrder:
 
 def held(cancelled: int = 0, shipped: int = 0, **changes: Any) -> HeldOrder:
     return replace(HELD, lines=(replace(HELD_LINE, cancelled=cancelled, shipped=shipped),), **changes)
+
+
+def test_a_customer_who_takes_no_substitutes_any_more_is_heard_and_a_persons_word_stands() -> None:
+    allowed = replace(BASE, substitutions="allowed")
+    assert plan_changes(HELD, later(), allowed) == (ChangeSubstitutes(False),)
+    assert plan_changes(HELD, later(substitutions="allowed"), BASE) == (ChangeSubstitutes(True),)
+    assert plan_changes(HELD, later(substitutions="allowed"), allowed) == ()
+    assert plan_changes(HELD, later(), None) == ()
 
 
 def test_a_version_that_says_the_same_changes_nothing() -> None:
