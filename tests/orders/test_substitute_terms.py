@@ -30,6 +30,8 @@ def test_no_minor_unit_is_lost_and_none_is_added(
         added = OrderLine(quantity=taken, unit_price_minor=terms.unit_price_minor, discount_minor=terms.discount_minor,
                           tax_minor=terms.tax_minor, tax_included=True)  # fmt: skip
         assert added.total_minor == terms.total_minor <= terms.before_minor
+        # Never dearer than its own list price, but for what units do not divide by.
+        assert other_price == 0 or terms.total_minor <= (other_price + 1) * taken + 1
         assert terms.saved_minor >= 0 <= terms.discount_minor
         assert 0 <= terms.tax_minor <= terms.total_minor
         gone, before = gone + taken, before + terms.before_minor
@@ -48,3 +50,9 @@ def test_a_dearer_substitute_costs_what_was_agreed() -> None:
     line = OrderLine(quantity=3, unit_price_minor=1_000)
 
     assert terms_of(line, 3, InPlace(1, "Y", "The Y", price_minor=9_000)).total_minor == 3_000
+
+
+def test_a_price_without_its_tax_is_compared_with_its_tax() -> None:
+    line = OrderLine(quantity=1, unit_price_minor=100_000, tax_minor=18_000, tax_included=False)
+
+    assert terms_of(line, 1, InPlace(1, "Y", "The Y", price_minor=110_000)).total_minor == 110_000
