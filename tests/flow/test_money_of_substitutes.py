@@ -142,6 +142,7 @@ def test_a_price_without_its_tax_is_compared_with_its_tax(world: World) -> None:
 
 def test_a_node_that_is_full_today_is_waited_for(world: World, cheap: Sku) -> None:
     stock(world.kurta, world.blr, 50)
+    stock(cheap, world.delhi, 5)
     Node.objects.filter(pk=world.blr.pk).update(daily_capacity=0)
     ordered(world, captured=AGREED)
 
