@@ -7,6 +7,7 @@ import pytest
 from channels.models import ChannelAccount, InboundMessage
 from channels.services import submit_orders
 from orders.models import Order, OrderLine, Payment
+from orders.services import allow_substitutions
 from tests.channels.services.doors import make_account
 from tests.factories import World
 
@@ -52,6 +53,24 @@ def test_the_same_order_again_gets_the_same_answer(account: ChannelAccount) -> N
     first = submit_orders(account, [payload()])
     assert submit_orders(account, [payload()]) == first
     assert InboundMessage.objects.count() == 1
+
+
+def test_a_customer_who_takes_no_substitutes_any_more_is_heard_and_a_persons_later_word_stands(
+    account: ChannelAccount,
+) -> None:
+    def said(minute: int, **changes: Any) -> str:
+        [answer] = submit_orders(
+            account, [payload(external_updated_at=f"2026-11-21T10:{minute:02}:00+05:30", **changes)]
+        )
+        assert answer.state in ("captured", "applied", "unchanged")
+        return Order.objects.get().substitutions
+
+    assert said(1, substitutions="allowed") == "allowed"
+    assert said(2, substitutions="never") == "never"
+    allow_substitutions(order_id=Order.objects.get().pk, allowed=True, actor="Meera Ops")
+    assert said(3, substitutions="never") == "allowed"
+    assert said(4, substitutions="allowed") == "allowed"
+    assert said(5, substitutions="never") == "never"
 
 
 def test_another_body_for_an_order_we_hold_changes_it_only_as_a_newer_version(account: ChannelAccount) -> None:
