@@ -151,7 +151,9 @@ def give_units_back(order: Order, added: OrderLine, units: int, *, actor: str, r
     said = order.timeline.filter(kind=SUBSTITUTED, data__substitute_line=added.pk).first()
     if said is not None:
         saved = said.data["before_minor"] - said.data["total_minor"]
-        owe_less(order, -(saved * units // added.quantity))
+        # What is left keeps its share, so that the shares of several take-backs add up to the minor unit.
+        left = added.quantity - OrderLine.objects.values_list("cancelled", flat=True).get(pk=added.pk)
+        owe_less(order, saved * left // added.quantity - saved * (left + units) // added.quantity)
     publish([
         SubstitutionTakenBack(order_id=order.pk, line_id=line.pk, substitute_line_id=added.pk, units=units)
     ])  # fmt: skip
