@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Shipment
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Packing, Shipment
 from oms.core.errors import NotFound
 from orders.locks import lock_orders
 
@@ -47,6 +47,11 @@ def lock_work_lines(work: Iterable[FulfillmentOrder]) -> list[FulfillmentLine]:
         .filter(fulfillment_order__in=[item.pk for item in work])
         .order_by("pk")
     )
+
+
+def lock_packing(work: FulfillmentOrder) -> Packing | None:
+    """The open box of locked work, if there is one."""
+    return Packing.objects.select_for_update(no_key=True).filter(fulfillment_order=work).first()
 
 
 def lock_shipments(shipment_ids: Iterable[int]) -> list[Shipment]:

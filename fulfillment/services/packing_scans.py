@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 
 from fulfillment.errors import NothingLeft, WrongItem
-from fulfillment.locks import lock_one_work, lock_work_lines
+from fulfillment.locks import lock_one_work, lock_packing, lock_work_lines
 from fulfillment.models import (
     FulfillmentLine,
     FulfillmentOrder,
@@ -54,7 +54,7 @@ def open_packing(*, fulfillment_order_id: int, packer: str) -> Packing:
     def work() -> Packing:
         item = lock_one_work(fulfillment_order_id)
         _refuse_unpackable(item)
-        packing = Packing.objects.select_for_update(no_key=True).filter(fulfillment_order=item).first()
+        packing = lock_packing(item)
         if packing is None:
             return Packing.objects.create(fulfillment_order=item, packer=packer)
         if packing.packer != packer and packing.touched_at > now() - LEFT_ALONE and packing.scans.exists():

@@ -12,9 +12,9 @@ from inventory.events import NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node, Sku
 from oms.core.events import Event, Recorded
 from oms.integrations.news import News
-from orders.cancelled import really_cancelled
 from orders.events import LineSubstituted, OrderCancelled, OrderCaptured, SubstitutionTakenBack
 from orders.models import Order, OrderLine
+from orders.selectors.cancelled import really_cancelled
 from returns.events import ReturnReceived
 from returns.models import Return
 from routing.events import OrderRouted, OrderUnroutable

@@ -23,8 +23,8 @@ from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import active_locale
 from oms.notifications.models import Message
-from orders.cancelled import really_cancelled
 from orders.models import Order, OrderEvent, OrderLine
+from orders.selectors.cancelled import really_cancelled
 
 _COMING_BACK = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
 _OVER = (ShipmentState.DELIVERED, ShipmentState.CANCELLED, ShipmentState.LOST, *_COMING_BACK)

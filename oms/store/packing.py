@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from carriers.models import Label
-from fulfillment.boxes import BOXES, box_of, goods_grams, suggested
 from fulfillment.models import (
     FulfillmentLine,
     FulfillmentOrder,
@@ -23,6 +22,7 @@ from fulfillment.models import (
     ShipmentState,
 )
 from fulfillment.selectors import put_backs, with_contents, work_at
+from fulfillment.selectors.boxes import BOXES, box_of, goods_grams, suggested
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import is_tracked, units_of_lines
 from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack, swap_units

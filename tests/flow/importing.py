@@ -33,7 +33,7 @@ from orders.models import Order, OrderEvent, OrderLine
 from tests.factories import World, make_sku, make_world, stock
 
 #: Orders that can be captured, by what becomes of them.
-PLENTY, NONE, SCARCE, HELD = 980, 40, 40, 20
+PLENTY, NONE, SCARCE, HELD = 2480, 40, 40, 20
 ORDERS = PLENTY + NONE + SCARCE + HELD
 #: Units of the scarce SKU: ten at each of two warehouses.
 SCARCE_UNITS = 20

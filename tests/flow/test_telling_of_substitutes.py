@@ -14,9 +14,9 @@ from oms.core.events import Recorded
 from oms.integrations.payloads import handed_over, line_substituted, order_cancelled
 from oms.notifications.models import Message
 from oms.portal.story import tell
-from orders.cancelled import really_cancelled
 from orders.events import LineSubstituted, OrderCancelled
 from orders.models import Order, OrderLine
+from orders.selectors.cancelled import really_cancelled
 from routing.services import forget_policy, substitute_line
 from tests.factories import World, capture, make_line, make_order, make_sku, make_world, stock
 from tests.flow.driver import drain

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from fulfillment.boxes import BOXES, Box, box_of, goods_grams, suggested
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Packing, Shipment
 from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
+from fulfillment.selectors.boxes import BOXES, Box, box_of, goods_grams, suggested
 from fulfillment.services import ParcelPlan, cash_of_work
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope

@@ -18,8 +18,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import command_sheet_pdf
-from fulfillment.boxes import BOXES
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.selectors.boxes import BOXES
 from fulfillment.selectors.held import held_parcels
 from fulfillment.services import choose_box, close_box, open_for_item, open_packing, scan_into_box, undo_scan
 from inventory.selectors import find_sku_by_code_or_barcode
@@ -248,7 +248,7 @@ def counts(request: HttpRequest) -> HttpResponse:
     """What waits at the node, asked again while the page is open."""
     bench = _station(request)
     if bench.node is None:
-        raise NotFound("No node is chosen.")
+        return HttpResponse(status=204)
     return render(request, "dashboard/fulfil/_bench_counts.html", {"waiting": bench.waiting()})
 
 

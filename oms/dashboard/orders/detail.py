@@ -28,10 +28,10 @@ from oms.dashboard.orders.words import (
 )
 from oms.notifications.models import Message
 from oms.reporting.masking import shown_email, shown_name, shown_phone
-from orders.cancelled import really_cancelled
 from orders.kits import by_kit, kit_units
 from orders.models import Order, OrderKit, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
+from orders.selectors.cancelled import really_cancelled
 from orders.status import is_partial
 from routing.models import OrderOutlook
 from routing.selectors import Promise, promises_of
