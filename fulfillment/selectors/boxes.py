@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from fulfillment.models import FulfillmentLine
+from fulfillment.models import FulfillmentLine, Packing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ def box_of(key: str) -> Box | None:
 def goods_grams(lines: Iterable[FulfillmentLine]) -> int:
     """What the picked goods weigh by the catalogue."""
     return sum(line.picked * line.sku.weight_grams for line in lines)
+
+
+def units_in_box(packing: Packing) -> Counter[int]:
+    """Units that were scanned into an open box, by the id of their line."""
+    return Counter(packing.scans.values_list("line_id", flat=True))
 
 
 def suggested(grams: int) -> Box:

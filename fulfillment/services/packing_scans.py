@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from fulfillment.models import (
     PickedUnit,
     Shipment,
 )
+from fulfillment.selectors.boxes import units_in_box
 from fulfillment.selectors.units import is_tracked
 from fulfillment.services.naming import name_unit
 from fulfillment.services.packing import ParcelPlan, pack
@@ -39,7 +41,6 @@ _MOST_LOOKED_AT = 20
 class InBox:
     """What a scan did: the line, and its units in the box. `is_full` once all that was picked is in it."""
 
-    packing_id: int
     line: FulfillmentLine
     units: int
     is_full: bool
@@ -112,8 +113,8 @@ def scan_into_box(*, packing_id: int, code: str, packer: str) -> InBox:
         line, serial = _line_of(packing, lines, code.strip()[:80])
         PackScan.objects.create(packing=packing, line=line, serial=serial, code=code.strip()[:80], scanned_by=packer)
         Packing.objects.filter(pk=packing.pk).update(touched_at=now(), packer=packer)
-        counts = _counts(packing)
-        return InBox(packing.pk, line, counts[line.pk], all(counts.get(each.pk, 0) == each.picked for each in lines))
+        counts = units_in_box(packing)
+        return InBox(line, counts[line.pk], all(counts[each.pk] == each.picked for each in lines))
 
     return run_atomic(work)
 
@@ -129,18 +130,11 @@ def _locked(packing_id: int) -> tuple[Packing, list[FulfillmentLine]]:
     return found, [line for line in lock_work_lines([item]) if line.picked]
 
 
-def _counts(packing: Packing) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for line_id in packing.scans.values_list("line_id", flat=True):
-        counts[line_id] = counts.get(line_id, 0) + 1
-    return counts
-
-
 def _line_of(
     packing: Packing, lines: list[FulfillmentLine], code: str
 ) -> tuple[FulfillmentLine, SerialNumber | None]:  # fmt: skip
     """The line that the code counts for, and the serial number that it is."""
-    counts = _counts(packing)
+    counts = units_in_box(packing)
     unit = _named_by(lines, code)
     if unit is not None and unit.serial is not None:
         if packing.scans.filter(serial=unit.serial).exists():
@@ -171,7 +165,7 @@ def _named_by(lines: list[FulfillmentLine], code: str) -> PickedUnit | None:
 
 
 def _named_now(
-    packing: Packing, lines: list[FulfillmentLine], counts: dict[int, int], code: str
+    packing: Packing, lines: list[FulfillmentLine], counts: Counter[int], code: str
 ) -> tuple[FulfillmentLine, SerialNumber | None]:
     """A serial number that nobody named when picking, or a lot. Raises NotFound for a code that nothing has."""
     if not any(is_tracked(line) for line in lines):
@@ -186,20 +180,20 @@ def _named_now(
     return unit.line, unit.serial
 
 
-def _with_room(own: list[FulfillmentLine], counts: dict[int, int], code: str) -> FulfillmentLine:
+def _with_room(own: list[FulfillmentLine], counts: Counter[int], code: str) -> FulfillmentLine:
     for line in own:
-        if counts.get(line.pk, 0) < line.picked:
+        if counts[line.pk] < line.picked:
             return line
     units = sum(line.picked for line in own)
     all_of = f"The one {own[0].sku.code}" if units == 1 else f"All {units} of {own[0].sku.code}"
     raise NothingLeft(f"{all_of} {'is' if units == 1 else 'are'} in the box already: put this one back.", field="code")
 
 
-def _missing(lines: list[FulfillmentLine], counts: dict[int, int]) -> str:
+def _missing(lines: list[FulfillmentLine], counts: Counter[int]) -> str:
     """What the box still wants, as a sentence."""
     wanted = [
-        f"{line.picked - counts.get(line.pk, 0)} x {line.sku.code}"
-        for line in lines if counts.get(line.pk, 0) < line.picked
+        f"{line.picked - counts[line.pk]} x {line.sku.code}"
+        for line in lines if counts[line.pk] < line.picked
     ]  # fmt: skip
     return f"This box needs {listed(wanted)}." if wanted else "This box is full."
 
@@ -231,8 +225,8 @@ def close_box(*, packing_id: int, plan: ParcelPlan, packer: str) -> list[Shipmen
 
     def work() -> list[Shipment]:
         packing, lines = _locked(packing_id)
-        counts = _counts(packing)
-        if any(counts.get(line.pk, 0) != line.picked for line in lines):
+        counts = units_in_box(packing)
+        if any(counts[line.pk] != line.picked for line in lines):
             raise Conflict(_missing(lines, counts))
         return pack(fulfillment_order_id=packing.fulfillment_order_id, parcels=[plan], actor=packer)
 

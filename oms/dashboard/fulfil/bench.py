@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Packing, Shipment
 from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
-from fulfillment.selectors.boxes import BOXES, Box, box_of, goods_grams, suggested
+from fulfillment.selectors.boxes import BOXES, Box, box_of, goods_grams, suggested, units_in_box
 from fulfillment.services import ParcelPlan, cash_of_work
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
@@ -82,7 +82,6 @@ class Station:
 
     def __init__(self, request: HttpRequest, principal: Principal) -> None:
         self._session = request.session
-        self.principal = principal
         self.nodes = stations(principal)
         chosen = next((node for node in self.nodes if node.pk == self._session.get(_NODE)), None)
         self.node = chosen or (self.nodes[0] if len(self.nodes) == 1 else None)
@@ -111,15 +110,9 @@ class Station:
         """This parcel's label is wanted again."""
         self._session[_LAST] = shipment_id
 
-    @property
-    def open_id(self) -> int | None:
-        """The id of the open box."""
-        found: int | None = self._session.get(_OPEN)
-        return found
-
     def open_box(self) -> OpenBox | None:
         """What lies on the bench; None where nothing does, or its work ended meanwhile."""
-        packing = Packing.objects.filter(pk=self.open_id or 0).first()
+        packing = Packing.objects.filter(pk=self._session.get(_OPEN, 0)).first()
         if packing is None or self.node is None:
             return None
         work = with_lines(FulfillmentOrder.objects.filter(pk=packing.fulfillment_order_id, node=self.node)).first()
@@ -148,10 +141,8 @@ class Station:
 
 def open_box_of(packing: Packing, work: FulfillmentOrder) -> OpenBox:
     """The open box with its lines, its size and what it weighs by the catalogue."""
-    counts: dict[int, int] = {}
-    for line_id in packing.scans.values_list("line_id", flat=True):
-        counts[line_id] = counts.get(line_id, 0) + 1
-    rows = [BenchLine(line, counts.get(line.pk, 0)) for line in work.lines.all() if line.picked]
+    counts = units_in_box(packing)
+    rows = [BenchLine(line, counts[line.pk]) for line in work.lines.all() if line.picked]
     goods = goods_grams([row.line for row in rows])
     box = box_of(packing.box) or suggested(goods)
     return OpenBox(packing, work, rows, box, goods + box.empty_grams, cash_of_work(work))
