@@ -104,12 +104,14 @@ def scan_into_box(*, packing_id: int, code: str, packer: str) -> InBox:
     """Count one unit into the box by a scanned SKU code, barcode, serial number or lot.
 
     Raises WrongItem with both items where it belongs elsewhere, NothingLeft where all of it is in the box, NotFound for
-    a code that nothing has, Conflict where the work may no longer be packed, and what naming a lot or serial number
-    raises.
+    a code that nothing has, Conflict where the work may no longer be packed or another packer took the box over, and
+    what naming a lot or serial number raises.
     """
 
     def work() -> InBox:
         packing, lines = _locked(packing_id)
+        if packing.packer != packer and packing.scans.exists():
+            raise Conflict(f"{packing.packer} goes on with {packing.fulfillment_order.order.number}. Put it aside.")
         line, serial = _line_of(packing, lines, code.strip()[:80])
         PackScan.objects.create(packing=packing, line=line, serial=serial, code=code.strip()[:80], scanned_by=packer)
         Packing.objects.filter(pk=packing.pk).update(touched_at=now(), packer=packer)

@@ -99,6 +99,8 @@ def test_a_box_in_hand_is_left_to_its_packer_until_nobody_touches_it_any_more(wo
         opened(work, "Ravi")
     Packing.objects.update(touched_at=now() - timedelta(minutes=11))
     assert opened(work, "Ravi").packer == "Ravi"
+    with pytest.raises(Conflict, match="Ravi goes on with"):
+        put_in(packing, world.kurta.code)
 
 
 def test_an_item_opens_the_first_due_order_that_is_it_alone(world: World) -> None:
