@@ -13,8 +13,7 @@ def settle_heap() -> None:
     """Keep the collector of garbage away from what was loaded at the start: modules, models, templates, settings.
 
     They never become garbage, yet a full collection walks through all of them: a tenth of a second and more, in the
-    middle of whatever the process does then. Called once at the end of a start; a process that forks calls it before,
-    so that the pages of what is kept stay shared (documentation of `gc.freeze`).
+    middle of whatever the process does then. Called once, at the end of a start (see the documentation of `gc.freeze`).
     """
     gc.collect()
     gc.freeze()
