@@ -6,7 +6,18 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from oms.core.read_only import ReadOnly
-from orders.models import Hold, Order, OrderEvent, OrderLine, Payment, SalesChannel
+from orders.models import (
+    Hold,
+    Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+    Order,
+    OrderEvent,
+    OrderLine,
+    Payment,
+    SalesChannel,
+    TaxRegistration,
+)
 
 
 class LineInline(ReadOnly, admin.TabularInline[OrderLine, Order]):
@@ -73,3 +84,40 @@ class OrderEventAdmin(ReadOnly, admin.ModelAdmin[OrderEvent]):
     list_select_related = ("order",)
     search_fields = ("order__number",)
     ordering = ("-pk",)
+
+
+@admin.register(TaxRegistration)
+class TaxRegistrationAdmin(admin.ModelAdmin[TaxRegistration]):
+    """GSTINs that nodes sell under. The number itself is only set once: invoices stand under it."""
+
+    list_display = ("gstin", "legal_name", "city", "invoice_prefix", "bill_prefix")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: TaxRegistration | None = None) -> tuple[str, ...]:
+        """The GSTIN may only be typed for a new registration."""
+        return ("gstin",) if obj else ()
+
+
+@admin.register(InvoiceSeries)
+class InvoiceSeriesAdmin(ReadOnly, admin.ModelAdmin[InvoiceSeries]):
+    """How far each series has come."""
+
+    list_display = ("registration", "financial_year", "prefix", "last_number")
+
+
+class InvoiceLineInline(ReadOnly, admin.TabularInline[InvoiceLine, Invoice]):
+    """What was sold, with its tax."""
+
+    model = InvoiceLine
+    extra = 0
+    fields = ("position", "name", "hsn", "quantity", "rate_bp", "taxable_minor", "cgst_minor", "sgst_minor",
+              "igst_minor", "total_minor")  # fmt: skip
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnly, admin.ModelAdmin[Invoice]):
+    """Invoices as they were issued."""
+
+    list_display = ("number", "kind", "state", "issued_on", "order", "total_minor")
+    list_filter = ("state", "kind", "registration")
+    search_fields = ("number",)
+    inlines = (InvoiceLineInline,)

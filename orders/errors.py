@@ -13,3 +13,9 @@ class CannotEdit(DomainError):
     """The order is past the point at which this may be changed."""
 
     code = "cannot_edit"
+
+
+class CannotInvoice(DomainError):
+    """What is sold cannot be invoiced as it stands: the sentence says what is missing."""
+
+    code = "cannot_invoice"

@@ -7,6 +7,7 @@ from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel
 from fulfillment.services.capacity import movable_work, orders_above, shed_excess
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
+from fulfillment.services.invoicing import invoice_parcel, why_not_invoiced
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
 from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_units
@@ -74,6 +75,7 @@ __all__ = [
     "give_up_parcel",
     "go_faster",
     "hand_over",
+    "invoice_parcel",
     "hold_back",
     "lines_with_kits",
     "movable_work",
@@ -111,4 +113,5 @@ __all__ = [
     "withdraw",
     "withdraw_from_node",
     "work_at_risk",
+    "why_not_invoiced",
 ]

@@ -22,6 +22,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors.arrivals import OnTheRoad, on_the_road
 from fulfillment.services.arrived_units import Arrived, sort_units, split, units_of
+from fulfillment.services.invoicing import invoice_packed
 from fulfillment.services.packing import BOX_GRAMS
 from fulfillment.services.sending import key_of
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -192,9 +193,7 @@ def _make_ready(work: FulfillmentOrder, lines: Sequence[FulfillmentLine], outcom
     """The units that came are a packed parcel of the store, as if they had been picked there."""
     by_id = {line.pk: line for line in lines}
     weight = BOX_GRAMS + sum(line.sku.weight_grams * line.packed for line in lines)
-    shipment = Shipment.objects.create(
-        order_id=work.order_id, fulfillment_order=work, node_id=work.node_id, weight_grams=weight
-    )
+    shipment = Shipment.objects.create(order=work.order, fulfillment_order=work, node=work.node, weight_grams=weight)
     rows = ShipmentItem.objects.bulk_create(
         ShipmentItem(shipment=shipment, line=by_id[line_id], quantity=by_id[line_id].packed)
         for line_id in outcome.for_order
@@ -205,6 +204,7 @@ def _make_ready(work: FulfillmentOrder, lines: Sequence[FulfillmentLine], outcom
     )  # fmt: skip
     advance(work, State.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
     advance(work, State.READY, using=FULFILLMENT_ORDER, actor=actor)
+    invoice_packed([shipment], actor)
     publish([ParcelPacked(shipment_id=shipment.pk, order_id=work.order_id, pickup=True)])
 
 

@@ -22,6 +22,7 @@ from fulfillment.models import (
     ShipmentItem,
 )
 from fulfillment.selectors.units import is_tracked
+from fulfillment.services.invoicing import invoice_packed
 from fulfillment.services.packing import BOX_GRAMS, ParcelPlan, consume_lines
 from fulfillment.services.units import NOTHING_NAMED, PackedPart, Taken, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
@@ -82,6 +83,7 @@ def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: Parce
         _advance([item.pk for item in items], State.PACKED, actor, packed_at=now())
         pickups = {item.pk for item in items if item.kind == FulfillmentOrderKind.PICKUP}
         _advance(sorted(pickups), State.READY, actor)
+        invoice_packed(shipments, actor)
         publish([
             ParcelPacked(shipment_id=s.pk, order_id=s.order_id, pickup=s.fulfillment_order_id in pickups)
             for s in shipments
@@ -96,7 +98,7 @@ def _make_shipments(
 ) -> tuple[list[Shipment], list[ShipmentItem]]:
     shipments = Shipment.objects.bulk_create(
         Shipment(
-            order_id=item.order_id, fulfillment_order=item, node_id=item.node_id,
+            order=item.order, fulfillment_order=item, node=item.node,
             weight_grams=parcel.weight_grams
             or BOX_GRAMS + sum(line.sku.weight_grams * line.picked for line in lines[item.pk]),
             length_mm=parcel.length_mm, width_mm=parcel.width_mm, height_mm=parcel.height_mm,

@@ -18,6 +18,7 @@ from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Shipment
 from fulfillment.services.arriving import cancel_awaited
 from fulfillment.services.cancelling_units import UNASSIGNED, cancel_units
 from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
+from fulfillment.services.invoicing import cancel_invoices_of
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_units
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
@@ -190,7 +191,7 @@ def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: 
         release_lines(lock_work_lines(unpacked), {item.pk: item for item in unpacked}, target="cancelled",
                       actor=actor, reason=reason)  # fmt: skip
     if packed:
-        _unpack(packed, actor)
+        _unpack(packed, actor, reason)
     cancel_awaited(awaited, actor)
     _end(work, actor, reason)
     fresh = lock_lines([order.pk])
@@ -224,13 +225,14 @@ def _release_unworked(order: Order, wanted: Sequence[tuple[OrderLine, int]], act
     release_unworked(given, actor=actor, reason=reason, why="cancelled")
 
 
-def _unpack(work: Sequence[FulfillmentOrder], actor: str) -> None:
+def _unpack(work: Sequence[FulfillmentOrder], actor: str, reason: str) -> None:
     """Parcels that have not left are opened: goods back on hand, units cancelled, labels to be voided."""
     ids = Shipment.objects.filter(fulfillment_order__in=work, state__in=_BEFORE_ROAD).values_list("pk", flat=True)
     by_id = {item.pk: item for item in work}
     postings: list[Posting] = []
     moves = []
-    for shipment in lock_shipments(ids):
+    shipments = lock_shipments(ids)
+    for shipment in shipments:
         contents = list(shipment.items.select_related("line__sku").order_by("pk"))
         units = packed_units(contents)
         for item in contents:
@@ -248,6 +250,7 @@ def _unpack(work: Sequence[FulfillmentOrder], actor: str) -> None:
         announce([item.line.sku_id for item in contents], reason="unpacked", grew_at=node_id)
     post(postings)
     move_units(moves)
+    cancel_invoices_of(shipments, reason=reason, actor=actor)
 
 
 def _units(count: int) -> str:

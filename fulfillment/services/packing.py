@@ -17,6 +17,7 @@ from fulfillment.models import (
     ShipmentItem,
 )
 from fulfillment.selectors.units import is_tracked
+from fulfillment.services.invoicing import invoice_packed
 from fulfillment.services.units import (
     NOTHING_NAMED,
     LineUnits,
@@ -61,7 +62,7 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
     Every picked unit must be in exactly one parcel: DomainError says which line does not add up. Raises TrackingNeeded
     where a serial number is missing, SerialElsewhere where one is not here or in another tote, NotEnoughStock where a
     lot has not so many units or may not be sold any more. Publishes ParcelPacked for each. Pickup orders become ready
-    to collect at once.
+    to collect at once. Where the node has a GSTIN, each parcel gets its tax invoice.
     """
 
     def work() -> list[Shipment]:
@@ -85,6 +86,7 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
         pickup = item.kind == FulfillmentOrderKind.PICKUP
         if pickup:
             advance(item, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor=actor)
+        invoice_packed(shipments, actor)
         publish([ParcelPacked(shipment_id=s.pk, order_id=item.order_id, pickup=pickup) for s in shipments])
         return shipments
 
@@ -138,7 +140,7 @@ def _make_shipment(
     weights = {line.pk: line.sku.weight_grams for line in lines}
     weight = plan.weight_grams or BOX_GRAMS + sum(weights[key] * quantity for key, quantity in contents.items())
     shipment = Shipment.objects.create(
-        order_id=item.order_id, fulfillment_order=item, node_id=item.node_id, weight_grams=weight,
+        order=item.order, fulfillment_order=item, node=item.node, weight_grams=weight,
         length_mm=plan.length_mm, width_mm=plan.width_mm, height_mm=plan.height_mm,
     )  # fmt: skip
     rows = ShipmentItem.objects.bulk_create(

@@ -14,6 +14,7 @@ from fulfillment.models import (
     ShipmentState,
 )
 from fulfillment.selectors.held import BEFORE_ROAD, HeldUnits, held_by_stores, held_units
+from fulfillment.services.invoicing import cancel_invoices_of
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_by_the_books
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -87,6 +88,7 @@ def open_parcel(
     )  # fmt: skip
     move_units([UnitMove(item.line.order_line_id, "packed", "unallocated", item.quantity) for item in items], [entry])
     advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor, reason=reason, manifest=None)
+    cancel_invoices_of([shipment], reason=reason, actor=actor)
     _go_on(shipment.fulfillment_order, actor, reason)
     publish([ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=shipment.booking_id)])
 

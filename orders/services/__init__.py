@@ -19,6 +19,7 @@ from orders.services.holds import (
     release_hold,
     release_orders,
 )
+from orders.services.invoicing import Goods, InvoiceRequest, cancel_invoices, issue_invoices
 from orders.services.refunds import due_minor, owe_less
 from orders.services.substituting import (
     SUBSTITUTED,
@@ -42,19 +43,23 @@ __all__ = [
     "TAKEN_BACK",
     "BulkResult",
     "Captured",
+    "Goods",
     "InPlace",
+    "InvoiceRequest",
     "SubstituteTerms",
     "TimelineEntry",
     "UnitMove",
     "add_note",
     "add_substitute",
     "allow_substitutions",
+    "cancel_invoices",
     "capture_orders",
     "change_tags",
     "due_minor",
     "edit_address",
     "end_holds",
     "give_units_back",
+    "issue_invoices",
     "mark_seen",
     "move_units",
     "owe_less",

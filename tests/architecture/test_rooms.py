@@ -16,7 +16,7 @@ SHARED_SHAPE = {
     "migrations", "management", "webhooks",
 }  # fmt: skip
 OWN_ROOMS = {
-    "orders": {"canonical", "status", "validation", "filters", "kits"},
+    "orders": {"canonical", "status", "validation", "filters", "gst", "kits"},
     "inventory": set(),
     "routing": {"engine", "performance", "policy", "promise", "simulation"},
     "fulfillment": set(),

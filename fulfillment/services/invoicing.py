@@ -1,0 +1,113 @@
+"""What is packed is invoiced: a parcel that leaves a node with a GSTIN has its tax invoice before it has its label."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from carriers.zones import normal_state, state_of_pin
+from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
+from oms.core.db import run_atomic
+from oms.core.errors import Conflict, NotFound
+from orders.errors import CannotInvoice
+from orders.gst.gstin import what_is_wrong
+from orders.gst.places import ABROAD, state_code
+from orders.models import Invoice, TaxRegistration
+from orders.services import Goods, InvoiceRequest, cancel_invoices, issue_invoices
+
+
+def place_of_supply(shipment: Shipment) -> str:
+    """The number of the state in which the sale takes place; empty where nobody can tell.
+
+    Goods that are collected: the store's. Delivered for a registered buyer: the buyer's. Else where the delivery ends,
+    by the state of the address, or where that has none, by its PIN code (IGST Act 2017, section 10(1)(a) to (c)).
+    """
+    if shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
+        return shipment.node.gstin[:2]
+    order = shipment.order
+    if order.ship_country != "IN":
+        return ABROAD
+    if order.buyer_gstin and not what_is_wrong(order.buyer_gstin):
+        return order.buyer_gstin[:2]
+    region = order.ship_region
+    return state_code(region) or state_code(normal_state(region)) or state_code(state_of_pin(order.ship_postcode))
+
+
+def why_not_invoiced(shipment: Shipment, registered: frozenset[str] | None = None) -> str:
+    """Why a parcel can have no tax invoice, as a sentence; empty where it can. `registered` are known GSTINs."""
+    node, order = shipment.node, shipment.order
+    if shipment.fulfillment_order.kind == FulfillmentOrderKind.TRANSFER:
+        return "It goes to a store of ours: the store invoices it when it is collected."
+    if not node.gstin:
+        return f"{node.name} has no GSTIN."
+    known = (
+        TaxRegistration.objects.filter(gstin=node.gstin).exists() if registered is None else node.gstin in registered
+    )
+    if not known:
+        return f"The GSTIN {node.gstin} of {node.name} is not registered here. An admin adds it."
+    if order.currency != "INR":
+        return f"{order.number} is in {order.currency}: GST invoices are in rupees."
+    if not place_of_supply(shipment):
+        return f"Nobody knows the state of {order.ship_region or 'the address'} {order.ship_postcode}."
+    return ""
+
+
+def invoice_packed(shipments: Sequence[Shipment], actor: str) -> list[Invoice]:
+    """Invoices of parcels that are being packed, in the same transaction. Those that can have none go on without.
+
+    Costs nothing where no node has a GSTIN.
+    """
+    taxed = [shipment for shipment in shipments if shipment.node.gstin]
+    if not taxed:
+        return []
+    gstins = {shipment.node.gstin for shipment in taxed}
+    registered = frozenset(TaxRegistration.objects.filter(gstin__in=gstins).values_list("gstin", flat=True))
+    ready = [shipment for shipment in taxed if not why_not_invoiced(shipment, registered)]
+    return _issue(ready, actor) if ready else []
+
+
+def invoice_parcel(*, shipment_id: int, actor: str) -> Invoice:
+    """The invoice of a parcel that was packed without one. Raises CannotInvoice with what is in the way."""
+
+    def work() -> Invoice:
+        rows = Shipment.objects.select_related("order", "node", "fulfillment_order")
+        shipment = rows.filter(pk=shipment_id).first()
+        if shipment is None:
+            raise NotFound(f"There is no parcel {shipment_id}.")
+        if shipment.state == ShipmentState.CANCELLED:
+            raise Conflict(f"The parcel of {shipment.order.number} was opened again: nothing is sold in it.")
+        why = why_not_invoiced(shipment)
+        if why:
+            raise CannotInvoice(why)
+        return _issue([shipment], actor)[0]
+
+    return run_atomic(work)
+
+
+def cancel_invoices_of(shipments: Sequence[Shipment], *, reason: str, actor: str) -> None:
+    """What these parcels had was not sold: their invoices are cancelled."""
+    uids = [shipment.uid for shipment in shipments if shipment.node.gstin]
+    if uids:
+        cancel_invoices(parcel_uids=uids, reason=reason, actor=actor)
+
+
+def _issue(shipments: Sequence[Shipment], actor: str) -> list[Invoice]:
+    contents: dict[int, list[ShipmentItem]] = defaultdict(list)
+    for item in ShipmentItem.objects.select_related("line__sku").filter(shipment__in=shipments).order_by("pk"):
+        contents[item.shipment_id].append(item)
+    return issue_invoices(
+        requests=[
+            InvoiceRequest(
+                order_id=shipment.order_id, parcel_uid=shipment.uid, gstin=shipment.node.gstin,
+                place_of_supply=place_of_supply(shipment), issued_on=shipment.node.today(),
+                ship_from=shipment.node.address,
+                goods=[
+                    Goods(order_line_id=item.line.order_line_id, quantity=item.quantity, hsn=item.line.sku.hsn,
+                          rate_bp=item.line.sku.tax_rate_bp)
+                    for item in contents[shipment.pk]
+                ],
+            )
+            for shipment in shipments
+        ],
+        actor=actor,
+    )  # fmt: skip

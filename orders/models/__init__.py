@@ -1,0 +1,53 @@
+"""Orders with their lines, holds and payments; the invoices for what was sold."""
+
+from orders.models.invoices import (
+    Invoice,
+    InvoiceKind,
+    InvoiceLine,
+    InvoiceLineKind,
+    InvoiceSeries,
+    InvoiceState,
+    TaxRegistration,
+)
+from orders.models.orders import (
+    Hold,
+    HoldReason,
+    Order,
+    OrderEvent,
+    OrderKit,
+    OrderLine,
+    OrderPaymentMethod,
+    OrderSearch,
+    OrderServiceLevel,
+    OrderStage,
+    OrderSubstitutions,
+    Payment,
+    PaymentState,
+    SalesChannel,
+    SalesChannelKind,
+)
+
+__all__ = [
+    "Hold",
+    "HoldReason",
+    "Invoice",
+    "InvoiceKind",
+    "InvoiceLine",
+    "InvoiceLineKind",
+    "InvoiceSeries",
+    "InvoiceState",
+    "Order",
+    "OrderEvent",
+    "OrderKit",
+    "OrderLine",
+    "OrderPaymentMethod",
+    "OrderSearch",
+    "OrderServiceLevel",
+    "OrderStage",
+    "OrderSubstitutions",
+    "Payment",
+    "PaymentState",
+    "SalesChannel",
+    "SalesChannelKind",
+    "TaxRegistration",
+]
