@@ -10,7 +10,8 @@ from inventory.services import OpeningRow, set_opening_stock
 from oms.core.ids import uuid7
 from oms.core.values import Address
 from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment
-from orders.models import SalesChannel, SalesChannelKind
+from orders.gst.gstin import check_sign
+from orders.models import SalesChannel, SalesChannelKind, TaxRegistration
 from orders.services import capture_orders
 from routing.models import ChannelSourcing
 
@@ -42,6 +43,17 @@ def make_node(code: str, *, city: str, postcode: str, kind: str = NodeKind.WAREH
         "closes_at": time(23, 59),
     }  # fmt: skip
     return Node.objects.create(code=code, **(defaults | fields))
+
+
+def register_for_tax(node: Node, state: str = "29", prefix: str = "KA") -> TaxRegistration:
+    """The node sells under a GSTIN of that state: what is packed there is invoiced."""
+    body = f"{state}AAGCB7383J1Z"
+    node.gstin = body + check_sign(body)
+    node.save()
+    return TaxRegistration.objects.create(
+        gstin=node.gstin, legal_name="Kaveri Retail Private Limited", line1="4 Industrial Layout", city=node.city,
+        postcode=node.postcode, invoice_prefix=prefix, bill_prefix=f"{prefix}B",
+    )  # fmt: skip
 
 
 def make_sku(code: str, *, price_minor: int = 99_900, weight_grams: int = 400, **fields: object) -> Sku:

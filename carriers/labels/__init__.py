@@ -1,13 +1,15 @@
-"""Paper: shipping labels (PDF, ZPL), manifests, pick lists, packing slips, command barcodes.
+"""Paper: shipping labels (PDF, ZPL), manifests, pick lists, packing slips, tax invoices, command barcodes.
 
 Data in, bytes out, no clock.
 """
 
 from carriers.labels.commands import command_sheet_pdf
+from carriers.labels.invoice import tax_invoice_pdf
 from carriers.labels.manifest import manifest_pdf
 from carriers.labels.shipping_label import shipping_label_pdf, shipping_labels_pdf
 from carriers.labels.slips import packing_slip_pdf, pick_list_pdf
 from carriers.labels.values import (
+    InvoiceRow,
     LabelData,
     LabelItem,
     ManifestData,
@@ -16,10 +18,12 @@ from carriers.labels.values import (
     PackingSlipData,
     PickListData,
     PickRow,
+    TaxInvoiceData,
 )
 from carriers.labels.zpl import shipping_label_zpl
 
 __all__ = [
+    "InvoiceRow",
     "LabelData",
     "LabelItem",
     "ManifestData",
@@ -28,6 +32,7 @@ __all__ = [
     "PackingSlipData",
     "PickListData",
     "PickRow",
+    "TaxInvoiceData",
     "command_sheet_pdf",
     "manifest_pdf",
     "packing_slip_pdf",
@@ -35,4 +40,5 @@ __all__ = [
     "shipping_label_pdf",
     "shipping_label_zpl",
     "shipping_labels_pdf",
+    "tax_invoice_pdf",
 ]

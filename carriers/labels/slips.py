@@ -41,8 +41,9 @@ def packing_slip_pdf(data: PackingSlipData) -> bytes:
     for number, chunk in enumerate(chunks, start=1):
         page.add_page()
         _draw_foot(page, f"{data.seller_name}, order {data.order_number}", number, len(chunks))
-        page.put(_LEFT, 14, 120, data.seller_name, 18, bold=True)
-        page.put(_RIGHT - 60, 15.5, 60, "Packing slip", 12, align="R", colour=GREY)
+        page.put(_LEFT, 14, 84, data.seller_name, 18, bold=True)
+        page.put(_LEFT + 86, 15.5, 34, "Packing slip", 12, colour=GREY)
+        page.code128(_RIGHT - 60, 13, 60, 10, data.order_number, widest=0.375, align="R")
         y = 34.0
         if number == 1:
             _draw_slip_head(page, data)
@@ -155,6 +156,9 @@ def _draw_slip_row(page: Page, y: float, row: PackingRow) -> None:
 def _draw_slip_tail(page: Page, y: float, data: PackingSlipData) -> None:
     units = sum(row.packed for row in data.rows)
     page.put(_RIGHT - 80, y, 80, f"{units} {'article' if units == 1 else 'articles'} in this parcel", 9.5, align="R")
-    for text in (data.note, data.returns_text):
-        lines = page.wrapped(text, 120, 9, 4) if text else []
-        y = page.put_lines(_LEFT, y, 120, lines, 9) + 2
+    if data.note:
+        lines = page.wrapped(data.note, 96, 10.5, 4)
+        page.box(_LEFT, y, 102, 8 + 4.6 * len(lines))
+        page.put(_LEFT + 3, y + 1.6, 96, "WITH THIS GIFT", 6.5, bold=True, colour=GREY)
+        y = page.put_lines(_LEFT + 3, y + 5, 96, lines, 10.5) + 6
+    page.put_lines(_LEFT, y, 120, page.wrapped(data.returns_text, 120, 9, 4) if data.returns_text else [], 9)

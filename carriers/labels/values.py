@@ -140,3 +140,55 @@ class PackingSlipData:
     parcel_count: int = 1
     note: str = ""
     returns_text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceRow:
+    """Goods or a charge. Amounts in paise; the rate in basis points is that of all taxes together."""
+
+    name: str
+    quantity: int
+    gross_minor: int
+    discount_minor: int
+    taxable_minor: int
+    rate_bp: int
+    cgst_minor: int
+    sgst_minor: int
+    igst_minor: int
+    total_minor: int
+    hsn: str = ""
+    sku_code: str = ""
+    units: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxInvoiceData:
+    """A GST invoice with what rule 46 of the CGST Rules 2017 wants on it. `words` is the total in words.
+
+    `state_tax` names the half that is the state's: SGST, or UTGST in a territory without a legislature.
+    """
+
+    title: str
+    number: str
+    issued_on: date
+    created_at: datetime
+    order_number: str
+    order_date: date
+    seller: Address
+    seller_gstin: str
+    ship_from: Address
+    bill_to: Address
+    ship_to: Address
+    place_of_supply: str
+    rows: tuple[InvoiceRow, ...]
+    words: str
+    buyer_gstin: str = ""
+    between_states: bool = False
+    state_tax: str = "SGST"
+    trade_name: str = ""
+    signatory: str = ""
+    awb: str = ""
+    courier_name: str = ""
+    payment: str = ""
+    note: str = ""
+    is_cancelled: bool = False

@@ -5,6 +5,8 @@ from __future__ import annotations
 BRAND = "Dhaagavari"
 #: Domain of everybody in the demo world; example.com is reserved for such use (RFC 2606).
 MAIL_DOMAIN = "demo.example.com"
+#: Of the form of a company's (PAN of type C), and nobody's.
+PAN = "ZZZCD0000Z"
 
 WEB = "webshop"
 MARKETPLACE = "bazaario"

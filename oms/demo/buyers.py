@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import accumulate
+from string import ascii_uppercase
 from zoneinfo import ZoneInfo
 
 from channels.simulators.woocommerce import world
@@ -21,6 +22,8 @@ from oms.demo import brand
 from oms.demo.catalogue import DemoSku
 from oms.demo.nodes import STORES, DemoNode
 from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment, PaymentMethod
+from orders.gst.gstin import check_sign
+from orders.gst.places import state_code
 from orders.validation import WantedHold
 
 INDIA = ZoneInfo(world.TIME_ZONE)
@@ -221,17 +224,8 @@ def _stores_by_city() -> dict[str, list[DemoNode]]:
     return found
 
 
-#: First two digits of a GSTIN by state (GST portal, list of state codes).
-_STATE_NUMBERS = {"Delhi": "07", "Maharashtra": "27", "Karnataka": "29", "Tamil Nadu": "33", "Telangana": "36"}
-_GSTIN_SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
 def _gstin(region: str, luck: random.Random) -> str:
     """A GSTIN of the right form with a right check sign, of no real company."""
-    letters = "".join(luck.choices(_GSTIN_SIGNS[10:], k=5))
-    body = f"{_STATE_NUMBERS.get(region, '29')}{letters}{luck.randint(1000, 9999)}{luck.choice(_GSTIN_SIGNS[10:])}1Z"
-    total = 0
-    for position, sign in enumerate(body):
-        product = _GSTIN_SIGNS.index(sign) * (1 + position % 2)
-        total += product // 36 + product % 36
-    return body + _GSTIN_SIGNS[-total % 36]
+    letters = "".join(luck.choices(ascii_uppercase, k=5))
+    body = f"{state_code(region) or '29'}{letters}{luck.randint(1000, 9999)}{luck.choice(ascii_uppercase)}1Z"
+    return body + check_sign(body)

@@ -58,7 +58,7 @@ from oms.demo.purchases import SUPPLIER_CODES
 from oms.demo.stock_room import own_limits
 from oms.demo.world import CHANNEL_CODES, LOADER
 from oms.notifications.models import Message
-from orders.models import Order, OrderLine, SalesChannel
+from orders.models import Order, OrderLine, SalesChannel, TaxRegistration
 from returns.models import Return
 from routing.models import LearnedDays, PerformanceEdition, PromiseCalibration, RoutingPolicy
 from routing.services import forget_policy, forget_promises
@@ -67,6 +67,8 @@ _GUARDS = (
     ("inventory_stockmovement", "stock_movement_append_only"),
     ("inventory_stocklevel", "stock_level_keep"),
     ("routing_routingpolicy", "routing_policy_published_stays"),
+    ("orders_invoice", "invoice_stays"),
+    ("orders_invoiceline", "invoice_line_stays"),
 )
 _NAMES = {person.name for person in PEOPLE} | {LOADER}
 
@@ -91,6 +93,7 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         (PerformanceEdition, Q(nodes__node__code__in=[node.code for node in NODES])),
         (LearnedDays, Q()),
         (PromiseCalibration, Q()),
+        (TaxRegistration, Q(gstin__contains=brand.PAN)),
         (DemoWorld, Q()),
     ]
 

@@ -27,7 +27,9 @@ from oms.demo.models import DemoWorld
 from oms.demo.nodes import HOLIDAYS, NODES, DemoNode
 from oms.demo.outside import carrier_secrets, store_secrets
 from oms.demo.people import PEOPLE
-from orders.models import SalesChannel, SalesChannelKind
+from orders.gst.gstin import check_sign
+from orders.gst.places import STATES, state_code
+from orders.models import SalesChannel, SalesChannelKind, TaxRegistration
 from routing.models import ChannelSourcing, PolicyState, RoutingPolicy
 from routing.policy.document import Document, Fallback, Rule, Split, document_json
 from routing.services import forget_policy
@@ -78,6 +80,7 @@ def refuse_taken_names(skus: list[DemoSku]) -> None:
 
 
 def _nodes(today: date) -> dict[str, Node]:
+    _registrations()
     groups = {
         code: NodeGroup.objects.create(code=code, name=name)
         for code, name in (
@@ -111,7 +114,27 @@ def _node_fields(given: DemoNode) -> dict[str, object]:
         "processing_minutes": given.processing_minutes, "daily_capacity": given.daily_capacity,
         "priority": 200 if given.is_store else 100, "ships": given.ships, "offers_pickup": given.is_store,
         "auto_accept": not given.is_store, "phone": f"+9180000{NODES.index(given):05d}",
+        "gstin": brand_gstin(given.region),
     }  # fmt: skip
+
+
+def brand_gstin(region: str) -> str:
+    """The brand's GSTIN in a state: of no real company, with a right check sign."""
+    body = f"{state_code(region)}{brand.PAN}1Z"
+    return body + check_sign(body)
+
+
+def _registrations() -> None:
+    """A GSTIN in each state with a node; the first node there is the registered place."""
+    places = {brand_gstin(node.region): node for node in reversed(NODES)}
+    TaxRegistration.objects.bulk_create(
+        TaxRegistration(
+            gstin=gstin, legal_name=f"{brand.BRAND} Retail Private Limited", trade_name=brand.BRAND, line1=node.line1,
+            city=node.city, postcode=node.postcode, email=f"accounts@{brand.MAIL_DOMAIN}",
+            invoice_prefix=STATES[gstin[:2]].letters, bill_prefix=f"{STATES[gstin[:2]].letters}B",
+        )
+        for gstin, node in sorted(places.items())
+    )  # fmt: skip
 
 
 def _catalogue(skus: list[DemoSku]) -> dict[str, int]:

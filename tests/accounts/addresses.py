@@ -106,10 +106,10 @@ def _orders(side: Side) -> Rows:
         ("order_release", order, (number, side.hold.pk)), ("order_resend", order, (number, side.letter.pk)),
         ("order_transfer_gone", order, (side.awaited.order.number, side.awaited.pk)),
         ("order_substitute order_take_back", order, (side.stand_in.order.number, side.stand_in.pk)),
-        ("order_label", order, (side.packed.order.number, side.shipment.pk)),
+        ("order_label order_invoice", order, (side.packed.order.number, side.shipment.pk)),
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
-        ("fulfil_parcel fulfil_label fulfil_slip fulfil_retry fulfil_book fulfil_apart fulfil_pack_label", order,
-         (side.shipment.pk,)),
+        ("fulfil_parcel fulfil_label fulfil_slip fulfil_invoice fulfil_invoice_issue fulfil_retry fulfil_book "
+         "fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
          (side.manifest.pk,)),
     )  # fmt: skip

@@ -77,7 +77,7 @@ from returns.services import expect_rto
 from routing.models import ChannelSourcing, RoutingPolicy, Simulation
 from routing.services import create_draft, publish, route_orders, substitute_line
 from routing.services.simulating import SimulationTerms, new_simulation
-from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, stock
+from tests.factories import ASHA, World, capture, make_line, make_node, make_order, make_sku, register_for_tax, stock
 from tests.fulfillment.to_store import allow_transfers, order_to_collect
 from tests.inventory.counting import begun as begun_count
 from tests.inventory.counting import held as held_area
@@ -217,6 +217,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     """One store with a SKU that only it has, and a channel that only it serves."""
     node = make_node(code, city=city, postcode=postcode, kind=NodeKind.STORE, offers_pickup=True,
                      latitude=12.97 if city == "Bengaluru" else 28.55, longitude=77.6)  # fmt: skip
+    register_for_tax(node, *(("29", "KA") if city == "Bengaluru" else ("07", "DL")))
     channel = SalesChannel.objects.create(code=channel_code, name=f"{city} shop", kind="website")
     ChannelSourcing.objects.create(channel=channel)
     account = ChannelAccount.objects.create(channel=channel, connector="api")

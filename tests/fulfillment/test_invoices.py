@@ -22,29 +22,18 @@ from orders.canonical import CanonicalPayment
 from orders.errors import CannotInvoice
 from orders.models import Invoice, InvoiceLine, InvoiceState, Order, OrderEvent, TaxRegistration
 from orders.services import cancel_invoices
-from tests.factories import ASHA, World, make_line, make_world
+from tests.factories import ASHA, World, make_line, make_world, register_for_tax
 from tests.fulfillment.floor import make_work, packed, picked
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-GSTIN = "29AAGCB7383J1Z4"
 
 
 @pytest.fixture
 def world() -> World:
     found = make_world()
-    register(found)
+    register_for_tax(found.blr)
     return found
-
-
-def register(world: World, **fields: str) -> TaxRegistration:
-    """The warehouse in Bengaluru sells under a GSTIN of Karnataka."""
-    world.blr.gstin = GSTIN
-    world.blr.save()
-    return TaxRegistration.objects.create(
-        gstin=GSTIN, legal_name="Anokhi Retail Private Limited", line1="4 Industrial Layout", city="Bengaluru",
-        postcode="560037", invoice_prefix="KA", bill_prefix="KB", **fields,
-    )  # fmt: skip
 
 
 def test_a_parcel_is_invoiced_when_it_is_packed(world: World) -> None:
@@ -54,7 +43,7 @@ def test_a_parcel_is_invoiced_when_it_is_packed(world: World) -> None:
     assert (invoice.place_of_supply, invoice.between_states) == ("29", False)
     assert invoice.total_minor == Order.objects.get().total_minor == 199_800
     assert (invoice.taxable_minor, invoice.cgst_minor, invoice.sgst_minor) == (190_286, 4_757, 4_757)
-    assert invoice.party("seller").name == "Anokhi Retail Private Limited"
+    assert invoice.party("seller").name == "Kaveri Retail Private Limited"
     [line] = invoice.lines.all()
     assert (line.hsn, line.quantity, line.rate_bp, line.gross_minor) == ("6204", 2, 500, 199_800)
     assert OrderEvent.objects.filter(kind="invoiced", message__contains=invoice.number).count() == 1
@@ -79,7 +68,7 @@ def test_where_the_sale_takes_place(
     shipment = packed(make_work(world, "1", make_line(world.kurta), ship_to=address, **fields))
     if shipment.node_id != world.blr.pk:
         shipment = Shipment.objects.get(pk=shipment.pk)
-        shipment.node.gstin = GSTIN
+        shipment.node.gstin = world.blr.gstin
         shipment.node.save()
         invoice_parcel(shipment_id=shipment.pk, actor="Asha")
     invoice = Invoice.objects.get()
@@ -178,7 +167,7 @@ def test_packing_goes_on_where_nothing_can_be_invoiced(world: World) -> None:
     assert "is not registered here" in why_not_invoiced(shipment)
     with pytest.raises(CannotInvoice, match="is not registered here"):
         invoice_parcel(shipment_id=shipment.pk, actor="Asha")
-    register(world)
+    register_for_tax(world.blr)
     assert invoice_parcel(shipment_id=shipment.pk, actor="Asha").number.endswith("00001")
 
 
@@ -194,7 +183,7 @@ def test_goods_without_tax_are_on_a_bill_of_supply_of_its_own_series(world: Worl
     packed(make_work(world, "1", make_line(world.kurta)))
     packed(make_work(world, "2", make_line(world.saree)))
     bill, invoice = Invoice.objects.order_by("pk")
-    assert (bill.kind, bill.number[:3], bill.number[-5:]) == ("bill_of_supply", "KB/", "00001")
+    assert (bill.kind, bill.number[:3], bill.number[-5:]) == ("bill_of_supply", "KAB", "00001")
     assert (invoice.kind, invoice.number[:3], invoice.number[-5:]) == ("invoice", "KA/", "00001")
 
 

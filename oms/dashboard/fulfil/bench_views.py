@@ -30,6 +30,7 @@ from oms.dashboard.fulfil.bench import LAST_SCANS, OpenBox, Station, boxes
 from oms.dashboard.fulfil.label_views import parcel_of
 from oms.dashboard.fulfil.work_views import sections
 from oms.dashboard.orders.posting import is_fragment
+from orders.models import Invoice
 
 #: What stands on the sheet of command barcodes: letters, digits and hyphens, as every scanner reads them.
 UNDO, CLOSE, LEAVE, REPRINT = "OMS-UNDO", "OMS-CLOSE", "OMS-LEAVE", "OMS-REPRINT"
@@ -66,7 +67,8 @@ def _label(parcel: Shipment | None) -> dict[str, Any]:
         return {"parcel": None}
     pickup = parcel.fulfillment_order.kind == FulfillmentOrderKind.PICKUP
     coming = not pickup and not parcel.awb and not parcel.problem and parcel.state == ShipmentState.CREATED
-    return {"parcel": parcel, "pickup": pickup, "coming": coming, "held": held_parcels([parcel]).get(parcel.pk, [])}
+    return {"parcel": parcel, "pickup": pickup, "coming": coming, "held": held_parcels([parcel]).get(parcel.pk, []),
+            "invoiced": Invoice.objects.filter(parcel_uid=parcel.uid).exists()}  # fmt: skip
 
 
 @require_safe

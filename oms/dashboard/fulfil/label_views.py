@@ -19,10 +19,11 @@ from fulfillment.models import PickedUnit, Shipment, ShipmentState
 from fulfillment.selectors import label_problems, with_contents, without_label
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
-from fulfillment.services import book_shipment, booking_request, take_apart
+from fulfillment.services import book_shipment, booking_request, take_apart, why_not_invoiced
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound, TransientError
 from oms.core.posting import once_per_form
+from oms.dashboard.fulfil.invoice_paper import invoice_of
 from oms.dashboard.fulfil.work_views import scoped_shipments, sections
 
 _SHOWN = 100
@@ -84,6 +85,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "scans": scans_of_booking(shipment.booking_id) if shipment.booking_id else [],
         "has_label": principal.sees_labels and Label.objects.filter(booking__shipment=shipment).exists(),
         "tabs": sections(principal, "labels" if open_label else ""),
+        "invoice": invoice_of(shipment), "not_invoiced": why_not_invoiced(shipment),
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
         "held": held_parcels([shipment]).get(shipment.pk, []),
     }  # fmt: skip

@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.fulfil import bench_views, label_views, manifest_views, pick_list_views, slip_views, work_views
+from oms.dashboard.fulfil import (
+    bench_views,
+    invoice_views,
+    label_views,
+    manifest_views,
+    paper_views,
+    pick_list_views,
+    work_views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", work_views.work_list, name="fulfil"),
@@ -19,10 +27,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("labels/retry/", label_views.retry_all, name="fulfil_retry_all"),
     path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),
     path("parcels/<int:pk>/label.pdf", label_views.label_pdf, name="fulfil_label"),
-    path("parcels/<int:pk>/slip.pdf", slip_views.packing_slip, name="fulfil_slip"),
+    path("parcels/<int:pk>/slip.pdf", paper_views.slip_pdf, name="fulfil_slip"),
+    path("parcels/<int:pk>/invoice.pdf", paper_views.invoice_pdf, name="fulfil_invoice"),
+    path("parcels/<int:pk>/invoice/", paper_views.invoice_issue, name="fulfil_invoice_issue"),
     path("parcels/<int:pk>/retry/", label_views.retry, name="fulfil_retry"),
     path("parcels/<int:pk>/book/", label_views.book_with, name="fulfil_book"),
     path("parcels/<int:pk>/apart/", label_views.take_parcel_apart, name="fulfil_apart"),
+    path("invoices/", invoice_views.register, name="fulfil_invoices"),
+    path("invoices/missing/", invoice_views.issue_missing, name="fulfil_invoices_missing"),
+    path("invoices.csv", invoice_views.export, name="fulfil_invoices_csv"),
     path("manifests/", manifest_views.manifest_list, name="fulfil_manifests"),
     path("manifests/open/", manifest_views.manifest_open, name="fulfil_manifest_open"),
     path("manifests/<int:pk>/", manifest_views.manifest_page, name="fulfil_manifest"),

@@ -122,6 +122,8 @@ def sections(principal: Principal, active: str) -> list[dict[str, Any]]:
          "count": problems or "", "tone": "bad" if problems else ""},
         {"label": _("Manifests"), "url": reverse("dashboard:fulfil_manifests"), "active": active == "manifests",
          "count": manifests or ""},
+        {"label": _("Invoices"), "url": reverse("dashboard:fulfil_invoices"), "active": active == "invoices",
+         "count": None},
     ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from oms.dashboard.orders.words import (
 from oms.notifications.models import Message
 from oms.reporting.masking import shown_email, shown_name, shown_phone
 from orders.kits import by_kit, kit_units
-from orders.models import Order, OrderKit, OrderLine, Payment
+from orders.models import Invoice, Order, OrderKit, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
 from orders.selectors.cancelled import really_cancelled
 from orders.status import is_partial
@@ -94,6 +94,7 @@ class ShipmentRow:
     tone: str
     scans: list[TrackingEvent] = field(default_factory=list)
     has_label: bool = False
+    has_invoice: bool = False
     #: Lots and serial numbers in it: SKU and words.
     units: list[tuple[str, list[PickedUnit]]] = field(default_factory=list)
 
@@ -252,6 +253,11 @@ def _shipment_rows(shipments: list[Shipment], principal: Principal, skus: dict[i
     for booking_id in Label.objects.filter(booking__in=by_booking).values_list("booking_id", flat=True):
         row = by_booking[booking_id]
         row.has_label = principal.sees_labels and row.shipment.state != ShipmentState.CANCELLED
+    if principal.sees_labels:
+        uids = [row.shipment.uid for row in rows]
+        invoiced = set(Invoice.objects.filter(parcel_uid__in=uids).values_list("parcel_uid", flat=True))
+        for row in rows:
+            row.has_invoice = row.shipment.uid in invoiced
     return rows
 
 

@@ -9,7 +9,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from carriers.models import Label
+from fulfillment.selectors import with_contents
 from oms.accounts.access import Principal, principal_of, requires
+from oms.dashboard.fulfil.invoice_paper import invoice_of, invoice_response
 from oms.dashboard.orders.detail import detail_context, order_or_404, page_version
 from oms.dashboard.orders.listing import shown
 from oms.dashboard.orders.offers import next_step, offers_for
@@ -97,3 +99,17 @@ def label(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     response = HttpResponse(bytes(found.pdf), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="label-{shipment.awb or shipment.pk}.pdf"'
     return response
+
+
+@require_GET
+@requires("orders.view")
+def invoice(request: HttpRequest, number: str, pk: int) -> HttpResponse:
+    """The tax invoice of one parcel as PDF."""
+    principal = principal_of(request)
+    order = order_or_404(principal, number)
+    principal.require_labels()
+    shipment = with_contents(order.shipments.filter(pk=pk)).first()
+    found = invoice_of(shipment) if shipment is not None else None
+    if shipment is None or found is None:
+        raise Http404("This parcel has no invoice.")
+    return invoice_response(found, shipment)

@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:number>/peek/", detail_views.peek, name="order_peek"),
     path("<str:number>/timeline/", detail_views.timeline, name="order_timeline"),
     path("<str:number>/labels/<int:pk>/", detail_views.label, name="order_label"),
+    path("<str:number>/invoices/<int:pk>/", detail_views.invoice, name="order_invoice"),
     path("<str:number>/holds/", action_views.hold, name="order_hold"),
     path("<str:number>/holds/<int:pk>/release/", action_views.release, name="order_release"),
     path("<str:number>/release/", action_views.release_all, name="order_release_all"),

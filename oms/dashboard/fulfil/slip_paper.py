@@ -1,31 +1,13 @@
-"""The paper in the box: what is in the parcel, with its lots and serial numbers."""
+"""What a parcel's packing slip says, with its lots and serial numbers."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
-
-from carriers.labels import PackingRow, PackingSlipData, packing_slip_pdf
+from carriers.labels import PackingRow, PackingSlipData
 from fulfillment.models import Shipment, ShipmentItem, ShipmentState
 from fulfillment.selectors.units import in_words, units_of_items
-from oms.accounts.access import principal_of, requires
-from oms.core.clock import now
-from oms.dashboard.fulfil.label_views import parcel_of
-
-
-@require_safe
-@requires("fulfillment.view")
-def packing_slip(request: HttpRequest, pk: int) -> HttpResponse:
-    """The packing slip of a parcel, A4, without prices."""
-    principal = principal_of(request)
-    shipment = parcel_of(principal, pk)
-    principal.require_labels()
-    response = HttpResponse(packing_slip_pdf(slip_data(shipment, now())), content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="packing-slip-{shipment.order.number}-{shipment.pk}.pdf"'
-    return response
 
 
 def _name(item: ShipmentItem) -> str:

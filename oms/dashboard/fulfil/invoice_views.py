@@ -1,0 +1,183 @@
+"""The register of tax invoices: a month's, with its sums, for finance."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from fulfillment.models import FulfillmentOrderKind, Shipment
+from fulfillment.selectors import with_contents
+from fulfillment.selectors.held import BEFORE_ROAD
+from fulfillment.services import invoice_parcel
+from oms.accounts.access import Principal, principal_of, requires
+from oms.core.clock import now
+from oms.core.errors import DomainError
+from oms.core.values import major_units
+from oms.dashboard.fulfil.work_views import scoped_shipments, sections
+from oms.dashboard.inventory.grid_views import csv_response
+from orders.gst.places import place_name
+from orders.models import Invoice, InvoiceLine, InvoiceState, TaxRegistration
+
+PAGE_ROWS = 100
+#: How many parcels one press invoices.
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the register is narrowed to: a month, a GSTIN, a state, a text; rows before one of them."""
+
+    month: date
+    gstin: str = ""
+    state: str = ""
+    text: str = ""
+
+    @classmethod
+    def read(cls, request: HttpRequest) -> Question:
+        """From the address; what makes no sense counts as nothing."""
+        get = request.GET
+        found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", get.get("month", ""))
+        today = now().date()
+        return cls(
+            month=date(int(found[1]), int(found[2]), 1) if found else today.replace(day=1),
+            gstin=get.get("gstin", "")[:15],
+            state=get.get("state", "") if get.get("state", "") in InvoiceState.values else "",
+            text=" ".join(get.get("q", "").split())[:40],
+        )
+
+    def query(self, **more: str) -> str:
+        """The address that asks this."""
+        values = {"month": f"{self.month:%Y-%m}", "gstin": self.gstin, "state": self.state, "q": self.text} | more
+        return "?" + urlencode({key: value for key, value in values.items() if value})
+
+    def rows(self, principal: Principal) -> QuerySet[Invoice]:
+        """The invoices that answer it, of parcels in scope."""
+        rows = Invoice.objects.filter(issued_on__year=self.month.year, issued_on__month=self.month.month)
+        if not principal.sees_everything:
+            rows = rows.filter(parcel_uid__in=scoped_shipments(principal).values("uid"))
+        if self.gstin:
+            rows = rows.filter(registration__gstin=self.gstin)
+        if self.state:
+            rows = rows.filter(state=self.state)
+        if self.text:
+            rows = rows.filter(Q(number__icontains=self.text) | Q(order__number__iexact=self.text)
+                               | Q(buyer_gstin__iexact=self.text))  # fmt: skip
+        return rows
+
+
+@require_safe
+@requires("fulfillment.view")
+def register(request: HttpRequest) -> HttpResponse:
+    """The invoices of a month, the newest first, with their sums; parcels that should have one and have none."""
+    principal = principal_of(request)
+    question = Question.read(request)
+    rows = question.rows(principal)
+    shown = rows.select_related("order", "registration").order_by("-pk")
+    mark = request.GET.get("before", "")
+    if mark.isascii() and mark.isdecimal() and len(mark) < 16:
+        shown = shown.filter(pk__lt=int(mark))
+    page = list(shown[: PAGE_ROWS + 1])
+    parcels = dict(Shipment.objects.filter(uid__in=[row.parcel_uid for row in page]).values_list("uid", "pk"))
+    context = {
+        "tabs": sections(principal, "invoices"), "question": question, "months": _months(question.month),
+        "rows": [(row, parcels.get(row.parcel_uid)) for row in page[:PAGE_ROWS]],
+        "next_url": question.query(before=str(page[PAGE_ROWS - 1].pk)) if len(page) > PAGE_ROWS else "",
+        "sums": _sums(rows), "registrations": TaxRegistration.objects.all(), "states": InvoiceState.choices,
+        "missing": _without_invoice(principal).count(), "may_issue": principal.may("fulfillment.work"),
+        "may_export": principal.may("orders.export"), "export_query": question.query(),
+    }  # fmt: skip
+    return render(request, "dashboard/fulfil/invoices.html", context)
+
+
+def _months(chosen: date) -> list[date]:
+    """This month and the twelve before it, and the chosen one."""
+    day, found = now().date().replace(day=1), []
+    for _step in range(13):
+        found.append(day)
+        day = date(day.year - (day.month == 1), (day.month - 2) % 12 + 1, 1)
+    return found if chosen in found else [*found, chosen]
+
+
+def _sums(rows: QuerySet[Invoice]) -> dict[str, Any]:
+    """Count and amounts of those that count; how many were cancelled."""
+    live = Q(state=InvoiceState.ISSUED)
+    names = ("taxable_minor", "cgst_minor", "sgst_minor", "igst_minor", "total_minor")
+    return rows.order_by().aggregate(
+        issued=Count("pk", filter=live), cancelled=Count("pk", filter=~live),
+        **{name: Sum(name, filter=live, default=0) for name in names},
+    )  # fmt: skip
+
+
+def _without_invoice(principal: Principal) -> QuerySet[Shipment]:
+    """Parcels at nodes that sell under a registered GSTIN, not gone yet, without an invoice."""
+    return (
+        scoped_shipments(principal)
+        .filter(state__in=BEFORE_ROAD, node__gstin__in=TaxRegistration.objects.values("gstin"))
+        .exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
+        .exclude(Exists(Invoice.objects.filter(parcel_uid=OuterRef("uid"))))
+    )
+
+
+@require_POST
+@requires("fulfillment.work")
+def issue_missing(request: HttpRequest) -> HttpResponse:
+    """Invoice the parcels that have none, as many as one press takes; what is in the way is said of each."""
+    principal = principal_of(request)
+    done, refused = 0, []
+    for shipment in with_contents(_without_invoice(principal)).order_by("pk")[:_AT_ONCE]:
+        try:
+            invoice_parcel(shipment_id=shipment.pk, actor=principal.name)
+        except DomainError as error:
+            refused.append(f"{shipment.order.number}: {error.message}")
+        else:
+            done += 1
+    text = ngettext("%(n)d invoice issued", "%(n)d invoices issued", done) % {"n": done}
+    if refused:
+        text += ". " + _("%(n)d not: %(why)s") % {"n": len(refused), "why": " ".join(refused[:3])}
+    messages.add_message(request, messages.WARNING if refused else messages.SUCCESS, text)
+    return HttpResponseRedirect(reverse("dashboard:fulfil_invoices"))
+
+
+_HEAD = (
+    "GSTIN", "Document", "Number", "Date", "State", "Order", "Buyer GSTIN", "Place of supply", "Rate %",
+    "Taxable value", "CGST", "SGST/UTGST", "IGST", "Total",
+)  # fmt: skip
+
+
+@require_safe
+@requires("orders.export")
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The register as CSV: a row for each invoice and rate, as returns to the tax office want it."""
+    question = Question.read(request)
+    return csv_response(_lines(question.rows(principal_of(request))), f"invoices-{question.month:%Y-%m}")
+
+
+def _lines(rows: QuerySet[Invoice]) -> Iterator[list[str]]:
+    yield list(_HEAD)
+    names = ("taxable_minor", "cgst_minor", "sgst_minor", "igst_minor", "total_minor")
+    # Under the names of the columns of the line: several of them have those of the sums.
+    sums = {f"sum_{name}": Sum(name) for name in names}
+    found = (
+        InvoiceLine.objects.filter(invoice__in=rows)
+        .values_list("invoice__registration__gstin", "invoice__kind", "invoice__number", "invoice__issued_on",
+                     "invoice__state", "invoice__order__number", "invoice__buyer_gstin", "invoice__place_of_supply",
+                     "rate_bp")
+        .annotate(**sums).order_by("invoice_id", "rate_bp")
+    )  # fmt: skip
+    for gstin, kind, number, day, state, order, buyer, place, rate, *amounts in found.iterator():
+        yield [gstin, kind, number, f"{day:%Y-%m-%d}", state, order, buyer, place_name(place), f"{rate / 100:g}",
+               *(str(major_units(amount, "INR")) for amount in amounts)]  # fmt: skip
