@@ -1,0 +1,43 @@
+"""The work of the nodes: fulfillment orders, parcels, shipments, manifests."""
+
+from fulfillment.models.packing import (
+    Packing,
+    PackScan,
+)
+from fulfillment.models.rerouting import (
+    RerouteAttempt,
+    RerouteCause,
+    RerouteOutcome,
+)
+from fulfillment.models.shipments import (
+    Manifest,
+    ManifestState,
+    PickedUnit,
+    Shipment,
+    ShipmentItem,
+    ShipmentState,
+)
+from fulfillment.models.work import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+)
+
+__all__ = [
+    "FulfillmentLine",
+    "FulfillmentOrder",
+    "FulfillmentOrderKind",
+    "FulfillmentOrderState",
+    "Manifest",
+    "ManifestState",
+    "PackScan",
+    "Packing",
+    "PickedUnit",
+    "RerouteAttempt",
+    "RerouteCause",
+    "RerouteOutcome",
+    "Shipment",
+    "ShipmentItem",
+    "ShipmentState",
+]
