@@ -215,16 +215,17 @@ def put_backs(node_id: int, *, work_ids: Collection[int] | None = None) -> list[
     if work_ids is not None:
         rows = rows.filter(pk__in=work_ids)
     work = list(with_lines(rows.distinct()).order_by("pk"))
-    ended = _ended_at([item.pk for item in work])
+    moments = ended_at([item.pk for item in work])
     settled = _settled([item.order_id for item in work])
     return [
-        PutBack(work=item, lines=[line for line in item.lines.all() if line.picked], ended_at=ended.get(item.pk))
+        PutBack(work=item, lines=[line for line in item.lines.all() if line.picked], ended_at=moments.get(item.pk))
         for item in work
-        if item.number not in settled and ended.get(item.pk, since) >= since
+        if item.number not in settled and moments.get(item.pk, since) >= since
     ]
 
 
-def _ended_at(work_ids: Sequence[int]) -> dict[int, datetime]:
+def ended_at(work_ids: Sequence[int]) -> dict[int, datetime]:
+    """When work was cancelled or rejected, by its id."""
     rows = Transition.objects.filter(
         model="fulfillment.FulfillmentOrder", object_id__in=work_ids, to_state__in=(State.CANCELLED, State.REJECTED)
     )

@@ -21,7 +21,8 @@ from oms.accounts.access import principal_of
 from oms.core.clock import now
 from oms.core.errors import DomainError
 from oms.core.posting import KEY_FIELD
-from oms.store.counting import device_of, uuid_of
+from oms.store.counting import uuid_of
+from oms.store.device import device_of
 from oms.store.gate import counting_page, counting_write, show
 from oms.store.outbox import read_scans
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -36,28 +35,11 @@ from oms.accounts.access import principal_of
 from oms.core.errors import DomainError
 from oms.core.ids import uuid7
 from oms.core.posting import KEY_FIELD
+from oms.store.device import device_of, name_of_device
 from oms.store.gate import counting_page, counting_write, show
 
-#: Names a device for its locks.
-DEVICE_COOKIE = "oms_device"
-_TWO_YEARS = 2 * 365 * 24 * 3600
 #: Rows of the list under the last scan.
 LISTED = 40
-
-
-def device_of(request: HttpRequest) -> str:
-    """The name of the device that asks; empty before it has one."""
-    return request.COOKIES.get(DEVICE_COOKIE, "")[:60]
-
-
-def _with_device(request: HttpRequest, response: HttpResponse, device: str = "") -> HttpResponse:
-    """A device that has no name yet gets one."""
-    if not device_of(request):
-        response.set_cookie(
-            DEVICE_COOKIE, device or uuid7().hex, max_age=_TWO_YEARS, httponly=True, samesite="Lax",
-            secure=settings.SESSION_COOKIE_SECURE,
-        )  # fmt: skip
-    return response
 
 
 def _counter(request: HttpRequest) -> Counter:
@@ -119,7 +101,7 @@ def _areas_page(
         "is_open": found.state == StockCountState.OPEN, "device": device_of(request),
         "may_release": principal.may("inventory.approve"), "may_desk": principal.may("inventory.adjust"),
     }  # fmt: skip
-    return _with_device(request, show(request, node, "count", status=status, **context))
+    return show(request, node, "count", status=status, **context)
 
 
 @counting_write
@@ -127,7 +109,7 @@ def count_start(request: HttpRequest, node: Node, uid: UUID) -> HttpResponseBase
     """Hold an area and go on to scanning. The area of somebody else is refused with their name."""
     found = _count(node, uid)
     area = request.POST.get("area", "").strip() or request.POST.get("typed", "").strip()
-    device = device_of(request) or uuid7().hex
+    device = name_of_device(request)
     try:
         session = start_session(
             count_uid=uid, area=area, counter=_counter(request), device=device, again=bool(request.POST.get("again"))
@@ -136,8 +118,7 @@ def count_start(request: HttpRequest, node: Node, uid: UUID) -> HttpResponseBase
         counted = isinstance(error, AreaCounted)
         return _areas_page(request, node, found, problem=error.message, area=area, again=counted,
                            status=error.http_status)  # fmt: skip
-    response = HttpResponseRedirect(reverse("store:counting", args=[session.uid]))
-    return _with_device(request, response, device)
+    return HttpResponseRedirect(reverse("store:counting", args=[session.uid]))
 
 
 # -- the end of it -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -22,11 +23,14 @@ from fulfillment.selectors import StageCount, count_by_stage, with_contents, wit
 from inventory.models import Node
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import Forbidden, NotFound
+from oms.store.device import scope_of, stamp_of, with_device
 
 P = ParamSpec("P")
 StoreView = Callable[Concatenate[HttpRequest, Node, P], HttpResponseBase]
 
 NODE_KEY = "store_node"
+#: Pages that a phone keeps for the time without a connection.
+KEPT = frozenset({"tasks", "pick", "outbox"})
 
 
 def nodes_of(request: HttpRequest) -> QuerySet[Node]:
@@ -55,7 +59,7 @@ def _in_store(view: StoreView[P], verb: str) -> Callable[..., HttpResponseBase]:
         node = chosen_node(request)
         if node is None:
             return HttpResponseRedirect(reverse("store:node"))
-        return view(request, node, *args, **kwargs)
+        return with_device(request, view(request, node, *args, **kwargs))
 
     return requires(verb)(inside)
 
@@ -110,7 +114,14 @@ def show(
     if tab:
         stages: list[StageCount] = more.get("stages") or count_by_stage([node.pk])
         context["tabs"] = _tabs(stages)
-    return render(request, f"store/{template}.html", context, status=status)
+    if is_fragment(request) or not node.pk:
+        return render(request, f"store/{template}.html", context, status=status)
+    scope = scope_of(request, node)
+    context["phone"] = {"stamp": stamp_of(request, node), "scope": scope, "csrf_cookie": settings.CSRF_COOKIE_NAME}
+    response = render(request, f"store/{template}.html", context, status=status)
+    if template in KEPT and status == 200:
+        response["X-Store-Scope"] = scope
+    return response
 
 
 def _tabs(stages: list[StageCount]) -> list[dict[str, Any]]:

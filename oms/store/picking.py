@@ -20,7 +20,9 @@ from oms.accounts.access import principal_of
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
+from oms.store.boxes import boxes_at
 from oms.store.gate import is_fragment, show, store_page, store_write, work_here
+from oms.store.overtaken import cards_of
 from oms.store.tasks import WALK_ORDERS, ids_of, walk_url
 from oms.store.walk import Act, Outcome, Walk, read_walk, report, take, take_code
 
@@ -38,7 +40,8 @@ def pick_page(request: HttpRequest, node: Node) -> HttpResponseBase:
             return HttpResponseRedirect(walk_url(work))
         return show(request, node, "nothing_to_pick", "pick")
     walk = read_walk(node, ids_of(text), request.GET.get("at", ""))
-    return show(request, node, "pick", walk=walk, next_url=request.get_full_path())
+    return show(request, node, "pick", walk=walk, next_url=request.get_full_path(), reasons=_reasons("this number"),
+                boxes=boxes_at(node.pk), cards=cards_of(request, node))  # fmt: skip
 
 
 @store_page
@@ -118,17 +121,20 @@ def short_form(request: HttpRequest, node: Node) -> HttpResponseBase:
 def _short_page(
     request: HttpRequest, node: Node, walk: Walk, row: PickRow, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    units = "1" if row.left == 1 else "this number"
-    reasons = [
-        (key, why.label, why.effect.replace("this number", units), _ICONS.get(key, "alert-triangle"))
-        for key, why in SHORT_REASONS.items()
-    ]
+    reasons = _reasons("1" if row.left == 1 else "this number")
     orders = [item.order.number for item in walk.work for line in item.lines.all()
               if line.sku_id == row.sku.pk and line.to_pick]  # fmt: skip
     serials = serials_here(row.sku.pk, node.pk) if row.sku.tracking == Tracking.SERIAL else []
     return show(request, node, "short", status=status, walk=walk, row=row, reasons=reasons, orders=orders,
                 serials=[serial.number for serial in serials], chosen=request.POST.getlist("serial"),
                 problem=problem, back=walk_url(walk.work))  # fmt: skip
+
+
+def _reasons(units: str) -> list[tuple[str, str, str, str]]:
+    return [
+        (key, why.label, why.effect.replace("this number", units), _ICONS.get(key, "alert-triangle"))
+        for key, why in SHORT_REASONS.items()
+    ]
 
 
 @store_write

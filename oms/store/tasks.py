@@ -47,6 +47,7 @@ from oms.store.gate import (
     store_write,
     work_here,
 )
+from oms.store.overtaken import cards_of
 from oms.store.receiving import orders_due
 from oms.store.transfers import transfers_to_pick, transfers_to_receive
 from orders.services import TimelineEntry, record
@@ -89,7 +90,8 @@ def tasks(request: HttpRequest, node: Node) -> HttpResponseBase:
         if request.headers.get("X-Fragment-Version") == version:
             return HttpResponse(status=204)
         return show(request, node, "_tasks", cards=cards, version=version)
-    return show(request, node, "tasks", "tasks", cards=cards, version=version, stages=stages, cutoff_at=_cutoff(node))
+    return show(request, node, "tasks", "tasks", cards=cards, version=version, stages=stages, cutoff_at=_cutoff(node),
+                overtaken=cards_of(request, node))  # fmt: skip
 
 
 def _cutoff(node: Node) -> datetime | None:

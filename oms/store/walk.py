@@ -18,6 +18,7 @@ from inventory.models import Barcode, Node, Sku, Tracking
 from inventory.services import why_not_sold
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
+from oms.store.facts import facts_of
 
 State = FulfillmentOrderState
 
@@ -46,6 +47,11 @@ class Walk:
     def done(self) -> int:
         """Units picked."""
         return sum(row.picked for row in self.rows)
+
+    @property
+    def facts(self) -> str:
+        """What the phone must know to go on without a connection."""
+        return facts_of(self.node.pk, self.ids, self.rows, self.work)
 
     @property
     def to_pack(self) -> list[FulfillmentOrder]:

@@ -19,7 +19,7 @@ function inUse(region) {
 function poll() {
   const regions = [...document.querySelectorAll("[data-live]")];
   show(regions);
-  if (document.hidden || !regions.length) return;
+  if (document.hidden || !regions.length || !navigator.onLine) return;
   for (const region of regions) {
     if (inUse(region)) continue;
     const at = due.get(region) ?? Date.now() + period(region);

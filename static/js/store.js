@@ -5,6 +5,7 @@ import { startLive } from "./live.js";
 import { feedback, setVolume, volume } from "./feedback.js";
 import { onScan, startScan, submitScan } from "./scan.js";
 import { recall, remember } from "./dom.js";
+import { startSync } from "./sync.js";
 import { startToasts } from "./toasts.js";
 
 function step(event) {
@@ -16,20 +17,26 @@ function step(event) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
+/** Scans of this page that are not answered yet. */
 let waiting = 0;
+/** Actions in the outbox of the phone, and whether the server answers. */
+let outbox = { left: 0, refused: 0, connected: true };
 let settling = 0;
 
-/** Header mark: whether there is a connection, and how many scans of this page are not answered yet. */
+/** Header mark: whether there is a connection, and how much was not sent yet. */
 function showOutbox() {
   const mark = document.querySelector("[data-outbox]");
   if (!mark) return;
-  const state = navigator.onLine ? (waiting ? "waiting" : "sent") : "offline";
-  const { textWaiting = "{n}", textSent = "", textOffline = "" } = mark.dataset;
-  const texts = { waiting: textWaiting.replace("{n}", waiting), sent: textSent, offline: textOffline };
-  if (mark.dataset.state === state && mark.dataset.count === String(waiting)) return;
+  const unsent = Math.max(waiting, outbox.left + outbox.refused);
+  const lost = !navigator.onLine || !outbox.connected;
+  const state = lost ? "offline" : unsent ? "waiting" : "sent";
+  const { textWaiting = "{n}", textSent = "", textOffline = "", textOfflineN = "{n}" } = mark.dataset;
+  const texts = { waiting: textWaiting, sent: textSent, offline: unsent ? textOfflineN : textOffline };
+  const text = texts[state].replace("{n}", unsent);
+  if (mark.dataset.state === state && mark.dataset.count === String(unsent)) return;
   mark.dataset.state = state;
-  mark.dataset.count = waiting;
-  mark.querySelector("[data-outbox-text]").textContent = texts[state];
+  mark.dataset.count = unsent;
+  mark.querySelector("[data-outbox-text]").textContent = text;
 }
 
 /** An answer usually comes at once; only what takes longer is shown. */
@@ -37,6 +44,12 @@ function queued(event) {
   waiting = event.detail;
   clearTimeout(settling);
   settling = setTimeout(showOutbox, waiting ? 600 : 0);
+}
+
+function outboxChanged(event) {
+  outbox = event.detail;
+  clearTimeout(settling);
+  settling = setTimeout(showOutbox, outbox.left && outbox.connected ? 600 : 0);
 }
 
 let camera = null;
@@ -133,6 +146,7 @@ document.addEventListener("click", step);
 document.addEventListener("click", toggleCamera);
 document.addEventListener("click", printFrame);
 document.addEventListener("oms:scan-queue", queued);
+document.addEventListener("oms:outbox", outboxChanged);
 addEventListener("online", () => showOutbox());
 addEventListener("offline", () => showOutbox());
 startForms();
@@ -142,4 +156,5 @@ startLive();
 startScan();
 onScan(lookUp);
 startSettings();
+startSync();
 showOutbox();

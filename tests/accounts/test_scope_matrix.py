@@ -205,9 +205,10 @@ def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> 
     assert contents() == before
 
 
-#: The addresses that nobody has to sign in for: probes, the customer's page, and the doors of machines.
+#: The addresses that nobody has to sign in for: probes, the customer's page, the doors of machines, and what a phone
+#: needs to install the store app.
 PUBLIC = {"/healthz", "/readyz", "portal:order", "portal:cancel", "portal:missing", "channel-webhook",
-          "carrier_tracking_webhook"}  # fmt: skip
+          "carrier_tracking_webhook", "store:worker", "store:manifest_json", "store:offline"}  # fmt: skip
 
 
 def test_nothing_else_is_open_to_everybody() -> None:
