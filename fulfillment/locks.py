@@ -1,10 +1,13 @@
-"""The only place where rows of the floor are locked. The order is locked first, then its work, then its parcels."""
+"""The only place where rows of the floor are locked. The order is locked first, then its work, then its parcels.
+
+What is done to a wave locks the wave before its orders, and nothing locks a wave after them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Packing, Shipment
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Packing, Shipment, Wave
 from oms.core.errors import NotFound
 from orders.locks import lock_orders
 
@@ -72,3 +75,11 @@ def lock_manifest(manifest_id: int) -> Manifest:
     if manifest is None:
         raise NotFound(f"There is no manifest {manifest_id}.")
     return manifest
+
+
+def lock_wave(wave_id: int) -> Wave:
+    """One wave, locked, before any of its orders; `node` is loaded. Raises NotFound."""
+    wave = Wave.objects.select_for_update(of=("self",), no_key=True).select_related("node").filter(pk=wave_id).first()
+    if wave is None:
+        raise NotFound(f"There is no wave {wave_id}.")
+    return wave

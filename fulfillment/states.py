@@ -1,4 +1,4 @@
-"""The machines of fulfillment orders and shipments, and the rule by which carrier scans move a shipment."""
+"""The machines of fulfillment orders, waves and shipments, and the rule by which carrier scans move a shipment."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ FULFILLMENT_ORDER = machine(
         "cancelled": [],
         "no_show": [],
     },
+)
+
+WAVE = machine(
+    "fulfillment.Wave",
+    {"open": ["picking", "done", "cancelled"], "picking": ["done", "cancelled"], "done": [], "cancelled": []},
 )
 
 _RTO = ("rto_initiated", "rto_in_transit", "rto_received")

@@ -17,6 +17,7 @@ from fulfillment.models.shipments import (
     ShipmentItem,
     ShipmentState,
 )
+from fulfillment.models.waves import Wave, WaveKind, WaveOrder, WaveState
 from fulfillment.models.work import (
     FulfillmentLine,
     FulfillmentOrder,
@@ -40,4 +41,8 @@ __all__ = [
     "Shipment",
     "ShipmentItem",
     "ShipmentState",
+    "Wave",
+    "WaveKind",
+    "WaveOrder",
+    "WaveState",
 ]
