@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, PickedUnit, Shipment, ShipmentItem
+from fulfillment.models import (
+    Carton,
+    FulfillmentLine,
+    FulfillmentOrder,
+    Manifest,
+    PackCheck,
+    PackProof,
+    PickedUnit,
+    Shipment,
+    ShipmentItem,
+)
 from oms.core.read_only import ReadOnly
 
 
@@ -78,3 +89,33 @@ class PickedUnitAdmin(ReadOnly, admin.ModelAdmin[PickedUnit]):
     def parcel(self, row: PickedUnit) -> str:
         """The parcel; empty while it lies in a tote."""
         return str(row.item.shipment) if row.item is not None else ""
+
+
+@admin.register(Carton)
+class CartonAdmin(admin.ModelAdmin[Carton]):
+    """Boxes and bags that packers are offered, smallest first. None at all: the usual four."""
+
+    list_display = ("code", "name", "node", "size", "empty_grams", "holds_grams", "is_active")
+    list_filter = ("is_active", "node")
+
+
+@admin.register(PackCheck)
+class PackCheckAdmin(admin.ModelAdmin[PackCheck]):
+    """Steps of quality control at pack stations. What was done under one is kept: it is switched off, not deleted."""
+
+    list_display = ("name", "kind", "words", "sku", "category", "channel", "node", "worth_minor", "is_active")
+    list_filter = ("kind", "is_active")
+    autocomplete_fields = ("sku",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: PackCheck | None = None) -> bool:
+        """Only while nothing was checked under it."""
+        return super().has_delete_permission(request, obj) and (obj is None or not obj.proofs.exists())
+
+
+@admin.register(PackProof)
+class PackProofAdmin(ReadOnly, admin.ModelAdmin[PackProof]):
+    """Checks that were done, with their photos."""
+
+    list_display = ("fulfillment_order", "check_done", "done_by", "done_at", "photo")
+    list_filter = ("check_done",)
+    search_fields = ("fulfillment_order__number", "fulfillment_order__order__number")

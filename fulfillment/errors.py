@@ -25,3 +25,15 @@ class MayNotLeave(Conflict):
     """A lot in it was blocked or expired since, a serial number is not packed by the books, or the store is off."""
 
     code = "may_not_leave"
+
+
+class CheckOpen(Conflict):
+    """A step of quality control that the order wants was not done."""
+
+    code = "check_open"
+
+
+class WeightOff(Conflict):
+    """The scale says something else than the catalogue, and nobody said that it is right."""
+
+    code = "weight_off"

@@ -6,6 +6,7 @@ Data in, bytes out, no clock.
 from carriers.labels.commands import command_sheet_pdf
 from carriers.labels.invoice import tax_invoice_pdf
 from carriers.labels.manifest import manifest_pdf
+from carriers.labels.papers import parcel_papers_pdf
 from carriers.labels.shipping_label import shipping_label_pdf, shipping_labels_pdf
 from carriers.labels.slips import packing_slip_pdf, pick_list_pdf
 from carriers.labels.values import (
@@ -36,6 +37,7 @@ __all__ = [
     "command_sheet_pdf",
     "manifest_pdf",
     "packing_slip_pdf",
+    "parcel_papers_pdf",
     "pick_list_pdf",
     "shipping_label_pdf",
     "shipping_label_zpl",

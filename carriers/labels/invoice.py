@@ -21,6 +21,12 @@ _WATERMARK = (222, 222, 222)
 def tax_invoice_pdf(data: TaxInvoiceData) -> bytes:
     """The invoice as PDF; the same data gives the same bytes."""
     page = Page("A4", title=f"{data.title} {data.number}", created_at=data.created_at)
+    draw_tax_invoice(page, data)
+    return page.as_bytes()
+
+
+def draw_tax_invoice(page: Page, data: TaxInvoiceData) -> None:
+    """The invoice on pages of its own."""
     first_room, next_room = (int((_LAST_ROW - top) / _ROW_MM) for top in (_FIRST_ROW, _NEXT_ROW))
     chunks = rows_by_page(data.rows, first_room, next_room, tail_rows=_TAIL_ROWS)
     position = 0
@@ -38,7 +44,6 @@ def tax_invoice_pdf(data: TaxInvoiceData) -> bytes:
             y += _ROW_MM
         if number == len(chunks):
             _draw_tail(page, y + 2, data)
-    return page.as_bytes()
 
 
 def _draw_frame(page: Page, data: TaxInvoiceData, number: int, count: int) -> None:

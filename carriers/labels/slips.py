@@ -37,6 +37,12 @@ def pick_list_pdf(data: PickListData) -> bytes:
 def packing_slip_pdf(data: PackingSlipData) -> bytes:
     """The packing slip as PDF, without prices; the same data gives the same bytes."""
     page = Page("A4", title=f"Packing slip {data.order_number}", created_at=data.created_at)
+    draw_packing_slip(page, data)
+    return page.as_bytes()
+
+
+def draw_packing_slip(page: Page, data: PackingSlipData) -> None:
+    """The packing slip on pages of its own."""
     chunks = rows_by_page(data.rows, _room(88.0, _SLIP_MM), _room(34.0, _SLIP_MM), tail_rows=4)
     for number, chunk in enumerate(chunks, start=1):
         page.add_page()
@@ -54,7 +60,6 @@ def packing_slip_pdf(data: PackingSlipData) -> bytes:
             y += _SLIP_MM
         if number == len(chunks):
             _draw_slip_tail(page, y + 4, data)
-    return page.as_bytes()
 
 
 def _room(first_row: float, row_mm: float) -> int:

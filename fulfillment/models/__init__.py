@@ -1,7 +1,12 @@
 """The work of the nodes: fulfillment orders, parcels, shipments, manifests."""
 
 from fulfillment.models.packing import (
+    Carton,
+    PackCheck,
+    PackCheckKind,
     Packing,
+    PackingBox,
+    PackProof,
     PackScan,
 )
 from fulfillment.models.rerouting import (
@@ -17,7 +22,6 @@ from fulfillment.models.shipments import (
     ShipmentItem,
     ShipmentState,
 )
-from fulfillment.models.waves import Wave, WaveKind, WaveOrder, WaveState
 from fulfillment.models.work import (
     FulfillmentLine,
     FulfillmentOrder,
@@ -26,6 +30,11 @@ from fulfillment.models.work import (
 )
 
 __all__ = [
+    "Carton",
+    "PackCheck",
+    "PackCheckKind",
+    "PackProof",
+    "PackingBox",
     "FulfillmentLine",
     "FulfillmentOrder",
     "FulfillmentOrderKind",
@@ -41,8 +50,4 @@ __all__ = [
     "Shipment",
     "ShipmentItem",
     "ShipmentState",
-    "Wave",
-    "WaveKind",
-    "WaveOrder",
-    "WaveState",
 ]

@@ -13,15 +13,18 @@ from fulfillment.services.manifests import add_all, add_to_manifest, close_manif
 from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_units
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
-from fulfillment.services.packing_scans import (
-    InBox,
+from fulfillment.services.packing_boxes import (
+    accept_weight,
     choose_box,
     close_box,
-    open_for_item,
-    open_packing,
-    scan_into_box,
-    undo_scan,
+    next_box,
+    prove_check,
+    prove_label,
+    weigh_box,
+    weight_doubt,
 )
+from fulfillment.services.packing_scans import InBox, open_for_item, open_packing, scan_into_box, undo_scan
+from fulfillment.services.packing_shorts import hold_at_bench, short_in_box
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
 from fulfillment.services.refused_parcels import reroute_refused_parcel
 from fulfillment.services.remedies import find_remedies, go_faster, save_promise
@@ -58,6 +61,7 @@ __all__ = [
     "ShortReason",
     "Swapped",
     "accept",
+    "accept_weight",
     "add_all",
     "add_to_manifest",
     "apply_tracking",
@@ -75,12 +79,14 @@ __all__ = [
     "give_up_parcel",
     "go_faster",
     "hand_over",
-    "invoice_parcel",
+    "hold_at_bench",
     "hold_back",
+    "invoice_parcel",
     "lines_with_kits",
     "movable_work",
     "move_promises_at_risk",
     "name_unit",
+    "next_box",
     "open_for_item",
     "open_fulfillment_orders",
     "open_manifest",
@@ -95,6 +101,8 @@ __all__ = [
     "pick_many",
     "preview_cancel",
     "preview_reroute",
+    "prove_check",
+    "prove_label",
     "receive_for_pickup",
     "reject",
     "release_fulfillment_orders",
@@ -102,16 +110,19 @@ __all__ = [
     "reroute_order",
     "reroute_refused_parcel",
     "retry_labels",
-    "serials_here",
     "save_promise",
     "scan_into_box",
+    "serials_here",
     "shed_excess",
+    "short_in_box",
     "swap_units",
     "take_apart",
     "undo_scan",
     "units_named_by",
+    "weigh_box",
+    "weight_doubt",
+    "why_not_invoiced",
     "withdraw",
     "withdraw_from_node",
     "work_at_risk",
-    "why_not_invoiced",
 ]

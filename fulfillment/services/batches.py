@@ -67,13 +67,16 @@ def _advance(ids: Sequence[int], state: State, actor: str, **changes: Any) -> No
 
 
 def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: ParcelPlan = _ONE_PARCEL) -> list[Shipment]:
-    """Close one parcel, of the size given, for each of these that is picked; the shipments. Others are left alone.
+    """Close one parcel, of the size given, for each of these that is picked; the shipments. Others, and those on
+    hold, are left alone.
 
     Publishes ParcelPacked for each. Pickup orders become ready to collect at once.
     """
 
     def work() -> list[Shipment]:
-        items = [item for item in lock_work(fulfillment_order_ids) if item.state == State.PICKED]
+        items = [
+            item for item in lock_work(fulfillment_order_ids) if item.state == State.PICKED and not item.order.is_held
+        ]
         lines: dict[int, list[FulfillmentLine]] = defaultdict(list)
         for line in lock_work_lines(items):
             if line.picked:

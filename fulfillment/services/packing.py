@@ -36,6 +36,7 @@ from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 from oms.core.states import advance
 from orders.services import TimelineEntry, UnitMove, move_units
+from routing.engine.wording import listed
 
 #: Weight of an empty box with its filling, added where the packer did not weigh the parcel.
 BOX_GRAMS = 80
@@ -59,7 +60,8 @@ class ParcelPlan:
 def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan] = (ParcelPlan(),)) -> list[Shipment]:
     """Close the parcels of picked work; the shipments. Packing again returns those that exist.
 
-    Every picked unit must be in exactly one parcel: DomainError says which line does not add up. Raises TrackingNeeded
+    Raises Conflict for work that is not picked, or whose order is on hold. Every picked unit must be in exactly one
+    parcel: DomainError says which line does not add up. Raises TrackingNeeded
     where a serial number is missing, SerialElsewhere where one is not here or in another tote, NotEnoughStock where a
     lot has not so many units or may not be sold any more. Publishes ParcelPacked for each. Pickup orders become ready
     to collect at once. Where the node has a GSTIN, each parcel gets its tax invoice.
@@ -71,6 +73,7 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
             return list(item.shipments.exclude(state="cancelled"))
         if item.state != FulfillmentOrderState.PICKED:
             raise Conflict(f"{item.number} is {item.get_state_display().lower()}: pick it first.")
+        refuse_on_hold(item)
         lines = lock_work_lines([item])
         plans = _filled(parcels, lines)
         _refuse_strange_names(plans, lines)
@@ -91,6 +94,13 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
         return shipments
 
     return run_atomic(work)
+
+
+def refuse_on_hold(item: FulfillmentOrder) -> None:
+    """Raises Conflict with the reasons where the order is on hold: what was picked waits."""
+    if item.order.is_held:
+        reasons = {hold.get_reason_display() for hold in item.order.holds.filter(released_at__isnull=True)}
+        raise Conflict(f"{item.order.number} is on hold: {listed(sorted(reasons))}. Put it aside.")
 
 
 def _filled(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> list[tuple[ParcelPlan, dict[int, int]]]:

@@ -15,14 +15,14 @@ from fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderState,
     Packing,
+    PackingBox,
     PackScan,
     PickedUnit,
-    Shipment,
 )
 from fulfillment.selectors.boxes import units_in_box
 from fulfillment.selectors.units import is_tracked
 from fulfillment.services.naming import name_unit
-from fulfillment.services.packing import ParcelPlan, pack
+from fulfillment.services.packing import refuse_on_hold
 from fulfillment.services.units import open_units
 from inventory.models import SerialNumber, Tracking
 from inventory.selectors import find_sku_by_code_or_barcode
@@ -69,6 +69,7 @@ def open_packing(*, fulfillment_order_id: int, packer: str) -> Packing:
 
 def _refuse_unpackable(item: FulfillmentOrder) -> None:
     if item.state == FulfillmentOrderState.PICKED:
+        refuse_on_hold(item)
         return
     words = {
         FulfillmentOrderState.CANCELLED: f"{item.order.number} was cancelled: put its goods back.",
@@ -109,11 +110,14 @@ def scan_into_box(*, packing_id: int, code: str, packer: str) -> InBox:
     """
 
     def work() -> InBox:
-        packing, lines = _locked(packing_id)
+        packing, lines = locked_packing(packing_id)
         if packing.packer != packer and packing.scans.exists():
             raise Conflict(f"{packing.packer} goes on with {packing.fulfillment_order.order.number}. Put it aside.")
         line, serial = _line_of(packing, lines, code.strip()[:80])
-        PackScan.objects.create(packing=packing, line=line, serial=serial, code=code.strip()[:80], scanned_by=packer)
+        PackScan.objects.create(
+            packing=packing, box=box_in_hand(packing), line=line, serial=serial, code=code.strip()[:80],
+            scanned_by=packer,
+        )  # fmt: skip
         Packing.objects.filter(pk=packing.pk).update(touched_at=now(), packer=packer)
         counts = units_in_box(packing)
         return InBox(line, counts[line.pk], all(counts[each.pk] == each.picked for each in lines))
@@ -121,8 +125,13 @@ def scan_into_box(*, packing_id: int, code: str, packer: str) -> InBox:
     return run_atomic(work)
 
 
-def _locked(packing_id: int) -> tuple[Packing, list[FulfillmentLine]]:
-    """The box with the lines that were picked; its work is locked first, and must still be to pack."""
+def box_in_hand(packing: Packing) -> int:
+    """The number of the box that is being filled."""
+    return max([1, *packing.boxes.values_list("number", flat=True)])
+
+
+def locked_packing(packing_id: int) -> tuple[Packing, list[FulfillmentLine]]:
+    """The boxes with the lines that were picked; the work is locked first, and must still be to pack."""
     found = Packing.objects.filter(pk=packing_id).first()
     if found is None:
         raise NotFound("This box is closed already.")
@@ -147,7 +156,7 @@ def _line_of(
         return _named_now(packing, lines, counts, code)
     own = [line for line in lines if line.sku_id == sku.pk]
     if not own:
-        raise WrongItem(f"This is {sku.name or sku.code} ({sku.code}). {_missing(lines, counts)}", field="code")
+        raise WrongItem(f"This is {sku.name or sku.code} ({sku.code}). {still_missing(lines, counts)}", field="code")
     if sku.tracking == Tracking.SERIAL:
         raise WrongItem(f"Scan the serial number of this {sku.code}, not its barcode.", field="code")
     return _with_room(own, counts, code), None
@@ -191,7 +200,7 @@ def _with_room(own: list[FulfillmentLine], counts: Counter[int], code: str) -> F
     raise NothingLeft(f"{all_of} {'is' if units == 1 else 'are'} in the box already: put this one back.", field="code")
 
 
-def _missing(lines: list[FulfillmentLine], counts: Counter[int]) -> str:
+def still_missing(lines: list[FulfillmentLine], counts: Counter[int]) -> str:
     """What the box still wants, as a sentence."""
     wanted = [
         f"{line.picked - counts[line.pk]} x {line.sku.code}"
@@ -201,35 +210,16 @@ def _missing(lines: list[FulfillmentLine], counts: Counter[int]) -> str:
 
 
 def undo_scan(*, packing_id: int) -> str:
-    """Take the last unit out of the box again; its code, empty where nothing is in it."""
+    """Take the last unit out of its box again; its code, empty where nothing is in any. An empty box is given up."""
 
     def work() -> str:
-        packing, _ = _locked(packing_id)
+        packing, _ = locked_packing(packing_id)
         last = packing.scans.order_by("-pk").first()
         if last is None:
             return ""
+        PackingBox.objects.filter(packing=packing, number__gt=last.box).delete()
+        PackingBox.objects.filter(packing=packing, number=last.box).update(weighed_grams=None, weight_accepted=False)
         last.delete()
         return last.code
-
-    return run_atomic(work)
-
-
-def choose_box(*, packing_id: int, box: str) -> None:
-    """Pack into another box than the one that was suggested."""
-    Packing.objects.filter(pk=packing_id).update(box=box, touched_at=now())
-
-
-def close_box(*, packing_id: int, plan: ParcelPlan, packer: str) -> list[Shipment]:
-    """Close the box with what was scanned into it, which must be all that was picked; the parcel, whose label follows.
-
-    Raises what `pack` raises, and Conflict where something is missing: then the box stays open as it is.
-    """
-
-    def work() -> list[Shipment]:
-        packing, lines = _locked(packing_id)
-        counts = units_in_box(packing)
-        if any(counts[line.pk] != line.picked for line in lines):
-            raise Conflict(_missing(lines, counts))
-        return pack(fulfillment_order_id=packing.fulfillment_order_id, parcels=[plan], actor=packer)
 
     return run_atomic(work)

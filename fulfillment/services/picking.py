@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fulfillment.errors import NothingLeft, WrongItem
@@ -14,7 +15,7 @@ from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, note_tak
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.errors import TrackingNeeded
 from inventory.models import Barcode, Lot, SerialNumber, Sku, Tracking
-from inventory.services import Release, adjust, release_reservations
+from inventory.services import Release, Units, adjust, release_reservations
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
@@ -186,25 +187,48 @@ def report_short(
             raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, {quantity} reported.", field="quantity")
         line.short += quantity
         line.save(update_fields=["short"])
-        with giving_back_load([item.order_id]):
-            release_reservations(
-                requests=[Release(line.order_line.uid, item.node_id, quantity)], actor=actor, reason=why.label
-            )
-        units = units_short(line, item.node, quantity, named, expired=reason == "expired")
-        adjust(node_id=item.node_id, sku_id=line.sku_id, reason=why.adjustment, quantity=quantity,
-               op_key=f"short/{line.pk}/{line.short}", actor=actor, units=units,
-               note=f"Short pick {item.number}: {why.label}. {note}".strip())  # fmt: skip
-        exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"{line.sku.code}: {why.label.lower()}")
-        entry = TimelineEntry(
-            order_id=item.order_id, kind="short_pick", actor=actor, data={"reason": reason, "quantity": quantity},
-            message=f"{quantity} x {line.sku.code} could not be picked at {item.node.code}: {why.label.lower()}.",
+        go_short(
+            Short(item, line, quantity, reason, note), from_bucket="released", actor=actor,
+            units=lambda: units_short(line, item.node, quantity, named, expired=reason == "expired"),
         )  # fmt: skip
-        move_units([UnitMove(line.order_line_id, "released", "unallocated", quantity)], [entry])
         _advance_picking(item, lines, actor)
-        publish([
-            ShortPicked(order_id=item.order_id, fulfillment_order_id=item.pk, node_id=item.node_id,
-                        sku_id=line.sku_id, quantity=quantity, reason=reason)
-        ])  # fmt: skip
         return line
 
     return run_atomic(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Short:
+    """Units of a line that are not there; `reason` is a key of SHORT_REASONS."""
+
+    item: FulfillmentOrder
+    line: FulfillmentLine
+    quantity: int
+    reason: str
+    note: str = ""
+
+
+def go_short(short: Short, *, units: Callable[[], Sequence[Units]], from_bucket: str, actor: str) -> None:
+    """What follows for stock, order and route. The line, locked, counts them as short already.
+
+    `units` says which lots or serial numbers are meant: asked once reservations are released, it may lock levels.
+    """
+    item, line, quantity, why = short.item, short.line, short.quantity, SHORT_REASONS[short.reason]
+    with giving_back_load([item.order_id]):
+        release_reservations(
+            requests=[Release(line.order_line.uid, item.node_id, quantity)], actor=actor, reason=why.label
+        )
+    adjust(node_id=item.node_id, sku_id=line.sku_id, reason=why.adjustment, quantity=quantity,
+           op_key=f"short/{line.pk}/{line.short}", actor=actor, units=units(),
+           note=f"Short pick {item.number}: {why.label}. {short.note}".strip())  # fmt: skip
+    exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"{line.sku.code}: {why.label.lower()}")
+    how = "picked" if from_bucket == "released" else "packed"
+    entry = TimelineEntry(
+        order_id=item.order_id, kind="short_pick", actor=actor, data={"reason": short.reason, "quantity": quantity},
+        message=f"{quantity} x {line.sku.code} could not be {how} at {item.node.code}: {why.label.lower()}.",
+    )  # fmt: skip
+    move_units([UnitMove(line.order_line_id, from_bucket, "unallocated", quantity)], [entry])
+    publish([
+        ShortPicked(order_id=item.order_id, fulfillment_order_id=item.pk, node_id=item.node_id, sku_id=line.sku_id,
+                    quantity=quantity, reason=short.reason)
+    ])  # fmt: skip

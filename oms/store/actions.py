@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import ended_at, with_lines
+from fulfillment.selectors.boxes import boxes_at
 from fulfillment.services import NOTHING_NAMED, LineUnits, ParcelPlan, pack
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of_user
@@ -24,7 +25,6 @@ from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.idempotency import body_hash, busy_after_lock_timeout
 from oms.core.posting import still_busy_text
-from oms.store.boxes import boxes_at
 from oms.store.device import read_stamp
 from oms.store.models import EventOutcome, StoreEvent
 from oms.store.outbox import ActionIn, Unreadable

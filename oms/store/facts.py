@@ -9,8 +9,8 @@ from typing import Any
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow
+from fulfillment.selectors.boxes import boxes_at
 from inventory.models import Barcode, Tracking
-from oms.store.boxes import boxes_at
 
 State = FulfillmentOrderState
 

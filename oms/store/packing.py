@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +24,11 @@ from fulfillment.models import (
     ShipmentState,
 )
 from fulfillment.selectors import put_backs, with_contents, work_at
-from fulfillment.selectors.boxes import BOXES, box_of, goods_grams, suggested
+from fulfillment.selectors.boxes import Box, boxes_at, suggested
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import is_tracked, units_of_lines
 from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack, swap_units
-from inventory.models import Node, Tracking
+from inventory.models import Node, Sku, Tracking
 from inventory.services import why_not_sold
 from oms.accounts.access import principal_of
 from oms.core.errors import DomainError, NotFound
@@ -92,11 +94,15 @@ def _pack_form(
     request: HttpRequest, node: Node, work: FulfillmentOrder, problem: str = "", status: int = 200
 ) -> HttpResponse:
     rows = _pack_lines(work)
-    grams = goods_grams([row.line for row in rows])
-    box = box_of(request.POST.get("box", "")) or suggested(grams)
+    sizes = boxes_at(node.pk)
+    goods: Counter[Sku] = Counter()
+    for row in rows:
+        goods[row.line.sku] += row.line.picked
+    box = _chosen(sizes, request.POST.get("box", "")) or suggested(sizes, goods)
+    grams = sum(sku.weight_grams * units for sku, units in goods.items())
     queue = [item.pk for item in work_at(node.pk, [State.PICKED], limit=200)]
     return show(
-        request, node, "pack", status=status, work=work, rows=rows, boxes=BOXES, box=box,
+        request, node, "pack", status=status, work=work, rows=rows, boxes=sizes, box=box,
         is_tracked=any(row.is_tracked for row in rows),
         weight=request.POST.get("weight") or grams + box.empty_grams, queue_left=len(queue), problem=problem,
         pickup=work.kind == FulfillmentOrderKind.PICKUP, cod_minor=cash_of_work(work),
@@ -168,7 +174,7 @@ def pack_work(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
         return _not_to_pack(request, node, work)
     actor = principal_of(request).name
     try:
-        plan = _plan(request)
+        plan = _plan(request, node)
         once_per_form(
             request,
             lambda: {"parcels": [row.pk for row in pack(fulfillment_order_id=pk, parcels=[plan], actor=actor)]},
@@ -179,8 +185,12 @@ def pack_work(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     return HttpResponseRedirect(reverse("store:packed", args=[pk]))
 
 
-def _plan(request: HttpRequest) -> ParcelPlan:
-    box = box_of(request.POST.get("box", ""))
+def _chosen(sizes: Sequence[Box], key: str) -> Box | None:
+    return next((box for box in sizes if box.key == key), None)
+
+
+def _plan(request: HttpRequest, node: Node) -> ParcelPlan:
+    box = _chosen(boxes_at(node.pk), request.POST.get("box", ""))
     if box is None:
         raise DomainError(_("Choose a box."), field="box")
     text = request.POST.get("weight", "").strip()

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from carriers.labels import pick_list_pdf
 from fulfillment.models import FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, work_at
+from fulfillment.selectors.boxes import boxes_at
 from fulfillment.selectors.pick_lists import pick_list_of
 from fulfillment.services import NOTHING_NAMED, SHORT_REASONS, LineUnits, serials_here
 from inventory.models import Node, Tracking
@@ -20,7 +21,6 @@ from oms.accounts.access import principal_of
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
-from oms.store.boxes import boxes_at
 from oms.store.gate import is_fragment, show, store_page, store_write, work_here
 from oms.store.overtaken import cards_of
 from oms.store.tasks import WALK_ORDERS, ids_of, walk_url

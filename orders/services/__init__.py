@@ -12,6 +12,7 @@ from orders.services.edits import (
     set_tags,
 )
 from orders.services.holds import (
+    HOLDABLE,
     BulkResult,
     end_holds,
     place_hold,
@@ -38,6 +39,7 @@ from orders.services.units_sql import DELTA_COLUMNS, MOVE_UNITS
 
 __all__ = [
     "DELTA_COLUMNS",
+    "HOLDABLE",
     "MOVE_UNITS",
     "SUBSTITUTED",
     "TAKEN_BACK",

@@ -18,7 +18,7 @@ from orders.models import Hold, HoldReason, Order
 from orders.services.timeline import TimelineEntry, record
 
 #: Stages in which a hold still stops something.
-HOLDABLE = frozenset({"captured", "backordered", "routed", "released"})
+HOLDABLE = frozenset({"captured", "backordered", "routed", "released", "picked"})
 
 
 @dataclass(slots=True)

@@ -108,8 +108,8 @@ def _orders(side: Side) -> Rows:
         ("order_substitute order_take_back", order, (side.stand_in.order.number, side.stand_in.pk)),
         ("order_label order_invoice", order, (side.packed.order.number, side.shipment.pk)),
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
-        ("fulfil_parcel fulfil_label fulfil_slip fulfil_invoice fulfil_invoice_issue fulfil_retry fulfil_book "
-         "fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
+        ("fulfil_parcel fulfil_label fulfil_slip fulfil_papers fulfil_invoice fulfil_invoice_issue fulfil_retry "
+         "fulfil_book fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
          (side.manifest.pk,)),
     )  # fmt: skip

@@ -41,7 +41,8 @@ _PAPER = "pii.view|fulfillment.work"
 #: Address -> verbs that it wants on top of the one it declares.
 ALSO = {
     "dashboard:order_address": "pii.view", "dashboard:order_label": _PAPER, "dashboard:fulfil_label": _PAPER,
-    "dashboard:fulfil_slip": _PAPER, "dashboard:fulfil_invoice": _PAPER, "dashboard:order_invoice": _PAPER,
+    "dashboard:fulfil_slip": _PAPER, "dashboard:fulfil_papers": _PAPER,
+    "dashboard:fulfil_invoice": _PAPER, "dashboard:order_invoice": _PAPER,
     "dashboard:lot_recall": "orders.view",
     "dashboard:fulfil_manifest_pdf": _PAPER, "dashboard:tower_act": "orders.release",
     "dashboard:orders_bulk": "orders.hold", "dashboard:orders_bulk_retry": "orders.hold",
@@ -208,7 +209,8 @@ def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> 
 #: The addresses that nobody has to sign in for: probes, the customer's page, the doors of machines, and what a phone
 #: needs to install the store app.
 PUBLIC = {"/healthz", "/readyz", "portal:order", "portal:cancel", "portal:missing", "channel-webhook",
-          "carrier_tracking_webhook", "store:worker", "store:manifest_json", "store:offline"}  # fmt: skip
+          "carrier_tracking_webhook", "store:worker", "store:manifest_json", "store:offline",
+          "store:people", "store:people_enter", "store:people_first"}  # fmt: skip
 
 
 def test_nothing_else_is_open_to_everybody() -> None:

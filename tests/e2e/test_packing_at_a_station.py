@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from carriers.models import Booking, CarrierAccount
-from fulfillment.models import FulfillmentOrder, PackScan, Shipment
+from fulfillment.models import FulfillmentOrder, PackCheck, PackScan, Shipment
 from oms.accounts.models import Role, User
 from tests.e2e.browsing import Visit
 from tests.e2e.conftest import Visitor
 from tests.e2e.scanner import scan
-from tests.factories import World, make_line, make_sku, stock
+from tests.factories import World, make_line, make_sku, register_for_tax, stock
 from tests.flow.driver import drain
 from tests.fulfillment.floor import make_work, picked
 
@@ -131,3 +131,65 @@ def test_the_bench_also_stands_on_a_phone(visitor: Visitor, person: Callable[...
     page.get_by_role("button", name="Enter").click()
     expect(page.get_by_role("heading", name=work.order.number)).to_be_visible()
     visit.look()
+
+
+def test_checks_weight_a_second_box_and_what_is_missing_need_no_mouse(visit: Visit, world: World) -> None:
+    register_for_tax(world.blr)
+    PackCheck.objects.create(name="Seal", kind="confirm", words="Is the seal whole")
+    PackCheck.objects.create(name="Scale", kind="weigh", words="Weigh it", worth_minor=300_000)
+    work, page = in_tote(world, "1", kurta=2, saree=1), visit.page
+
+    scan(page, work.order.number)
+    scan(page, "KURTA-M")
+    expect(page.locator(".bench-count")).to_have_text("1/3")
+    page.keyboard.press("F3")
+    expect(page.get_by_text("Box 2: go on with it.")).to_be_visible()
+    scan(page, "SAREE-1")
+    expect(page.locator(".bench-count")).to_have_text("2/3")
+    page.keyboard.press("F4")
+    reason = page.get_by_role("button", name="Not found")
+    expect(reason).to_be_focused()
+    visit.look()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("First: Is the seal whole.")).to_be_visible()
+    visit.look()
+    page.keyboard.press("F6")
+    expect(page.get_by_text("First: Weigh it.")).to_be_visible()
+    page.get_by_label("Weight").fill("2.5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The weight is odd")).to_be_visible()
+    visit.look()
+
+
+def test_an_order_is_held_by_keys_and_the_next_goes_on(visit: Visit, world: World) -> None:
+    work, other, page = in_tote(world, "1", kurta=1), in_tote(world, "2", kurta=2), visit.page
+
+    scan(page, work.order.number)
+    expect(page.get_by_role("heading", name=work.order.number)).to_be_visible()
+    page.keyboard.press("F8")
+    expect(page.get_by_role("button", name="Damaged")).to_be_focused()
+    visit.look()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"{work.order.number} is on hold.")).to_be_visible()
+    assert work.order.holds.get().note == "Damaged"
+    scan(page, other.order.number)
+    expect(page.get_by_role("heading", name=other.order.number)).to_be_visible()
+
+
+def test_slip_and_invoice_print_by_a_key_and_a_label_is_proven_by_its_scan(visit: Visit, world: World) -> None:
+    register_for_tax(world.blr)
+    work, page = in_tote(world, "1", saree=1), visit.page
+    page.get_by_role("button", name="Scan each label").click()
+
+    scan(page, "SAREE-1")
+    expect(page.get_by_text(f"{work.order.number} is packed: 1 item.")).to_be_visible()
+    drain()
+    parcel = Shipment.objects.get()
+    expect(page.get_by_text(parcel.awb)).to_be_visible()
+    page.keyboard.press("F7")
+    expect(page.locator("html")).to_have_attribute(
+        "data-printed", f"/fulfil/parcels/{parcel.pk}/label.pdf /fulfil/parcels/{parcel.pk}/papers.pdf "
+    )
+    visit.look()
+    scan(page, parcel.awb)
+    expect(page.get_by_text(f"The label of {work.order.number} is on its box.")).to_be_visible()

@@ -10,7 +10,6 @@ import pytest
 from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.models import FulfillmentOrder, Packing, PackScan, Shipment
 from fulfillment.services import (
-    ParcelPlan,
     cancel_order,
     close_box,
     open_for_item,
@@ -55,11 +54,14 @@ def test_the_last_right_unit_fills_the_box_and_it_becomes_a_parcel(world: World)
 
     assert put_in(packing, "8901234567890", world.saree.code.lower()) == [False, False]
     with pytest.raises(Conflict, match="This box needs 1 x KURTA-M."):
-        close_box(packing_id=packing.pk, plan=ParcelPlan(), packer="Asha")
+        close_box(packing_id=packing.pk, packer="Asha")
     assert put_in(packing, world.kurta.code) == [True]
 
-    [parcel] = close_box(packing_id=packing.pk, plan=ParcelPlan(weight_grams=700), packer="Asha")
-    assert (parcel.weight_grams, sum(item.quantity for item in parcel.items.all())) == (700, 3)
+    [parcel] = close_box(packing_id=packing.pk, packer="Asha")
+    assert (parcel.weight_grams, sum(item.quantity for item in parcel.items.all())) == (
+        1_290,
+        3,
+    )
     assert not Packing.objects.exists()
     with pytest.raises(NotFound):
         scan_into_box(packing_id=packing.pk, code=world.kurta.code, packer="Asha")
@@ -132,7 +134,7 @@ def test_a_serial_number_is_scanned_once_and_its_barcode_is_not_enough(world: Wo
     with pytest.raises(NothingLeft, match="I-1 is in the box already"):
         put_in(packing, "I-1")
     assert put_in(packing, "I-3") == [True]
-    [parcel] = close_box(packing_id=packing.pk, plan=ParcelPlan(), packer="Asha")
+    [parcel] = close_box(packing_id=packing.pk, packer="Asha")
     units = [unit for item in parcel.items.all() for unit in item.picked_units.all()]
     assert sorted(unit.serial.number for unit in units if unit.serial) == ["I-1", "I-3"]
 
@@ -171,7 +173,7 @@ def test_two_who_close_the_same_box_make_one_parcel(world: World) -> None:
 
     def close() -> object:
         try:
-            return close_box(packing_id=packing.pk, plan=ParcelPlan(), packer="Asha")
+            return close_box(packing_id=packing.pk, packer="Asha")
         except DomainError as error:
             return error
 

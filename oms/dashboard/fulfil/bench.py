@@ -8,17 +8,25 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Packing, Shipment
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderState,
+    PackCheck,
+    Packing,
+    Shipment,
+)
 from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
-from fulfillment.selectors.boxes import BOXES, Box, box_of, goods_grams, suggested, units_in_box
-from fulfillment.services import ParcelPlan, cash_of_work
+from fulfillment.selectors.boxes import Box, FilledBox, boxes_at, filled_boxes, units_in_box
+from fulfillment.selectors.checks import open_checks
+from fulfillment.services import cash_of_work, weight_doubt
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.clock import now
 from oms.core.errors import Forbidden
 
 #: What the browser's session remembers of the station.
-_NODE, _OPEN, _LAST = "pack_node", "pack_open", "pack_last"
+_NODE, _OPEN, _LAST, _PROVES, _UNPROVEN = "pack_node", "pack_open", "pack_last", "pack_proves", "pack_unproven"
 LAST_SCANS = 5
 
 
@@ -34,21 +42,32 @@ class BenchLine:
         """All of it is in the box."""
         return self.units == self.line.picked
 
+    @property
+    def missing(self) -> int:
+        """Units that are not in yet."""
+        return self.line.picked - self.units
+
 
 @dataclass(frozen=True, slots=True)
 class OpenBox:
-    """The box that is being filled."""
+    """The order that is being packed, in one box or several."""
 
     packing: Packing
     work: FulfillmentOrder
     rows: Sequence[BenchLine]
-    box: Box
-    grams: int
+    boxes: Sequence[FilledBox]
+    sizes: Sequence[Box]
     cash_minor: int
+    checks: Sequence[PackCheck]
+
+    @property
+    def box(self) -> FilledBox:
+        """The box that is being filled."""
+        return self.boxes[-1]
 
     @property
     def units(self) -> int:
-        """Units in the box."""
+        """Units in the boxes."""
         return sum(row.units for row in self.rows)
 
     @property
@@ -62,12 +81,25 @@ class OpenBox:
         return self.units == self.wanted
 
     @property
-    def plan(self) -> ParcelPlan:
-        """The parcel that it becomes."""
-        box = self.box
-        return ParcelPlan(
-            weight_grams=self.grams, length_mm=box.length_mm, width_mm=box.width_mm, height_mm=box.height_mm
-        )
+    def missing(self) -> Sequence[BenchLine]:
+        """The lines of which something is missing."""
+        return [row for row in self.rows if not row.is_done]
+
+    @property
+    def doubt(self) -> str:
+        """What is odd about the weight of a box."""
+        return next(filter(None, (weight_doubt(box) for box in self.boxes)), "")
+
+    @property
+    def is_to_be_weighed(self) -> bool:
+        """A check wants the weight of a box that was not weighed."""
+        unweighed = any(box.weighed_grams is None for box in self.boxes)
+        return unweighed and any(check.kind == PackCheck.Kind.WEIGH for check in self.checks)
+
+    @property
+    def to_confirm(self) -> Sequence[PackCheck]:
+        """Checks that a look or a photo proves."""
+        return [check for check in self.checks if check.kind != PackCheck.Kind.WEIGH]
 
 
 def stations(principal: Principal) -> list[Node]:
@@ -101,14 +133,35 @@ class Station:
         """The bench is empty; the box keeps what is in it."""
         self._session.pop(_OPEN, None)
 
-    def closed(self, shipment_id: int) -> None:
-        """The box became this parcel."""
+    def closed(self, shipment_ids: Sequence[int]) -> None:
+        """The boxes became these parcels."""
         self.put_aside()
-        self._session[_LAST] = shipment_id
+        self._session[_LAST] = list(shipment_ids)
+        if self.proves_labels:
+            self._session[_UNPROVEN] = list(shipment_ids)
+
+    @property
+    def proves_labels(self) -> bool:
+        """Each printed label is scanned on its box before the next order begins."""
+        return bool(self._session.get(_PROVES))
+
+    def prove_labels(self, on: bool) -> None:
+        """Whether this station scans each label."""
+        self._session[_PROVES] = on
+        self._session.pop(_UNPROVEN, None)
+
+    def unproven(self) -> list[Shipment]:
+        """The parcels whose labels have to be scanned next; those that have no label yet are not waited for."""
+        ids = self._session.get(_UNPROVEN, [])
+        return list(Shipment.objects.select_related("order").filter(pk__in=ids).exclude(awb="")) if ids else []
+
+    def proven(self, shipment_id: int) -> None:
+        """The label is on its box."""
+        self._session[_UNPROVEN] = [pk for pk in self._session.get(_UNPROVEN, []) if pk != shipment_id]
 
     def show_parcel(self, shipment_id: int) -> None:
         """This parcel's label is wanted again."""
-        self._session[_LAST] = shipment_id
+        self._session[_LAST] = [shipment_id]
 
     def open_box(self) -> OpenBox | None:
         """What lies on the bench; None where nothing does, or its work ended meanwhile."""
@@ -120,11 +173,12 @@ class Station:
             return None
         return open_box_of(packing, work)
 
-    def last_parcel(self) -> Shipment | None:
-        """The parcel that was closed last at this station."""
-        if self.node is None:
-            return None
-        return with_contents(Shipment.objects.filter(pk=self._session.get(_LAST, 0), node=self.node)).first()
+    def last_parcels(self) -> list[Shipment]:
+        """The parcels of the order that was closed last at this station."""
+        ids = self._session.get(_LAST, [])
+        if self.node is None or not ids:
+            return []
+        return list(with_contents(Shipment.objects.filter(pk__in=ids, node=self.node)).order_by("pk"))
 
     def waiting(self) -> dict[str, Any]:
         """What waits at the node: orders to pack, late ones, parcels with a label problem, and the next cut-off."""
@@ -140,14 +194,11 @@ class Station:
 
 
 def open_box_of(packing: Packing, work: FulfillmentOrder) -> OpenBox:
-    """The open box with its lines, its size and what it weighs by the catalogue."""
+    """The order on the bench with its lines, boxes and checks."""
     counts = units_in_box(packing)
-    rows = [BenchLine(line, counts[line.pk]) for line in work.lines.all() if line.picked]
-    goods = goods_grams([row.line for row in rows])
-    box = box_of(packing.box) or suggested(goods)
-    return OpenBox(packing, work, rows, box, goods + box.empty_grams, cash_of_work(work))
-
-
-def boxes() -> Sequence[tuple[int, Box]]:
-    """The boxes with the number of their key."""
-    return list(enumerate(BOXES, start=1))
+    lines = [line for line in work.lines.all() if line.picked]
+    sizes = boxes_at(work.node_id)
+    return OpenBox(
+        packing, work, [BenchLine(line, counts[line.pk]) for line in lines], filled_boxes(packing, lines, sizes), sizes,
+        cash_of_work(work), open_checks(work, lines),
+    )  # fmt: skip

@@ -8,13 +8,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from carriers.labels import packing_slip_pdf
+from carriers.labels import packing_slip_pdf, parcel_papers_pdf
 from fulfillment.services import invoice_parcel
 from oms.accounts.access import principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
-from oms.dashboard.fulfil.invoice_paper import invoice_of, invoice_response, pdf_response
+from oms.dashboard.fulfil.invoice_paper import invoice_data, invoice_of, invoice_response, pdf_response
 from oms.dashboard.fulfil.label_views import parcel_of
 from oms.dashboard.fulfil.slip_paper import slip_data
 
@@ -40,6 +40,20 @@ def slip_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     shipment = parcel_of(principal, pk)
     principal.require_labels()
     return pdf_response(packing_slip_pdf(slip_data(shipment, now())), f"packing-slip-{shipment.order.number}-{pk}")
+
+
+@require_safe
+@requires("fulfillment.view")
+def papers_pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    """What goes into the box, as one document: the packing slip and the tax invoice. A gift travels without prices."""
+    principal = principal_of(request)
+    shipment = parcel_of(principal, pk)
+    principal.require_labels()
+    moment = now()
+    invoice = None if shipment.order.is_gift else invoice_of(shipment)
+    data = invoice_data(invoice, shipment, moment) if invoice is not None else None
+    name = f"papers-{shipment.order.number}-{pk}"
+    return pdf_response(parcel_papers_pdf(slip_data(shipment, moment), data), name)
 
 
 @require_POST

@@ -9,9 +9,9 @@ from fulfillment.models import FulfillmentOrder, Shipment
 from oms.accounts.access import Principal
 from orders.models import Hold, Order
 from orders.selectors import TO_SHIP
+from orders.services import HOLDABLE
 
 #: As in orders.services: stages in which a hold still stops something, and in which no label is bought yet.
-_HOLDABLE = frozenset({"captured", "backordered", "routed", "released"})
 _ADDRESS_EDITABLE = frozenset({"captured", "backordered", "routed", "released", "picked"})
 _BEFORE_PICKING = frozenset({"scheduled", "open", "accepted"})
 _UNROUTED = frozenset({"captured", "backordered", "routed"})
@@ -47,7 +47,7 @@ def offers_for(
     stage = order.get_stage_display().lower()
     idle = any(item.state in _BEFORE_PICKING for item in work)
     refusals = {
-        "hold": "" if order.stage in _HOLDABLE else f"The order is {stage} and can no longer be held.",
+        "hold": "" if order.stage in HOLDABLE else f"The order is {stage} and can no longer be held.",
         "release": "" if holds else "The order is not on hold.",
         "cancel": _cancel_refusal(order, stage),
         "reroute": "" if idle or order.stage in _UNROUTED else f"The order is {stage}: its work has begun.",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from fulfillment.models import FulfillmentOrder, Packing, Shipment
+from fulfillment.models import FulfillmentOrder, PackCheck, Packing, PackProof, Shipment
 from fulfillment.services import book_shipment, cancel_order
 from oms.accounts.models import Role
+from tests.carriers.labels.test_codes_are_read import text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
-from tests.factories import World, make_line
-from tests.fulfillment.floor import make_carrier, make_work, picked
+from tests.factories import World, make_line, make_sku, register_for_tax, stock
+from tests.fulfillment.floor import make_carrier, make_work, packed, picked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FRAGMENT = {"HX-Request": "true"}
@@ -88,7 +92,7 @@ def test_commands_undo_put_aside_and_say_what_they_cannot(client: Client, work: 
     assert scan(client, "OMS-UNDO") == ("ok", "KURTA-M is out of the box again.")
     assert scan(client, "OMS-CLOSE") == ("wrong", "This box needs 2 x KURTA-M and 1 x SAREE-1.")
     assert scan(client, "OMS-BOX-9") == ("unknown", "There is no box 9.")
-    assert scan(client, "OMS-DANCE") == ("unknown", "OMS-DANCE is no command.")
+    assert scan(client, "OMS-DANCE") == ("unknown", "OMS-DANCE is not in the catalogue. Set it aside.")
     scan(client, "KURTA-M")
     assert scan(client, "OMS-LEAVE")[0] == "ok"
 
@@ -121,3 +125,165 @@ def test_who_packs_elsewhere_finds_nothing_of_this_node(
 
     assert scan(client, work.order.number)[0] == "unknown"
     assert client.post("/fulfil/pack/node/", {"node": work.node.code}).status_code == 404
+
+
+def told(client: Client, address: str, **fields: object) -> tuple[str, str]:
+    """What the station says to one of its forms."""
+    response = client.post(f"/fulfil/pack/{address}/", fields, headers=FRAGMENT)
+    assert response.status_code == 200
+    said = json.loads(response["HX-Trigger"])["scan"]
+    return said["result"], said["text"]
+
+
+def test_what_is_missing_is_asked_for_reported_and_the_rest_closes_by_itself(
+    client: Client, world: World, work: FulfillmentOrder, show: Show
+) -> None:
+    scan(client, work.order.number)
+    scan(client, "KURTA-M")
+    answer = client.post("/fulfil/pack/do/", {"command": "OMS-ASK-SHORT"}, headers=FRAGMENT).content.decode()
+    assert "What is missing, and why?" in answer
+    assert "Lowers stock here by this number" in answer
+    result, text = scan(client, "OMS-SHORT-1")
+    assert (result, text) == ("wrong", "Several items are missing: choose the one below.")
+
+    saree = work.lines.get(sku=world.saree)
+    assert told(client, "short", line=saree.pk, quantity="1", reason="not_found")[0] == "ok"
+    assert scan(client, "OMS-SHORT-99") == ("unknown", "There is no reason 99.")
+    result, text = scan(client, "OMS-SHORT-2")
+    assert (result, text) == ("ok", f"{work.order.number} is packed: 1 item.")
+    parcel = Shipment.objects.get()
+    assert [item.quantity for item in parcel.items.all()] == [1]
+
+
+def test_nothing_left_to_pack_clears_the_bench(client: Client, world: World, show: Show) -> None:
+    work = picked(make_work(world, "1", make_line(world.kurta)))
+    client.post("/fulfil/pack/node/", {"node": work.node.code})
+    scan(client, work.order.number)
+    assert scan(client, "OMS-SHORT-1")[1] == f"Nothing of {work.order.number} is left to pack: it gets another node."
+    assert "Scan an item, an order or a label" in show("/fulfil/pack/")
+    assert told(client, "short", line="1", quantity="1", reason="not_found") == ("wrong", "Nothing is on the bench.")
+
+
+def test_an_order_is_held_at_the_bench_with_a_note_and_not_opened_again(
+    client: Client, world: World, work: FulfillmentOrder, show: Show
+) -> None:
+    scan(client, work.order.number)
+    answer = client.post("/fulfil/pack/do/", {"command": "OMS-ASK-HOLD"}, headers=FRAGMENT).content.decode()
+    assert "Why must somebody look?" in answer
+    result, text = told(client, "hold", note="", words="  Box   torn ")
+    assert (result, text) == ("ok", f"{work.order.number} is on hold. Put it on the shelf for questions.")
+    assert work.order.holds.get().note == "Box torn"
+    assert scan(client, work.order.number) == ("wrong", f"{work.order.number} is on hold: Other. Put it aside.")
+    assert "Scan an item, an order or a label" in show("/fulfil/pack/")
+
+
+@pytest.mark.parametrize(
+    ("typed", "grams"),
+    [("1310", 1310), ("1.31", 1310), ("1,31 kg", 1310), ("1310 g", 1310), ("1.3105", 1310)],
+)
+def test_a_weight_is_read_as_the_scale_shows_it(
+    client: Client, world: World, work: FulfillmentOrder, typed: str, grams: int
+) -> None:
+    scan(client, work.order.number)
+    scan(client, "KURTA-M")
+    scan(client, "KURTA-M")
+    told(client, "weigh", weight=typed)
+    assert Packing.objects.get().boxes.get().weighed_grams == grams
+
+
+def test_an_odd_weight_is_confirmed_by_a_command_and_no_weight_is_refused(
+    client: Client, world: World, work: FulfillmentOrder, show: Show
+) -> None:
+    scan(client, work.order.number)
+    assert told(client, "weigh", weight="heavy")[0] == "wrong"
+    assert scan(client, "OMS-CONFIRM") == ("wrong", "There is nothing to confirm.")
+    for code in ("KURTA-M", "KURTA-M"):
+        scan(client, code)
+    assert told(client, "weigh", weight="9000")[0] == "wrong"
+    assert "The weight is odd" in show("/fulfil/pack/")
+    assert scan(client, "SAREE-1")[0] == "wrong"
+    assert scan(client, "OMS-CONFIRM") == ("ok", f"{work.order.number} is packed: 3 items.")
+    assert Shipment.objects.get().weight_grams == 9000
+
+
+def test_checks_stand_on_the_screen_and_the_last_one_closes_the_box(
+    client: Client, world: World, work: FulfillmentOrder, show: Show, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    look = PackCheck.objects.create(name="Seal", kind="confirm", words="Is the seal whole")
+    photo = PackCheck.objects.create(name="Photo", kind="photo", words="Photo of the open box")
+    PackCheck.objects.create(name="Scale", kind="weigh", words="Weigh it")
+    scan(client, work.order.number)
+    page = show("/fulfil/pack/")
+    assert "Is the seal whole" in page
+    assert "Photo of the open box" in page
+    assert "Weigh the box: type what the scale says." in page
+    for code in ("KURTA-M", "KURTA-M"):
+        scan(client, code)
+    assert scan(client, "SAREE-1") == ("ok", "First: Is the seal whole.")
+    assert scan(client, "SHOE-42") == ("wrong", "First: Is the seal whole.")
+    assert scan(client, "OMS-CONFIRM")[1].startswith("Checked: Is the seal whole First: Photo of the open box")
+    picture = SimpleUploadedFile("box.png", b"\x89PNG\r\n\x1a\n" + b"0" * 9, "image/png")
+    assert told(client, "check", check=photo.pk, photo=picture)[1].startswith("Checked.")
+    assert told(client, "check", check=look.pk)[0] == "ok"
+    assert told(client, "weigh", weight="1300") == ("ok", f"{work.order.number} is packed: 3 items.")
+    assert PackProof.objects.count() == 2
+
+
+def test_an_order_in_two_boxes_shows_two_labels(
+    client: Client, world: World, work: FulfillmentOrder, show: Show
+) -> None:
+    make_carrier()
+    scan(client, work.order.number)
+    scan(client, "KURTA-M")
+    assert scan(client, "OMS-NEXT") == ("ok", "Box 2: go on with it.")
+    scan(client, "KURTA-M")
+    result, text = scan(client, "SAREE-1")
+    assert (result, text) == ("ok", f"{work.order.number} is packed: 3 items. 2 boxes: each has its label.")
+    for parcel in Shipment.objects.all():
+        book_shipment(parcel.pk)
+    page = show("/fulfil/pack/")
+    assert page.count("data-pack-print=") == 2
+
+
+def test_each_label_is_scanned_on_its_box_where_the_station_wants_it(
+    client: Client, world: World, work: FulfillmentOrder, show: Show
+) -> None:
+    make_carrier()
+    other = picked(make_work(world, "2", make_line(world.shoe)))
+    client.post("/fulfil/pack/prove/", {"on": "1"})
+    scan(client, work.order.number)
+    for code in ("KURTA-M", "KURTA-M", "SAREE-1"):
+        scan(client, code)
+    # The carrier has not answered yet: nobody waits for that.
+    assert scan(client, other.order.number)[0] == "ok"
+    scan(client, "OMS-LEAVE")
+    parcel = Shipment.objects.get()
+    book_shipment(parcel.pk)
+    parcel.refresh_from_db()
+    assert "Scan the label on the box of" in show("/fulfil/pack/")
+    wrong = f"Scan the label on the box of {work.order.number} first: it says {parcel.awb}."
+    assert scan(client, other.order.number) == ("wrong", wrong)
+    assert scan(client, parcel.awb) == ("ok", f"The label of {work.order.number} is on its box.")
+    assert scan(client, other.order.number)[0] == "ok"
+    client.post("/fulfil/pack/prove/", {"on": "0"})
+
+
+def test_a_sku_whose_code_looks_like_a_command_is_packed(client: Client, world: World) -> None:
+    sku = make_sku("OMS-MUG")
+    stock(sku, world.blr, 2)
+    work = picked(make_work(world, "1", make_line(sku)))
+    client.post("/fulfil/pack/node/", {"node": work.node.code})
+    assert scan(client, "OMS-MUG") == ("ok", f"{work.order.number} is packed: 1 item.")
+
+
+def test_the_papers_of_a_box_are_one_document_and_a_gift_names_no_price(client: Client, world: World) -> None:
+    register_for_tax(world.blr)
+    plain = packed(make_work(world, "1", make_line(world.kurta)))
+    gift = packed(make_work(world, "2", make_line(world.kurta), is_gift=True, gift_message="For Didi"))
+    text = text_of(client.get(f"/fulfil/parcels/{plain.pk}/papers.pdf").content)
+    assert "Packing slip" in text
+    assert "Tax invoice" in text
+    text = text_of(client.get(f"/fulfil/parcels/{gift.pk}/papers.pdf").content)
+    assert "For Didi" in text
+    assert "999" not in text

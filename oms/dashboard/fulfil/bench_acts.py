@@ -1,0 +1,311 @@
+"""What scans, keys and command barcodes do at a pack station. In words for the packer: nothing here knows of pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from fulfillment.errors import CheckOpen
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, PackCheckKind, Shipment
+from fulfillment.selectors.boxes import USUAL, boxes_at
+from fulfillment.services import (
+    SHORT_REASONS,
+    accept_weight,
+    choose_box,
+    close_box,
+    hold_at_bench,
+    next_box,
+    open_for_item,
+    open_packing,
+    prove_check,
+    prove_label,
+    scan_into_box,
+    short_in_box,
+    undo_scan,
+)
+from inventory.selectors import find_sku_by_code_or_barcode
+from oms.core.errors import DomainError, NotFound
+from oms.dashboard.fulfil.bench import OpenBox, Station
+
+#: What stands on the sheet of command barcodes: letters, digits and hyphens, as every scanner reads them.
+UNDO, CLOSE, LEAVE, REPRINT, PAPERS = "OMS-UNDO", "OMS-CLOSE", "OMS-LEAVE", "OMS-REPRINT", "OMS-PAPERS"
+NEXT, CONFIRM, SHORT, HOLD = "OMS-NEXT", "OMS-CONFIRM", "OMS-SHORT", "OMS-HOLD"
+#: What opens a question on the screen: the keys of these two.
+ASKING = {"OMS-ASK-SHORT": "short", "OMS-ASK-HOLD": "hold"}
+_BOX, _REASON = "OMS-BOX-", "OMS-SHORT-"
+_COMMAND = re.compile(
+    r"OMS-(?:UNDO|CLOSE|LEAVE|REPRINT|PAPERS|NEXT|CONFIRM|HOLD|SHORT(?:-\d{1,2})?|BOX-\d{1,2}|ASK-(?:SHORT|HOLD))"
+)
+HOLD_NOTES = ("Damaged", "Papers missing", "Something else in the tote", "Ask the customer")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What became of a scan or a key: `ok`, `wrong` or `unknown`, with a sentence."""
+
+    result: str
+    text: str
+
+
+def handled(packer: str, bench: Station, code: str) -> Said:
+    """What a scanned or typed code, or the command of a key, does at this station."""
+    if bench.node is None:
+        return Said("wrong", _("Choose the node at which you pack."))
+    return told(lambda: _handled(packer, bench, code))
+
+
+def told(act: Callable[[], Said]) -> Said:
+    """Do it in one transaction: what is refused leaves nothing half-done behind, and is said."""
+    try:
+        with transaction.atomic():
+            return act()
+    except NotFound as error:
+        return Said("unknown", error.message)
+    except DomainError as error:
+        return Said("wrong", error.message)
+
+
+def _handled(packer: str, bench: Station, code: str) -> Said:
+    if _COMMAND.fullmatch(code):
+        return _command(packer, bench, code)
+    opened = bench.open_box()
+    if opened is not None and opened.is_full:
+        first = next(iter(opened.checks), None)
+        text = _("First: %(what)s.") % {"what": first.words} if first else _("This box is full: close it first.")
+        return Said("wrong", text)
+    return _scanned(packer, bench, opened, code) if opened else _begun(packer, bench, code)
+
+
+# -- nothing on the bench ----------------------------------------------------------------------------------------------
+
+
+def _begun(packer: str, bench: Station, code: str) -> Said:
+    """An order or a parcel by its number, or an item: then the first due order that is this one item."""
+    assert bench.node is not None
+    unproven = bench.unproven()
+    if unproven:
+        return _proven(packer, bench, unproven, code)
+    parcel = Shipment.objects.filter(node=bench.node, awb=code).exclude(awb="").order_by("-pk").first()
+    if parcel is not None:
+        bench.show_parcel(parcel.pk)
+        return Said("ok", _("The label of %(order)s.") % {"order": parcel.order.number})
+    work = _work_called(bench, code)
+    if work is not None:
+        bench.put_on_bench(open_packing(fulfillment_order_id=work.pk, packer=packer).pk)
+        return Said("ok", _("%(order)s is on the bench.") % {"order": work.order.number})
+    sku = find_sku_by_code_or_barcode(code)
+    if sku is None:
+        return Said("unknown", _("Nobody knows %(code)s: no item, order or label has it.") % {"code": code})
+    opened = open_for_item(node_id=bench.node.pk, sku_id=sku.pk, packer=packer)
+    if opened is None:
+        text = _("No order to pack is one %(sku)s alone. Scan the order of a tote.")
+        return Said("wrong", text % {"sku": sku.code})
+    bench.put_on_bench(opened.pk)
+    box = bench.open_box()
+    if box is None:
+        return Said("wrong", _("Somebody else was faster. Scan it again."))
+    return _scanned(packer, bench, box, code)
+
+
+def _proven(packer: str, bench: Station, unproven: Sequence[Shipment], code: str) -> Said:
+    """A label is scanned on its box: nothing else begins before."""
+    own = next((parcel for parcel in unproven if parcel.awb == code), None)
+    if own is None:
+        text = _("Scan the label on the box of %(order)s first: it says %(awb)s.")
+        return Said("wrong", text % {"order": unproven[0].order.number, "awb": unproven[0].awb})
+    prove_label(shipment_id=own.pk, packer=packer)
+    bench.proven(own.pk)
+    return Said("ok", _("The label of %(order)s is on its box.") % {"order": own.order.number})
+
+
+def _work_called(bench: Station, code: str) -> FulfillmentOrder | None:
+    named = Q(number__iexact=code) | Q(order__number__iexact=code)
+    rows = FulfillmentOrder.objects.select_related("order").filter(named, node=bench.node)
+    to_pack = rows.filter(state=FulfillmentOrderState.PICKED).order_by("pk").first()
+    return to_pack or rows.order_by("-pk").first()
+
+
+# -- an open box -------------------------------------------------------------------------------------------------------
+
+
+def _scanned(packer: str, bench: Station, opened: OpenBox, code: str) -> Said:
+    """One unit into the box; the last one closes it. What keeps it from closing leaves the unit in the box."""
+    done = scan_into_box(packing_id=opened.packing.pk, code=code, packer=packer)
+    if not done.is_full:
+        name = done.line.sku.name or done.line.sku.code
+        text = _("%(sku)s: %(n)d of %(all)d")
+        return Said("ok", text % {"sku": name, "n": done.units, "all": done.line.picked})
+    return _closed_if_ready(packer, bench)
+
+
+def _closed_if_ready(packer: str, bench: Station, said: str = "") -> Said:
+    """Close what is complete; what is still in the way is said, and everything stays as it is."""
+    try:
+        with transaction.atomic():
+            return _closed(packer, bench)
+    except CheckOpen as error:
+        return Said("ok", f"{said} {error.message}".strip())
+    except DomainError as error:
+        return Said("wrong", error.message)
+
+
+def _closed(packer: str, bench: Station) -> Said:
+    opened = bench.open_box()
+    if opened is None:
+        return Said("ok", _("The box is closed."))
+    made = close_box(packing_id=opened.packing.pk, packer=packer)
+    bench.closed([parcel.pk for parcel in made])
+    count = ngettext("%(order)s is packed: %(n)d item.", "%(order)s is packed: %(n)d items.", opened.wanted)
+    text = count % {"order": opened.work.order.number, "n": opened.wanted}
+    if len(made) > 1:
+        text += " " + _("%(n)d boxes: each has its label.") % {"n": len(made)}
+    return Said("ok", text)
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def _command(packer: str, bench: Station, code: str) -> Said:
+    opened = bench.open_box()
+    if code in (REPRINT, PAPERS):
+        parcel = bench.last_parcels()
+        return Said("ok", _("Printed again.")) if parcel else Said("wrong", _("No parcel was closed here yet."))
+    if opened is None:
+        return Said("wrong", _("Nothing is on the bench."))
+    if code in ASKING:
+        return Said("ok", _("Choose below."))
+    if code.startswith(_BOX):
+        return _boxed(opened, code.removeprefix(_BOX))
+    if code.startswith(_REASON):
+        return _short_of_the_only_line(packer, bench, opened, code.removeprefix(_REASON))
+    known: dict[str, Callable[[], Said]] = {
+        UNDO: lambda: _undone(opened), CLOSE: lambda: _closed(packer, bench), LEAVE: lambda: _left(bench),
+        NEXT: lambda: _next(opened), CONFIRM: lambda: _confirmed(packer, bench, opened),
+        HOLD: lambda: held(packer, bench, opened, ""), SHORT: lambda: Said("ok", _("Choose below.")),
+    }  # fmt: skip
+    return known[code]()
+
+
+def _boxed(opened: OpenBox, text: str) -> Said:
+    sizes = opened.sizes
+    box = sizes[int(text) - 1] if text.isdecimal() and 0 < int(text) <= len(sizes) else None
+    if box is None:
+        return Said("unknown", _("There is no box %(text)s.") % {"text": text})
+    choose_box(packing_id=opened.packing.pk, box=box.key)
+    return Said("ok", _("%(box)s, %(size)s") % {"box": box.label, "size": box.size})
+
+
+def _next(opened: OpenBox) -> Said:
+    number = next_box(packing_id=opened.packing.pk)
+    return Said("ok", _("Box %(n)d: go on with it.") % {"n": number})
+
+
+def _confirmed(packer: str, bench: Station, opened: OpenBox) -> Said:
+    """The first thing that waits for a look: an odd weight, then a check."""
+    if opened.doubt:
+        accept_weight(packing_id=opened.packing.pk, packer=packer)
+        return done_of_check(packer, bench, _("The weight counts."))
+    check = next((row for row in opened.to_confirm if row.kind == PackCheckKind.CONFIRM), None)
+    if check is None:
+        return Said("wrong", _("There is nothing to confirm."))
+    prove_check(packing_id=opened.packing.pk, check_id=check.pk, packer=packer)
+    return done_of_check(packer, bench, _("Checked: %(what)s") % {"what": check.words})
+
+
+def done_of_check(packer: str, bench: Station, said: str) -> Said:
+    """After a check: an order that is complete closes by itself."""
+    opened = bench.open_box()
+    if opened is not None and opened.is_full:
+        return _closed_if_ready(packer, bench, said)
+    return Said("ok", said)
+
+
+def held(packer: str, bench: Station, opened: OpenBox, note: str) -> Said:
+    hold_at_bench(packing_id=opened.packing.pk, note=note, packer=packer)
+    bench.put_aside()
+    return Said("ok", _("%(order)s is on hold. Put it on the shelf for questions.")
+                % {"order": opened.work.order.number})  # fmt: skip
+
+
+def _short_of_the_only_line(packer: str, bench: Station, opened: OpenBox, text: str) -> Said:
+    reasons = list(SHORT_REASONS)
+    reason = reasons[int(text) - 1] if 0 < int(text) <= len(reasons) else None
+    if reason is None:
+        return Said("unknown", _("There is no reason %(text)s.") % {"text": text})
+    if len(opened.missing) != 1:
+        return Said("wrong", _("Several items are missing: choose the one below."))
+    [row] = opened.missing
+    return short(packer, bench, opened, Shortage(row.line.pk, row.line.picked - row.units, reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What a packer says is not there."""
+
+    line_id: int
+    quantity: int
+    reason: str
+
+
+def short(packer: str, bench: Station, opened: OpenBox, told: Shortage) -> Said:
+    is_full = short_in_box(
+        packing_id=opened.packing.pk, line_id=told.line_id, quantity=told.quantity, reason=told.reason,
+        packer=packer,
+    )  # fmt: skip
+    text = _("Reported: another node sends it, or the customer is told.")
+    if is_full:
+        return _closed_if_ready(packer, bench, text)
+    if bench.open_box() is None:
+        bench.put_aside()
+        text = _("Nothing of %(order)s is left to pack: it gets another node.") % {"order": opened.work.order.number}
+    return Said("ok", text)
+
+
+def _undone(opened: OpenBox) -> Said:
+    code = undo_scan(packing_id=opened.packing.pk)
+    if not code:
+        return Said("wrong", _("Nothing is in the box."))
+    return Said("ok", _("%(code)s is out of the box again.") % {"code": code})
+
+
+def _left(bench: Station) -> Said:
+    bench.put_aside()
+    return Said("ok", _("Put aside: what is in the box stays noted."))
+
+
+def grams_of(text: str) -> int:
+    """`850` are grams, `1.25` and `1,25 kg` kilograms. Raises DomainError for what is no weight."""
+    found = re.fullmatch(r"\s*(\d{1,7}(?:[.,]\d{1,4})?)\s*(kg|g)?\s*", text.casefold(), re.ASCII)
+    if found is None:
+        raise DomainError(_("%(text)s is no weight: type 850 for grams or 1.25 for kilograms.") % {"text": text[:20]})
+    number = Decimal(found[1].replace(",", "."))
+    in_kilograms = found[2] == "kg" or (found[2] is None and not found[1].isdecimal())
+    return int((number * 1000 if in_kilograms else number).to_integral_value())
+
+
+def asked_by(code: str, said: Said) -> str:
+    """The question that the screen opens after a command: `short`, `hold`, or none."""
+    if code == SHORT or (code.startswith(_REASON) and said.result == "wrong"):
+        return "short"
+    return ASKING.get(code, "")
+
+
+def command_rows(bench: Station) -> list[tuple[str, str]]:
+    """What stands on the sheet of command barcodes of this station: code and words."""
+    sizes = boxes_at(bench.node.pk) if bench.node else USUAL
+    return [
+        (UNDO, _("Undo the last scan")), (CLOSE, _("Close the box")), (NEXT, _("Next box of this order")),
+        (CONFIRM, _("Looked, it is right")), (LEAVE, _("Put aside")), (HOLD, _("Hold: somebody must look")),
+        (REPRINT, _("Print the label again")), (PAPERS, _("Print slip and invoice")),
+        (SHORT, _("Something is missing")),
+        *((f"{_REASON}{number}", _("Missing: %(why)s") % {"why": why.label})
+          for number, why in enumerate(SHORT_REASONS.values(), start=1)),
+        *((f"{_BOX}{number}", f"{box.label}, {box.size}") for number, box in enumerate(sizes, start=1)),
+    ]  # fmt: skip
