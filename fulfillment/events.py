@@ -31,6 +31,14 @@ class WorkWithdrawn(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParcelStaged(Event):
+    """A parcel that its customer collects lies on a shelf or in a locker."""
+
+    shipment_id: int
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeWorkLeft(Event):
     """Some of a node's work was taken back, as much as goes into one transaction; there may be more."""
 

@@ -135,6 +135,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "csp.middleware.CSPMiddleware",
     "oms.accounts.middleware.DomainErrorMiddleware",
+    "oms.store.sharing.SharedPhoneMiddleware",
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -239,6 +240,8 @@ LEASE_SECONDS = env_int("OMS_LEASE_SECONDS", 120)
 HOLD_MAX_SECONDS = env_int("OMS_HOLD_MAX_SECONDS", 3600)
 #: How long promises believe calendars, services and corrections that they read; 0 reads them for every question.
 PROMISE_REMEMBER_SECONDS = env_int("OMS_PROMISE_REMEMBER_SECONDS", 2)
+#: A shared phone of a store locks after so long without a touch.
+STORE_IDLE_SECONDS = env_int("OMS_STORE_IDLE_SECONDS", 300)
 #: Simulations of rules are deleted so many days after they were played.
 SIMULATION_KEPT_DAYS = env_int("OMS_SIMULATION_KEPT_DAYS", 90)
 #: An order whose channel names no date is promised ours once it is routed.

@@ -9,6 +9,7 @@ from fulfillment.models.packing import (
     PackProof,
     PackScan,
 )
+from fulfillment.models.pickups import Pickup, StagedParcel
 from fulfillment.models.rerouting import (
     RerouteAttempt,
     RerouteCause,
@@ -44,10 +45,12 @@ __all__ = [
     "PackScan",
     "Packing",
     "PickedUnit",
+    "Pickup",
     "RerouteAttempt",
     "RerouteCause",
     "RerouteOutcome",
     "Shipment",
     "ShipmentItem",
     "ShipmentState",
+    "StagedParcel",
 ]

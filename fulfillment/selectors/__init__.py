@@ -34,6 +34,8 @@ State = FulfillmentOrderState
 #: States in which a person of the node has something to do.
 AT_NODE = (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED, State.PACKED, State.READY)
 TO_PICK = (State.ACCEPTED, State.PICKING)
+#: States of work whose goods belong on the shelf again.
+ENDED = (State.CANCELLED, State.REJECTED, State.NO_SHOW)
 #: How long goods of work that ended wait on the list of things to put back.
 PUT_BACK_DAYS = 3
 PUT_BACK = "put_back"
@@ -206,10 +208,10 @@ class PutBack:
 
 
 def put_backs(node_id: int, *, work_ids: Collection[int] | None = None) -> list[PutBack]:
-    """Cancelled or rejected work of the last days whose picked goods nobody reported as put back. Newest last."""
+    """Work of the last days that ended with goods off the shelf that nobody reported as put back. Newest last."""
     since = now() - timedelta(days=PUT_BACK_DAYS)
     rows = FulfillmentOrder.objects.filter(
-        node=node_id, state__in=(State.CANCELLED, State.REJECTED), released_at__gte=since - timedelta(days=30),
+        node=node_id, state__in=ENDED, released_at__gte=since - timedelta(days=30),
         lines__picked__gt=0,
     )  # fmt: skip
     if work_ids is not None:
@@ -225,10 +227,8 @@ def put_backs(node_id: int, *, work_ids: Collection[int] | None = None) -> list[
 
 
 def ended_at(work_ids: Sequence[int]) -> dict[int, datetime]:
-    """When work was cancelled or rejected, by its id."""
-    rows = Transition.objects.filter(
-        model="fulfillment.FulfillmentOrder", object_id__in=work_ids, to_state__in=(State.CANCELLED, State.REJECTED)
-    )
+    """When work was cancelled, rejected or not collected, by its id."""
+    rows = Transition.objects.filter(model="fulfillment.FulfillmentOrder", object_id__in=work_ids, to_state__in=ENDED)
     return dict(rows.order_by("pk").values_list("object_id", "at"))
 
 

@@ -19,6 +19,7 @@ from fulfillment.models import (
     ShipmentItem,
     ShipmentState,
 )
+from fulfillment.selectors.pickups import unstaged
 from fulfillment.selectors.units import is_tracked, units_of_items
 from inventory.models import Bucket, CarriedGoods
 from oms.core.clock import now
@@ -162,8 +163,8 @@ def ready_parcels(order_ids: Collection[int]) -> dict[int, int]:
     """Orders that lie ready to collect with nothing still to come, each with the id of its newest ready parcel.
 
     To come is what is on its way to the store or will be: sent, waited for, at work in a node, given to one, or not
-    decided yet. Units that no node has (backordered) hold nothing back: nobody knows when they come. One statement
-    where nothing lies ready, else three.
+    decided yet, and the way to the shelf in a store that puts parcels on one. Units that no node has (backordered) hold
+    nothing back: nobody knows when they come. One statement where nothing lies ready, else four.
     """
     rows = Shipment.objects.filter(
         order__in=list(order_ids), state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP
@@ -174,4 +175,5 @@ def ready_parcels(order_ids: Collection[int]) -> dict[int, int]:
     to_come = OrderLine.objects.filter(_TO_COME, order__in=newest, sku_id__isnull=False)
     under_way = FulfillmentOrder.objects.filter(_UNDER_WAY, order__in=newest)
     still = {*to_come.values_list("order_id", flat=True), *under_way.values_list("order_id", flat=True)}
+    still.update(unstaged(rows).values_list("order_id", flat=True))
     return {order_id: pk for order_id, pk in newest.items() if order_id not in still}

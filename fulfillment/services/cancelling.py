@@ -75,12 +75,15 @@ def preview_cancel(*, order_id: int, lines: Mapping[int, int] | None = None) -> 
     return preview
 
 
-def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, int] | None = None) -> CancelPreview:
+def cancel_order(
+    *, order_id: int, reason: str, actor: str, lines: Mapping[int, int] | None = None, not_collected: bool = False
+) -> CancelPreview:
     """Cancel a whole order, or `lines` ({order line id: units}), as far as nothing has left a node yet.
 
     One transaction: units cancelled, reservations released, packed goods back on hand, parcels voided (the carrier is
-    told by the flow), refund due noted. Raises CannotCancel where the goods are on the road, DomainError for more
-    units than the line has. Cancelling a cancelled order changes nothing.
+    told by the flow), refund due noted. Work whose parcels lie ready ends as `not_collected` where that is why. Raises
+    CannotCancel where the goods are on the road, DomainError for more units than the line has. Cancelling a cancelled
+    order changes nothing.
     """
     if not reason.strip():
         raise DomainError("Say why the order is cancelled.", field="reason")
@@ -96,7 +99,7 @@ def cancel_order(*, order_id: int, reason: str, actor: str, lines: Mapping[int, 
         wanted = _wanted(order_lines, lines)
         with giving_back_load([order_id]):
             if lines is None:
-                _cancel_whole(order, order_lines, actor, reason)
+                _cancel_whole(order, order_lines, actor, reason, not_collected)
             else:
                 cancel_units(order, order_lines, wanted, actor, reason)
         _note(order, preview, whole=lines is None, reason=reason, actor=actor)
@@ -182,7 +185,9 @@ def _value(lines: Sequence[OrderLine], wanted: Mapping[int, int]) -> int:
     return sum(math.floor(share) for share in values.values())
 
 
-def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: str) -> None:
+def _cancel_whole(
+    order: Order, lines: Sequence[OrderLine], actor: str, reason: str, not_collected: bool
+) -> None:  # fmt: skip
     work = lock_work_of_orders([order.pk])
     awaited = [item for item in work if item.state == State.WAITING_TRANSFER]
     unpacked = [item for item in work if item.state not in (State.PACKED, State.READY, State.WAITING_TRANSFER)]
@@ -193,7 +198,7 @@ def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: 
     if packed:
         _unpack(packed, actor, reason)
     cancel_awaited(awaited, actor)
-    _end(work, actor, reason)
+    _end(work, actor, reason, not_collected)
     fresh = lock_lines([order.pk])
     _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)
     move_units([
@@ -202,13 +207,16 @@ def _cancel_whole(order: Order, lines: Sequence[OrderLine], actor: str, reason: 
     ])  # fmt: skip
 
 
-def _end(work: Sequence[FulfillmentOrder], actor: str, reason: str) -> None:
+def _end(work: Sequence[FulfillmentOrder], actor: str, reason: str, not_collected: bool) -> None:
     """Work some of whose parcels have left is complete with them; the rest of the work is cancelled."""
     never_left = (*_BEFORE_ROAD, ShipmentState.CANCELLED)
     gone = Shipment.objects.filter(fulfillment_order__in=work).exclude(state__in=never_left)
     shipped = set(gone.values_list("fulfillment_order_id", flat=True))
     complete_work(sorted(shipped), actor)
     rest = [item.pk for item in work if item.pk not in shipped]
+    if not_collected:
+        advance_many(FulfillmentOrder, rest, State.NO_SHOW, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200],
+                     end_reason=reason[:200])  # fmt: skip
     advance_many(FulfillmentOrder, rest, State.CANCELLED, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200],
                  end_reason=reason[:200])  # fmt: skip
 

@@ -76,6 +76,14 @@ class Node(models.Model):
     accepts_returns = models.BooleanField(default=True)
     is_active = models.BooleanField(default=True, help_text="Off: no new work, and open work is rerouted.")
     offline_reason = models.CharField(max_length=200, blank=True)
+    stages_pickups = models.BooleanField(
+        default=False, db_default=False,
+        help_text="Parcels to collect get a shelf or locker by scan before their customers are told.",
+    )  # fmt: skip
+    pickup_days = models.PositiveSmallIntegerField(
+        default=0, db_default=0,
+        help_text="Days for which what is ready to collect is kept; then the order is cancelled. 0: for ever.",
+    )  # fmt: skip
     auto_accept = models.BooleanField(default=True, help_text="Work need not be accepted by a person first.")
     capabilities = ArrayField(
         models.CharField(max_length=40), default=list, db_default=[], blank=True,

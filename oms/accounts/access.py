@@ -35,7 +35,7 @@ VERBS: dict[str, frozenset[str]] = {
            "inventory.count", "inventory.approve", "inventory.buy", "inventory.rules", "inventory.export",
            "nodes.switch", "routing.edit", "routing.publish", "imports.run", "channels.edit", "channels.sync",
            "quarantine.fix", "carriers.edit", "deliveries.replay", "fulfillment.manifest", "returns.receive",
-           "views.share"}
+           "views.share", "pickups.unlock", "devices.share"}
     ),
     Role.OPS_AGENT: frozenset(
         _READ | _ORDER_CARE
@@ -51,13 +51,15 @@ VERBS: dict[str, frozenset[str]] = {
         _FLOOR
         | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "inventory.count",
            "inventory.approve", "fulfillment.manifest",
-           "returns.receive", "returns.view", "jobs.view", "carriers.view", "pii.view", "nodes.switch"}
+           "returns.receive", "returns.view", "jobs.view", "carriers.view", "pii.view", "nodes.switch",
+           "pickups.unlock", "devices.share"}
     ),
     Role.PACKER: frozenset(_FLOOR | {"inventory.count"}),
     Role.STORE_MANAGER: frozenset(
         _FLOOR
         | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "inventory.count",
-           "fulfillment.manifest", "returns.receive", "returns.view", "pii.view", "nodes.switch", "jobs.view"}
+           "fulfillment.manifest", "returns.receive", "returns.view", "pii.view", "nodes.switch", "jobs.view",
+           "pickups.unlock", "devices.share"}
     ),
     Role.STORE_ASSOCIATE: frozenset(
         {"store.use", "fulfillment.work", "fulfillment.view", "inventory.view", "inventory.count"}

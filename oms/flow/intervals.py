@@ -11,6 +11,7 @@ EVERY_SECONDS: dict[str, float] = {
     "release expired holds": 60,
     "end stock holds": 5,
     "put expired lots aside": 300,
+    "take back what nobody collects": 3600,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
     "move promises at risk": 120,

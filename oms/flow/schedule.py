@@ -17,6 +17,7 @@ from channels.services import (
 )
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import find_remedies, move_promises_at_risk, withdraw_from_node
+from fulfillment.services.pickups import take_back_not_collected
 from inventory.services import (
     apply_moving_buffers,
     audit_stock,
@@ -83,6 +84,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "release expired holds": release_expired_holds,
     "end stock holds": expire_due_holds,
     "put expired lots aside": set_aside_unsold_lots,
+    "take back what nobody collects": take_back_not_collected,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
     "move promises at risk": move_promises_at_risk,

@@ -29,6 +29,7 @@ from fulfillment.events import (
     NodeWorkLeft,
     ParcelNotServiceable,
     ParcelPacked,
+    ParcelStaged,
     PickingStarted,
     ReturningToOrigin,
     SentToStore,
@@ -378,7 +379,7 @@ def _may_be_ready(event: Event) -> bool:
     """Whether what an order to collect still waited for may be there now, or will not come."""
     if isinstance(event, ParcelPacked):
         return event.pickup
-    return isinstance(event, OrderCancelled | OrderUnroutable | SubstitutionTakenBack)
+    return isinstance(event, ParcelStaged | OrderCancelled | OrderUnroutable | SubstitutionTakenBack)
 
 
 #: What set a look at an order off, in the words of its history.

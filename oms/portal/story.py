@@ -17,8 +17,9 @@ from django.utils import timezone
 from django.utils.translation import npgettext, pgettext
 
 from carriers.models import TrackingEvent
-from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
+from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState, StagedParcel
 from fulfillment.selectors.arrivals import ready_parcels
+from fulfillment.selectors.pickups import kept_until, pickup_code
 from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import active_locale
@@ -77,6 +78,9 @@ class Story:
     cancelled: list[Goods] = field(default_factory=list)
     pickup: Node | None = None
     collectable: bool = False
+    #: With which it is collected; empty while there is nothing to collect.
+    code: str = ""
+    kept_until: str = ""
     can_cancel: bool = False
     why_not_cancel: str = ""
 
@@ -92,6 +96,9 @@ def tell(order: Order) -> Story:
     if is_pickup:
         story.pickup = Node.objects.filter(code=order.pickup_node_code).first() or _node_of(shipments)
         story.collectable = ready
+        if ready:
+            story.code = pickup_code(order)
+            story.kept_until = _kept_until(shipments)
     scans = _scans(shipments)
     for position, shipment in enumerate(shipments, start=1):
         story.parcels.append(_parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []),
@@ -102,6 +109,15 @@ def tell(order: Order) -> Story:
     story.cancelled = _goods(lines, images, lambda line: gone.get(line.pk, 0))
     story.can_cancel, story.why_not_cancel = may_cancel(order, lines)
     return story
+
+
+def _kept_until(shipments: Sequence[Shipment]) -> str:
+    """The first last day on which something that lies ready can be collected."""
+    lying = [shipment for shipment in shipments if shipment.state == ShipmentState.CREATED]
+    staged = dict(StagedParcel.objects.filter(shipment__in=lying).values_list("shipment_id", "staged_at"))
+    days = [kept_until(row.node, row.node.day_of(staged.get(row.pk, row.created_at))) for row in lying]
+    last = min((day for day in days if day is not None), default=None)
+    return day_text(last) if last is not None else ""
 
 
 def _was_told(order: Order, shipments: Sequence[Shipment]) -> bool:

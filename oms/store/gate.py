@@ -24,6 +24,8 @@ from inventory.models import Node
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import Forbidden, NotFound
 from oms.store.device import scope_of, stamp_of, with_device
+from oms.store.models import SharedDevice
+from oms.store.sharing import PIN_DEVICE, is_pin_session
 
 P = ParamSpec("P")
 StoreView = Callable[Concatenate[HttpRequest, Node, P], HttpResponseBase]
@@ -38,7 +40,11 @@ def nodes_of(request: HttpRequest) -> QuerySet[Node]:
     principal = principal_of(request)
     if not principal.all_channels:
         raise Forbidden(f"A store works for every channel, and {principal.name} sees some only. An admin can grant it.")
-    return in_node_scope(Node.objects.all(), principal, "code").order_by("name")
+    rows = in_node_scope(Node.objects.all(), principal, "code")
+    if is_pin_session(request):
+        # A shared phone is one of one store, whatever other stores its people work in.
+        rows = rows.filter(pk__in=SharedDevice.objects.filter(pk=request.session[PIN_DEVICE]).values("node"))
+    return rows.order_by("name")
 
 
 def chosen_node(request: HttpRequest) -> Node | None:
@@ -72,6 +78,16 @@ def store_page(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
 def store_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
     """A write of the store app: POST only."""
     return require_POST(_in_store(view, "fulfillment.work"))
+
+
+def manager_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
+    """A write of those who answer for the store: POST only."""
+    return require_POST(_in_store(view, "pickups.unlock"))
+
+
+def device_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
+    """A write of those who answer for the phones of the store: POST only."""
+    return require_POST(_in_store(view, "devices.share"))
 
 
 def counting_page(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
@@ -117,7 +133,10 @@ def show(
     if is_fragment(request) or not node.pk:
         return render(request, f"store/{template}.html", context, status=status)
     scope = scope_of(request, node)
-    context["phone"] = {"stamp": stamp_of(request, node), "scope": scope, "csrf_cookie": settings.CSRF_COOKIE_NAME}
+    context["phone"] = {
+        "stamp": stamp_of(request, node), "scope": scope, "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "idle_seconds": settings.STORE_IDLE_SECONDS if is_pin_session(request) else 0,
+    }  # fmt: skip
     response = render(request, f"store/{template}.html", context, status=status)
     if template in KEPT and status == 200:
         response["X-Store-Scope"] = scope

@@ -1,4 +1,4 @@
-"""Handing over: parcels to drivers by manifest, pickup orders to customers."""
+"""Handing over: parcels to drivers by manifest, and the way to what customers collect."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ from fulfillment.selectors import (
     with_contents,
     without_label,
 )
-from fulfillment.selectors.arrivals import awaited_at, waiting_transfers
+from fulfillment.selectors.arrivals import awaited_at
 from fulfillment.selectors.held import held_parcels
+from fulfillment.selectors.pickups import shelves_of, unstaged, waiting_parcels
 from fulfillment.services import (
     add_to_manifest,
-    cash_of_parcel,
     close_manifest,
-    collect,
     open_manifest,
     take_apart,
 )
@@ -39,6 +38,7 @@ from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
 from oms.notifications.links import order_of_token
 from oms.store.gate import is_fragment, shipment_here, show, store_page, store_write
+from oms.store.pickups import proof_of
 
 
 @store_page
@@ -47,9 +47,13 @@ def handover(request: HttpRequest, node: Node) -> HttpResponseBase:
     here = Shipment.objects.filter(node=node)
     problems = list(with_contents(label_problems(here))[:20])
     labels_coming = without_label(here).filter(problem="").count()
+    waiting = pickups_waiting(node.pk)
+    shelves = shelves_of(waiting)
     return show(
-        request, node, "handover", "handover", carriers=carriers_waiting(node.pk), pickups=pickups_waiting(node.pk),
-        coming=len(awaited_at(node.pk)), problems=problems, labels_coming=labels_coming,
+        request, node, "handover", "handover", carriers=carriers_waiting(node.pk),
+        pickups=[(parcel, shelves.get(parcel.pk, "")) for parcel in waiting],
+        to_stage=unstaged(waiting_parcels(here)).count(), coming=len(awaited_at(node.pk)), problems=problems,
+        labels_coming=labels_coming,
     )  # fmt: skip
 
 
@@ -151,60 +155,6 @@ def take_parcel_apart(request: HttpRequest, node: Node, pk: int) -> HttpResponse
     return HttpResponseRedirect(reverse("store:handover"))
 
 
-# -- pickup ------------------------------------------------------------------------------------------------------------
-
-
-def _pickup(node: Node, pk: int) -> Shipment:
-    shipment = shipment_here(node, pk)
-    if shipment.fulfillment_order.kind != FulfillmentOrderKind.PICKUP:
-        raise NotFound(f"There is no pickup {pk} in {node.name}.")
-    return shipment
-
-
-@store_page
-def collect_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
-    """Checks before the goods change hands: number, name, money."""
-    return _collect_page(request, node, _pickup(node, pk))
-
-
-def _collect_page(
-    request: HttpRequest, node: Node, shipment: Shipment, problem: str = "", status: int = 200
-) -> HttpResponse:
-    return show(
-        request, node, "collect", status=status, shipment=shipment, problem=problem,
-        cod_minor=cash_of_parcel(shipment), held=held_parcels([shipment]).items(),
-        coming=waiting_transfers(shipment.order_id), proven=request.GET.get("proof") == _proof(shipment),
-        gone=shipment.state in (ShipmentState.CANCELLED, ShipmentState.DELIVERED),
-    )  # fmt: skip
-
-
-def _proof(shipment: Shipment) -> str:
-    """Marks a page that was opened by scanning the customer's own code."""
-    return shipment.uid.hex[-12:]
-
-
-@store_write
-def collect_done(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
-    """The customer took the goods. Pressing twice hands over once."""
-    shipment = _pickup(node, pk)
-    actor = principal_of(request).name
-    who = " ".join(request.POST.get("collected_by", "").split())[:120]
-    try:
-        if request.POST.get("who") == "other" and not who:
-            raise DomainError(_("Write the name of the person who collects."), field="collected_by")
-        if shipment.order.is_cod and shipment.state == ShipmentState.CREATED and not request.POST.get("paid"):
-            raise DomainError(_("Take the money first, then tick the box."), field="paid")
-        once_per_form(
-            request,
-            lambda: {"id": collect(shipment_id=pk, actor=actor, collected_by=who or shipment.order.customer_name).pk},
-            one_action=True,
-        )
-    except DomainError as error:
-        return _collect_page(request, node, _pickup(node, pk), error.message, error.http_status)
-    messages.success(request, _("%(number)s was handed over.") % {"number": shipment.order.number})
-    return HttpResponseRedirect(reverse("store:handover"))
-
-
 @store_write
 def handover_scan(request: HttpRequest, node: Node) -> HttpResponseBase:
     """A scan on the hand-over page: the customer's code opens the pickup, an AWB its carrier's manifest."""
@@ -234,7 +184,7 @@ def _pickup_url(node: Node, proof: bool, **where: object) -> str:
     if found is None:
         return ""
     url = reverse("store:collect", args=[found.pk])
-    return f"{url}?proof={_proof(found)}" if proof else url
+    return f"{url}?proof={proof_of(found)}" if proof else url
 
 
 def _by_token(node: Node, code: str) -> str:

@@ -15,6 +15,7 @@ from fulfillment.selectors import TO_PICK
 from inventory.models import Node, Sku, StockLevel
 from oms.accounts.access import principal_of
 from oms.store.gate import show, store_page
+from oms.store.sharing import is_pin_session
 from oms.store.walk import sku_of
 
 _NEARBY = 6
@@ -85,5 +86,9 @@ def _needed(node: Node, sku: Sku) -> list[FulfillmentLine]:
 
 @store_page
 def more(request: HttpRequest, node: Node) -> HttpResponseBase:
-    """Store, appearance, sound, sign out."""
-    return show(request, node, "more", "more", may_count=principal_of(request).may("inventory.count"))
+    """Store, appearance, sound, PINs and phones, sign out."""
+    principal = principal_of(request)
+    return show(
+        request, node, "more", "more", may_count=principal.may("inventory.count"), is_pin=is_pin_session(request),
+        may_share=principal.may("devices.share") and not is_pin_session(request),
+    )  # fmt: skip

@@ -65,3 +65,58 @@ class StoreEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.uid}"
+
+
+class SharedDevice(models.Model):
+    """A phone of one store on which several people work, each with a PIN. It has no rights of its own."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=60)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
+    token_hash = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret in its cookie.")
+    shared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    shared_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ["node", "name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pin(models.Model):
+    """With what a person says on a shared phone who they are. Good for store screens on such phones alone."""
+
+    id = models.BigAutoField(primary_key=True)
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="store_pin")
+    secret = models.CharField(max_length=128, help_text="Hashed like a password.")
+    digits = models.PositiveSmallIntegerField(help_text="How many it has, so that the last one sends it.")
+    set_by = models.CharField(max_length=120)
+    set_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(digits__gte=4, digits__lte=6), name="pin_of_4_to_6_digits")]
+
+    def __str__(self) -> str:
+        return f"PIN of {self.person_id}"
+
+
+class PinTries(models.Model):
+    """Wrong PINs of one person on one phone since the last right one."""
+
+    id = models.BigAutoField(primary_key=True)
+    device = models.ForeignKey(SharedDevice, on_delete=models.CASCADE, related_name="tries")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    wrong = models.PositiveSmallIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["device", "person"], name="pin_tries_once"),
+            models.CheckConstraint(condition=Q(wrong__lte=5), name="pin_tries_bounded"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wrong} wrong on {self.device_id}"

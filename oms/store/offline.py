@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 #: What a store page needs from the server besides itself. The camera comes with its first use.
 SHELL = (
     "css/store.css", "img/favicon.svg", "vendor/htmx.min.js", "vendor/icons.svg",
-    *(f"js/{name}.js" for name in ("clock", "dom", "feedback", "forms", "live", "outbox", "pick", "scan", "store",
-                                   "sync", "theme", "toasts")),
+    *(f"js/{name}.js" for name in ("clock", "dom", "feedback", "forms", "live", "outbox", "pick", "pin", "scan",
+                                   "store", "sync", "theme", "toasts")),
 )  # fmt: skip
 #: Answered actions that the outbox shows.
 ANSWERED = 30

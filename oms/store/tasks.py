@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, Shipment
 from fulfillment.selectors import (
     TO_PICK,
     PutBack,
@@ -30,6 +30,7 @@ from fulfillment.selectors import (
     work_at,
 )
 from fulfillment.selectors.arrivals import awaited_at
+from fulfillment.selectors.pickups import unstaged, waiting_parcels
 from fulfillment.services import accept, reject
 from inventory.models import Node, TransferState
 from inventory.selectors.counts import open_counts, progress_of
@@ -229,6 +230,11 @@ def _leaving_cards(node: Node) -> list[Task]:
         cards.append(Task(title=title % {"n": len(coming)}, note=_("Scan what came"), icon="package-import",
                           url=reverse("store:arrivals"), action=_("Receive"), due_at=coming[0].work.due_at,
                           tone="warn" if late else "info"))  # fmt: skip
+    to_stage = unstaged(waiting_parcels(Shipment.objects.filter(node=node))).count() if node.stages_pickups else 0
+    if to_stage:
+        title = ngettext("Put %(n)d parcel on a shelf", "Put %(n)d parcels on shelves", to_stage) % {"n": to_stage}
+        cards.append(Task(title=title, note=_("Its customer is told then"), icon="stack-2", action=_("Show"),
+                          url=reverse("store:handover") + "#pickups", tone="warn"))  # fmt: skip
     waiting = pickups_waiting(node.pk)
     if waiting:
         title = ngettext("%(n)d order waits for its customer", "%(n)d orders wait for customers", len(waiting))

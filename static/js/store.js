@@ -142,6 +142,18 @@ function startSettings() {
   });
 }
 
+/** A shared phone that nobody touches locks by itself; the server ends the session at the same time. */
+function startIdleLock() {
+  const seconds = Number(document.body.dataset.idleSeconds) || 0;
+  const form = document.getElementById("lock");
+  if (!seconds || !form) return;
+  let touched = Date.now();
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (touched = Date.now()), true);
+  setInterval(() => {
+    if (Date.now() - touched > seconds * 1000 && navigator.onLine) form.requestSubmit();
+  }, 1000);
+}
+
 document.addEventListener("click", step);
 document.addEventListener("click", toggleCamera);
 document.addEventListener("click", printFrame);
@@ -157,4 +169,5 @@ startScan();
 onScan(lookUp);
 startSettings();
 startSync();
+startIdleLock();
 showOutbox();

@@ -210,7 +210,7 @@ def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> 
 #: needs to install the store app.
 PUBLIC = {"/healthz", "/readyz", "portal:order", "portal:cancel", "portal:missing", "channel-webhook",
           "carrier_tracking_webhook", "store:worker", "store:manifest_json", "store:offline",
-          "store:people", "store:people_enter", "store:people_first"}  # fmt: skip
+          "store:people", "store:people_enter", "store:people_first", "store:lock"}  # fmt: skip
 
 
 def test_nothing_else_is_open_to_everybody() -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from fulfillment.models import FulfillmentOrder
+from fulfillment.selectors.pickups import pickup_code
 from fulfillment.services import hand_over
 from oms.accounts.models import Role, User
 from orders.models import Order
@@ -69,6 +70,7 @@ def test_a_parcel_is_scanned_in_and_handed_out(visitor: Visitor, person: Callabl
 
     visit.open("/s/handover/")
     page.get_by_role("link", name=order.number).click()
+    page.get_by_label("Pickup code").fill(pickup_code(order))
     page.get_by_role("button", name="Hand over").click()
     expect(page.get_by_text("was handed over")).to_be_visible()
 

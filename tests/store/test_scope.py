@@ -99,11 +99,24 @@ COUNTING = {"count_scans", "count_undo", "count_pause", "count_submit", "count_d
 AFTER = {"pack_forget": (1,), "pack_swap": (1,)}
 #: They show or find only what is of this store; the test below reads them.
 OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free",
-            "arrivals", "arrivals_scan", "outbox"}  # fmt: skip
+            "arrivals", "arrivals_scan", "outbox", "pins"}  # fmt: skip
 #: They know nothing of anybody, or judge each action by itself (tests/store/test_offline.py).
-OF_NO_STORE = {"worker", "manifest_json", "offline", "events", "settle"}
+OF_NO_STORE = {
+    "worker",
+    "manifest_json",
+    "offline",
+    "events",
+    "settle",
+    "people",
+    "people_enter",
+    "people_first",
+    "lock",
+    "device_share",
+    "device_end",
+    "pin_set",
+}
 #: An associate may do these in no store, not even in the own one.
-OF_MANAGERS = ("goods", "transfer_receive")
+OF_MANAGERS = ("goods", "transfer_receive", "unlock")
 
 
 def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
@@ -117,7 +130,7 @@ def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
         return [there.transfer.pk]
     if name in ("manifest", "manifest_scan", "manifest_close"):
         return [there.manifest.pk]
-    if name in ("collect", "collect_done", "label", "take_apart"):
+    if name in ("collect", "collect_done", "label", "take_apart", "unlock", "send_again", "shelf", "shelf_scan"):
         return [there.pickup.pk, there.parcel.pk]
     return [there.work.pk, there.parcel.fulfillment_order_id, there.pickup.fulfillment_order_id]
 

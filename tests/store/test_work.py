@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import FulfillmentOrder, Manifest, Shipment
+from fulfillment.selectors.pickups import pickup_code
 from fulfillment.services import cancel_order, pick
 from inventory.models import Node
 from oms.accounts.models import Role, User
@@ -261,11 +262,13 @@ def pickup(client: Client, world: World) -> Shipment:
 def test_a_pickup_is_handed_out_after_the_checks_and_once(client: Client, world: World, pickup: Shipment) -> None:
     address = f"/s/collect/{pickup.pk}/"
     assert "₹999.00" in text_of(client.get(address))
-    assert client.post(f"{address}done/", {"who": "customer"}).status_code == 422
-    assert client.post(f"{address}done/", {"who": "other", "paid": "1"}).status_code == 422
+    code = pickup_code(pickup.order)
+    assert client.post(f"{address}done/", {"who": "customer", "code": code}).status_code == 422
+    assert client.post(f"{address}done/", {"who": "other", "paid": "1", "code": code}).status_code == 422
     assert stock_of(world.kurta, world.store) == {"on_hand": 4, "packed": 1}
 
-    form = {"who": "other", "collected_by": "Ravi  Menon", "paid": "1", "idempotency_key": str(uuid4())}
+    form = {"who": "other", "collected_by": "Ravi  Menon", "relation": "brother", "paid": "1", "code": code,
+            "idempotency_key": str(uuid4())}  # fmt: skip
     for _ in range(2):
         assert client.post(f"{address}done/", form).status_code == 302
 

@@ -1,0 +1,49 @@
+"""Orders that customers collect: where their parcels lie, and how often a wrong code was given."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from fulfillment.models.shipments import Shipment
+from orders.models import Order
+
+#: Wrong codes after which nothing of the order is handed out until a manager allows it.
+MOST_WRONG_CODES = 5
+
+
+class Pickup(models.Model):
+    """The tries to collect an order. There is a row from the first wrong code on."""
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="pickup")
+    wrong_codes = models.PositiveSmallIntegerField(default=0)
+    locked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(wrong_codes__lte=MOST_WRONG_CODES), name="pickup_wrong_codes_bounded"),
+            models.CheckConstraint(
+                condition=Q(wrong_codes__lt=MOST_WRONG_CODES) | Q(locked_at__isnull=False), name="pickup_locks_at_last"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Pickup of {self.order_id}"
+
+
+class StagedParcel(models.Model):
+    """The shelf or locker on which a parcel waits for its customer."""
+
+    id = models.BigAutoField(primary_key=True)
+    shipment = models.OneToOneField(Shipment, on_delete=models.CASCADE, related_name="staged")
+    shelf = models.CharField(max_length=40)
+    staged_at = models.DateTimeField(db_default=Now())
+    staged_by = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(shelf=""), name="staged_parcel_has_a_shelf")]
+
+    def __str__(self) -> str:
+        return f"{self.shipment_id} on {self.shelf}"

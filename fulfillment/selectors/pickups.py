@@ -1,0 +1,78 @@
+"""Questions about orders to collect: the code that proves it is the customer, and until when the goods wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils.crypto import salted_hmac
+
+from fulfillment.models import (
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    Pickup,
+    Shipment,
+    ShipmentState,
+    StagedParcel,
+)
+from inventory.models import Node
+from orders.models import Order
+
+_SALT = "oms.pickup.code"
+DIGITS = 6
+
+
+def pickup_code(order: Order) -> str:
+    """The six digits with which an order is collected, the same for all of its parcels.
+
+    A keyed hash of the order, so that nothing is stored, the letter and the page always agree, and a copy of the
+    database does not tell it. Six digits would be found from a stored hash by trying them all in a second.
+    """
+    digest = salted_hmac(_SALT, str(order.uid), algorithm="sha256").digest()
+    return f"{int.from_bytes(digest[:8]) % 10**DIGITS:0{DIGITS}}"
+
+
+def is_locked(order_id: int) -> bool:
+    """Too many wrong codes were given: a manager has to allow the next one."""
+    return Pickup.objects.filter(order=order_id, locked_at__isnull=False).exists()
+
+
+def waiting_parcels(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
+    """Those that lie packed for customers to collect."""
+    return rows.filter(
+        state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP,
+        fulfillment_order__state=FulfillmentOrderState.READY,
+    )  # fmt: skip
+
+
+def unstaged(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
+    """Of these those that their store wants on a shelf, and that are on none yet."""
+    staged = StagedParcel.objects.filter(shipment=OuterRef("pk"))
+    return rows.filter(~Exists(staged), node__stages_pickups=True)
+
+
+def shelves_of(shipments: Iterable[Shipment]) -> dict[int, str]:
+    """Parcel id -> the shelf on which it lies."""
+    rows = StagedParcel.objects.filter(shipment__in=[shipment.pk for shipment in shipments])
+    return dict(rows.values_list("shipment_id", "shelf"))
+
+
+def kept_until(node: Node, ready_on: date) -> date | None:
+    """The last day on which what is ready since a day can be collected; None where the store keeps it for ever."""
+    return ready_on + timedelta(days=node.pickup_days) if node.pickup_days else None
+
+
+def not_collected(limit: int) -> Sequence[Shipment]:
+    """Parcels whose last day to be collected is over where their stores are, the oldest first."""
+    rows = waiting_parcels(Shipment.objects.filter(node__pickup_days__gt=0)).select_related("node", "order")
+    rows = rows.annotate(ready_at=Coalesce(F("staged__staged_at"), F("created_at"))).order_by("ready_at", "pk")
+    found = []
+    for shipment in rows.iterator(chunk_size=500):
+        last = kept_until(shipment.node, shipment.node.day_of(shipment.ready_at))
+        if last is not None and last < shipment.node.today():
+            found.append(shipment)
+            if len(found) == limit:
+                break
+    return found
