@@ -13,6 +13,7 @@ from fulfillment.models import (
     PackCheck,
     PackProof,
     PickedUnit,
+    Printer,
     Shipment,
     ShipmentItem,
 )
@@ -119,3 +120,12 @@ class PackProofAdmin(ReadOnly, admin.ModelAdmin[PackProof]):
     list_display = ("fulfillment_order", "check_done", "done_by", "done_at", "photo")
     list_filter = ("check_done",)
     search_fields = ("fulfillment_order__number", "fulfillment_order__order__number")
+
+
+@admin.register(Printer)
+class PrinterAdmin(admin.ModelAdmin[Printer]):
+    """Label printers by the names that their agents know."""
+
+    list_display = ("name", "node", "is_active", "seen_at")
+    list_filter = ("is_active", "node")
+    readonly_fields = ("seen_at",)

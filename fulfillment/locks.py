@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Packing, Shipment, Wave
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Packing, PrintJob, Shipment, Wave
 from oms.core.errors import NotFound
 from orders.locks import lock_orders
 
@@ -83,3 +83,13 @@ def lock_wave(wave_id: int) -> Wave:
     if wave is None:
         raise NotFound(f"There is no wave {wave_id}.")
     return wave
+
+
+def lock_print_jobs(job_ids: Iterable[int], *, only_free: bool = False) -> list[PrintJob]:
+    """Print jobs, locked, in key order, with printer, node and shipment; `only_free` leaves out what others lock."""
+    return list(
+        PrintJob.objects.select_for_update(of=("self",), no_key=True, skip_locked=only_free)
+        .select_related("printer__node", "shipment")
+        .filter(pk__in=list(job_ids))
+        .order_by("pk")
+    )

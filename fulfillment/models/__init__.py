@@ -10,6 +10,7 @@ from fulfillment.models.packing import (
     PackScan,
 )
 from fulfillment.models.pickups import Pickup, StagedParcel
+from fulfillment.models.printing import Printer, PrintJob, PrintJobState
 from fulfillment.models.rerouting import (
     RerouteAttempt,
     RerouteCause,
@@ -23,6 +24,7 @@ from fulfillment.models.shipments import (
     ShipmentItem,
     ShipmentState,
 )
+from fulfillment.models.waves import Wave, WaveKind, WaveOrder, WaveState
 from fulfillment.models.work import (
     FulfillmentLine,
     FulfillmentOrder,
@@ -31,6 +33,9 @@ from fulfillment.models.work import (
 )
 
 __all__ = [
+    "Printer",
+    "PrintJob",
+    "PrintJobState",
     "Carton",
     "PackCheck",
     "PackCheckKind",
@@ -53,4 +58,8 @@ __all__ = [
     "ShipmentItem",
     "ShipmentState",
     "StagedParcel",
+    "Wave",
+    "WaveKind",
+    "WaveOrder",
+    "WaveState",
 ]

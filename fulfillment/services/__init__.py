@@ -26,6 +26,7 @@ from fulfillment.services.packing_boxes import (
 from fulfillment.services.packing_scans import InBox, open_for_item, open_packing, scan_into_box, undo_scan
 from fulfillment.services.packing_shorts import hold_at_bench, short_in_box
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
+from fulfillment.services.printing import ReadyLabel, ask_print, end_print, take_labels
 from fulfillment.services.refused_parcels import reroute_refused_parcel
 from fulfillment.services.remedies import find_remedies, go_faster, save_promise
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
@@ -56,6 +57,7 @@ __all__ = [
     "InBox",
     "LineUnits",
     "ParcelPlan",
+    "ReadyLabel",
     "ReroutePreview",
     "Risk",
     "ShortReason",
@@ -65,6 +67,7 @@ __all__ = [
     "add_all",
     "add_to_manifest",
     "apply_tracking",
+    "ask_print",
     "book_shipment",
     "booking_request",
     "cancel_order",
@@ -74,6 +77,7 @@ __all__ = [
     "close_box",
     "close_manifest",
     "collect",
+    "end_print",
     "find_remedies",
     "forget_unit",
     "give_up_parcel",
@@ -117,6 +121,7 @@ __all__ = [
     "short_in_box",
     "swap_units",
     "take_apart",
+    "take_labels",
     "undo_scan",
     "units_named_by",
     "weigh_box",

@@ -20,6 +20,7 @@ from oms.api import (
     kits,
     lots,
     orders,
+    printing,
     promise,
     publication,
     purchasing,
@@ -47,6 +48,7 @@ api = NinjaAPI(
 api.add_router("/orders", orders.router)
 api.add_router("/orders", substitutes.orders)
 api.add_router("", fulfillment.router)
+api.add_router("", printing.router)
 api.add_router("", inventory.router)
 api.add_router("", kits.router)
 api.add_router("", substitutes.skus)

@@ -14,6 +14,7 @@ from fulfillment.models import (
     FulfillmentOrderState,
     PackCheck,
     Packing,
+    Printer,
     Shipment,
 )
 from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
@@ -27,6 +28,7 @@ from oms.core.errors import Forbidden
 
 #: What the browser's session remembers of the station.
 _NODE, _OPEN, _LAST, _PROVES, _UNPROVEN = "pack_node", "pack_open", "pack_last", "pack_proves", "pack_unproven"
+_PRINTER = "pack_printer"
 LAST_SCANS = 5
 
 
@@ -158,6 +160,19 @@ class Station:
     def proven(self, shipment_id: int) -> None:
         """The label is on its box."""
         self._session[_UNPROVEN] = [pk for pk in self._session.get(_UNPROVEN, []) if pk != shipment_id]
+
+    def printer(self) -> Printer | None:
+        """Where this station's labels come out; None: in its browser."""
+        pk = self._session.get(_PRINTER)
+        return Printer.objects.filter(pk=pk, node=self.node, is_active=True).first() if pk and self.node else None
+
+    def print_on(self, printer_id: int | None) -> None:
+        """Print this station's labels there from now on; None: in its browser."""
+        self._session[_PRINTER] = printer_id
+
+    def printers(self) -> list[Printer]:
+        """The printers of its node."""
+        return list(Printer.objects.filter(node=self.node, is_active=True)) if self.node else []
 
     def show_parcel(self, shipment_id: int) -> None:
         """This parcel's label is wanted again."""

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from fulfillment.errors import CheckOpen
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, PackCheckKind, Shipment
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, PackCheckKind, Shipment
 from fulfillment.selectors.boxes import USUAL, boxes_at
 from fulfillment.services import (
     SHORT_REASONS,
     accept_weight,
+    ask_print,
     choose_box,
     close_box,
     hold_at_bench,
@@ -162,6 +163,7 @@ def _closed(packer: str, bench: Station) -> Said:
         return Said("ok", _("The box is closed."))
     made = close_box(packing_id=opened.packing.pk, packer=packer)
     bench.closed([parcel.pk for parcel in made])
+    _print_elsewhere(packer, bench, [parcel for parcel in made if opened.work.kind != FulfillmentOrderKind.PICKUP])
     count = ngettext("%(order)s is packed: %(n)d item.", "%(order)s is packed: %(n)d items.", opened.wanted)
     text = count % {"order": opened.work.order.number, "n": opened.wanted}
     if len(made) > 1:
@@ -175,8 +177,12 @@ def _closed(packer: str, bench: Station) -> Said:
 def _command(packer: str, bench: Station, code: str) -> Said:
     opened = bench.open_box()
     if code in (REPRINT, PAPERS):
-        parcel = bench.last_parcels()
-        return Said("ok", _("Printed again.")) if parcel else Said("wrong", _("No parcel was closed here yet."))
+        parcels = bench.last_parcels()
+        if not parcels:
+            return Said("wrong", _("No parcel was closed here yet."))
+        if code == REPRINT:
+            _print_elsewhere(packer, bench, parcels)
+        return Said("ok", _("Printed again."))
     if opened is None:
         return Said("wrong", _("Nothing is on the bench."))
     if code in ASKING:
@@ -200,6 +206,13 @@ def _boxed(opened: OpenBox, text: str) -> Said:
         return Said("unknown", _("There is no box %(text)s.") % {"text": text})
     choose_box(packing_id=opened.packing.pk, box=box.key)
     return Said("ok", _("%(box)s, %(size)s") % {"box": box.label, "size": box.size})
+
+
+def _print_elsewhere(packer: str, bench: Station, parcels: Sequence[Shipment]) -> None:
+    """On the printer of the station, where it has one: the label follows as soon as it is bought."""
+    printer = bench.printer()
+    if printer is not None:
+        ask_print(printer_id=printer.pk, shipment_ids=[parcel.pk for parcel in parcels], actor=packer)
 
 
 def _next(opened: OpenBox) -> Said:

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import command_sheet_pdf
+from carriers.models import Label
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
 from fulfillment.selectors.held import held_parcels
+from fulfillment.selectors.printing import is_away, last_prints
 from fulfillment.services import SHORT_REASONS, prove_check, weigh_box, weight_doubt
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import NotFound
@@ -54,7 +56,7 @@ def _context(request: HttpRequest, station: Station) -> dict[str, Any]:
         station.put_aside()
     return {
         "station": station, "opened": opened, "reasons": SHORT_REASONS, "hold_notes": HOLD_NOTES,
-        "unproven": station.unproven(),
+        "unproven": station.unproven(), "printers": station.printers(), "printer": station.printer(),
         "scans": list(opened.packing.scans.select_related("line__sku").order_by("-pk")[:LAST_SCANS]) if opened else [],
         "waiting": station.waiting() if station.node else {},
         "parcels": [_label(parcel) for parcel in station.last_parcels()],
@@ -65,7 +67,13 @@ def _label(parcel: Shipment) -> dict[str, Any]:
     """A parcel that was closed last, and whether its label still has to come."""
     pickup = parcel.fulfillment_order.kind == FulfillmentOrderKind.PICKUP
     coming = not pickup and not parcel.awb and not parcel.problem and parcel.state == ShipmentState.CREATED
-    return {"parcel": parcel, "pickup": pickup, "coming": coming, "held": held_parcels([parcel]).get(parcel.pk, []),
+    job = last_prints([parcel]).get(parcel.pk)
+    # The carrier's own label is a picture: a printer that speaks ZPL cannot print it, the browser does.
+    if job is not None and Label.objects.filter(booking=parcel.booking_id, zpl="").exists():
+        job = None
+    return {"parcel": parcel, "pickup": pickup, "coming": coming, "job": job,
+            "printing": job is not None and job.ended_at is None, "away": job is not None and is_away(job.printer),
+            "held": held_parcels([parcel]).get(parcel.pk, []),
             "invoiced": Invoice.objects.filter(parcel_uid=parcel.uid).exists()}  # fmt: skip
 
 
@@ -196,6 +204,16 @@ def check(request: HttpRequest) -> HttpResponse:
 def prove(request: HttpRequest) -> HttpResponse:
     """Whether each printed label is scanned on its box at this station."""
     _station(request).prove_labels(request.POST.get("on") == "1")
+    return HttpResponseRedirect(reverse("dashboard:fulfil_pack"))
+
+
+@require_POST
+@requires("fulfillment.work")
+def choose_printer(request: HttpRequest) -> HttpResponse:
+    """Where the labels of this station come out."""
+    bench = _station(request)
+    wanted = _number(request.POST.get("printer", ""))
+    bench.print_on(next((printer.pk for printer in bench.printers() if printer.pk == wanted), None))
     return HttpResponseRedirect(reverse("dashboard:fulfil_pack"))
 
 

@@ -10,8 +10,16 @@ from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from fulfillment.models import FulfillmentOrder, PackCheck, Packing, PackProof, Shipment
-from fulfillment.services import book_shipment, cancel_order
+from fulfillment.models import (
+    FulfillmentOrder,
+    PackCheck,
+    Packing,
+    PackProof,
+    Printer,
+    PrintJob,
+    Shipment,
+)
+from fulfillment.services import book_shipment, cancel_order, end_print, take_labels
 from oms.accounts.models import Role
 from tests.carriers.labels.test_codes_are_read import text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
@@ -287,3 +295,32 @@ def test_the_papers_of_a_box_are_one_document_and_a_gift_names_no_price(client: 
     text = text_of(client.get(f"/fulfil/parcels/{gift.pk}/papers.pdf").content)
     assert "For Didi" in text
     assert "999" not in text
+
+
+def test_a_station_prints_on_the_printer_it_chose_and_says_what_became_of_it(
+    client: Client, world: World, work: FulfillmentOrder, show: Show
+) -> None:
+    make_carrier()
+    zebra = Printer.objects.create(node=world.blr, name="ZEBRA-1")
+    Printer.objects.create(node=world.delhi, name="DELHI")
+    page = show("/fulfil/pack/")
+    assert "ZEBRA-1" in page
+    assert "DELHI" not in page
+    client.post("/fulfil/pack/printer/", {"printer": zebra.pk})
+    scan(client, work.order.number)
+    for code in ("KURTA-M", "KURTA-M", "SAREE-1"):
+        scan(client, code)
+    parcel = Shipment.objects.get()
+    book_shipment(parcel.pk)
+    page = show("/fulfil/pack/")
+    assert "Nobody prints for ZEBRA-1" in page
+    assert "data-pack-print=" not in page
+    [label] = take_labels(node_codes=None, printers=["ZEBRA-1"], most=5)
+    assert "ZEBRA-1: With the agent" in " ".join(show(f"/fulfil/pack/label/{parcel.pk}/").split())
+    end_print(job_id=label.job_id, node_codes=None, problem="Out of paper")
+    assert "Out of paper" in show("/fulfil/pack/")
+    scan(client, "OMS-REPRINT")
+    assert PrintJob.objects.filter(state="waiting").count() == 1
+    client.post("/fulfil/pack/printer/", {"printer": ""})
+    Printer.objects.filter(pk=zebra.pk).update(is_active=False)
+    assert "ZEBRA-1</option>" not in show("/fulfil/pack/")

@@ -1,0 +1,72 @@
+"""Printing over the API: for agents beside label printers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from fulfillment.services import end_print, take_labels
+from oms.accounts.access import Principal
+from oms.api.gate import ErrorOut, idempotent, need
+from oms.core.errors import Forbidden
+
+router = Router(tags=["printing"])
+
+
+class TakeIn(Schema):
+    """The printers that the agent stands beside, and how many labels it takes at once."""
+
+    printers: Annotated[list[str], Field(min_length=1, max_length=50)]
+    most: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+class LabelOut(Schema):
+    """One label to print."""
+
+    job_id: int
+    printer: str
+    awb: str
+    zpl: str
+
+
+class EndIn(Schema):
+    """What became of a label; without a problem it was printed."""
+
+    problem: Annotated[str, Field(max_length=300)] = ""
+
+
+class EndOut(Schema):
+    """The job as it stands now."""
+
+    job_id: int
+    state: str
+
+
+def _nodes(principal: Principal) -> frozenset[str] | None:
+    return None if principal.all_nodes else principal.node_codes
+
+
+@router.post("/print-jobs/take", summary="Take labels to print", response={200: list[LabelOut], 403: ErrorOut})
+@idempotent
+def take(request: HttpRequest, body: TakeIn) -> tuple[int, Any]:
+    """The oldest labels for these printers, each lent for a minute: what is not ended then is given out again.
+
+    An agent that is not sure whether it printed a job keeps its number and does not print it again. For callers with
+    `fulfillment.work`, who see the nodes of the printers and every channel: labels bear names and addresses.
+    """
+    principal = need(request, "fulfillment.work")
+    if not principal.all_channels:
+        raise Forbidden("A printer prints for every channel, and this token sees some only.")
+    labels = take_labels(node_codes=_nodes(principal), printers=body.printers, most=body.most)
+    return 200, [{"job_id": row.job_id, "printer": row.printer, "awb": row.awb, "zpl": row.zpl} for row in labels]
+
+
+@router.post("/print-jobs/{job_id}/end", summary="Say what became of it", response={200: EndOut, 404: ErrorOut})
+@idempotent
+def end(request: HttpRequest, job_id: int, body: EndIn) -> tuple[int, Any]:
+    """Printed, or why not. Said again, nothing changes."""
+    principal = need(request, "fulfillment.work")
+    job = end_print(job_id=job_id, node_codes=_nodes(principal), problem=body.problem)
+    return 200, {"job_id": job.pk, "state": job.state}
