@@ -9,6 +9,7 @@ from oms.dashboard.fulfil import (
     manifest_views,
     paper_views,
     pick_list_views,
+    wave_urls,
     work_views,
 )
 
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", work_views.work_list, name="fulfil"),
     path("find/", work_views.find, name="fulfil_find"),
     path("pick-list.pdf", pick_list_views.pick_list, name="fulfil_pick_list"),
+    *wave_urls.urlpatterns,
     path("pack/", bench_views.station, name="fulfil_pack"),
     path("pack/node/", bench_views.choose_node, name="fulfil_pack_node"),
     path("pack/scan/", bench_views.scan, name="fulfil_pack_scan"),

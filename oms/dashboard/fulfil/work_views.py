@@ -116,6 +116,7 @@ def sections(principal: Principal, active: str) -> list[dict[str, Any]]:
     manifests = scoped_manifests(principal).filter(state=ManifestState.OPEN).count()
     return [
         {"label": _("Work"), "url": reverse("dashboard:fulfil"), "active": active == "work", "count": None},
+        {"label": _("Waves"), "url": reverse("dashboard:fulfil_waves"), "active": active == "waves", "count": None},
         {"label": _("Pack station"), "url": reverse("dashboard:fulfil_pack"), "active": active == "pack",
          "count": None},
         {"label": _("Label problems"), "url": reverse("dashboard:fulfil_labels"), "active": active == "labels",
