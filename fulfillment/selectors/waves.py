@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Wave, WaveOrder
 from fulfillment.selectors import PickRow, pick_rows, with_lines
 from oms.core.db import bigints, fetch_dicts
@@ -111,7 +113,7 @@ GROUP BY w.wave_id
 """
 
 
-def progress_of(wave_ids: Collection[int]) -> dict[int, Progress]:
+def progress_of_waves(wave_ids: Collection[int]) -> dict[int, Progress]:
     """How far these waves are; one statement for all. A wave without orders is not in it."""
     if not wave_ids:
         return {}
@@ -233,3 +235,18 @@ def _stop(row: PickRow, entries: Sequence[WaveOrder]) -> Stop:
                     short=sum(line.short for line in own))
             )  # fmt: skip
     return Stop(row=row, puts=puts)
+
+
+def not_in_waves(work: Sequence[FulfillmentOrder]) -> list[FulfillmentOrder]:
+    """The work that is in no live wave: what is picked order by order."""
+    taken = WaveOrder.objects.filter(
+        fulfillment_order__in=[item.pk for item in work], left_at__isnull=True, wave__state__in=Wave.LIVE
+    )
+    in_waves = set(taken.values_list("fulfillment_order_id", flat=True)) if work else set()
+    return [item for item in work if item.pk not in in_waves]
+
+
+def waves_for(node_id: int, name: str, *, most: int = 20) -> list[Wave]:
+    """Live waves of a node that somebody may pick: those that are theirs or nobody's, the first due first."""
+    mine = Q(picker="") | Q(picker=name)
+    return list(Wave.objects.filter(mine, node=node_id, state__in=Wave.LIVE).order_by("cutoff_at", "pk")[:most])

@@ -15,6 +15,7 @@ from fulfillment.models import FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow, work_at
 from fulfillment.selectors.boxes import boxes_at
 from fulfillment.selectors.pick_lists import pick_list_of
+from fulfillment.selectors.waves import not_in_waves
 from fulfillment.services import NOTHING_NAMED, SHORT_REASONS, LineUnits, serials_here
 from inventory.models import Node, Tracking
 from oms.accounts.access import principal_of
@@ -35,13 +36,13 @@ def pick_page(request: HttpRequest, node: Node) -> HttpResponseBase:
     """A walk over the work in the address; without one, over what is due first."""
     text = request.GET.get("work", "")
     if not text:
-        work = work_at(node.pk, TO_PICK, limit=WALK_ORDERS)
+        work = not_in_waves(work_at(node.pk, TO_PICK))[:WALK_ORDERS]
         if work:
             return HttpResponseRedirect(walk_url(work))
         return show(request, node, "nothing_to_pick", "pick")
     walk = read_walk(node, ids_of(text), request.GET.get("at", ""))
-    return show(request, node, "pick", walk=walk, next_url=request.get_full_path(), reasons=_reasons("this number"),
-                boxes=boxes_at(node.pk), cards=cards_of(request, node))  # fmt: skip
+    return show(request, node, "pick", walk=walk, next_url=request.get_full_path(), boxes=boxes_at(node.pk),
+                reasons=reasons_in_words("this number"), cards=cards_of(request, node))  # fmt: skip
 
 
 @store_page
@@ -121,7 +122,7 @@ def short_form(request: HttpRequest, node: Node) -> HttpResponseBase:
 def _short_page(
     request: HttpRequest, node: Node, walk: Walk, row: PickRow, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    reasons = _reasons("1" if row.left == 1 else "this number")
+    reasons = reasons_in_words("1" if row.left == 1 else "this number")
     orders = [item.order.number for item in walk.work for line in item.lines.all()
               if line.sku_id == row.sku.pk and line.to_pick]  # fmt: skip
     serials = serials_here(row.sku.pk, node.pk) if row.sku.tracking == Tracking.SERIAL else []
@@ -130,7 +131,8 @@ def _short_page(
                 problem=problem, back=walk_url(walk.work))  # fmt: skip
 
 
-def _reasons(units: str) -> list[tuple[str, str, str, str]]:
+def reasons_in_words(units: str) -> list[tuple[str, str, str, str]]:
+    """Reasons of a short pick: key, name, what it does to so many units in stock, and its picture."""
     return [
         (key, why.label, why.effect.replace("this number", units), _ICONS.get(key, "alert-triangle"))
         for key, why in SHORT_REASONS.items()

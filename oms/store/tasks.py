@@ -31,6 +31,7 @@ from fulfillment.selectors import (
 )
 from fulfillment.selectors.arrivals import awaited_at
 from fulfillment.selectors.pickups import unstaged, waiting_parcels
+from fulfillment.selectors.waves import not_in_waves, progress_of_waves, waves_for
 from fulfillment.services import accept, reject
 from inventory.models import Node, TransferState
 from inventory.selectors.counts import open_counts, progress_of
@@ -106,6 +107,7 @@ def _cutoff(node: Node) -> datetime | None:
 def _cards(node: Node, principal: Principal) -> list[Task]:
     far = now() + timedelta(days=3650)
     cards = [*_accept_cards(node), *_pick_cards(node), *_pack_cards(node), *_leaving_cards(node), *_count_cards(node)]
+    cards += _wave_cards(node, principal.name)
     cards.sort(key=lambda card: card.due_at or far)
     return [*_put_back_cards(node), *cards, *_transfer_cards(node, principal), *_goods_cards(node, principal)]
 
@@ -181,6 +183,24 @@ def _accept_cards(node: Node) -> list[Task]:
     ]  # fmt: skip
 
 
+def _wave_cards(node: Node, name: str) -> list[Task]:
+    """Waves that one has, and those that nobody has."""
+    found = waves_for(node.pk, name)
+    progress = progress_of_waves([wave.pk for wave in found])
+    cards = []
+    for wave in found:
+        done = progress.get(wave.pk)
+        if done is None or not done.orders:
+            continue
+        title = ngettext("Pick wave %(wave)s: %(n)d order", "Pick wave %(wave)s: %(n)d orders", done.orders)
+        note = ngettext("%(n)d item left", "%(n)d items left", done.left) % {"n": done.left}
+        tone = "bad" if wave.cutoff_at is not None and wave.cutoff_at < now() else "info"
+        cards.append(Task(title=title % {"wave": wave.number, "n": done.orders}, note=note, icon="basket",
+                          url=reverse("store:wave", args=[wave.pk]), due_at=wave.cutoff_at,
+                          action=_("Go on") if wave.started_at else _("Start"), tone=tone))  # fmt: skip
+    return cards
+
+
 def _pick_cards(node: Node) -> list[Task]:
     cards = []
     titles = {
@@ -193,7 +213,7 @@ def _pick_cards(node: Node) -> list[Task]:
         ),
     }
     for kind, (one, many, icon) in titles.items():
-        work = work_at(node.pk, TO_PICK, kind=kind, limit=200)
+        work = not_in_waves(work_at(node.pk, TO_PICK, kind=kind, limit=200))
         for start in range(0, min(len(work), 3 * WALK_ORDERS), WALK_ORDERS):
             some = work[start : start + WALK_ORDERS]
             started = any(item.state == State.PICKING for item in some)

@@ -16,6 +16,7 @@ from oms.store import (
     receiving,
     tasks,
     transfers,
+    wave_urls,
 )
 
 app_name = "store"
@@ -83,6 +84,7 @@ urlpatterns = [
     path("goods/<int:pk>/scan/", receiving.goods_scan, name="goods_scan"),
     path("goods/<int:pk>/take/", receiving.goods_take, name="goods_take"),
     path("goods/<int:pk>/finish/", receiving.goods_finish, name="goods_finish"),
+    *wave_urls.urlpatterns,
     path("look-up/", lookup.lookup, name="lookup"),
     path("events/", offline.take_actions, name="events"),
     path("events/settle/", offline.settle, name="settle"),

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.models import FulfillmentOrder, Wave, WaveOrder
-from fulfillment.selectors.waves import ReadyOrder, progress_of, ready_pool, walk_of
+from fulfillment.selectors.waves import ReadyOrder, progress_of_waves, ready_pool, walk_of
 from fulfillment.services import cancel_order, pick, pick_all
 from fulfillment.services.wave_picking import pick_in_wave, short_in_wave
 from fulfillment.services.wave_plan import LOOKED_AT, suggest, workload
@@ -349,7 +349,7 @@ def test_what_is_put_on_hold_is_not_picked_and_leaves_at_the_next_action(world: 
     hold(one)
 
     assert [entry.tote for entry in walk_of(wave).entries] == [second]
-    progress = progress_of([wave.pk])[wave.pk]
+    progress = progress_of_waves([wave.pk])[wave.pk]
     assert (progress.orders, progress.units, progress.blocked) == (1, 1, 1)
     with pytest.raises(WrongItem, match="no tote of wave"):
         pick_in_wave(wave_id=wave.pk, code="KURTA-M", tote=first, actor="Ravi")
@@ -370,4 +370,4 @@ def test_a_cancelled_order_leaves_and_a_node_that_is_off_picks_nothing(world: Wo
     Node.objects.filter(pk=world.blr.pk).update(is_active=False)
     assign_wave(wave_id=wave.pk, picker="", actor="Asha")
     wave.refresh_from_db()
-    assert (wave.state, progress_of([wave.pk])) == ("cancelled", {})
+    assert (wave.state, progress_of_waves([wave.pk])) == ("cancelled", {})

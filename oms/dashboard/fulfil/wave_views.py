@@ -21,7 +21,7 @@ from fulfillment.selectors.waves import (
     ReadyOrder,
     WaveWalk,
     left_in_waves,
-    progress_of,
+    progress_of_waves,
     ready_pool,
     walk_of,
 )
@@ -113,7 +113,7 @@ def _pool(node: Node, chosen: Chosen) -> dict[str, Any]:
     loads = workload([*((order.due_at, order.units) for order in pool), *left], moment=moment, pickers=chosen.pickers,
                      an_hour=chosen.rate)  # fmt: skip
     given = NodeLoad.objects.filter(node=node, day=node.today()).values_list("orders", flat=True).first() or 0
-    progress = progress_of([wave.pk for wave in waves])
+    progress = progress_of_waves([wave.pk for wave in waves])
     return {
         "chosen": chosen, "pool": pool, "shown": shown, "rows": _rows(shown[:PAGE_ROWS]),
         "more": max(0, len(shown) - PAGE_ROWS), "is_cut": len(pool) == MOST_READY,
@@ -150,7 +150,7 @@ def show_wave(request: HttpRequest, wave: Wave, problem: str = "", status: int =
         "wave": wave, "tone": WAVE_TONES[wave.state], "walk": walk, "problem": problem,
         "rows": [(entry, _units(entry), TONES.get(entry.fulfillment_order.state, "neutral")) for entry in walk.entries],
         "stops": [(stop, totes_text(walk, stop.row.sku.pk)) for stop in walk.stops],
-        "left": left.order_by("place"), "progress": progress_of([wave.pk]).get(wave.pk),
+        "left": left.order_by("place"), "progress": progress_of_waves([wave.pk]).get(wave.pk),
         "may_work": principal.may("fulfillment.work"), "pickers": pickers_at(wave.node),
         "reasons": [(key, why.label, why.effect) for key, why in SHORT_REASONS.items()],
     }  # fmt: skip
