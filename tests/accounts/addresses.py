@@ -221,7 +221,8 @@ def rows_of_all(estate: Estate) -> Rows:
         **{f"dashboard:{name}": (estate.webhook.endpoint_id, estate.webhook.pk)
            for name in ("webhook_message", "webhook_resend")},
         "dashboard:tower_panel": ("queue",), "dashboard:tower_kind": ("late",), "dashboard:styleguide_page": ("table",),
-        "portal:order": (token,), "portal:cancel": (token,), "portal:missing": ("nowhere",),
+        "portal:order": (token,), "portal:cancel": (token,), "portal:on_my_way": (token,), "portal:here": (token,),
+        "portal:missing": ("nowhere",),
         "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),
     }  # fmt: skip
     group = Row(("hold",), nobody, urlencode({"cause": estate.mine.hold.reason}))

@@ -13,6 +13,7 @@ from django.urls import URLPattern, reverse
 
 from fulfillment.models import FulfillmentOrder, Manifest, Shipment
 from fulfillment.services import open_manifest
+from fulfillment.services.waves import make_wave
 from inventory.models import CountSession, PurchaseOrder, Transfer
 from inventory.services import StockLine, confirm_transfer, draft_transfer
 from oms.accounts.models import Role, User
@@ -99,7 +100,7 @@ COUNTING = {"count_scans", "count_undo", "count_pause", "count_submit", "count_d
 AFTER = {"pack_forget": (1,), "pack_swap": (1,)}
 #: They show or find only what is of this store; the test below reads them.
 OWN_ONLY = {"tasks", "accept", "put_back", "handover", "lookup", "more", "handover_scan", "counts", "count_free",
-            "arrivals", "arrivals_scan", "outbox", "pins"}  # fmt: skip
+            "arrivals", "arrivals_scan", "waves", "outbox", "pins"}  # fmt: skip
 #: They know nothing of anybody, or judge each action by itself (tests/store/test_offline.py).
 OF_NO_STORE = {
     "worker",
@@ -114,12 +115,21 @@ OF_NO_STORE = {
     "device_share",
     "device_end",
     "pin_set",
+    "curbside_go",
 }
 #: An associate may do these in no store, not even in the own one.
 OF_MANAGERS = ("goods", "transfer_receive", "unlock")
 
 
+def wave_of(there: Elsewhere) -> int:
+    """A wave of the other store's work."""
+    node_id = there.work.node_id
+    return make_wave(node_id=node_id, work_ids=[there.work.pk], kind="orders", actor="test").wave.pk
+
+
 def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
+    if name.startswith("wave"):
+        return [wave_of(there)]
     if name.startswith("counting") or name in COUNTING:
         return [there.counting.uid]
     if name.startswith("count"):
@@ -189,6 +199,8 @@ def test_a_scan_does_not_find_a_pickup_of_another_store(client: Client, elsewher
 def test_the_office_screens_know_the_same_scope(client: Client, elsewhere: Elsewhere, pattern: URLPattern) -> None:
     sign_in(client, node_codes=["blr-s9"])
     ids = [elsewhere.manifest.pk] if "manifest" in str(pattern.name) else [elsewhere.parcel.pk, elsewhere.pickup.pk]
+    if "wave" in str(pattern.name):
+        ids = [wave_of(elsewhere)]
     has_id = "<int:pk>" in str(pattern.pattern)
 
     for pk in ids if has_id else [0]:
