@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Wave, WaveOrder
 from fulfillment.selectors import PickRow, pick_rows, with_lines
+from inventory.models import Node
 from oms.core.db import bigints, fetch_dicts
 
 State = FulfillmentOrderState
@@ -250,3 +251,16 @@ def waves_for(node_id: int, name: str, *, most: int = 20) -> list[Wave]:
     """Live waves of a node that somebody may pick: those that are theirs or nobody's, the first due first."""
     mine = Q(picker="") | Q(picker=name)
     return list(Wave.objects.filter(mine, node=node_id, state__in=Wave.LIVE).order_by("cutoff_at", "pk")[:most])
+
+
+def waiting_in(code: str, node: Node | None) -> FulfillmentOrder | None:
+    """The picked order of a tote, or the first of a wave, that waits to be packed at a node; `order` is loaded.
+
+    A tote is used again: the last order that went into it counts. None where the code is neither.
+    """
+    rows = WaveOrder.objects.filter(
+        Q(tote__iexact=code) | Q(wave__number__iexact=code), wave__node=node, left_at__isnull=True,
+        fulfillment_order__state=State.PICKED,
+    ).select_related("fulfillment_order__order")  # fmt: skip
+    found = rows.order_by("-wave_id", "place").first() if code else None
+    return found.fulfillment_order if found is not None else None

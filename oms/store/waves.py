@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseRedirect
@@ -54,7 +55,7 @@ def wave(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     return show(request, node, "wave", **_sheet(request, wave_here(node, pk), request.GET.get("at", "")))
 
 
-def _sheet(request: HttpRequest, found: Wave, at: str = "") -> dict[str, object]:
+def _sheet(request: HttpRequest, found: Wave, at: str = "") -> dict[str, Any]:
     walk = walk_of(found)
     hand = _in_hand(request, found, walk)
     here = next((stop for stop in walk.stops if stop.row.sku.code == at and stop.row.left), None)

@@ -112,6 +112,8 @@ def _orders(side: Side) -> Rows:
          "fulfil_book fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
          (side.manifest.pk,)),
+        ("fulfil_wave fulfil_wave_list_pdf fulfil_wave_totes_pdf fulfil_wave_assign fulfil_wave_take_out "
+         "fulfil_wave_cancel fulfil_wave_finish", order, (side.wave.pk,)),
     )  # fmt: skip
 
 
@@ -164,6 +166,7 @@ def _channels(side: Side) -> Rows:
 def _store(side: Side) -> Rows:
     limits = {NODES, CHANNELS}
     walk = _table("store", ("pick pick_list short", limits, ()), work=side.work.pk, sku=side.sku.code)
+    walk |= _table("store", ("wave_short", limits, (side.wave.pk,)), sku=side.sku.code)
     return walk | _table(
         "store",
         ("work reject reject_work put_back_done", limits, (side.work.pk,)),
@@ -171,6 +174,7 @@ def _store(side: Side) -> Rows:
         ("packed", limits, (side.packed.pk,)),
         ("label", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
+        ("wave wave_scan wave_put wave_short_report wave_take_over wave_end", limits, (side.wave.pk,)),
         ("take_apart", limits, (side.shipment.pk,)),
         ("collect collect_done unlock send_again shelf shelf_scan", limits, (side.pickup.pk,)),
         ("arrival arrival_done", limits, (side.awaited.pk,)),

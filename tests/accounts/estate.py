@@ -13,7 +13,7 @@ from carriers.models import CarrierAccount, RateCard
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from channels.services import receive_messages
-from fulfillment.models import FulfillmentOrder, Manifest, Shipment
+from fulfillment.models import FulfillmentOrder, Manifest, Shipment, Wave
 from fulfillment.services import (
     accept,
     add_to_manifest,
@@ -24,6 +24,7 @@ from fulfillment.services import (
     pack,
     pick,
 )
+from fulfillment.services.waves import make_wave
 from inventory.models import (
     ApprovalLimit,
     BufferRule,
@@ -108,6 +109,8 @@ class Side:
     packed: FulfillmentOrder
     shipment: Shipment
     manifest: Manifest
+    #: Two of the SKU are left to pick.
+    wave: Wave
     coming_back: Return
     #: Labelled, waits for its driver.
     waiting: Shipment
@@ -224,10 +227,10 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     sku = make_sku(f"{code}-ONLY".upper())
     stock(sku, node, 20)
     world = World(channel, node, node, node, sku, sku, sku)
-    held, picked, packed, travelling, waiting, pickup = (
+    held, picked, packed, travelling, waiting, waved, pickup = (
         _work(world, f"{channel_code}-{name}", buyer, **fields)
         for name, fields in {
-            "held": {}, "picked": {}, "packed": {}, "travelling": {}, "waiting": {},
+            "held": {}, "picked": {}, "packed": {}, "travelling": {}, "waiting": {}, "waved": {},
             "pickup": {"service_level": "pickup", "pickup_node_code": code},
         }.items()
     )  # fmt: skip
@@ -238,6 +241,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
     add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
     [ready] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
+    wave = make_wave(node_id=node.pk, work_ids=[waved.pk], kind="cluster", actor="Ravi").wave
     awaited, stand_in = _awaited(world, channel_code, buyer), _stand_in(world, channel_code, buyer)
     place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
     purchase = make_placed(make_supplier(f"mill-of-{code}"), node, (sku, 10))
@@ -272,7 +276,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     return Side(
         node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
         hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
-        packed=packed, shipment=shipment, manifest=manifest, coming_back=expect_rto(shipment_id=shipment.pk),
+        packed=packed, shipment=shipment, manifest=manifest, wave=wave, coming_back=expect_rto(shipment_id=shipment.pk),
         waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited, stand_in=stand_in,
         message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),

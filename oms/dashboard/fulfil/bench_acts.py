@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from fulfillment.errors import CheckOpen
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, PackCheckKind, Shipment
 from fulfillment.selectors.boxes import USUAL, boxes_at
+from fulfillment.selectors.waves import waiting_in
 from fulfillment.services import (
     SHORT_REASONS,
     accept_weight,
@@ -127,6 +128,10 @@ def _proven(packer: str, bench: Station, unproven: Sequence[Shipment], code: str
 
 
 def _work_called(bench: Station, code: str) -> FulfillmentOrder | None:
+    """Work by the code of its tote, the number of its wave (the first of it that waits), its own or its order's."""
+    waved = waiting_in(code, bench.node)
+    if waved is not None:
+        return waved
     named = Q(number__iexact=code) | Q(order__number__iexact=code)
     rows = FulfillmentOrder.objects.select_related("order").filter(named, node=bench.node)
     to_pack = rows.filter(state=FulfillmentOrderState.PICKED).order_by("pk").first()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -227,3 +228,21 @@ def test_an_empty_pool_says_so(world: World, show: Show) -> None:
     Node.objects.update(is_active=False)
     assert "There is no such node" in show(POOL)
     assert WaveOrder.objects.count() == 0
+
+
+def test_the_pack_station_opens_the_order_of_a_tote_and_the_next_one_of_a_wave(world: World, client: Client) -> None:
+    one, two = works(world, 2, units=2)
+    wave = wave_of(world, one, two)
+    for place in (1, 2):
+        pick_in_wave(wave_id=wave.pk, code="KURTA-M", tote=f"{wave.number}-{place}", quantity=2, actor="Ravi")
+    client.post("/fulfil/pack/node/", {"node": "blr-01"})
+
+    def scan(code: str) -> str:
+        response = client.post("/fulfil/pack/scan/", {"code": code}, headers={"HX-Request": "true"})
+        return str(json.loads(response["HX-Trigger"])["scan"]["text"])
+
+    assert scan(f"{wave.number}-2") == f"{two.order.number} is on the bench."
+    for _ in range(2):
+        scan("KURTA-M")
+    assert FulfillmentOrder.objects.get(pk=two.pk).state == "packed"
+    assert scan(wave.number.lower()) == f"{one.order.number} is on the bench."
