@@ -9,7 +9,7 @@ from fulfillment.models.packing import (
     PackProof,
     PackScan,
 )
-from fulfillment.models.pickups import Pickup, StagedParcel
+from fulfillment.models.pickups import CurbsideVisit, Pickup, StagedParcel
 from fulfillment.models.printing import Printer, PrintJob, PrintJobState
 from fulfillment.models.rerouting import (
     RerouteAttempt,
@@ -37,6 +37,7 @@ __all__ = [
     "PrintJob",
     "PrintJobState",
     "Carton",
+    "CurbsideVisit",
     "PackCheck",
     "PackCheckKind",
     "PackProof",

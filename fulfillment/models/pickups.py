@@ -47,3 +47,27 @@ class StagedParcel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.shipment_id} on {self.shelf}"
+
+
+class CurbsideVisit(models.Model):
+    """A customer who waits in the car before the store: on the way, here in a bay, met by somebody of the store."""
+
+    id = models.BigAutoField(primary_key=True)
+    order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="curbside_visit")
+    on_way_at = models.DateTimeField(null=True, blank=True)
+    here_at = models.DateTimeField(null=True, blank=True)
+    bay = models.PositiveSmallIntegerField(null=True, blank=True)
+    car = models.CharField(max_length=60, blank=True, help_text="Colour, make, number: how it is found.")
+    met_at = models.DateTimeField(null=True, blank=True, help_text="Since when somebody is on the way to the car.")
+    met_by = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(here_at__isnull=True, bay__isnull=True) | Q(here_at__isnull=False, bay__isnull=False),
+                name="curbside_visit_here_is_in_a_bay",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Visit for {self.order_id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -10,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils.crypto import salted_hmac
 
 from fulfillment.models import (
+    CurbsideVisit,
     FulfillmentOrderKind,
     FulfillmentOrderState,
     Pickup,
@@ -18,10 +20,13 @@ from fulfillment.models import (
     StagedParcel,
 )
 from inventory.models import Node
+from oms.core.clock import now
 from orders.models import Order
 
 _SALT = "oms.pickup.code"
 DIGITS = 6
+#: After so long somebody who waits in the car has waited too long.
+CURB_LATE = timedelta(minutes=3)
 
 
 def pickup_code(order: Order) -> str:
@@ -76,3 +81,25 @@ def not_collected(limit: int) -> Sequence[Shipment]:
             if len(found) == limit:
                 break
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheCurb:
+    """A customer who is here or on the way, with the first parcel that waits for them."""
+
+    visit: CurbsideVisit
+    parcel: Shipment
+
+    @property
+    def is_late(self) -> bool:
+        """They wait for longer than three minutes."""
+        return self.visit.here_at is not None and now() - self.visit.here_at > CURB_LATE
+
+
+def visits_at(node_id: int) -> list[AtTheCurb]:
+    """Who is before a store or on the way to it: those who wait longest first, then those who come. Two statements."""
+    parcels = waiting_parcels(Shipment.objects.filter(node=node_id, order__curbside_visit__isnull=False))
+    first = {parcel.order_id: parcel for parcel in parcels.select_related("order").order_by("-pk")}
+    visits = CurbsideVisit.objects.filter(order__in=first) if first else []
+    found = [AtTheCurb(visit, first[visit.order_id]) for visit in visits]
+    return sorted(found, key=lambda item: (item.visit.here_at is None, item.visit.here_at or item.visit.on_way_at))

@@ -84,6 +84,10 @@ class Node(models.Model):
         default=0, db_default=0,
         help_text="Days for which what is ready to collect is kept; then the order is cancelled. 0: for ever.",
     )  # fmt: skip
+    curbside_bays = models.PositiveSmallIntegerField(
+        default=0, db_default=0,
+        help_text="Numbered places before it to which what was ordered is brought; 0: customers come in.",
+    )  # fmt: skip
     auto_accept = models.BooleanField(default=True, help_text="Work need not be accepted by a person first.")
     capabilities = ArrayField(
         models.CharField(max_length=40), default=list, db_default=[], blank=True,

@@ -17,7 +17,14 @@ from django.utils import timezone
 from django.utils.translation import npgettext, pgettext
 
 from carriers.models import TrackingEvent
-from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState, StagedParcel
+from fulfillment.models import (
+    CurbsideVisit,
+    FulfillmentOrderKind,
+    Shipment,
+    ShipmentItem,
+    ShipmentState,
+    StagedParcel,
+)
 from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.pickups import kept_until, pickup_code
 from inventory.models import Node, Sku
@@ -81,6 +88,9 @@ class Story:
     #: With which it is collected; empty while there is nothing to collect.
     code: str = ""
     kept_until: str = ""
+    #: Numbers of the bays to which it is brought; none where the customer comes in.
+    bays: Sequence[int] = ()
+    visit: CurbsideVisit | None = None
     can_cancel: bool = False
     why_not_cancel: str = ""
 
@@ -99,6 +109,8 @@ def tell(order: Order) -> Story:
         if ready:
             story.code = pickup_code(order)
             story.kept_until = _kept_until(shipments)
+            story.bays = range(1, story.pickup.curbside_bays + 1) if story.pickup else ()
+            story.visit = CurbsideVisit.objects.filter(order=order).first() if story.bays else None
     scans = _scans(shipments)
     for position, shipment in enumerate(shipments, start=1):
         story.parcels.append(_parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []),

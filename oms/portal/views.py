@@ -14,9 +14,11 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import pgettext
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from fulfillment.models import CurbsideVisit
 from fulfillment.services import cancel_order
+from fulfillment.services.curbside import say_here, say_on_way
 from oms.accounts.access import public
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
@@ -75,7 +77,8 @@ def _show(request: HttpRequest, order: Order, token: str, status: int = 200, **m
 
 def _version(order: Order) -> str:
     newest = order.shipments.values_list("state", "expected_delivery", "booking__last_scan_at").order_by("pk")
-    return hashlib.sha256(f"{order.version}{list(newest)}".encode()).hexdigest()[:16]
+    visit = CurbsideVisit.objects.filter(order=order).values_list("here_at", "bay", "met_at")
+    return hashlib.sha256(f"{order.version}{list(newest)}{list(visit)}".encode()).hexdigest()[:16]
 
 
 @require_safe
@@ -121,6 +124,37 @@ def _cancel(order: Order) -> None:
         cancel_order(order_id=order.pk, reason="Cancelled by the customer on the tracking page", actor="customer")
 
     run_atomic(work)
+
+
+# -- in the car before the store ---------------------------------------------------------------------------------------
+
+
+@csrf_exempt
+@require_POST
+@portal_page
+def on_my_way(request: HttpRequest, order: Order, token: str) -> HttpResponseBase:
+    """The customer sets out; the store sees it. Saying so again changes nothing."""
+    return _said(request, order, token, lambda: say_on_way(order_id=order.pk))
+
+
+@csrf_exempt
+@require_POST
+@portal_page
+def here(request: HttpRequest, order: Order, token: str) -> HttpResponseBase:
+    """The customer stands in a bay before the store."""
+    text = request.POST.get("bay", "")
+    bay = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
+    car = " ".join(request.POST.get("car", "").split())[:60]
+    return _said(request, order, token, lambda: say_here(order_id=order.pk, bay=bay, car=car))
+
+
+def _said(request: HttpRequest, order: Order, token: str, say: Callable[[], object]) -> HttpResponseBase:
+    try:
+        say()
+    except DomainError as error:
+        fresh = Order.objects.select_related("channel").get(pk=order.pk)
+        return _show(request, fresh, token, error.http_status, problem=error.message)
+    return HttpResponseRedirect(f"{reverse('portal:order', args=[token])}?lang={translation.get_language()}")
 
 
 @csrf_exempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -30,7 +31,7 @@ from fulfillment.selectors import (
     work_at,
 )
 from fulfillment.selectors.arrivals import awaited_at
-from fulfillment.selectors.pickups import unstaged, waiting_parcels
+from fulfillment.selectors.pickups import unstaged, visits_at, waiting_parcels
 from fulfillment.selectors.waves import not_in_waves, progress_of_waves, waves_for
 from fulfillment.services import accept, reject
 from inventory.models import Node, TransferState
@@ -87,13 +88,15 @@ def tasks(request: HttpRequest, node: Node) -> HttpResponseBase:
     stages = count_by_stage([node.pk])
     cards = _cards(node, principal_of(request))
     version = "-".join(f"{card.url}{card.note}{card.title}" for card in cards)
-    version = f"{len(cards)}.{sum(map(ord, version))}"
+    visits = visits_at(node.pk) if node.curbside_bays else []
+    version += "".join(f"{item.visit.pk}{item.visit.here_at}{item.visit.bay}{item.visit.met_at}" for item in visits)
+    version = f"{len(cards)}.{hashlib.sha256(version.encode()).hexdigest()[:16]}"
     if is_fragment(request):
         if request.headers.get("X-Fragment-Version") == version:
             return HttpResponse(status=204)
-        return show(request, node, "_tasks", cards=cards, version=version)
+        return show(request, node, "_tasks", cards=cards, version=version, visits=visits)
     return show(request, node, "tasks", "tasks", cards=cards, version=version, stages=stages, cutoff_at=_cutoff(node),
-                overtaken=cards_of(request, node))  # fmt: skip
+                overtaken=cards_of(request, node), visits=visits)  # fmt: skip
 
 
 def _cutoff(node: Node) -> datetime | None:

@@ -34,10 +34,26 @@ function tick() {
   }
 }
 
+/** Somebody waits since a moment; after three minutes it is too long. */
+const LONG_MS = 3 * 60 * 1000;
+
+function tickWaits() {
+  if (document.hidden) return;
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    const waited = Math.max(0, now() - Number(clock.dataset.since));
+    clock.closest(".curb")?.classList.toggle("curb-late", waited > LONG_MS);
+    clock.lastElementChild.textContent = `${Math.floor(waited / 60_000)}:${String(Math.floor(waited / 1000) % 60).padStart(2, "0")}`;
+  }
+}
+
 /** Start ticking once a second; hidden pages rest. */
 export function startClocks() {
-  tick();
-  setInterval(tick, 1000);
-  document.addEventListener("visibilitychange", tick);
-  document.addEventListener("htmx:afterSettle", tick);
+  const both = () => {
+    tick();
+    tickWaits();
+  };
+  both();
+  setInterval(both, 1000);
+  document.addEventListener("visibilitychange", both);
+  document.addEventListener("htmx:afterSettle", both);
 }

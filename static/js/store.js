@@ -2,7 +2,7 @@
 import { startClocks } from "./clock.js";
 import { startForms } from "./forms.js";
 import { startLive } from "./live.js";
-import { feedback, setVolume, volume } from "./feedback.js";
+import { feedback, setVolume, sound, volume } from "./feedback.js";
 import { onScan, startScan, submitScan } from "./scan.js";
 import { recall, remember } from "./dom.js";
 import { startSync } from "./sync.js";
@@ -142,6 +142,18 @@ function startSettings() {
   });
 }
 
+/** Whoever waits in the car is heard once on each phone, when they appear. */
+const heard = new Set();
+
+function hearVisits() {
+  for (const card of document.querySelectorAll("[data-visit]")) {
+    if (heard.has(card.dataset.visit)) continue;
+    heard.add(card.dataset.visit);
+    sound("unknown");
+    if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([200, 100, 200]);
+  }
+}
+
 /** A shared phone that nobody touches locks by itself; the server ends the session at the same time. */
 function startIdleLock() {
   const seconds = Number(document.body.dataset.idleSeconds) || 0;
@@ -159,6 +171,7 @@ document.addEventListener("click", toggleCamera);
 document.addEventListener("click", printFrame);
 document.addEventListener("oms:scan-queue", queued);
 document.addEventListener("oms:outbox", outboxChanged);
+document.addEventListener("htmx:afterSettle", hearVisits);
 addEventListener("online", () => showOutbox());
 addEventListener("offline", () => showOutbox());
 startForms();

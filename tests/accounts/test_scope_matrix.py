@@ -208,7 +208,8 @@ def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> 
 
 #: The addresses that nobody has to sign in for: probes, the customer's page, the doors of machines, and what a phone
 #: needs to install the store app.
-PUBLIC = {"/healthz", "/readyz", "portal:order", "portal:cancel", "portal:missing", "channel-webhook",
+PUBLIC = {"/healthz", "/readyz", "portal:order", "portal:cancel", "portal:on_my_way", "portal:here", "portal:missing",
+          "channel-webhook",
           "carrier_tracking_webhook", "store:worker", "store:manifest_json", "store:offline",
           "store:people", "store:people_enter", "store:people_first", "store:lock"}  # fmt: skip
 

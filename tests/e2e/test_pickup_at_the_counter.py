@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from playwright.sync_api import expect
 
-from fulfillment.models import FulfillmentOrder
+from fulfillment.models import CurbsideVisit, FulfillmentOrder, Shipment
 from fulfillment.selectors.pickups import pickup_code
+from fulfillment.services.pickups import stage_parcel
 from inventory.models import Node
 from oms.accounts.models import Role, User
 from oms.notifications.links import tracking_token
 from oms.notifications.models import Message
 from orders.canonical import CanonicalPayment
 from orders.models import Order, OrderEvent
+from tests.e2e.axe import axe_violations, overflow_px
 from tests.e2e.conftest import Visitor
 from tests.e2e.scanner import scan
 from tests.factories import World, capture, make_line, make_order, stock
@@ -104,3 +108,40 @@ def test_five_wrong_codes_lock_and_the_right_one_hands_over_once(visitor: Visito
     assert told[1:6] == [f"Pickup at blr-s1: wrong code, {n} of 5." for n in range(1, 6)]
     assert told[-1] == "Pickup at blr-s1: handed out to Ravi (brother), who knew the code."
     assert len(told) == 8
+
+
+def test_a_customer_in_the_car_is_seen_heard_and_met(visitor: Visitor, world: World, order: Order) -> None:
+    Node.objects.filter(pk=world.store.pk).update(curbside_bays=4)
+    stage_parcel(shipment_id=Shipment.objects.get().pk, shelf="A-1", actor="Asha")
+    phone, car = visitor(width=360, height=740), visitor(width=360, height=740, scripts=False)
+    tasks = phone.sign_in("asha@example.com")
+    expect(tasks.get_by_role("heading", name="To do now")).to_be_visible()
+    page = car.open(f"/t/{tracking_token(order)}/")
+    page.get_by_role("button", name="I'm on my way").click()
+    expect(page.get_by_text("The store knows that you are on the way")).to_be_visible()
+    page.get_by_label("Bay").select_option("2")
+    page.get_by_label("Your car").fill("white Swift, 4521")
+    other = visitor(width=360, height=740)
+    assert (axe_violations(other.open(f"/t/{tracking_token(order)}/")), overflow_px(other.page)) == ([], 0)
+    page.get_by_role("button", name="I'm here").click()
+    expect(page.get_by_text("in bay 2")).to_be_visible()
+
+    # The list of tasks asks by itself.
+    expect(tasks.get_by_role("heading", name="Bay 2")).to_be_visible(timeout=15_000)
+    expect(tasks.locator(".curb-late")).to_have_count(0)
+    phone.look()
+    CurbsideVisit.objects.update(here_at=F("here_at") - timedelta(minutes=3))
+    tasks.reload()
+    expect(tasks.locator(".curb-late [data-since]")).to_contain_text("3:")
+    phone.look()
+
+    tasks.get_by_role("button", name="On my way").click()
+    expect(tasks.get_by_label("Pickup code")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Somebody is on the way to you.")).to_be_visible()
+    tasks.get_by_label("Pickup code").fill(pickup_code(order))
+    tasks.get_by_label("I took").check()
+    tasks.get_by_role("button", name="Hand over").click()
+    expect(tasks.get_by_text("was handed over")).to_be_visible()
+    phone.open("/s/")
+    expect(tasks.locator(".curb")).to_have_count(0)
