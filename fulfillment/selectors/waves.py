@@ -35,6 +35,11 @@ class ReadyOrder:
     zones: frozenset[str]
     is_single: bool
 
+    @property
+    def path(self) -> list[str]:
+        """Its zones in the order of a walk; goods without a bin have none."""
+        return sorted(self.zones - {""})
+
 
 # A blocked order is not here: on hold, waiting for its release or a transfer, ended, or at a node that is switched off.
 # Nor is what somebody picks without a wave; what came back from a wave half picked is.

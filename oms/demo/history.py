@@ -26,6 +26,7 @@ from oms.demo import (
     shelf_counts,
     stock_room,
     troubles,
+    waves,
 )
 from oms.demo.buyers import Buyers, Drawn
 from oms.demo.catalogue import skus
@@ -66,6 +67,7 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     replenishment.add(standing)
     kits.add(world, standing, moment)
     named_units.add(world, standing, moment)
+    waves.add(standing, moment)
     judge_due_promises()
     measure_performance()
     _hand_to_the_present(standing)

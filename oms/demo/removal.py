@@ -25,7 +25,7 @@ from django.db.models import Q
 
 from carriers.models import Booking, CarrierAccount, RateCard
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
-from fulfillment.models import FulfillmentOrder, Shipment
+from fulfillment.models import FulfillmentOrder, Shipment, Wave
 from inventory.models import (
     ApprovalLimit,
     CountItem,
@@ -106,7 +106,8 @@ _EVENT_KEYS: dict[str, type[models.Model]] = {
 }  # fmt: skip
 #: Name of a state machine -> whose transitions it writes.
 _MACHINES: dict[str, type[models.Model]] = {
-    "fulfillment.FulfillmentOrder": FulfillmentOrder, "fulfillment.Shipment": Shipment, "returns.Return": Return,
+    "fulfillment.FulfillmentOrder": FulfillmentOrder, "fulfillment.Shipment": Shipment, "fulfillment.Wave": Wave,
+    "returns.Return": Return,
     "channels.inbound_message": InboundMessage, "channels.outbound_update": OutboundUpdate,
     "channels.listing": Listing, "channels.account": ChannelAccount,
     "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,

@@ -42,6 +42,7 @@ from oms.dashboard.fulfil.wave_pool import (
     title_of,
 )
 from oms.dashboard.fulfil.work_views import TONES, sections
+from orders.models import OrderServiceLevel
 from routing.models import NodeLoad
 
 #: Orders of the pool that the page lists; suggestions look at all that are ready.
@@ -126,10 +127,12 @@ def _pool(node: Node, chosen: Chosen) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rows(orders: list[ReadyOrder]) -> list[tuple[ReadyOrder, FulfillmentOrder, str]]:
+def _rows(orders: list[ReadyOrder]) -> list[tuple[ReadyOrder, FulfillmentOrder, str, str]]:
+    services = dict(OrderServiceLevel.choices)
     work = FulfillmentOrder.objects.in_bulk([order.work_id for order in orders])
     return [
-        (order, work[order.work_id], TONES.get(work[order.work_id].state, "neutral"))
+        (order, work[order.work_id], str(services.get(order.service, order.service)),
+         TONES.get(work[order.work_id].state, "neutral"))
         for order in orders if order.work_id in work
     ]  # fmt: skip
 
