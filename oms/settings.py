@@ -358,6 +358,8 @@ DEFAULT_CURRENCY = env_str("OMS_CURRENCY", "INR")
 DEFAULT_COUNTRY = env_str("OMS_COUNTRY", "IN")
 
 #: Units that may come on top of a line of a purchase order without being asked about, in percent of the line.
+#: A driver signs, or says the code of the pickup, before parcels are handed over; else the name is enough.
+HANDOVER_NEEDS_PROOF = env_bool("OMS_HANDOVER_NEEDS_PROOF", False)
 PACK_WEIGHT_TOLERANCE_PERCENT = env_int("OMS_PACK_WEIGHT_TOLERANCE_PERCENT", 10)
 RECEIVE_OVER_PERCENT = env_int("OMS_RECEIVE_OVER_PERCENT", 5)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from io import BytesIO
+
+from PIL import UnidentifiedImageError
 
 from carriers.labels.page import GREY, PALE, Page
 from carriers.labels.paging import rows_by_page
@@ -41,7 +44,7 @@ def manifest_pdf(data: ManifestData) -> bytes:
             _draw_row(page, y, position, row, data.currency)
             y += _ROW_MM
         if number == len(chunks):
-            _draw_signatures(page, y + 6)
+            _draw_signatures(page, y + 6, data)
     return page.as_bytes()
 
 
@@ -117,7 +120,7 @@ def _align(caption: str) -> str:
     return "R" if caption in _RIGHT_ALIGNED else "L"
 
 
-def _draw_signatures(page: Page, y: float) -> None:
+def _draw_signatures(page: Page, y: float, data: ManifestData) -> None:
     half = (_WIDTH - 12) / 2
     for x, title in ((_LEFT, "Handed over by"), (_LEFT + half + 12, "Received for the courier by")):
         page.put(x, y, half, title, 9, bold=True)
@@ -125,3 +128,11 @@ def _draw_signatures(page: Page, y: float) -> None:
             line = y + 13 + 9 * number
             page.rule(x + 24, line, x + half, line, 0.2)
             page.put(x, line - 4, 23, caption, 8, colour=GREY)
+    taken = _LEFT + half + 12 + 25
+    code = f"{data.driver_name} (code {data.driver_code})" if data.driver_code else data.driver_name
+    page.put(taken, y + 8.2, half - 26, code, 9)
+    if data.signature:
+        try:
+            page.image(BytesIO(data.signature), x=taken, y=y + 13.5, h=8.2)
+        except (UnidentifiedImageError, OSError):  # a damaged file must not keep the paper back
+            page.put(taken, y + 17.2, half - 26, "Signed; the picture cannot be read", 8, colour=GREY)

@@ -74,6 +74,10 @@ class ManifestData:
     rows: tuple[ManifestRow, ...]
     currency: str = "INR"
     vehicle: str = ""
+    #: Once it was handed over: who took it, the code of the pickup, and the signature as a PNG picture.
+    driver_name: str = ""
+    driver_code: str = ""
+    signature: bytes = b""
     pickup_reference: str = ""
 
 

@@ -145,6 +145,14 @@ class Manifest(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     driver_name = models.CharField(max_length=120, blank=True)
     vehicle = models.CharField(max_length=40, blank=True)
+    driver_phone = models.CharField(max_length=32, blank=True)
+    driver_code = models.CharField(
+        max_length=20, blank=True, help_text="The code of the pickup that the carrier gave the driver, where it does."
+    )
+    signature = models.FileField(upload_to="manifests/%Y/%m/", blank=True)
+    left_behind = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Parcels of the carrier that stayed for its next driver when this one left."
+    )
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=120, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -2,6 +2,7 @@
 
 from fulfillment.services.arrived_units import Arrived
 from fulfillment.services.arriving import give_up_parcel, receive_for_pickup
+from fulfillment.services.asking_pickups import AskedPickup, ask_for_pickup
 from fulfillment.services.at_risk import Risk, move_promises_at_risk, work_at_risk
 from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel
@@ -9,7 +10,7 @@ from fulfillment.services.capacity import movable_work, orders_above, shed_exces
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
 from fulfillment.services.invoicing import invoice_parcel, why_not_invoiced
 from fulfillment.services.labels import retry_labels
-from fulfillment.services.manifests import add_all, add_to_manifest, close_manifest, open_manifest
+from fulfillment.services.manifests import Driver, add_all, add_to_manifest, close_manifest, open_manifest, picture_of
 from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_units
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
@@ -53,7 +54,9 @@ __all__ = [
     "NOTHING_NAMED",
     "SHORT_REASONS",
     "Arrived",
+    "AskedPickup",
     "CancelPreview",
+    "Driver",
     "InBox",
     "LineUnits",
     "ParcelPlan",
@@ -67,6 +70,7 @@ __all__ = [
     "add_all",
     "add_to_manifest",
     "apply_tracking",
+    "ask_for_pickup",
     "ask_print",
     "book_shipment",
     "booking_request",
@@ -103,6 +107,7 @@ __all__ = [
     "pick",
     "pick_all",
     "pick_many",
+    "picture_of",
     "preview_cancel",
     "preview_reroute",
     "prove_check",

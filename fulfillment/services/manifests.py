@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from PIL import Image, UnidentifiedImageError
 
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
@@ -15,8 +21,11 @@ from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT
 from oms.core.clock import now
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict, NotFound
+from oms.core.errors import Conflict, DomainError, NotFound
+from oms.core.ids import uuid7
 from oms.core.states import advance, advance_many
+
+_MOST_SIGNATURE_BYTES, _MOST_PIXELS = 200_000, 2_000
 
 
 def open_manifest(*, node_id: int, carrier_account_id: int, actor: str) -> Manifest:
@@ -97,11 +106,28 @@ def add_all(*, manifest_id: int, actor: str) -> Added:
     return run_atomic(work)
 
 
-def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehicle: str = "") -> list[int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """Who took the parcels. `signature` is a PNG picture; `code` what the carrier gave the driver for this pickup."""
+
+    name: str = ""
+    vehicle: str = ""
+    phone: str = ""
+    code: str = ""
+    signature: bytes = b""
+
+
+NOBODY = Driver()
+
+
+def close_manifest(*, manifest_id: int, actor: str, driver: Driver = NOBODY) -> list[int]:
     """The driver took the parcels: all of them are handed over; their ids. Closing again changes nothing.
 
-    Raises Conflict for an empty manifest, and MayNotLeave, with all of them still here, where one may not leave.
+    Parcels of the carrier that nobody scanned stay for its next manifest; how many is kept. Raises Conflict for an
+    empty manifest, DomainError where a proof is missing that the settings want, or the signature is no picture, and
+    MayNotLeave, with all of them still here, where one may not leave.
     """
+    signature = _checked_signature(driver)
 
     def work() -> list[int]:
         manifest = lock_manifest(manifest_id)
@@ -111,12 +137,53 @@ def close_manifest(*, manifest_id: int, actor: str, driver_name: str = "", vehic
         if not ids:
             raise Conflict(f"{manifest} is empty: scan a parcel first.")
         left = hand_over(shipment_ids=ids, actor=actor, reason=f"manifest {manifest}")
-        Manifest.objects.filter(pk=manifest_id).update(
-            state=ManifestState.CLOSED, closed_at=now(), closed_by=actor, driver_name=driver_name, vehicle=vehicle
-        )
+        manifest.state, manifest.closed_at, manifest.closed_by = ManifestState.CLOSED, now(), actor
+        manifest.driver_name, manifest.vehicle = driver.name[:120], driver.vehicle[:40]
+        manifest.driver_phone, manifest.driver_code = driver.phone[:32], driver.code[:20]
+        manifest.left_behind = Shipment.objects.filter(
+            node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
+        ).count()
+        if signature:
+            manifest.signature.save(f"{uuid7()}.png", ContentFile(signature), save=False)
+        manifest.save()
         return left
 
     return run_atomic(work)
+
+
+def picture_of(data_url: str) -> bytes:
+    """The PNG picture that a page drew, as it sends it. Raises DomainError for anything else; empty for nothing."""
+    if not data_url:
+        return b""
+    head, _, body = data_url.partition(",")
+    try:
+        found = b64decode(body, validate=True)
+    except ValueError:
+        found = b""
+    if head != "data:image/png;base64" or not found:
+        raise DomainError("The signature is no picture that this page made. Sign again.", field="signature")
+    return found
+
+
+def _checked_signature(driver: Driver) -> bytes:
+    if settings.HANDOVER_NEEDS_PROOF and not (driver.code or driver.signature):
+        raise DomainError("Have the driver sign, or type the code of the pickup.", field="signature")
+    if not driver.signature:
+        return b""
+    if len(driver.signature) > _MOST_SIGNATURE_BYTES or not _is_drawing(driver.signature):
+        raise DomainError("The signature is no picture that this page made. Sign again.", field="signature")
+    return driver.signature
+
+
+def _is_drawing(content: bytes) -> bool:
+    """A whole PNG picture of the size of a pad."""
+    try:
+        with Image.open(BytesIO(content), formats=["PNG"]) as picture:
+            width, height = picture.size
+            picture.verify()
+    except (UnidentifiedImageError, OSError, SyntaxError):
+        return False
+    return 0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS
 
 
 def _held(shipments: Mapping[int, Shipment]) -> list[Held]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, Shipment
 from fulfillment.services import (
+    Driver,
     accept,
     close_manifest,
     collect,
@@ -208,8 +209,9 @@ def _with_manifests(stage: Stage, trips: Sequence[Trip], times: dict[int, dateti
         manifest = open_manifest(node_id=node_id, carrier_account_id=account_id, actor="dock")
         advance_many(Shipment, [t.shipment.pk for t in some], "manifested", using=SHIPMENT, actor="dock",
                      manifest=manifest)  # fmt: skip
-        close_manifest(manifest_id=manifest.pk, actor="dock", driver_name=stage.luck.choice(_DRIVERS),
-                       vehicle=f"HR 55 {stage.luck.randint(1000, 9999)}")  # fmt: skip
+        name = stage.luck.choice(_DRIVERS)
+        driver = Driver(name=name, vehicle=f"HR 55 {stage.luck.randint(1000, 9999)}")
+        close_manifest(manifest_id=manifest.pk, actor="dock", driver=driver)
         past.stamp_manifest(manifest.pk, max(times[t.shipment.order_id] for t in some))
 
 

@@ -27,9 +27,11 @@ from fulfillment.selectors.arrivals import awaited_at
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.pickups import shelves_of, unstaged, waiting_parcels
 from fulfillment.services import (
+    Driver,
     add_to_manifest,
     close_manifest,
     open_manifest,
+    picture_of,
     take_apart,
 )
 from inventory.models import Node
@@ -117,25 +119,26 @@ def _scanned(shipment: Shipment) -> dict[str, str]:
 def manifest_close(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
     """The driver took the parcels. Closing twice changes nothing."""
     manifest = _manifest(node, pk)
-    driver = request.POST.get("driver_name", "").strip()[:120]
-    vehicle = request.POST.get("vehicle", "").strip()[:40]
+    name = request.POST.get("driver_name", "").strip()[:120]
     actor = principal_of(request).name
     if manifest.state == ManifestState.CLOSED:
         return HttpResponseRedirect(reverse("store:manifest", args=[pk]))
-    if not driver:
+    if not name:
         problem = _("Write the driver's name: it is the proof of who took the parcels.")
         return show(request, node, "manifest", status=422, problem=problem, **_sheet(manifest))
     try:
+        driver = Driver(
+            name=name, vehicle=request.POST.get("vehicle", "").strip(), phone=request.POST.get("phone", "").strip(),
+            code=request.POST.get("driver_code", "").strip(), signature=picture_of(request.POST.get("signature", "")),
+        )  # fmt: skip
         left = once_per_form(
-            request,
-            lambda: {"left": close_manifest(manifest_id=pk, driver_name=driver, vehicle=vehicle, actor=actor)},
-            one_action=True,
+            request, lambda: {"left": close_manifest(manifest_id=pk, driver=driver, actor=actor)}, one_action=True
         )["left"]
     except DomainError as error:
         sheet = _sheet(_manifest(node, pk))
         return show(request, node, "manifest", status=error.http_status, problem=error.message, **sheet)
     text = ngettext("%(n)d parcel handed to %(driver)s.", "%(n)d parcels handed to %(driver)s.", len(left))
-    messages.success(request, text % {"n": len(left), "driver": driver})
+    messages.success(request, text % {"n": len(left), "driver": name})
     return HttpResponseRedirect(reverse("store:handover"))
 
 

@@ -110,7 +110,8 @@ def _orders(side: Side) -> Rows:
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
         ("fulfil_parcel fulfil_label fulfil_slip fulfil_papers fulfil_invoice fulfil_invoice_issue fulfil_retry "
          "fulfil_book fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
-        ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf", order,
+        ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf "
+         "fulfil_manifest_signature", order,
          (side.manifest.pk,)),
         ("fulfil_wave fulfil_wave_list_pdf fulfil_wave_totes_pdf fulfil_wave_assign fulfil_wave_take_out "
          "fulfil_wave_cancel fulfil_wave_finish", order, (side.wave.pk,)),

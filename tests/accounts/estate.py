@@ -240,6 +240,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     hand_over(shipment_ids=[on_road.pk], actor="Ravi")
     manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
     add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")
+    Manifest.objects.filter(pk=manifest.pk).update(signature=SHOT)
     [ready] = pack(fulfillment_order_id=pickup.pk, actor="Ravi")
     wave = make_wave(node_id=node.pk, work_ids=[waved.pk], kind="cluster", actor="Ravi").wave
     awaited, stand_in = _awaited(world, channel_code, buyer), _stand_in(world, channel_code, buyer)

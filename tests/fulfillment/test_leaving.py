@@ -14,6 +14,7 @@ from fulfillment.errors import WrongItem
 from fulfillment.models import FulfillmentOrder, Manifest, Shipment
 from fulfillment.selectors import carriers_waiting, label_problems, manifest_sheet, pickups_waiting
 from fulfillment.services import (
+    Driver,
     add_all,
     add_to_manifest,
     book_shipment,
@@ -83,7 +84,7 @@ def test_a_manifest_takes_parcels_of_its_carrier_and_hands_them_over_once(world:
     sheet = manifest_sheet(manifest)
     assert ([item.pk for item in sheet.scanned], [item.pk for item in sheet.missing]) == ([first.pk], [second.pk])
 
-    left = close_manifest(manifest_id=manifest.pk, driver_name="Suresh", vehicle="KA 01 1234", actor="Asha")
+    left = close_manifest(manifest_id=manifest.pk, driver=Driver(name="Suresh", vehicle="KA 01 1234"), actor="Asha")
     assert left == [first.pk]
     assert close_manifest(manifest_id=manifest.pk, actor="Asha") == []
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,10 +20,19 @@ from carriers.labels import ManifestData, ManifestRow, manifest_pdf
 from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
 from fulfillment.selectors import manifest_sheet
 from fulfillment.selectors.held import held_parcels
-from fulfillment.services import add_all, add_to_manifest, cash_of_parcel, close_manifest, open_manifest
+from fulfillment.services import (
+    Driver,
+    add_all,
+    add_to_manifest,
+    ask_for_pickup,
+    cash_of_parcel,
+    close_manifest,
+    open_manifest,
+    picture_of,
+)
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
-from oms.core.errors import DomainError, NotFound
+from oms.core.errors import DomainError, NotFound, TransientError
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.work_views import scoped_manifests, scoped_shipments, sections
 from oms.dashboard.orders.posting import is_fragment
@@ -180,23 +190,63 @@ def manifest_close(request: HttpRequest, pk: int) -> HttpResponse:
     """The driver took the parcels; stock leaves the books. Closing twice changes nothing."""
     principal = principal_of(request)
     manifest = _manifest(principal, pk)
-    driver = request.POST.get("driver_name", "").strip()[:120]
-    vehicle = request.POST.get("vehicle", "").strip()[:40]
-    if manifest.state == ManifestState.OPEN and not driver:
+    name = request.POST.get("driver_name", "").strip()[:120]
+    if manifest.state == ManifestState.OPEN and not name:
         return _page(request, manifest, _("Write the driver's name: it is the proof of who took the parcels."), 422)
     try:
+        driver = Driver(
+            name=name, vehicle=request.POST.get("vehicle", "").strip(), phone=request.POST.get("phone", "").strip(),
+            code=request.POST.get("driver_code", "").strip(), signature=picture_of(request.POST.get("signature", "")),
+        )  # fmt: skip
         left = once_per_form(
-            request,
-            lambda: {
-                "n": len(close_manifest(manifest_id=pk, actor=principal.name, driver_name=driver, vehicle=vehicle))
-            },
+            request, lambda: {"n": len(close_manifest(manifest_id=pk, actor=principal.name, driver=driver))}
         )["n"]
     except DomainError as error:
         return _page(request, _manifest(principal, pk), error.message, error.http_status)
     if left:
         text = ngettext("%(n)d parcel handed to %(driver)s.", "%(n)d parcels handed to %(driver)s.", left)
-        messages.success(request, text % {"n": left, "driver": driver})
+        messages.success(request, text % {"n": left, "driver": name})
+        _say_left_behind(request, pk)
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
+
+
+def _say_left_behind(request: HttpRequest, pk: int) -> None:
+    stay = Manifest.objects.values_list("left_behind", flat=True).get(pk=pk)
+    if stay:
+        text = ngettext("%(n)d parcel stays for the next driver.", "%(n)d parcels stay for the next driver.", stay)
+        messages.warning(request, text % {"n": stay})
+
+
+@require_safe
+@requires("fulfillment.view")
+def manifest_signature(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The driver's signature, as it was drawn."""
+    manifest = _manifest(principal_of(request), pk)
+    if not manifest.signature or not manifest.signature.storage.exists(manifest.signature.name or ""):
+        raise NotFound(f"{manifest} has no signature.")
+    return FileResponse(manifest.signature.open("rb"), content_type="image/png")
+
+
+@require_POST
+@requires("fulfillment.manifest")
+def pickup(request: HttpRequest) -> HttpResponse:
+    """Ask a carrier to come for the parcels that wait at a node; asked again, nothing is asked twice."""
+    principal = principal_of(request)
+    node_text, account_text = request.POST.get("node", ""), request.POST.get("account", "")
+    if not (node_text.isdecimal() and account_text.isdecimal()):
+        raise NotFound("There is no such carrier or node.")
+    node = in_node_scope(Node.objects.filter(pk=int(node_text)), principal, "code").first()
+    if node is None or not principal.all_channels:
+        raise NotFound("No parcels of this carrier wait there.")
+    try:
+        asked = ask_for_pickup(node_id=node.pk, account_id=int(account_text), actor=principal.name)
+    except (DomainError, TransientError) as error:
+        messages.error(request, str(error))
+    else:
+        comes, come = _("%(carrier)s comes unasked."), _("%(carrier)s was asked to come on %(day)s.")
+        text = come if asked.reference else comes
+        messages.success(request, text % {"carrier": asked.carrier, "day": f"{asked.on:%d %b}"})
+    return HttpResponseRedirect(reverse("dashboard:fulfil_manifests"))
 
 
 @require_safe
@@ -212,12 +262,20 @@ def manifest_paper(request: HttpRequest, pk: int) -> HttpResponse:
         number=manifest.number, courier_name=manifest.carrier_account.name, node_name=node.name,
         node_lines=tuple(line for line in (node.line1, f"{node.city} {node.postcode}".strip()) if line),
         created_at=timezone.localtime(manifest.closed_at or manifest.created_at), vehicle=manifest.vehicle,
+        driver_name=manifest.driver_name, driver_code=manifest.driver_code, signature=_signature(manifest),
         rows=tuple(_row(shipment) for shipment in sheet.scanned),
         currency=sheet.scanned[0].order.currency if sheet.scanned else "INR",
     )  # fmt: skip
     response = HttpResponse(manifest_pdf(data), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="manifest-{manifest.number}.pdf"'
     return response
+
+
+def _signature(manifest: Manifest) -> bytes:
+    if not manifest.signature or not manifest.signature.storage.exists(manifest.signature.name or ""):
+        return b""
+    with manifest.signature.open("rb") as file:
+        return bytes(file.read())
 
 
 def _row(shipment: Shipment) -> ManifestRow:

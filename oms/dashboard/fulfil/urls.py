@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pack/weigh/", bench_views.weigh, name="fulfil_pack_weigh"),
     path("pack/check/", bench_views.check, name="fulfil_pack_check"),
     path("pack/prove/", bench_views.prove, name="fulfil_pack_prove"),
+    path("pack/printer/", bench_views.choose_printer, name="fulfil_pack_printer"),
     path("pack/counts/", bench_views.counts, name="fulfil_pack_counts"),
     path("pack/label/<int:pk>/", bench_views.label_panel, name="fulfil_pack_label"),
     path("pack/commands.pdf", bench_views.commands, name="fulfil_pack_commands"),
@@ -50,5 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifests/<int:pk>/scan/", manifest_views.manifest_scan, name="fulfil_manifest_scan"),
     path("manifests/<int:pk>/all/", manifest_views.manifest_all, name="fulfil_manifest_all"),
     path("manifests/<int:pk>/close/", manifest_views.manifest_close, name="fulfil_manifest_close"),
+    path("manifests/pickup/", manifest_views.pickup, name="fulfil_pickup"),
+    path("manifests/<int:pk>/signature.png", manifest_views.manifest_signature, name="fulfil_manifest_signature"),
     path("manifests/<int:pk>/manifest.pdf", manifest_views.manifest_paper, name="fulfil_manifest_pdf"),
 ]

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
+from datetime import date, datetime, time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from fulfillment.models import Manifest, Shipment
+from fulfillment.services.asking_pickups import pickup_day
+from inventory.models import NodeHoliday
 from oms.accounts.models import Role
 from oms.dashboard.fulfil.manifest_views import PAGE_ROWS
+from tests.carriers.labels.test_codes_are_read import text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, stock_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HX = {"HX-Request": "true"}
+#: One white dot.
+PNG = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mP8/x8AAwMCAO+ip1sAAAAASUVORK5CYII=")
 
 
 def test_a_manifest_is_opened_scanned_closed_and_printed(client: Client, world: World, show: Show) -> None:
@@ -154,3 +163,83 @@ def test_older_manifests_are_on_the_next_page(client: Client, world: World, show
 
     assert ("M-051" in first, "M-001" in first) == (True, False)
     assert ("M-051" in second, "M-001" in second, "M-000" in second) == (False, True, True)
+
+
+SIGNED = "data:image/png;base64," + b64encode(PNG).decode()
+
+
+def opened_with(client: Client, world: World, *scanned: Shipment) -> str:
+    """An open manifest with these parcels on it; its address."""
+    account = scanned[0].carrier_account_id
+    address = client.post("/fulfil/manifests/open/", {"node": world.blr.pk, "account": account})["Location"]
+    for parcel in scanned:
+        client.post(f"{address}scan/", {"code": parcel.awb})
+    return address
+
+
+def test_who_took_the_parcels_signs_and_what_stays_is_said(
+    client: Client, world: World, show: Show, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    make_carrier()
+    first, second = (labelled(make_work(world, name, make_line(world.kurta))) for name in ("1", "2"))
+    address = opened_with(client, world, first)
+    driver = {"driver_name": "Suresh", "phone": "+919845012345", "driver_code": "4711", "signature": SIGNED}
+    text = client.post(f"{address}close/", driver, follow=True).content.decode()
+    assert "1 parcel handed to Suresh." in text
+    assert "1 parcel stays for the next driver." in text
+    page = show(address)
+    assert "4711" in page
+    assert "+919845012345" in page
+    assert b"".join(client.get(f"{address}signature.png")) == PNG
+    paper = text_of(client.get(f"{address}manifest.pdf").content)
+    assert "Suresh (code 4711)" in paper
+    # What stayed waits on the next manifest.
+    again = opened_with(client, world, second)
+    assert again != address
+    assert Manifest.objects.get(state="open").shipments.get() == second
+
+
+def test_a_proof_is_wanted_where_the_settings_say_so_and_rubbish_is_none(
+    client: Client, world: World, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT, settings.HANDOVER_NEEDS_PROOF = tmp_path, True
+    make_carrier()
+    address = opened_with(client, world, labelled(make_work(world, "1", make_line(world.kurta))))
+    for fields, words in (
+        ({}, "Have the driver sign"),
+        ({"signature": "data:image/png;base64,####"}, "Sign again"),
+        ({"signature": "data:text/html;base64,PGI+"}, "Sign again"),
+        ({"signature": "data:image/png;base64," + b64encode(b"no picture").decode()}, "Sign again"),
+    ):
+        answer = client.post(f"{address}close/", {"driver_name": "Suresh", **fields})
+        assert answer.status_code == 422
+        assert words in answer.content.decode()
+    assert client.get(f"{address}signature.png").status_code == 404
+    assert client.post(f"{address}close/", {"driver_name": "Suresh", "driver_code": "4711"}).status_code == 302
+    assert Manifest.objects.get().state == "closed"
+
+
+def test_a_carrier_is_asked_to_come_for_what_waits(client: Client, world: World, show: Show) -> None:
+    account = make_carrier()
+    form = {"node": world.blr.pk, "account": account.pk}
+    assert "No parcel of" in client.post("/fulfil/manifests/pickup/", form, follow=True).content.decode()
+    labelled(make_work(world, "1", make_line(world.kurta)))
+    assert "Ask to come" in show("/fulfil/manifests/")
+    assert "comes unasked" in client.post("/fulfil/manifests/pickup/", form, follow=True).content.decode()
+    assert client.post("/fulfil/manifests/pickup/", form | {"node": "0"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        ("2026-11-20T12:00", date(2026, 11, 20)),  # Friday, before the cut-off
+        ("2026-11-20T17:00", date(2026, 11, 21)),
+        ("2026-11-21T17:00", date(2026, 11, 24)),  # Sunday is no day of work, Monday a holiday
+    ],
+)
+def test_a_driver_comes_on_a_day_of_work(world: World, moment: str, day: date) -> None:
+    node = world.blr
+    node.working_days, node.cutoff_at = [1, 2, 3, 4, 5, 6], time(16)
+    NodeHoliday.objects.create(node=node, day=date(2026, 11, 23), name="Fair")
+    assert pickup_day(node, datetime.fromisoformat(f"{moment}+05:30")) == day
