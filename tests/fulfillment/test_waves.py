@@ -9,13 +9,13 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.errors import NothingLeft, WrongItem
-from fulfillment.models import FulfillmentOrder, Wave, WaveOrder
+from fulfillment.models import FulfillmentOrder, PickedUnit, Wave, WaveOrder
 from fulfillment.selectors.waves import ReadyOrder, progress_of_waves, ready_pool, walk_of
 from fulfillment.services import cancel_order, pick, pick_all
 from fulfillment.services.wave_picking import pick_in_wave, short_in_wave
 from fulfillment.services.wave_plan import LOOKED_AT, suggest, workload
 from fulfillment.services.waves import add_to_wave, assign_wave, cancel_wave, finish_wave, make_wave, take_out
-from inventory.models import Node, StockLevel
+from inventory.models import Node, Sku, StockLevel
 from oms.core.errors import Conflict, DomainError, IllegalTransition, NotFound
 from orders.services import place_hold
 from tests.factories import World, make_line, make_world, stock
@@ -371,3 +371,17 @@ def test_a_cancelled_order_leaves_and_a_node_that_is_off_picks_nothing(world: Wo
     assign_wave(wave_id=wave.pk, picker="", actor="Asha")
     wave.refresh_from_db()
     assert (wave.state, progress_of_waves([wave.pk])) == ("cancelled", {})
+
+
+# -- lots and serial numbers -------------------------------------------------------------------------------------------
+
+
+def test_a_scanned_serial_number_or_lot_is_the_unit_that_lies_in_the_tote(world: World, phone: Sku, serum: Sku) -> None:
+    work = make_work(world, "1", make_line(phone), make_line(serum))
+    wave = wave_of(world, work)
+    [tote] = totes(wave)
+
+    assert pick_in_wave(wave_id=wave.pk, code="IMEI-2", tote=tote, actor="Ravi").sku == phone
+    assert pick_in_wave(wave_id=wave.pk, code="late", tote=tote, actor="Ravi").is_done
+    units = PickedUnit.objects.filter(line__fulfillment_order=work).order_by("pk")
+    assert [str(unit.serial or unit.lot) for unit in units] == ["IMEI-2", "LATE"]

@@ -107,6 +107,7 @@ def test_by_hand_without_scripts_the_whole_wave_is_picked(
     text = show(client, f"/s/waves/{wave.pk}/")
     assert "The wave is picked" in text
     assert "Pack 2 orders" in text
+    assert "Type a code" not in text
     assert Wave.objects.get().picker == "Asha Gowda"
     assert units_of(works[0].order_id) == {"picked": 2}
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from carriers.labels import pick_list_pdf
-from fulfillment.models import FulfillmentOrderState
+from fulfillment.models import FulfillmentOrderState, Wave, WaveOrder
 from fulfillment.selectors import TO_PICK, by_urgency, with_lines
 from fulfillment.selectors.pick_lists import pick_list_of
 from inventory.models import Node
@@ -24,9 +24,14 @@ STATES = (FulfillmentOrderState.OPEN, *TO_PICK)
 @require_safe
 @requires("fulfillment.view")
 def pick_list(request: HttpRequest) -> HttpResponse:
-    """What is to be taken from the shelves of the node in the address, A4. Raises NotFound where nothing waits."""
+    """What is to be taken from the shelves of the node in the address, A4; waves have lists of their own.
+
+    Raises NotFound where nothing waits.
+    """
     code = request.GET.get("node", "")[:40]
-    found = by_urgency(scoped_work(principal_of(request)).filter(node__code=code, state__in=STATES))
+    in_waves = WaveOrder.objects.filter(left_at__isnull=True, wave__state__in=Wave.LIVE).values("fulfillment_order")
+    work_here = scoped_work(principal_of(request)).filter(node__code=code, state__in=STATES)
+    found = by_urgency(work_here.exclude(pk__in=in_waves))
     work = list(with_lines(found)[:MOST_ORDERS])
     waiting = found.count() if len(work) == MOST_ORDERS else len(work)
     data = pick_list_of(Node.objects.get(code=code), work, now(), waiting=waiting) if work else None

@@ -246,3 +246,11 @@ def test_the_pack_station_opens_the_order_of_a_tote_and_the_next_one_of_a_wave(w
         scan("KURTA-M")
     assert FulfillmentOrder.objects.get(pk=two.pk).state == "packed"
     assert scan(wave.number.lower()) == f"{one.order.number} is on the bench."
+
+
+def test_the_pick_list_of_the_node_leaves_out_what_waves_have(world: World, client: Client) -> None:
+    one, two = works(world, 2)
+    wave_of(world, one)
+    paper = text_of(client.get("/fulfil/pick-list.pdf?node=blr-01").content)
+    assert two.order.number in paper
+    assert one.order.number not in paper
