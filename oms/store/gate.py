@@ -85,6 +85,16 @@ def manager_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
     return require_POST(_in_store(view, "pickups.unlock"))
 
 
+def selling_page(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
+    """A page of the store app for those who sell."""
+    return require_safe(_in_store(view, "store.sell"))
+
+
+def seller_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
+    """A write of those who sell: POST only."""
+    return require_POST(_in_store(view, "store.sell"))
+
+
 def device_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
     """A write of those who answer for the phones of the store: POST only."""
     return require_POST(_in_store(view, "devices.share"))

@@ -46,11 +46,16 @@ def lookup(request: HttpRequest, node: Node) -> HttpResponseBase:
     level = StockLevel.objects.filter(node=node, sku=sku).first()
     return show(request, node, "lookup", "scan", code=code, sku=sku, level=level,
                 options=", ".join(str(value) for value in sku.options.values() if value),
-                nearby=_nearby(node, sku), needed=_needed(node, sku))  # fmt: skip
+                nearby=_nearby(node, sku), needed=_needed(node, sku),
+                may_sell=principal_of(request).may("store.sell"))  # fmt: skip
 
 
 def _nearby(node: Node, sku: Sku) -> list[Nearby]:
-    """Active nodes that can still promise the SKU, the closest first."""
+    return nodes_with(node, sku)[:_NEARBY]
+
+
+def nodes_with(node: Node, sku: Sku) -> list[Nearby]:
+    """Active nodes but this one that can still promise the SKU, the closest first."""
     rows = (
         StockLevel.objects.select_related("node")
         .filter(sku=sku, node__is_active=True, on_hand__gt=F("reserved") + F("safety_stock"))
@@ -58,7 +63,7 @@ def _nearby(node: Node, sku: Sku) -> list[Nearby]:
     )
     found = [Nearby(node=row.node, atp=row.atp, km=_kilometres(node, row.node)) for row in rows]
     found.sort(key=lambda item: (item.km is None, item.km or 0.0, -item.atp))
-    return found[:_NEARBY]
+    return found
 
 
 def _kilometres(start: Node, end: Node) -> float | None:

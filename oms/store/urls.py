@@ -15,6 +15,7 @@ from oms.store import (
     picking,
     pickups,
     receiving,
+    selling,
     tasks,
     transfers,
     wave_urls,
@@ -102,5 +103,7 @@ urlpatterns = [
     path("device/end/", people.device_end, name="device_end"),
     path("pins/", people.pins, name="pins"),
     path("pins/set/", people.pin_set, name="pin_set"),
+    path("sell/", selling.sell_page, name="sell"),
+    path("sell/done/", selling.sell, name="sell_done"),
     path("more/", lookup.more, name="more"),
 ]

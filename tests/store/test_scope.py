@@ -116,6 +116,8 @@ OF_NO_STORE = {
     "device_end",
     "pin_set",
     "curbside_go",
+    "sell",
+    "sell_done",
 }
 #: An associate may do these in no store, not even in the own one.
 OF_MANAGERS = ("goods", "transfer_receive", "unlock")
