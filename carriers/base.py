@@ -151,6 +151,7 @@ class CarrierAdapter(Protocol):
 
     code: str
     name: str
+    certainty: Certainty
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
         """Services that carry it; an empty list means not serviceable."""
@@ -170,6 +171,38 @@ class CarrierAdapter(Protocol):
 
     def track(self, config: CarrierConfig, awb: str) -> TrackingUpdate:
         """Every scan so far."""
+        ...
+
+
+class Certainty(StrEnum):
+    """How well a connector is known to fit its carrier. The README of each says what was tested against what."""
+
+    #: Nothing outside is spoken to.
+    OWN = "own"
+    #: Against replies that were recorded from the live service.
+    RECORDED = "recorded"
+    #: Against the vendor's published schema.
+    SCHEMA = "schema"
+    #: Against excerpts: parts of the contract are not public, and what they hold is not offered.
+    EXCERPT = "excerpt"
+
+    @property
+    def sentence(self) -> str:
+        """What it means, for the people who decide whether to rely on it."""
+        return {
+            Certainty.OWN: "Nothing outside is spoken to.",
+            Certainty.RECORDED: "Tested against replies that were recorded from the live service.",
+            Certainty.SCHEMA: "Tested against the schema that the carrier publishes, not yet against the live service.",
+            Certainty.EXCERPT: "Only parts of the contract are public; what is missing is not offered.",
+        }[self]
+
+
+@runtime_checkable
+class ReservesAwb(Protocol):
+    """The carrier gives an AWB before it gets the parcel: it is stored first, and a lost reply is looked up by it."""
+
+    def reserve_awb(self, config: CarrierConfig) -> str:
+        """An AWB that no parcel has yet. Raises TransientError or PermanentError; one that is not used is lost."""
         ...
 
 

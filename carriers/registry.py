@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from carriers.adapters.delhivery.adapter import DelhiveryAdapter
 from carriers.adapters.manual.adapter import ManualAdapter
 from carriers.adapters.shiprocket.adapter import ShiprocketAdapter
 from carriers.base import CarrierAdapter
 from carriers.errors import NoCarrier
 
 ADAPTERS: dict[str, CarrierAdapter] = {
+    "delhivery": DelhiveryAdapter(),
     "manual": ManualAdapter(),
     "shiprocket": ShiprocketAdapter(),
 }

@@ -17,12 +17,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from carriers.adapters.manual.awb import AwbRange
-from carriers.base import BookingRequest, RateRequest, UnknownOutcome
+from carriers.base import BookingRequest, RateRequest, ReservesAwb, UnknownOutcome
 from carriers.errors import LaneNotServed, LaneRefused, NoCarrier
 from carriers.locks import lock_account, lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount
 from carriers.registry import adapter_for
-from carriers.services.accounts import note_failure, note_ok
+from carriers.services.accounts import account_config, note_failure, note_ok
 from carriers.services.network import refuse_open_transaction
 from carriers.services.outcomes import (
     adopt,
@@ -159,9 +159,10 @@ def _book_anew(wish: _Wish) -> Booking | None:
     unserved = 0
     for candidate in _candidates(wish)[:MAX_CANDIDATES]:
         account = CarrierAccount.objects.get(pk=candidate.account_id)
-        adapter_for(account.adapter)  # Raises NoCarrier while there is nothing yet to be in doubt about.
+        adapter = adapter_for(account.adapter)  # Raises NoCarrier while there is nothing yet to be in doubt about.
         try:
-            booking = _open(account, wish, candidate)
+            reserved = "" if wish.awb or not isinstance(adapter, ReservesAwb) else _reserved(adapter, account)
+            booking = _open(account, wish, candidate, reserved)
             return None if booking is None else _call(booking)
         except PermanentError as error:
             refusals.append(f"{account.name}: {error}")
@@ -224,7 +225,16 @@ def client_reference(order_number: str, parcel_uid: UUID, number: int) -> str:
     return f"{order}-{parcel_uid.hex[-6:]}-{number}"
 
 
-def _open(account: CarrierAccount, wish: _Wish, candidate: _Candidate) -> Booking | None:
+def _reserved(adapter: ReservesAwb, account: CarrierAccount) -> str:
+    """An AWB of the carrier for a booking that is about to be opened: nothing stands yet that could be in doubt."""
+    try:
+        return adapter.reserve_awb(account_config(account))
+    except (TransientError, UnknownOutcome) as error:
+        note_failure(account, error)
+        raise TransientError(str(error)) from error
+
+
+def _open(account: CarrierAccount, wish: _Wish, candidate: _Candidate, reserved: str = "") -> Booking | None:
     """Commit the row that the call will be made for; None when somebody else has just opened one."""
     earlier = Booking.objects.filter(parcel_uid=wish.parcel_uid).count()
     reference = client_reference(wish.request.order_number, wish.parcel_uid, earlier + 1)
@@ -232,7 +242,7 @@ def _open(account: CarrierAccount, wish: _Wish, candidate: _Candidate) -> Bookin
 
     def work() -> Booking:
         with transaction.atomic():
-            given = wish.awb or _next_awb(account)
+            given = wish.awb or reserved or _next_awb(account)
             return Booking.objects.create(
                 account=account,
                 client_reference=reference,

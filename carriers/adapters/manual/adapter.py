@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from carriers.adapters.manual.awb import awb_of_reference, clean_awb
-from carriers.base import Booked, BookingRequest, CarrierConfig, Rate, RateRequest, TrackingUpdate
+from carriers.base import Booked, BookingRequest, CarrierConfig, Certainty, Rate, RateRequest, TrackingUpdate
 from carriers.rates import (
     NotServiceable,
     RateCard,
@@ -36,6 +36,7 @@ class ManualAdapter:
 
     code = "manual"
     name = "Manual courier"
+    certainty = Certainty.OWN
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
         """One rate by the card, zone taken from the PIN codes; empty when the card does not carry it."""

@@ -14,13 +14,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
+from carriers.adapters.calls import Reply
 from carriers.adapters.shiprocket import mapping, tracking
-from carriers.adapters.shiprocket.client import Client, Reply, vendor_message
+from carriers.adapters.shiprocket.client import Client, vendor_message
 from carriers.adapters.shiprocket.mapping import HeldOrder
 from carriers.base import (
     Booked,
     BookingRequest,
     CarrierConfig,
+    Certainty,
     NdrAnswer,
     Rate,
     RateRequest,
@@ -40,6 +42,7 @@ class ShiprocketAdapter:
 
     code = "shiprocket"
     name = "Shiprocket"
+    certainty = Certainty.RECORDED
 
     def __init__(self) -> None:
         self._clients: dict[tuple[object, ...], Client] = {}

@@ -1,47 +1,23 @@
-"""HTTP with Shiprocket: the token, and the errors that the flow understands.
-
-What a failed call means depends on how far it came: a connection that was never made did nothing (`TransientError`); a
-reply that was lost, cut off or a server error after a write may have taken effect (`UnknownOutcome`), unless the caller
-says that repeating the call does no harm.
-"""
+"""HTTP with Shiprocket: the token, and documents that it names."""
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from carriers.base import CarrierConfig, UnknownOutcome
+from carriers.adapters.calls import Calls, Reply, parsed
+from carriers.base import CarrierConfig
 from oms.core.errors import PermanentError, TransientError
-from oms.core.http import CONNECT_TIMEOUT_SECONDS, MAX_BODY_BYTES, READ_TIMEOUT_SECONDS, Session, retry_after_seconds
+from oms.core.http import MAX_BODY_BYTES, READ_TIMEOUT_SECONDS, retry_after_seconds
 
 BASE_URL = "https://apiv2.shiprocket.in"
 PREFIX = "/v1/external"
 #: A token lives ten days (Shiprocket's API help); it is renewed a day early.
 TOKEN_LIFETIME_SECONDS = 9 * 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A reply that the caller asked to judge itself. `body` is parsed JSON, None when there was none."""
-
-    status: int
-    body: Any
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status is a success; the body may say otherwise."""
-        return 200 <= self.status < 300
-
-    def as_object(self) -> dict[str, Any]:
-        """The body when it is a JSON object, else an empty one."""
-        return self.body if isinstance(self.body, dict) else {}
 
 
 def vendor_message(body: Any) -> str:
@@ -73,8 +49,7 @@ class Client:
         self._email = config.secrets.get("email", "")
         self._password = config.secrets.get("password", "")
         read_timeout = float(config.settings.get("timeout_seconds", READ_TIMEOUT_SECONDS))
-        self._timeout = (CONNECT_TIMEOUT_SECONDS, read_timeout)
-        self._session = Session(timeout_seconds=read_timeout)
+        self._calls = Calls(read_timeout, vendor_message)
         self._token = ""
         self._token_until = 0.0
         self._lock = threading.Lock()
@@ -101,7 +76,7 @@ class Client:
         """Fetch a document from an address that the vendor named; the token stays here."""
         if not url.startswith(("https://", "http://")):
             raise PermanentError(f"{what}: the carrier named no web address: {url[:200]!r}.")
-        with self._send("GET", url, what=what, safe=True, stream=True) as response:
+        with self._calls.send("GET", url, what=what, safe=True, stream=True) as response:
             if response.status_code >= 500 or response.status_code == 429:
                 raise TransientError(f"{what} answered {response.status_code}.")
             if not response.ok:
@@ -118,29 +93,16 @@ class Client:
 
     def _call(self, method: str, path: str, *, what: str, accept: frozenset[int], safe: bool, **kwargs: Any) -> Reply:
         response = self._authorised(method, path, what=what, safe=safe, **kwargs)
-        status = response.status_code
-        if status == 429:
-            raise TransientError(
-                f"{what}: the carrier limits our calls.", retry_after_seconds=retry_after_seconds(response)
-            )
-        body = _parsed(response)
-        if status in accept or (response.ok and body is not _UNREADABLE):
-            return Reply(status, None if body is _UNREADABLE else body)
-        detail = response.text[:500] if body is _UNREADABLE else vendor_message(body)
-        message = f"{what} answered {status}: {detail}"
-        # A server error, or a success whose body cannot be read, says nothing of what was done.
-        if status >= 500 or response.ok:
-            raise TransientError(message) if safe else UnknownOutcome(message)
-        raise PermanentError(message)
+        return self._calls.judge(response, what=what, safe=safe, accept=accept)
 
     def _authorised(self, method: str, path: str, *, what: str, safe: bool, **kwargs: Any) -> requests.Response:
         url = self.base_url + PREFIX + path
         token = self._sign_in()
-        response = self._send(method, url, what=what, safe=safe, headers=_bearer(token), **kwargs)
+        response = self._calls.send(method, url, what=what, safe=safe, headers=_bearer(token), **kwargs)
         if response.status_code == 401:
             # Refused before anything was done, so even a write may be repeated with a new token.
             token = self._sign_in(stale=token)
-            response = self._send(method, url, what=what, safe=safe, headers=_bearer(token), **kwargs)
+            response = self._calls.send(method, url, what=what, safe=safe, headers=_bearer(token), **kwargs)
         return response
 
     def _sign_in(self, stale: str = "") -> str:
@@ -150,12 +112,12 @@ class Client:
                 return self._token
             credentials = {"email": self._email, "password": self._password}
             url = f"{self.base_url}{PREFIX}/auth/login"
-            response = self._send("POST", url, what="Sign-in", safe=True, json=credentials)
+            response = self._calls.send("POST", url, what="Sign-in", safe=True, json=credentials)
             if response.status_code == 429 or response.status_code >= 500:
                 raise TransientError(
                     f"Sign-in answered {response.status_code}.", retry_after_seconds=retry_after_seconds(response)
                 )
-            body = _parsed(response)
+            body = parsed(response)
             token = body.get("token") if isinstance(body, dict) else None
             if not response.ok or not isinstance(token, str) or not token:
                 raise PermanentError(
@@ -164,54 +126,6 @@ class Client:
             self._token, self._token_until = token, time.monotonic() + TOKEN_LIFETIME_SECONDS
             return token
 
-    def _send(self, method: str, url: str, *, what: str, safe: bool, **kwargs: Any) -> requests.Response:
-        try:
-            return self._session.request(method, url, timeout=self._timeout, **kwargs)
-        except requests.RequestException as error:
-            if safe or never_sent(error):
-                raise TransientError(f"{what}: {error}") from error
-            raise UnknownOutcome(f"{what}: {error}") from error
-
-
-_NEVER_SENT = (
-    NewConnectionError,
-    ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-    requests.ConnectTimeout,
-    requests.exceptions.InvalidURL,
-)
-
-
-def never_sent(error: BaseException) -> bool:
-    """Whether a failed call surely never reached the other side: no connection, or a certificate that was refused."""
-    return any(isinstance(cause, _NEVER_SENT) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    queue: list[object] = [error]
-    while queue:
-        cause = queue.pop()
-        if not isinstance(cause, BaseException) or id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        # Not __context__: that may be an earlier attempt, and the later one did reach the carrier.
-        queue += [*cause.args, getattr(cause, "reason", None)]
-
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-
-
-_UNREADABLE = object()
-
-
-def _parsed(response: requests.Response) -> Any:
-    """The JSON body, None when it is empty, `_UNREADABLE` when it is not JSON (a gateway's HTML page)."""
-    if not response.content.strip():
-        return None
-    try:
-        return response.json()
-    except ValueError:
-        return _UNREADABLE

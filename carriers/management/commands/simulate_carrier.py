@@ -9,17 +9,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from carriers.simulators.delhivery.server import DelhiveryServer
 from carriers.simulators.shiprocket.server import SimulatorServer
 
 
 class Command(BaseCommand):
-    """Serves Shiprocket's contract over HTTP until it is interrupted. Touches no database of the application."""
+    """Serves a carrier's contract over HTTP until it is interrupted. Touches no database of the application."""
 
-    help = "Run a carrier that speaks Shiprocket's contract and moves parcels by itself."
+    help = "Run a carrier that speaks Shiprocket's contract and moves parcels by itself, or Delhivery's."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See `manage.py simulate_carrier --help`."""
+        parser.add_argument("--contract", choices=("shiprocket", "delhivery"), default="shiprocket")
+        parser.add_argument("--token", default="", help="of the API, for Delhivery; without it any is taken")
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8702)
         parser.add_argument(
@@ -36,7 +39,27 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGINT or SIGTERM."""
-        server = SimulatorServer(
+        server = self._delhivery(options) if options["contract"] == "delhivery" else self._shiprocket(options)
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGTERM, interrupt)
+        server.start()
+        control = f", control at {server.base_url}/_sim/state" if isinstance(server, SimulatorServer) else ""
+        self.stdout.write(f"Simulated carrier at {server.base_url}{control}")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            self.stdout.write("Simulated carrier stops.")
+        finally:
+            server.stop()
+
+    def _delhivery(self, options: dict[str, Any]) -> DelhiveryServer:
+        return DelhiveryServer(host=options["host"], port=options["port"], token=options["token"], seed=options["seed"])
+
+    def _shiprocket(self, options: dict[str, Any]) -> SimulatorServer:
+        return SimulatorServer(
             host=options["host"],
             port=options["port"],
             state_file=options["state_file"],
@@ -47,16 +70,3 @@ class Command(BaseCommand):
             share_failed=options["share_failed"],
             share_rto=options["share_rto"],
         )
-
-        def interrupt(number: int, frame: FrameType | None) -> None:
-            raise KeyboardInterrupt
-
-        signal.signal(signal.SIGTERM, interrupt)
-        server.start()
-        self.stdout.write(f"Simulated carrier at {server.base_url}, control at {server.base_url}/_sim/state")
-        try:
-            server.wait()
-        except KeyboardInterrupt:
-            self.stdout.write("Simulated carrier stops.")
-        finally:
-            server.stop()

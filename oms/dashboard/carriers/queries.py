@@ -49,6 +49,12 @@ class CarrierRow:
         return adapter.name if adapter else self.account.adapter
 
     @property
+    def certainty(self) -> str:
+        """What the connector was tested against, as a sentence."""
+        adapter = ADAPTERS.get(self.account.adapter)
+        return adapter.certainty.sentence if adapter else ""
+
+    @property
     def success(self) -> float | None:
         """Share of the bookings of 24 hours that the carrier took, 0 to 1."""
         percent = self.health.success_percent

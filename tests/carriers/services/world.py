@@ -6,7 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from carriers.base import Booked, BookingRequest, CarrierConfig, ParcelItem, Rate, RateRequest, TrackingUpdate
+from carriers.base import (
+    Booked,
+    BookingRequest,
+    CarrierConfig,
+    Certainty,
+    ParcelItem,
+    Rate,
+    RateRequest,
+    TrackingUpdate,
+)
 from carriers.models import Booking, CarrierAccount, RateCard
 from carriers.simulators.shiprocket.server import SimulatorServer
 from oms.core.values import Address
@@ -91,6 +100,7 @@ class ScriptedCarrier:
     """A carrier in this process that does what a test scripts: `on_book` is called with each request."""
 
     code = "scripted"
+    certainty = Certainty.OWN
     name = "Scripted"
 
     def __init__(self) -> None:

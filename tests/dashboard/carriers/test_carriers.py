@@ -186,3 +186,9 @@ def test_the_list_asks_the_same_number_of_questions_for_more_carriers(
         booking(manual_account(f"c{n}"), "failed", "No")
         with django_assert_num_queries(7):
             browser.get("/carriers/")
+
+
+def test_a_carrier_says_what_its_connector_was_tested_against() -> None:
+    CarrierAccount.objects.create(code="delhivery", name="Delhivery", adapter="delhivery")
+    page = text(sign_in().get("/carriers/delhivery/"))
+    assert "Tested against replies that were recorded from the live service." in page

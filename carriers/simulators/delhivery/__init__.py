@@ -1,0 +1,1 @@
+"""A carrier that speaks Delhivery's contract: shapes and traps as they were recorded from the live service."""
