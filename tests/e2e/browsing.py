@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.e2e.axe import axe_violations, overflow_px
 
@@ -30,6 +30,7 @@ class Visit:
     scripts: bool = True
     problems: list[str] = field(default_factory=list)
     pictures: int = 0
+    flying: set[Request] = field(default_factory=set)
     context: BrowserContext = field(init=False)
     page: Page = field(init=False)
 
@@ -41,6 +42,9 @@ class Visit:
         self.context.add_init_script(REPORT_REFUSALS)
         self.page = self.context.new_page()
         self.page.set_default_timeout(15_000)
+        self.page.on("request", lambda request: self.flying.add(request))
+        self.page.on("requestfinished", lambda request: self.flying.discard(request))
+        self.page.on("requestfailed", lambda request: self.flying.discard(request))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", lambda line: self.problems.append(line.text) if line.type == "error" else None)
 
@@ -77,7 +81,18 @@ class Visit:
             path = Path(PICTURES) / f"{test}-{self.pictures:02}-{self.width}-{scheme}.png"
             self.page.screenshot(path=path, full_page=True)
 
+    def _wait_until_quiet(self) -> None:
+        """A page of the store app fetches others to keep them: the server answers before its database is emptied."""
+        quiet = 0
+        for _ in range(100):
+            quiet = 0 if self.flying else quiet + 1
+            if quiet == 6:
+                return
+            self.page.wait_for_timeout(50)
+
     def leave(self) -> None:
         """Close the window; nothing was complained about."""
+        if self.context.service_workers:
+            self._wait_until_quiet()
         self.context.close()
         assert self.problems == [], self.problems

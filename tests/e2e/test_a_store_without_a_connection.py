@@ -220,6 +220,7 @@ def test_who_signs_out_leaves_no_page_and_what_they_did_is_sent_by_the_next(
         page.wait_for_timeout(100)
     event = StoreEvent.objects.get()
     assert (event.outcome, event.person.name) == ("ok", "Asha Gowda")
+    visit.problems[:] = [each for each in visit.problems if "ERR_FAILED" not in each]
 
 
 def test_the_first_load_of_a_store_page_is_light(visitor: Visitor, world: World, work: list[FulfillmentOrder]) -> None:
