@@ -198,6 +198,13 @@ class Certainty(StrEnum):
 
 
 @runtime_checkable
+class LeavesOut(Protocol):
+    """Parts of the carrier's contract are not public: `not_offered` names them for people."""
+
+    not_offered: tuple[str, ...]
+
+
+@runtime_checkable
 class ReservesAwb(Protocol):
     """The carrier gives an AWB before it gets the parcel: it is stored first, and a lost reply is looked up by it."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from carriers.adapters.delhivery.adapter import DelhiveryAdapter
+from carriers.adapters.dtdc.adapter import DtdcAdapter
+from carriers.adapters.ecom_express.adapter import EcomExpressAdapter
 from carriers.adapters.manual.adapter import ManualAdapter
 from carriers.adapters.shiprocket.adapter import ShiprocketAdapter
 from carriers.base import CarrierAdapter
@@ -10,6 +12,8 @@ from carriers.errors import NoCarrier
 
 ADAPTERS: dict[str, CarrierAdapter] = {
     "delhivery": DelhiveryAdapter(),
+    "dtdc": DtdcAdapter(),
+    "ecom_express": EcomExpressAdapter(),
     "manual": ManualAdapter(),
     "shiprocket": ShiprocketAdapter(),
 }

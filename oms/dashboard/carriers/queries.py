@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from carriers.base import LeavesOut
 from carriers.models import Booking, BookingState, CarrierAccount, RateCard
 from carriers.registry import ADAPTERS
 from carriers.selectors import CarrierHealth, carrier_health
@@ -50,9 +51,12 @@ class CarrierRow:
 
     @property
     def certainty(self) -> str:
-        """What the connector was tested against, as a sentence."""
+        """What the connector was tested against, as a sentence, and what it does not offer."""
         adapter = ADAPTERS.get(self.account.adapter)
-        return adapter.certainty.sentence if adapter else ""
+        if adapter is None:
+            return ""
+        gaps = f" Not offered: {', '.join(adapter.not_offered)}." if isinstance(adapter, LeavesOut) else ""
+        return adapter.certainty.sentence + gaps
 
     @property
     def success(self) -> float | None:

@@ -192,3 +192,9 @@ def test_a_carrier_says_what_its_connector_was_tested_against() -> None:
     CarrierAccount.objects.create(code="delhivery", name="Delhivery", adapter="delhivery")
     page = text(sign_in().get("/carriers/delhivery/"))
     assert "Tested against replies that were recorded from the live service." in page
+
+
+def test_a_carrier_says_what_its_connector_does_not_offer() -> None:
+    CarrierAccount.objects.create(code="dtdc", name="DTDC", adapter="dtdc")
+    page = text(sign_in().get("/carriers/dtdc/"))
+    assert "Only parts of the contract are public; what is missing is not offered. Not offered: prices, booking" in page

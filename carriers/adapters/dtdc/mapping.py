@@ -1,0 +1,95 @@
+"""DTDC's tracking in our words. Pure. Days are DDMMYYYY, times HHMM, both of India."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from carriers.base import Milestone, TrackingScan, TrackingUpdate
+from oms.core.errors import PermanentError
+
+INDIA = ZoneInfo("Asia/Kolkata")
+M = Milestone
+
+#: The published words. HELDUP says neither where nor how long, so it moves nothing; other words are UNKNOWN too.
+WORDS: Mapping[str, Milestone] = {
+    "BOOKED": M.BOOKED,
+    "DISPATCHED": M.IN_TRANSIT,
+    "RECEIVED": M.IN_TRANSIT,
+    "DELIVERY PROCESS IN PROGRESS": M.OUT_FOR_DELIVERY,
+    "ATTEMPTED": M.ATTEMPT_FAILED,
+    "HELDUP": M.UNKNOWN,
+    "DELIVERED": M.DELIVERED,
+    "NOT DELIVERED": M.ATTEMPT_FAILED,
+    "RTO": M.RTO_INITIATED,
+    "CONSIGNMENT RELEASED": M.IN_TRANSIT,
+    "CONSIGNMENT HAS RETURNED": M.RTO_IN_TRANSIT,
+}
+_BACK = frozenset({M.RTO_INITIATED, M.RTO_IN_TRANSIT})
+_ON_THE_ROAD: Mapping[Milestone, Milestone] = {
+    M.DELIVERED: M.RTO_DELIVERED,
+    M.IN_TRANSIT: M.RTO_IN_TRANSIT,
+    M.OUT_FOR_DELIVERY: M.RTO_IN_TRANSIT,
+    M.ATTEMPT_FAILED: M.RTO_IN_TRANSIT,
+}
+
+
+def milestone_of(word: str) -> Milestone:
+    """What one word means, wherever it stands."""
+    return WORDS.get(" ".join(word.upper().split()), M.UNKNOWN)
+
+
+def read_tracking(body: Mapping[str, Any], awb: str) -> TrackingUpdate:
+    """Every scan in the order of time; after RTO the same words tell of the way back.
+
+    No scans where DTDC has none. Raises PermanentError for another AWB than was asked for.
+    """
+    header = body.get("trackHeader")
+    header = header if isinstance(header, dict) else {}
+    shown = _text(header, "strShipmentNo")
+    if shown and shown != awb:
+        raise PermanentError(f"Asked for AWB {awb}, DTDC answered with {shown}.")
+    rows = body.get("trackDetails")
+    found = [scan for row in (rows if isinstance(rows, list) else []) if (scan := _scan(row)) is not None]
+    scans: list[TrackingScan] = []
+    back = False
+    for scan in sorted(found, key=lambda scan: scan.occurred_at):
+        scans.append(replace(scan, milestone=_ON_THE_ROAD.get(scan.milestone, scan.milestone)) if back else scan)
+        back = back or scan.milestone in _BACK
+    return TrackingUpdate(awb=awb, scans=tuple(scans), expected_delivery=_day(_text(header, "strExpectedDeliveryDate")))
+
+
+def _scan(row: Any) -> TrackingScan | None:
+    """A scan; None without a readable time."""
+    if not isinstance(row, dict):
+        return None
+    day, hour = _text(row, "strActionDate"), _text(row, "strActionTime")
+    try:
+        moment = datetime.strptime(day + hour, "%d%m%Y%H%M").replace(tzinfo=INDIA)
+    except ValueError:
+        return None
+    word, code = _text(row, "strAction"), _text(row, "strCode")
+    return TrackingScan(
+        scan_key=f"{moment:%Y-%m-%dT%H:%M}/{code}/{word}"[:120],
+        milestone=milestone_of(word),
+        occurred_at=moment,
+        carrier_status=f"{code} {word}".strip()[:120],
+        description=(_text(row, "sTrRemarks") or word)[:300],
+        location=_text(row, "strOrigin")[:120],
+        raw=dict(row),
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return datetime.strptime(text, "%d%m%Y").date()
+    except ValueError:
+        return None
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value).strip()
