@@ -54,6 +54,7 @@ from fulfillment.services import (
     shed_excess,
     withdraw_from_node,
 )
+from fulfillment.services.wave_leaving import leave_waves as leave_waves_of
 from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node
 from inventory.services import apply_buffers_after
@@ -138,6 +139,11 @@ def release_work(events: Sequence[Event]) -> None:
 def hold_work(events: Sequence[Event]) -> None:
     """A hold came: work that nobody started goes back to scheduled."""
     hold_back(order_ids(events))
+
+
+def leave_waves(events: Sequence[Event]) -> None:
+    """What became blocked leaves the wave that it was to be picked in; each wave in a transaction of its own."""
+    leave_waves_of(order_ids(events), actor="flow")
 
 
 def reroute_moved(events: Sequence[Event]) -> None:

@@ -46,6 +46,7 @@ route = Step("route", do.route, urgent=True)
 open_work = Step("open_work", do.open_work)
 release_work = Step("release_work", do.release_work)
 hold_work = Step("hold_work", do.hold_work)
+leave_waves = Step("leave_waves", do.leave_waves, batch=50, network=True)  # a transaction for each wave
 reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
 retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
 retry_next_page = Step("retry_next_page", do.retry_next_page, batch=1)
@@ -81,16 +82,16 @@ run_job = Step(  # its lease covers a slice and the last chunk of it
 PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     MessagesReceived: (read_inbox,),
     OrderCaptured: (route, write_customer, tell_systems),
-    OrderHeld: (hold_work, look_ahead),
+    OrderHeld: (hold_work, leave_waves, look_ahead),
     OrderReleased: (route, release_work, look_ahead),
     AddressChanged: (reroute_moved, look_ahead),
-    OrderCancelled: (tell_channel, write_customer, tell_systems, look_ahead),
+    OrderCancelled: (leave_waves, tell_channel, write_customer, tell_systems, look_ahead),
     OrderRouted: (open_work, substitute, tell_systems, look_ahead),
     OrderUnroutable: (substitute, write_customer, tell_systems, look_ahead),
     LineSubstituted: (write_customer, tell_systems),
     SubstitutionTakenBack: (write_customer, tell_systems),
     FulfillmentReleased: (tell_channel,),
-    WorkWithdrawn: (route, look_ahead),
+    WorkWithdrawn: (route, leave_waves, look_ahead),
     ShortPicked: (route, look_ahead),
     PickingStarted: (look_ahead,),
     ParcelPacked: (book_parcel, write_customer, look_ahead),

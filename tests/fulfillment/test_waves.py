@@ -12,13 +12,15 @@ from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.models import FulfillmentOrder, PickedUnit, Wave, WaveOrder
 from fulfillment.selectors.waves import ReadyOrder, progress_of_waves, ready_pool, walk_of
 from fulfillment.services import cancel_order, pick, pick_all
+from fulfillment.services.wave_leaving import leave_waves
 from fulfillment.services.wave_picking import pick_in_wave, short_in_wave
 from fulfillment.services.wave_plan import LOOKED_AT, suggest, workload
 from fulfillment.services.waves import add_to_wave, assign_wave, cancel_wave, finish_wave, make_wave, take_out
 from inventory.models import Node, Sku, StockLevel
 from oms.core.errors import Conflict, DomainError, IllegalTransition, NotFound
-from orders.services import place_hold
+from orders.services import place_hold, release_orders
 from tests.factories import World, make_line, make_world, stock
+from tests.flow.driver import drain
 from tests.fulfillment.floor import make_work, stock_of, units_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -371,6 +373,47 @@ def test_a_cancelled_order_leaves_and_a_node_that_is_off_picks_nothing(world: Wo
     assign_wave(wave_id=wave.pk, picker="", actor="Asha")
     wave.refresh_from_db()
     assert (wave.state, progress_of_waves([wave.pk])) == ("cancelled", {})
+
+
+def test_what_is_put_on_hold_leaves_its_wave_by_itself_and_may_join_another_later(world: World) -> None:
+    one, two = make_work(world, "1", make_line(world.kurta)), make_work(world, "2", make_line(world.saree))
+    wave = wave_of(world, one, two)
+    hold(one)
+    drain()
+
+    left = WaveOrder.objects.get(fulfillment_order=one)
+    assert (left.left_at is not None, left.left_why) == (True, "on hold")
+    wave.refresh_from_db()
+    assert (wave.state, [entry.fulfillment_order_id for entry in walk_of(wave).entries]) == ("open", [two.pk])
+    release_orders(order_ids=[one.order_id], actor="Asha")
+    drain()
+    assert ready(world) == [one.pk]
+
+
+def test_a_wave_ends_by_itself_when_the_last_order_to_pick_is_cancelled(world: World) -> None:
+    one, two = make_work(world, "1", make_line(world.kurta)), make_work(world, "2", make_line(world.saree))
+    picked, empty = wave_of(world, one, two), wave_of(world, make_work(world, "3", make_line(world.shoe)))
+    pick_in_wave(wave_id=picked.pk, code="KURTA-M", tote=totes(picked)[0], actor="Ravi")
+    cancel_order(order_id=two.order_id, reason="Changed their mind", actor="care")
+    cancel_order(order_id=empty.orders.get().fulfillment_order.order_id, reason="Changed their mind", actor="care")
+    drain()
+
+    picked.refresh_from_db()
+    empty.refresh_from_db()
+    assert (picked.state, empty.state) == ("done", "cancelled")
+    assert not WaveOrder.objects.filter(left_at__isnull=True).exclude(fulfillment_order=one).exists()
+
+
+def test_what_leaves_twice_or_is_free_again_by_then_changes_nothing(world: World) -> None:
+    one, two = make_work(world, "1", make_line(world.kurta)), make_work(world, "2", make_line(world.saree))
+    wave = wave_of(world, one, two)
+    assert leave_waves([one.order_id], actor="flow") == 1
+    assert not WaveOrder.objects.filter(left_at__isnull=False).exists()
+
+    hold(one)
+    assert [leave_waves([one.order_id], actor="flow") for _ in range(2)] == [1, 0]
+    cancel_wave(wave_id=wave.pk, actor="Asha")
+    assert leave_waves([one.order_id, two.order_id], actor="flow") == 0
 
 
 # -- lots and serial numbers -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from fulfillment.models import FulfillmentOrder, Wave, WaveOrder
 from fulfillment.services import cancel_order
+from fulfillment.services.wave_leaving import leave_waves
 from fulfillment.services.wave_picking import pick_in_wave
 from fulfillment.services.waves import add_to_wave, cancel_wave, finish_wave, make_wave
 from inventory.selectors.audit import Compared, iter_differences
@@ -107,3 +108,26 @@ def test_an_order_is_added_to_one_of_two_waves(world: World) -> None:
         [partial(refused_or, partial(add_to_wave, wave_id=wave.pk, work_ids=[wanted.pk], actor="A")) for wave in waves]
     )
     assert WaveOrder.objects.filter(fulfillment_order=wanted, left_at__isnull=True).count() == 1
+
+
+def test_orders_that_leave_by_themselves_during_picks_lose_and_double_nothing(world: World) -> None:
+    first, held, last = works(world, 3)
+    wave = make_wave(node_id=world.blr.pk, work_ids=[first.pk, held.pk, last.pk], kind="cluster", actor="Asha").wave
+    place_hold(order_id=held.order_id, reason="fraud_risk", source="Asha", handle="fraud", actor="Asha")
+
+    put = partial(pick_in_wave, wave_id=wave.pk, code="KURTA-M", actor="Ravi")
+    leave = partial(leave_waves, [held.order_id, last.order_id], actor="flow")
+    acts: list[Callable[[], object]] = [
+        partial(put, tote=f"{wave.number}-1"), partial(put, tote=f"{wave.number}-2"), leave, leave,
+        partial(cancel_order, order_id=last.order_id, reason="Changed their mind", actor="care"),
+    ]  # fmt: skip
+    at_once([partial(refused_or, act) for act in acts])
+    leave()
+
+    assert units_of(held.order_id).get("picked", 0) == 0
+    assert units_of(first.order_id) == {"released": 1, "picked": 1}
+    stays = WaveOrder.objects.filter(wave=wave, left_at__isnull=True)
+    assert [entry.fulfillment_order_id for entry in stays] == [first.pk]
+    wave.refresh_from_db()
+    assert wave.is_live
+    assert list(iter_differences(Compared(), more=ORDER_CHECKS)) == []
