@@ -44,9 +44,17 @@ class Chosen:
 
     def url(self, **changes: str) -> str:
         """The page with some of it changed."""
+        return self._at("dashboard:fulfil_waves", changes)
+
+    def _at(self, name: str, changes: dict[str, str]) -> str:
         values = {row.name: changes.get(row.name, getattr(self, row.name)) for row in fields(self)}
         query = {row.name: values[row.name] for row in fields(self) if values[row.name] != row.default}
-        return f"{reverse('dashboard:fulfil_waves')}?{urlencode(query)}" if query else reverse("dashboard:fulfil_waves")
+        return f"{reverse(name)}?{urlencode(query)}" if query else reverse(name)
+
+    @property
+    def live_url(self) -> str:
+        """How far the live waves of the node are, for a page that stays open."""
+        return self._at("dashboard:fulfil_waves_live", {})
 
     @property
     def any(self) -> bool:

@@ -6,6 +6,7 @@ from oms.dashboard.fulfil import wave_acts, wave_views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("waves/", wave_views.wave_list, name="fulfil_waves"),
+    path("waves/live/", wave_views.wave_live, name="fulfil_waves_live"),
     path("waves/make/", wave_acts.wave_make, name="fulfil_wave_make"),
     path("waves/<int:pk>/", wave_views.wave_page, name="fulfil_wave"),
     path("waves/<int:pk>/pick-list.pdf", wave_views.wave_pick_list, name="fulfil_wave_list_pdf"),

@@ -18,6 +18,7 @@ from fulfillment.selectors.pick_lists import pick_list_of
 from fulfillment.selectors.waves import (
     MOST_READY,
     PICKABLE,
+    Progress,
     ReadyOrder,
     WaveWalk,
     left_in_waves,
@@ -88,7 +89,7 @@ def wave_list(request: HttpRequest) -> HttpResponse:
     principal = principal_of(request)
     nodes = nodes_with_work(principal)
     chosen = chosen_of(request)
-    node = next((node for node, _count in nodes if not chosen.node or node.code == chosen.node), None)
+    node = _node_of(nodes, chosen)
     context: dict[str, Any] = {
         "tabs": sections(principal, "waves"), "nodes": nodes, "node": node, "chosen": chosen,
         "may_work": principal.may("fulfillment.work"), "sees_waves": principal.all_channels,
@@ -100,11 +101,35 @@ def wave_list(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/fulfil/waves.html", context)
 
 
+@require_safe
+@requires("fulfillment.view")
+def wave_live(request: HttpRequest) -> HttpResponse:
+    """The live waves of a node, asked for again while the page is open; none where the node is not in scope."""
+    principal = principal_of(request)
+    chosen = chosen_of(request)
+    node = _node_of(nodes_with_work(principal), chosen)
+    waves = live_rows(node) if node is not None else []
+    context = {"chosen": chosen, "waves": waves, "may_work": principal.may("fulfillment.work")}
+    return render(request, "dashboard/fulfil/_waves_live.html", context)
+
+
+def _node_of(nodes: list[tuple[Node, int]], chosen: Chosen) -> Node | None:
+    """The node that stands in the address; without one the node with the most to pick."""
+    return next((node for node, _count in nodes if not chosen.node or node.code == chosen.node), None)
+
+
+def live_rows(node: Node) -> list[tuple[Wave, Progress | None, str]]:
+    """The live waves of a node, the first due first, each with how far it is and its tone."""
+    waves = list(Wave.objects.filter(node=node, state__in=Wave.LIVE).order_by("cutoff_at", "pk"))
+    progress = progress_of_waves([wave.pk for wave in waves])
+    return [(wave, progress.get(wave.pk), WAVE_TONES[wave.state]) for wave in waves]
+
+
 def _pool(node: Node, chosen: Chosen) -> dict[str, Any]:
     moment = now()
     pool = ready_pool(node.pk)
-    waves = list(Wave.objects.filter(node=node, state__in=Wave.LIVE).order_by("cutoff_at", "pk"))
-    walking = {wave.picker for wave in waves if wave.picker}
+    waves = live_rows(node)
+    walking = {wave.picker for wave, _, _ in waves if wave.picker}
     chosen = replace(chosen, node=node.code, pickers=chosen.pickers or max(1, len(walking)))
     skus = {sku.pk: sku for sku in Sku.objects.filter(pk__in=most_wanted(pool, 200))}
     wanted = Sku.objects.filter(code=chosen.sku).values_list("pk", flat=True).first() if chosen.sku else None
@@ -114,7 +139,6 @@ def _pool(node: Node, chosen: Chosen) -> dict[str, Any]:
     loads = workload([*((order.due_at, order.units) for order in pool), *left], moment=moment, pickers=chosen.pickers,
                      an_hour=chosen.rate)  # fmt: skip
     given = NodeLoad.objects.filter(node=node, day=node.today()).values_list("orders", flat=True).first() or 0
-    progress = progress_of_waves([wave.pk for wave in waves])
     return {
         "chosen": chosen, "pool": pool, "shown": shown, "rows": _rows(shown[:PAGE_ROWS]),
         "more": max(0, len(shown) - PAGE_ROWS), "is_cut": len(pool) == MOST_READY,
@@ -122,7 +146,7 @@ def _pool(node: Node, chosen: Chosen) -> dict[str, Any]:
         "suggestions": [(item, title_of(item, node, moment)) for item in suggest(shown, totes=chosen.size)],
         "loads": [(load, load_in_words(load, chosen, node, moment)) for load in loads],
         "units": sum(order.units for order in pool), "in_waves": sum(units for _, units in left), "given": given,
-        "waves": [(wave, progress.get(wave.pk), WAVE_TONES[wave.state]) for wave in waves],
+        "waves": waves,
         "past": Wave.objects.filter(node=node).exclude(state__in=Wave.LIVE).order_by("-ended_at", "-pk")[:PAST_ROWS],
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db import connection
@@ -14,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from fulfillment.models import FulfillmentOrder, Wave, WaveOrder
 from fulfillment.selectors.waves import ready_pool
 from fulfillment.services.wave_picking import pick_in_wave
-from fulfillment.services.waves import make_wave
+from fulfillment.services.waves import cancel_wave, make_wave
 from inventory.models import Node, StockLevel
 from oms.accounts.models import Role, User
 from oms.core.clock import now
@@ -197,6 +198,18 @@ def test_the_page_asks_as_often_for_many_as_for_few(world: World, show: Show) ->
     assert queries() == few <= 30
 
 
+def test_progress_of_live_waves_is_asked_for_again_while_the_page_is_open(world: World, show: Show) -> None:
+    [work] = works(world, 1)
+    wave = wave_of(world, work)
+    [url] = re.findall(r'hx-get="(/fulfil/waves/live/[^"]*node=blr-01[^"]*)"', show(POOL))
+    live = show(unescape(url))
+    assert wave.number in live
+    assert "<html" not in live
+
+    cancel_wave(wave_id=wave.pk, actor="Asha")
+    assert wave.number not in show(unescape(url))
+
+
 def test_people_of_another_node_or_of_some_channels_see_no_waves(
     world: World, client: Client, sign_in: SignIn, show: Show
 ) -> None:
@@ -204,6 +217,7 @@ def test_people_of_another_node_or_of_some_channels_see_no_waves(
     sign_in(Role.PACKER, "del-01")
     assert "blr-01" not in show("/fulfil/waves/")
     assert "There is no such node" in show(POOL)
+    assert wave.number not in show("/fulfil/waves/live/?node=blr-01")
     assert client.get(f"/fulfil/waves/{wave.pk}/").status_code == 404
     assert client.post(f"/fulfil/waves/{wave.pk}/cancel/").status_code == 404
     assert client.post("/fulfil/waves/make/", {"node": "blr-01", "ids": "1", "kind": "orders"}).status_code == 404
