@@ -46,6 +46,7 @@ class DelhiveryAdapter:
     code = "delhivery"
     name = "Delhivery"
     certainty = Certainty.RECORDED
+    not_offered = ("prices", "labels", "pickups")
 
     def __init__(self) -> None:
         self._calls: dict[float, Calls] = {}

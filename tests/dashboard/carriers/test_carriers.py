@@ -191,7 +191,7 @@ def test_the_list_asks_the_same_number_of_questions_for_more_carriers(
 def test_a_carrier_says_what_its_connector_was_tested_against() -> None:
     CarrierAccount.objects.create(code="delhivery", name="Delhivery", adapter="delhivery")
     page = text(sign_in().get("/carriers/delhivery/"))
-    assert "Tested against replies that were recorded from the live service." in page
+    assert "Tested against replies that were recorded from the live service. Not offered: prices, labels" in page
 
 
 def test_a_carrier_says_what_its_connector_does_not_offer() -> None:
