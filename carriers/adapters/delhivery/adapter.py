@@ -96,7 +96,8 @@ class DelhiveryAdapter:
                 raise UnknownOutcome(f"Reserved waybill {waybill}, and Delhivery answered with {given!r}.")
             return _booked(waybill, str(package.get("sort_code") or ""))
         words = _words(body, package)
-        if "partially saved" in words.casefold() and package is not None and package.get("waybill"):
+        if "partially saved" in words.casefold() and "insufficient balance" not in words.casefold():
+            # An empty wallet was seen to save nothing, although its words are the same.
             raise UnknownOutcome(words)
         if package is not None and package.get("serviceable") is False:
             raise LaneRefused(words)
