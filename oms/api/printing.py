@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from ninja import Field, Router, Schema
 
 from fulfillment.services import end_print, take_labels
-from oms.accounts.access import Principal
 from oms.api.gate import ErrorOut, idempotent, need
 from oms.core.errors import Forbidden
 
@@ -44,7 +43,11 @@ class EndOut(Schema):
     state: str
 
 
-def _nodes(principal: Principal) -> frozenset[str] | None:
+def _nodes(request: HttpRequest) -> frozenset[str] | None:
+    """The nodes in scope of the caller, None for all. Raises Forbidden without the verb, or for some channels only."""
+    principal = need(request, "fulfillment.work")
+    if not principal.all_channels:
+        raise Forbidden("A printer prints for every channel, and this token sees some only.")
     return None if principal.all_nodes else principal.node_codes
 
 
@@ -56,10 +59,7 @@ def take(request: HttpRequest, body: TakeIn) -> tuple[int, Any]:
     An agent that is not sure whether it printed a job keeps its number and does not print it again. For callers with
     `fulfillment.work`, who see the nodes of the printers and every channel: labels bear names and addresses.
     """
-    principal = need(request, "fulfillment.work")
-    if not principal.all_channels:
-        raise Forbidden("A printer prints for every channel, and this token sees some only.")
-    labels = take_labels(node_codes=_nodes(principal), printers=body.printers, most=body.most)
+    labels = take_labels(node_codes=_nodes(request), printers=body.printers, most=body.most)
     return 200, [{"job_id": row.job_id, "printer": row.printer, "awb": row.awb, "zpl": row.zpl} for row in labels]
 
 
@@ -67,6 +67,5 @@ def take(request: HttpRequest, body: TakeIn) -> tuple[int, Any]:
 @idempotent
 def end(request: HttpRequest, job_id: int, body: EndIn) -> tuple[int, Any]:
     """Printed, or why not. Said again, nothing changes."""
-    principal = need(request, "fulfillment.work")
-    job = end_print(job_id=job_id, node_codes=_nodes(principal), problem=body.problem)
+    job = end_print(job_id=job_id, node_codes=_nodes(request), problem=body.problem)
     return 200, {"job_id": job.pk, "state": job.state}

@@ -86,6 +86,7 @@ def _tell(world: DemoWorld, standing: Standing, days: Sequence[list[Drawn]], mom
             _live(stage, tickets, last=last)
             if last:
                 troubles.add(stage, tickets)
+            past.put_in_order(list(told))
             # As the clock would have done in those nights.
             learn_promises()
         say(f"{len(told)} of {world.orders} orders, up to {tickets[-1].drawn.order.placed_at:%d %b}")

@@ -143,6 +143,24 @@ class Past:
         execute(statement, [*began, ids, moments, *began])
 
 
+# In two steps: the numbers of an order are unique at every moment.
+_IN_ORDER = """
+UPDATE orders_orderevent e SET seq = -n.seq
+FROM (
+    SELECT id, row_number() OVER (PARTITION BY order_id ORDER BY at, seq) AS seq FROM orders_orderevent
+    WHERE order_id = ANY(%s)
+) n
+WHERE n.id = e.id AND n.seq <> e.seq
+"""
+
+
+def put_in_order(order_ids: Sequence[int]) -> None:
+    """Number the entries of timelines as they happened: of an order in two parcels the one may arrive before the other
+    was handed over, and what is on the road is told last."""
+    execute(_IN_ORDER, [list(order_ids)])
+    execute("UPDATE orders_orderevent SET seq = -seq WHERE order_id = ANY(%s) AND seq < 0", [list(order_ids)])
+
+
 def set_promises(order_ids: Sequence[int], promised_by: Sequence[datetime]) -> None:
     """The dates that the customers of past orders were told; routing is not to see them as missed already."""
     execute(

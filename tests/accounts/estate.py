@@ -13,7 +13,7 @@ from carriers.models import CarrierAccount, RateCard
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from channels.services import receive_messages
-from fulfillment.models import FulfillmentOrder, Manifest, Shipment, Wave
+from fulfillment.models import FulfillmentOrder, Manifest, Printer, PrintJob, Shipment, Wave
 from fulfillment.services import (
     accept,
     add_to_manifest,
@@ -111,6 +111,8 @@ class Side:
     manifest: Manifest
     #: Two of the SKU are left to pick.
     wave: Wave
+    #: Its label waits for an agent.
+    print_job: PrintJob
     coming_back: Return
     #: Labelled, waits for its driver.
     waiting: Shipment
@@ -277,7 +279,11 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     return Side(
         node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
         hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
-        packed=packed, shipment=shipment, manifest=manifest, wave=wave, coming_back=expect_rto(shipment_id=shipment.pk),
+        packed=packed, shipment=shipment, manifest=manifest, wave=wave,
+        print_job=PrintJob.objects.create(
+            printer=Printer.objects.create(node=node, name=f"ZEBRA-{code}"), shipment=labelled, asked_by="Ravi"
+        ),
+        coming_back=expect_rto(shipment_id=shipment.pk),
         waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited, stand_in=stand_in,
         message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),

@@ -60,6 +60,10 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
             Operation("fulfillment.work", both, {"shipment_ids": [side.shipment.pk]}),
         ("POST", "/shipments/{shipment_id}/take-apart"): Operation("fulfillment.work", both, {}, parcel),
         ("GET", "/shipments/{shipment_id}/label"): Operation("fulfillment.view", both, None, parcel),
+        ("POST", "/print-jobs/take"): Operation(
+            "fulfillment.work", (), {"printers": [side.print_job.printer.name]}, closed_to=(CHANNELS,)),
+        ("POST", "/print-jobs/{job_id}/end"): Operation(
+            "fulfillment.work", (NODES,), {}, {"job_id": side.print_job.pk}, closed_to=(CHANNELS,)),
         ("GET", "/inventory/levels"): Operation("inventory.view"),
         ("POST", "/inventory/receipts"):
             Operation("inventory.receive", node, here | {"lines": [{"sku": sku, "quantity": 1}]}),

@@ -77,8 +77,9 @@ def test_every_number_of_the_world_adds_up() -> None:
         SELECT order_id FROM orders_orderevent GROUP BY order_id HAVING count(*) <> max(seq)
     """) == []  # fmt: skip
     assert fetch_all("""
-        SELECT order_id FROM (
-            SELECT order_id, at, lag(at) OVER (PARTITION BY order_id ORDER BY seq) AS earlier FROM orders_orderevent
+        SELECT order_id, seq, kind, at, earlier FROM (
+            SELECT order_id, seq, kind, at, lag(at) OVER (PARTITION BY order_id ORDER BY seq) AS earlier
+            FROM orders_orderevent
         ) e WHERE at < earlier
     """) == []  # fmt: skip
     # The parcels of an order that is paid on delivery ask for its total together, never each for all of it.

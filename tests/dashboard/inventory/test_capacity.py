@@ -110,7 +110,7 @@ def test_the_admin_changes_it_by_the_same_way(world: World) -> None:
     page = client.get(f"/admin/inventory/node/{world.blr.pk}/change/")
     assert page.status_code == 200
     form = page.context["adminform"].form
-    data = {name: "" if form[name].value() in (None, False) else form[name].value() for name in form.fields}
+    data = {name: form[name].value() for name in form.fields}
     data |= {"daily_capacity": 1, "holidays-TOTAL_FORMS": 0, "holidays-INITIAL_FORMS": 0}
 
     assert client.post(f"/admin/inventory/node/{world.blr.pk}/change/", data).status_code == 302
