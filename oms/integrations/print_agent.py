@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import requests
 
@@ -87,14 +86,12 @@ class PrintAgent:
         self._printers, self._journal, self._say, self._most = printers, journal, say, most
         self._http = Session(timeout_seconds=timeout_seconds)
         self._http.headers["Authorization"] = f"Bearer {token}"
-        self._key = ""
 
     def turn(self) -> int:
         """Take labels, print them, and say so; how many there were. Raises TransientError and PermanentError."""
-        # The key stays until the answer came: a reply that was lost gives the same labels again.
-        self._key = self._key or uuid4().hex
-        found = self._post("/take", {"printers": sorted(self._printers), "most": self._most}, key=self._key)
-        self._key = ""
+        # Without an idempotency key: those are kept for ever, and this asks once a second. What a lost reply lent out
+        # is lent again after a minute.
+        found = self._post("/take", {"printers": sorted(self._printers), "most": self._most})
         for job in found:
             self._print(int(job["job_id"]), str(job["printer"]), str(job["awb"]), str(job["zpl"]))
         return len(found)
@@ -109,11 +106,11 @@ class PrintAgent:
             else:
                 self._journal.add(job_id)
         self._say(f"{awb}: {problem or 'printed on ' + printer}")
-        self._post(f"/{job_id}/end", {"problem": problem[:300]}, key=f"end-{job_id}-{bool(problem)}-{uuid4().hex}")
+        self._post(f"/{job_id}/end", {"problem": problem[:300]})
 
-    def _post(self, path: str, body: dict[str, Any], *, key: str) -> Any:
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
         try:
-            response = self._http.post(self._url + path, json=body, headers={"Idempotency-Key": key})
+            response = self._http.post(self._url + path, json=body)
         except requests.RequestException as error:
             raise TransientError(f"The OMS did not answer: {error}") from error
         raise_for_response(response, what="The OMS")

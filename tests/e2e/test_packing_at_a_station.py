@@ -179,7 +179,9 @@ def test_an_order_is_held_by_keys_and_the_next_goes_on(visit: Visit, world: Worl
 def test_slip_and_invoice_print_by_a_key_and_a_label_is_proven_by_its_scan(visit: Visit, world: World) -> None:
     register_for_tax(world.blr)
     work, page = in_tote(world, "1", saree=1), visit.page
-    page.get_by_role("button", name="Scan each label").click()
+    button = page.get_by_role("button", name="Scan each label")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
 
     scan(page, "SAREE-1")
     expect(page.get_by_text(f"{work.order.number} is packed: 1 item.")).to_be_visible()

@@ -16,6 +16,7 @@ from fulfillment.models import Printer, PrintJob, Shipment
 from fulfillment.services import ask_print, book_shipment, cancel_order, take_labels
 from oms.accounts.services import create_token
 from oms.core.errors import NotFound, PermanentError, TransientError
+from oms.core.models import IdempotencyKey
 from oms.integrations.print_agent import Journal, PrintAgent, PrinterAddress, printer_of, printers_of
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed
@@ -93,6 +94,7 @@ def test_a_label_is_printed_once_and_the_job_ends(
         ask_print(printer_id=printer.pk, shipment_ids=[shipment.pk], actor="Asha")
     running = agent(live_server, zebra, tmp_path, token())
     assert [running.turn(), running.turn()] == [1, 0]
+    assert not IdempotencyKey.objects.exists()  # they are kept for ever, and an agent asks once a second
     zebra.switch_off()
     assert zebra.papers == [Label.objects.get().zpl]
     job = PrintJob.objects.get()
@@ -168,7 +170,7 @@ def test_an_agent_sees_the_printers_of_its_nodes_only(
     other = agent(live_server, zebra, tmp_path, token(world.delhi.code))
     assert other.turn() == 0
     with pytest.raises(PermanentError, match="404"):
-        other._post(f"/{job.pk}/end", {"problem": ""}, key="x")
+        other._post(f"/{job.pk}/end", {"problem": ""})
     assert agent(live_server, zebra, tmp_path, token(world.blr.code)).turn() == 1
 
 
