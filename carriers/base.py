@@ -35,6 +35,34 @@ class Milestone(StrEnum):
     UNKNOWN = "unknown"
 
 
+class SubStatus(StrEnum):
+    """What a milestone does not say by itself: why an attempt failed, where on its way a parcel is, who took it.
+
+    One vocabulary for every carrier, as that of milestones; a scan of which it is not known has none.
+    """
+
+    # Why an attempt to deliver failed.
+    CUSTOMER_UNAVAILABLE = "customer_unavailable"
+    REFUSED = "refused"
+    WRONG_ADDRESS = "wrong_address"
+    PHONE_UNREACHABLE = "phone_unreachable"
+    COD_NOT_READY = "cod_not_ready"
+    OUT_OF_AREA = "out_of_area"
+    RESCHEDULED = "rescheduled"
+    # Where it is between pickup and door.
+    ARRIVED_AT_HUB = "arrived_at_hub"
+    LEFT_HUB = "left_hub"
+    AT_DESTINATION = "at_destination"
+    MISROUTED = "misrouted"
+    DELAYED = "delayed"
+    # Who took it.
+    TO_CUSTOMER = "to_customer"
+    TO_NEIGHBOUR = "to_neighbour"
+    TO_SECURITY = "to_security"
+    # Before it is with the carrier.
+    PICKUP_FAILED = "pickup_failed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierConfig:
     """One contract with one carrier, as an adapter sees it. `secrets` are decrypted, never logged."""
@@ -122,7 +150,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingScan:
-    """One scan. `scan_key` is unique per AWB, so that a webhook and a poll of the same scan are one row."""
+    """One scan. `scan_key` is unique per AWB, so that a webhook and a poll of the same scan are one row.
+
+    `sub_status` says more than the milestone where the carrier does.
+    """
 
     scan_key: str
     milestone: Milestone
@@ -130,6 +161,7 @@ class TrackingScan:
     carrier_status: str
     description: str = ""
     location: str = ""
+    sub_status: SubStatus | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

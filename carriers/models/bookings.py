@@ -101,6 +101,9 @@ class TrackingEvent(models.Model):
     booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="scans")
     scan_key = models.CharField(max_length=120)
     milestone = models.CharField(max_length=20)
+    sub_status = models.CharField(
+        max_length=24, blank=True, db_default="", help_text="Says more than the milestone, where the carrier does."
+    )
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
     carrier_status = models.CharField(max_length=120, blank=True)

@@ -92,6 +92,7 @@ def _row(booking: Booking, key: str, scan: TrackingScan, source: str, moment: da
         booking=booking,
         scan_key=key,
         milestone=scan.milestone.value,
+        sub_status=scan.sub_status.value if scan.sub_status else "",
         # Nothing is heard of before it happens: a clock that runs ahead must not outrank every later scan.
         occurred_at=min(scan.occurred_at, moment),
         carrier_status=_clean(scan.carrier_status)[:120],

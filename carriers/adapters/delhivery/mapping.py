@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from carriers.base import BookingRequest, Milestone, TrackingScan, TrackingUpdate
+from carriers.adapters.said import sub_status_of
+from carriers.base import BookingRequest, Milestone, SubStatus, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
 from oms.core.values import Address
 
 INDIA = ZoneInfo("Asia/Kolkata")
 M = Milestone
+S = SubStatus
 
 #: Codes of a failed attempt: those after which the NDR call allows another attempt or another day (vendor's page
 #: "asynchronous NDR package action API").
@@ -22,6 +24,24 @@ ATTEMPT_CODES = frozenset(
     {"EOD-74", "EOD-15", "EOD-104", "EOD-43", "EOD-86", "EOD-11", "EOD-16", "EOD-69", "EOD-6", "EOD-3", "ST-108"}
 )
 DEFERRABLE = frozenset({"EOD-74", "EOD-15", "EOD-11", "EOD-3", "EOD-16", "EOD-6", "ST-108"})
+#: What a code says beyond its milestone; the words of the scan say it of the others.
+SUB_STATUS: Mapping[str, SubStatus] = {
+    "EOD-3": S.RESCHEDULED,
+    "EOD-6": S.REFUSED,
+    "EOD-11": S.CUSTOMER_UNAVAILABLE,
+    "EOD-15": S.WRONG_ADDRESS,
+    "EOD-16": S.COD_NOT_READY,
+    "EOD-43": S.OUT_OF_AREA,
+    "EOD-74": S.WRONG_ADDRESS,
+    "EOD-104": S.OUT_OF_AREA,
+    "EOD-36": S.TO_NEIGHBOUR,
+    "EOD-37": S.TO_SECURITY,
+    "EOD-38": S.TO_CUSTOMER,
+    "X-IBD3F": S.AT_DESTINATION,
+    "X-DLL2F": S.LEFT_HUB,
+    "X-ILL2F": S.ARRIVED_AT_HUB,
+    "DLYMR-118": S.MISROUTED,
+}
 #: "Seller cancelled the order": seen a minute and a half after a cancellation, not at once.
 CANCELLED_CODE = "DTUP-210"
 _PICKED_UP, _PICKUP_SCHEDULED = "X-PPOM", "FMPUR-101"
@@ -196,10 +216,12 @@ def _scan(detail: Mapping[str, Any]) -> TrackingScan | None:
     if moment is None:
         return None
     kind, word, code = _text(detail, "ScanType"), _text(detail, "Scan"), _text(detail, "StatusCode")
+    milestone = milestone_of(kind, word, code)
     return TrackingScan(
         # A poll gives milliseconds, a push may not: to the second they are one scan.
         scan_key=f"{moment:%Y-%m-%dT%H:%M:%S}/{kind}/{word}/{code}"[:120],
-        milestone=milestone_of(kind, word, code), occurred_at=moment,
+        milestone=milestone, occurred_at=moment,
+        sub_status=SUB_STATUS.get(code) or sub_status_of(milestone, _text(detail, "Instructions")),
         carrier_status=f"{kind} {word} {code}".strip(), description=_text(detail, "Instructions"),
         location=_text(detail, "ScannedLocation"), raw=dict(detail),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from carriers.adapters.said import sub_status_of
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
 
@@ -75,6 +76,7 @@ def _scan(row: Any) -> TrackingScan | None:
     return TrackingScan(
         scan_key=f"{moment:%Y-%m-%dT%H:%M}/{code}/{word}"[:120],
         milestone=milestone_of(word),
+        sub_status=sub_status_of(milestone_of(word), _text(row, "sTrRemarks")),
         occurred_at=moment,
         carrier_status=f"{code} {word}".strip()[:120],
         description=(_text(row, "sTrRemarks") or word)[:300],

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from carriers.adapters.said import sub_status_of
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -38,9 +39,11 @@ def _scan(body: Mapping[str, Any]) -> TrackingScan | None:
     status, code, reason = _text(body, "status"), _text(body, "status_code"), _text(body, "reason_code")
     # `product_type` is that of the parcel ("rts" is one that goes back), `shipment_type` that of the leg.
     returning = _text(body, "shipment_type").casefold() == "return" or _text(body, "product_type").casefold() == "rts"
+    milestone = milestone_of(status, returning=returning)
     return TrackingScan(
         scan_key=f"{moment:%Y-%m-%dT%H:%M:%S}/{code or status}/{reason}"[:120],
-        milestone=milestone_of(status, returning=returning),
+        milestone=milestone,
+        sub_status=sub_status_of(milestone, _text(body, "reason")),
         occurred_at=moment,
         carrier_status=f"{code} {status}".strip()[:120],
         description=(_text(body, "reason") or _text(body, "fe_remarks") or status)[:300],

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from carriers.base import Milestone
+from carriers.base import Milestone, SubStatus
 
 M = Milestone
+S = SubStatus
 
 #: Order space: the order was cancelled, for certain.
 ORDER_CANCELLED = frozenset({5, 54})
@@ -127,6 +128,18 @@ ORDER_STATUS: Mapping[int, tuple[str, M]] = {
     88: ("UNTRACEABLE", M.UNKNOWN),
     89: ("ISSUE RELATED TO THE RECIPIENT", M.ATTEMPT_FAILED),
     90: ("REACHED BACK AT SELLER CITY", M.RTO_IN_TRANSIT),
+}
+
+#: Shipment space: what a number says beyond its milestone.
+SUB_STATUS: Mapping[str, SubStatus] = {
+    "13": S.PICKUP_FAILED,
+    "20": S.PICKUP_FAILED,
+    "22": S.DELAYED,
+    "38": S.AT_DESTINATION,
+    "39": S.MISROUTED,
+    "48": S.ARRIVED_AT_HUB,
+    "50": S.LEFT_HUB,
+    "56": S.ARRIVED_AT_HUB,
 }
 
 _BY_NAME = dict((*ORDER_STATUS.values(), *SHIPMENT_STATUS.values())) | {

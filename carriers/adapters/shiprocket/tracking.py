@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from carriers.adapters.said import sub_status_of
 from carriers.adapters.shiprocket.mapping import date_of, text_of, time_of
-from carriers.adapters.shiprocket.statuses import milestone_of_order, milestone_of_shipment
+from carriers.adapters.shiprocket.statuses import SUB_STATUS, milestone_of_order, milestone_of_shipment
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 
 
@@ -62,9 +63,12 @@ def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
         return None
     label, code = text_of(row.get("sr-status-label")), text_of(row.get("status"))
     activity = text_of(row.get("activity"))
+    milestone = milestone_of_shipment(row.get("sr-status"), label)
     return TrackingScan(
         scan_key=_scan_key(moment, code, activity),
-        milestone=milestone_of_shipment(row.get("sr-status"), label),
+        milestone=milestone,
+        # The number stands for many reasons: which one it was, only the courier's words say.
+        sub_status=sub_status_of(milestone, activity) or SUB_STATUS.get(text_of(row.get("sr-status"))),
         occurred_at=moment.astimezone(UTC),
         carrier_status=label or code,
         description=activity,
