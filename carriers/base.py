@@ -297,5 +297,8 @@ class AnswersNdr(Protocol):
     """The carrier takes our answer to a non-delivery report."""
 
     def answer_ndr(self, config: CarrierConfig, awb: str, answer: NdrAnswer) -> None:
-        """Pass it on. Accepted is not applied: only a later scan proves it."""
+        """Pass it on. Accepted is not applied: only a later scan proves it.
+
+        Raises UnknownOutcome only for a complaint (`FAKE_ATTEMPT`) whose reply was lost; the others may be repeated.
+        """
         ...

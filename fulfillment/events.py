@@ -153,3 +153,11 @@ class ReturningToOrigin(Event):
 
     shipment_id: int
     order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAnswered(Event):
+    """Somebody answered a failed delivery; the carrier is to be told."""
+
+    answer_id: int
+    order_id: int

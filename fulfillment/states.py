@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from oms.core.states import machine
 
@@ -88,3 +90,53 @@ def shipment_state_after(milestones: Iterable[str]) -> str | None:
     """The state at the end of the path; None before the carrier has the parcel."""
     path = shipment_path(milestones)
     return path[-1][1] if path else None
+
+
+#: Failed scans nearer together than this, without a ride between them, tell of one attempt.
+ONE_ATTEMPT = timedelta(hours=12)
+#: What ends an attempt that failed: the milestone, and what is said of it.
+_ENDS = {
+    "out_for_delivery": "again",
+    "delivered": "delivered",
+    "rto_initiated": "returning",
+    "rto_in_transit": "returning",
+    "rto_delivered": "returning",
+    "lost": "lost",
+    "damaged": "lost",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class FailedAttempt:
+    """One attempt that failed: the places of its scans, the place of the scan that ended it, and how. Open: no end."""
+
+    began_at: datetime
+    places: list[int] = field(default_factory=list)
+    ended_at_place: int | None = None
+    ended: str = ""
+
+
+def failed_attempts(scans: Iterable[tuple[str, datetime]]) -> list[FailedAttempt]:
+    """The attempts that failed, from milestones and their moments in the order in which they happened.
+
+    A fold over all scans, as the state of the parcel is: late and repeated ones lead to the same attempts. What is
+    scanned after the parcel was delivered, lost, or turned round is no attempt to deliver it.
+    """
+    found: list[FailedAttempt] = []
+    current: FailedAttempt | None = None
+    for place, (milestone, at) in enumerate(scans):
+        if milestone == "attempt_failed":
+            if current is not None and at - current.began_at < ONE_ATTEMPT:
+                current.places.append(place)
+                continue
+            if current is not None:
+                current.ended, current.ended_at_place = "next", place
+            current = FailedAttempt(began_at=at, places=[place])
+            found.append(current)
+        elif milestone in _ENDS:
+            if current is not None:
+                current.ended, current.ended_at_place = _ENDS[milestone], place
+            current = None
+            if milestone != "out_for_delivery":
+                break
+    return found

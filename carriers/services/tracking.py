@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Max
 
-from carriers.base import AnswersNdr, Milestone, NdrAnswer, TrackingScan, TrackingUpdate, UnknownOutcome
+from carriers.base import AnswersNdr, Milestone, NdrAction, NdrAnswer, TrackingScan, TrackingUpdate, UnknownOutcome
 from carriers.events import TrackingRecorded
 from carriers.locks import lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
@@ -203,7 +203,8 @@ def _poll_later(booking: Booking, after: timedelta) -> None:
 def answer_ndr(*, booking_id: int, answer: NdrAnswer) -> None:
     """Pass our answer to a failed attempt on to the carrier. Accepted is not done: the next scan tells.
 
-    Raises NotFound, Conflict where the carrier takes no answers, TransientError, PermanentError. Never inside a
+    Raises NotFound, Conflict where the carrier takes no answers, TransientError, PermanentError; UnknownOutcome where
+    the reply to a complaint of a fake attempt was lost, which would be two if it were repeated. Never inside a
     transaction.
     """
     refuse_open_transaction("answer_ndr")
@@ -217,5 +218,7 @@ def answer_ndr(*, booking_id: int, answer: NdrAnswer) -> None:
         adapter.answer_ndr(account_config(booking.account), booking.awb, answer)
     except UnknownOutcome as error:
         note_failure(booking.account, error)
+        if answer.action is NdrAction.FAKE_ATTEMPT:
+            raise
         raise TransientError(str(error)) from error
     note_ok(booking.account)

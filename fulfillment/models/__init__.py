@@ -1,5 +1,17 @@
 """The work of the nodes: fulfillment orders, parcels, shipments, manifests."""
 
+from fulfillment.models.failures import (
+    AnsweredBy,
+    AnswerKind,
+    AnswerState,
+    DeliveryAnswer,
+    FailedDelivery,
+    FailureEnd,
+    FailureReason,
+    FailureState,
+    RoadTrouble,
+    TroubleKind,
+)
 from fulfillment.models.packing import (
     Carton,
     PackCheck,
@@ -33,6 +45,16 @@ from fulfillment.models.work import (
 )
 
 __all__ = [
+    "AnswerKind",
+    "AnswerState",
+    "AnsweredBy",
+    "DeliveryAnswer",
+    "FailedDelivery",
+    "FailureEnd",
+    "FailureReason",
+    "FailureState",
+    "RoadTrouble",
+    "TroubleKind",
     "Printer",
     "PrintJob",
     "PrintJobState",

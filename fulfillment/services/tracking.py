@@ -16,6 +16,7 @@ from fulfillment.events import ReturningToOrigin, ShipmentDelivered, ShipmentMov
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
 from fulfillment.services.cash import UNPAID_ENDS, fix_late, note_missing_cash, record_cash
+from fulfillment.services.failures import note_failures
 from fulfillment.services.sending import is_transfer
 from fulfillment.services.shipping import hand_over
 from fulfillment.states import SHIPMENT, shipment_path
@@ -67,6 +68,7 @@ def apply_tracking(booking_ids: Sequence[int], *, actor: str = "carrier") -> lis
             except Exception as error:
                 logger.exception("Parcel %s of booking %s does not move", shipment.pk, shipment.booking_id)
                 failed.append(error)
+        note_failures(shipments, scans)
         _deliver(arrived, actor)
         # The last parcel that was waited for may also be one that nobody pays for.
         unpaid = [item for item in shipments if item.pk in moved and item.state in UNPAID_ENDS]

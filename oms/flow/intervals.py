@@ -12,6 +12,8 @@ EVERY_SECONDS: dict[str, float] = {
     "end stock holds": 5,
     "put expired lots aside": 300,
     "take back what nobody collects": 3600,
+    "look after failed deliveries": 300,
+    "look at the road": 600,
     "retry waiting orders": 120,
     "clear closed nodes": 120,
     "move promises at risk": 120,

@@ -18,6 +18,7 @@ from channels.services import (
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import find_remedies, move_promises_at_risk, withdraw_from_node
 from fulfillment.services.pickups import take_back_not_collected
+from fulfillment.services.road import look_after_failures, look_at_the_road
 from inventory.services import (
     apply_moving_buffers,
     audit_stock,
@@ -85,6 +86,8 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "end stock holds": expire_due_holds,
     "put expired lots aside": set_aside_unsold_lots,
     "take back what nobody collects": take_back_not_collected,
+    "look after failed deliveries": look_after_failures,
+    "look at the road": look_at_the_road,
     "retry waiting orders": retry_waiting,
     "clear closed nodes": clear_closed_nodes,
     "move promises at risk": move_promises_at_risk,

@@ -24,6 +24,7 @@ from channels.services import (
 )
 from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
+    DeliveryAnswered,
     FulfillmentReleased,
     NodeOverfull,
     NodeWorkLeft,
@@ -54,6 +55,7 @@ from fulfillment.services import (
     shed_excess,
     withdraw_from_node,
 )
+from fulfillment.services.telling import give_up_telling, tell_again, tell_carrier
 from fulfillment.services.wave_leaving import leave_waves as leave_waves_of
 from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
 from inventory.models import Node
@@ -268,6 +270,25 @@ def _give_back(booking_id: int) -> None:
 def apply_scans(events: Sequence[Event]) -> None:
     """Move shipments to where their scans say they are."""
     apply_tracking(sorted({event.booking_id for event in events if isinstance(event, TrackingRecorded)}))
+
+
+def tell_carriers(events: Sequence[Event]) -> None:
+    """Tell carriers what was answered to failed deliveries."""
+    for event in events:
+        if isinstance(event, DeliveryAnswered):
+            tell_carrier(event.answer_id)
+
+
+def give_up_telling_of(event: Event, reason: str) -> None:
+    """The carrier was not reached for good: a person sees the answer again."""
+    if isinstance(event, DeliveryAnswered):
+        give_up_telling(event.answer_id, reason)
+
+
+def tell_again_of(event: Event) -> None:
+    """The telling is tried again."""
+    if isinstance(event, DeliveryAnswered):
+        tell_again(event.answer_id)
 
 
 def expect_returns(events: Sequence[Event]) -> None:

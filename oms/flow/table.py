@@ -5,6 +5,7 @@ from __future__ import annotations
 from carriers.events import BookingSettled, TrackingRecorded
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
 from fulfillment.events import (
+    DeliveryAnswered,
     FulfillmentReleased,
     NodeOverfull,
     NodeWorkLeft,
@@ -58,6 +59,9 @@ book_parcel = Step("book_parcel", do.book_parcels, batch=5, network=True)
 book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
 void_label = Step("void_label", do.void_labels, batch=5, network=True)
 apply_scans = Step("apply_scans", do.apply_scans)
+tell_carrier = Step(
+    "tell_carrier", do.tell_carriers, batch=5, network=True, on_dead=do.give_up_telling_of, on_replay=do.tell_again_of
+)
 expect_return = Step("expect_return", do.expect_returns)
 read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True, urgent=True)
 count_sellable = Step("count_sellable", do.count_sellable, batch=500, urgent=True)
@@ -104,6 +108,7 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     TrackingRecorded: (apply_scans, look_ahead),
     ShipmentMoved: (write_customer, look_ahead),
     ShipmentDelivered: (tell_channel, write_customer, tell_systems, look_ahead),
+    DeliveryAnswered: (tell_carrier,),
     ReturningToOrigin: (expect_return, look_ahead),
     ReturnReceived: (tell_systems,),
     StockChanged: (count_sellable, tell_systems),

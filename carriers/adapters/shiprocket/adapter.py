@@ -23,6 +23,7 @@ from carriers.base import (
     BookingRequest,
     CarrierConfig,
     Certainty,
+    NdrAction,
     NdrAnswer,
     Rate,
     RateRequest,
@@ -167,7 +168,10 @@ class ShiprocketAdapter:
             "deferred_date": answer.deferred_date.isoformat() if answer.deferred_date else "",
         }
         body |= {name: value for name, value in optional.items() if value}
-        self._client(config).post(f"/ndr/{quote(awb, safe='')}/action", body, what="NDR answer", repeatable=True)
+        # A wish said twice is one wish; a complaint said twice is two.
+        repeatable = answer.action is not NdrAction.FAKE_ATTEMPT
+        path = f"/ndr/{quote(awb, safe='')}/action"
+        self._client(config).post(path, body, what="NDR answer", repeatable=repeatable)
 
     # -- orders --------------------------------------------------------------------------------------------------------
 
