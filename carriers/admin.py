@@ -47,6 +47,8 @@ class CarrierAccountForm(forms.ModelForm[CarrierAccount]):
             "is_active",
             "supports_cod",
             "max_weight_grams",
+            "max_value_minor",
+            "max_cod_minor",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -11,16 +11,22 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 from django.urls import reverse
 
-from carriers.base import RateRequest, ReceivesTracking
-from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
+from carriers.base import BookingRequest, RateRequest, ReceivesTracking
+from carriers.choosing import ParcelTerms, Quote, Rule
+from carriers.models import Booking, BookingState, CarrierAccount, ChoiceRule, TrackingEvent
 from carriers.registry import ADAPTERS
 from carriers.services.accounts import paused_until
-from carriers.services.quotes import Quote, choose
+from carriers.services.cards import spot_of
+from carriers.services.choice import choose, rate_request, rule_of, terms_of
+from carriers.services.quotes import grams_of
+from carriers.services.rules import RuleTerms
+from carriers.services.stored_request import read_request
 from oms.core import clock
 
 _UNSETTLED = (BookingState.REQUESTED, BookingState.UNKNOWN)
 _DAY = timedelta(hours=24)
 _NEWEST_SCANS = 2000
+_REACH_PARCELS = 2000
 
 
 # -- accounts ----------------------------------------------------------------------------------------------------------
@@ -64,9 +70,34 @@ def scans_of_booking(booking_id: int) -> list[TrackingEvent]:
     return list(TrackingEvent.objects.filter(booking_id=booking_id).order_by("-occurred_at", "-id"))
 
 
-def quotes_for_screen(request: RateRequest, promised_by: date | None = None) -> list[Quote]:
+def quotes_for_screen(
+    request: RateRequest, promised_by: date | None = None, *, terms: ParcelTerms | None = None, fastest: bool = False
+) -> list[Quote]:
     """The whole table, ineligible services with their reasons at the end. Asks carriers: never inside a transaction."""
-    return choose(request=request, promised_by=promised_by)
+    return choose(request=request, promised_by=promised_by, terms=terms or ParcelTerms(), fastest=fastest)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleReach:
+    """How many of the parcels that were booked lately, up to `_REACH_PARCELS`, a rule would have been about."""
+
+    parcels: int
+    of: int
+
+
+def rule_reach(terms: RuleTerms) -> RuleReach:
+    """What a rule would mean, judged by the latest bookings of a week. One query. Channels are not kept with them."""
+    rule = rule_of(ChoiceRule(**(asdict(terms) | {"channels": []})))
+    recent = Booking.objects.filter(created_at__gte=clock.now() - timedelta(days=7)).order_by("-pk")
+    requests = [read_request(stored) for stored in recent.values_list("request", flat=True)[:_REACH_PARCELS]]
+    hits = sum(_is_about(rule, request) for request in requests)
+    return RuleReach(hits, len(requests))
+
+
+def _is_about(rule: Rule, request: BookingRequest) -> bool:
+    asked = rate_request(request)
+    terms = replace(terms_of(request, key=""), state=spot_of(asked.country, asked.to_postcode).state)
+    return rule.is_about(asked, terms, grams_of(asked))
 
 
 # -- health ------------------------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Booking(models.Model):
     charge_minor = models.BigIntegerField(null=True, blank=True)
     expected_charge_minor = models.BigIntegerField(null=True, blank=True)
     currency = models.CharField(max_length=3, default="INR")
+    chosen_because = models.CharField(max_length=500, blank=True)
     expected_delivery = models.DateField(null=True, blank=True)
     milestone = models.CharField(max_length=20, blank=True)
     last_scan_at = models.DateTimeField(null=True, blank=True)

@@ -38,6 +38,12 @@ class CarrierAccount(models.Model):
     is_active = models.BooleanField(default=True)
     supports_cod = models.BooleanField(default=True)
     max_weight_grams = models.PositiveIntegerField(default=30_000)
+    max_value_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="Goods worth more are not given to it, in minor units. Empty: any."
+    )
+    max_cod_minor = models.BigIntegerField(
+        null=True, blank=True, help_text="The most cash that it collects with one parcel, in minor units. Empty: any."
+    )
     last_ok_at = models.DateTimeField(null=True, blank=True)
     last_error_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)

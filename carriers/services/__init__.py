@@ -1,11 +1,12 @@
 """Every write of this room. Calls to carriers are made here and never inside a transaction."""
 
+from carriers.choosing import Quote
 from carriers.services.accounts import account_config
 from carriers.services.bookings import book
 from carriers.services.cancellation import cancel_booking
+from carriers.services.choice import choose
 from carriers.services.labels import make_label
 from carriers.services.pickups import schedule_pickups
-from carriers.services.quotes import Quote, choose
 from carriers.services.settlement import settle_unknown
 from carriers.services.tracking import answer_ndr, poll_tracking, record_scans
 

@@ -17,12 +17,14 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from carriers.adapters.manual.awb import AwbRange
-from carriers.base import BookingRequest, RateRequest, ReservesAwb, UnknownOutcome
+from carriers.base import BookingRequest, ReservesAwb, UnknownOutcome
+from carriers.choosing import Quote
 from carriers.errors import LaneNotServed, LaneRefused, NoCarrier
 from carriers.locks import lock_account, lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount
 from carriers.registry import adapter_for
 from carriers.services.accounts import account_config, note_failure, note_ok
+from carriers.services.choice import choose, rate_request, terms_of
 from carriers.services.network import refuse_open_transaction
 from carriers.services.outcomes import (
     adopt,
@@ -35,7 +37,6 @@ from carriers.services.outcomes import (
     release,
     withdraw,
 )
-from carriers.services.quotes import Quote, choose
 from carriers.services.settlement import settle
 from carriers.services.stored_request import read_request, write_request
 from oms.core import clock
@@ -62,6 +63,8 @@ class _Wish:
     promised_by: date | None
     awb: str
     fastest: bool
+    channel_code: str
+    but: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,7 @@ class _Candidate:
     courier_id: str = ""
     charge_minor: int | None = None
     currency: str = "INR"
+    because: str = "Chosen by a person."
 
 
 def book(
@@ -82,12 +86,15 @@ def book(
     promised_by: date | None = None,
     awb: str = "",
     fastest: bool = False,
+    channel_code: str = "",
+    but: Sequence[int] = (),
 ) -> Booking:
     """Book one parcel; a parcel that has a live booking already gets that one. Never inside a transaction.
 
     `request.client_reference` is replaced by our own: "<order number>-<parcel>-<try>". `account_id` picks the carrier
     account; without it the best of `choose(..., promised_by=..., fastest=...)` is taken, the next best where one
-    refuses. `awb` is a number typed in by a person, for carriers without an API.
+    refuses; why, is kept with the booking. `channel_code` is for the rules of choice; `but` are ids of
+    accounts that are left out. `awb` is a number typed in by a person, for carriers without an API.
 
     Returns the booking as BOOKED, or as UNKNOWN when the carrier's reply was lost and it is not certain yet whether
     the parcel is booked: `settle_unknown` finds out and publishes BookingSettled, and then `book` is called again.
@@ -98,7 +105,7 @@ def book(
     refuse_open_transaction("book")
     wish = _Wish(
         request=request, parcel_uid=parcel_uid, account_id=account_id, promised_by=promised_by, awb=awb,
-        fastest=fastest,
+        fastest=fastest, channel_code=channel_code, but=tuple(but),
     )  # fmt: skip
     give_up_at = time.monotonic() + WAIT_SECONDS
     while True:
@@ -162,7 +169,7 @@ def _book_anew(wish: _Wish) -> Booking | None:
         adapter = adapter_for(account.adapter)  # Raises NoCarrier while there is nothing yet to be in doubt about.
         try:
             reserved = "" if wish.awb or not isinstance(adapter, ReservesAwb) else _reserved(adapter, account)
-            booking = _open(account, wish, candidate, reserved)
+            booking = _open(account, wish, candidate, " ".join([candidate.because, *refusals]), reserved)
             return None if booking is None else _call(booking)
         except PermanentError as error:
             refusals.append(f"{account.name}: {error}")
@@ -181,7 +188,11 @@ def _candidates(wish: _Wish) -> Sequence[_Candidate]:
         if not account.is_active:
             raise NoCarrier(f"{account.name} is switched off. Choose another carrier.")
         return [_Candidate(account_id=account.pk, courier_id=wish.request.courier_id)]
-    quotes = choose(request=rate_request(wish.request), promised_by=wish.promised_by, fastest=wish.fastest)
+    quotes = choose(
+        request=rate_request(wish.request), promised_by=wish.promised_by, fastest=wish.fastest,
+        terms=terms_of(wish.request, key=str(wish.parcel_uid), channel_code=wish.channel_code),
+        but=wish.but,
+    )  # fmt: skip
     fitting = [quote for quote in quotes if quote.eligible and wish.request.courier_id in ("", quote.courier_id)]
     if fitting:
         return [_candidate(quote) for quote in fitting]
@@ -201,21 +212,7 @@ def _candidate(quote: Quote) -> _Candidate:
         courier_id=quote.courier_id,
         charge_minor=quote.charge_minor,
         currency=quote.currency,
-    )
-
-
-def rate_request(request: BookingRequest) -> RateRequest:
-    """The question for a price that belongs to a booking."""
-    return RateRequest(
-        from_postcode=request.ship_from.postcode,
-        to_postcode=request.ship_to.postcode,
-        weight_grams=request.weight_grams,
-        cod_minor=request.cod_minor,
-        declared_value_minor=request.declared_value_minor,
-        length_mm=request.length_mm,
-        width_mm=request.width_mm,
-        height_mm=request.height_mm,
-        country=request.ship_to.country,
+        because=quote.because,
     )
 
 
@@ -234,7 +231,9 @@ def _reserved(adapter: ReservesAwb, account: CarrierAccount) -> str:
         raise TransientError(str(error)) from error
 
 
-def _open(account: CarrierAccount, wish: _Wish, candidate: _Candidate, reserved: str = "") -> Booking | None:
+def _open(
+    account: CarrierAccount, wish: _Wish, candidate: _Candidate, because: str, reserved: str = ""
+) -> Booking | None:  # fmt: skip
     """Commit the row that the call will be made for; None when somebody else has just opened one."""
     earlier = Booking.objects.filter(parcel_uid=wish.parcel_uid).count()
     reference = client_reference(wish.request.order_number, wish.parcel_uid, earlier + 1)
@@ -251,6 +250,7 @@ def _open(account: CarrierAccount, wish: _Wish, candidate: _Candidate, reserved:
                 request=write_request(request, given),
                 expected_charge_minor=candidate.charge_minor,
                 currency=candidate.currency,
+                chosen_because=because[:500],
                 next_poll_at=clock.now() + lease(account),
                 attempts=1,
             )

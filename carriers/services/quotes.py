@@ -1,11 +1,11 @@
-"""Which carrier accounts carry a parcel, at what price, by when."""
+"""Which carrier accounts carry a parcel, at what price, by when: `carriers.services.choice` takes one of them."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from carriers.base import CarrierConfig, Rate, RateRequest, UnknownOutcome
+from carriers.choosing import Lane, Quote
 from carriers.models import CarrierAccount, Serviceability
 from carriers.rates import NotServiceable, billed_grams, charge_between
 from carriers.registry import adapter_for
@@ -23,6 +24,7 @@ from carriers.services.cards import card_of, spot_of
 from carriers.services.network import refuse_open_transaction
 from carriers.zones import zone_between
 from oms.core.errors import DomainError, PermanentError, TransientError
+from oms.core.values import major_units
 
 #: Rates are remembered so long; a carrier that did not answer is not asked again for so long.
 REMEMBER_SECONDS = 600.0
@@ -30,30 +32,6 @@ REMEMBER_FAILURE_SECONDS = 30.0
 _SLAB_GRAMS = 500
 _MOST_REMEMBERED = 4096
 _MOST_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """One service of one account. `reason` says in a sentence why it is, or is not, eligible.
-
-    `meets_promise` is None where nothing was promised or the day is not known. `unanswered` marks an account that
-    might carry it but did not answer. Prices are minor units of `currency`, parts of a quote that has none are None.
-    """
-
-    account_id: int
-    account_code: str
-    account_name: str
-    eligible: bool
-    reason: str
-    priority: int
-    courier_id: str = ""
-    courier_name: str = ""
-    charge_minor: int | None = None
-    currency: str = "INR"
-    transit_days: int | None = None
-    expected_delivery: date | None = None
-    meets_promise: bool | None = None
-    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +44,38 @@ class _Answer:
     currency: str = ""
 
 
-def choose(
-    *, request: RateRequest, promised_by: date | None = None, pickup_on: date | None = None, fastest: bool = False
-) -> list[Quote]:
-    """Every service of every active account, eligible ones first: `[quote for quote in quotes if quote.eligible]`.
+def quotes_of(
+    accounts: Sequence[CarrierAccount], request: RateRequest, refusals: Mapping[int, str], lanes: Mapping[str, Lane],
+    *, start: date, promised_by: date | None,
+) -> list[Quote]:  # fmt: skip
+    """Every service of the accounts, in no order: those of `refusals` (by id) are refused with that reason, unasked.
 
-    Among the eligible, those that meet `promised_by` come first, then the cheaper, the faster, the account's priority;
-    with `fastest` the fastest, then the cheaper.
-    Weight limit, COD and the serviceability table decide, then the price: from the account's rate card, else from the
-    carrier (remembered for ten minutes). A carrier that does not answer never stops the others. `pickup_on` is the day
-    from which transit counts, today without it. Raises NetworkInsideTransaction when a carrier must be asked inside a
-    transaction.
+    Weight limit, COD, value caps and the serviceability table decide, then the price: from the account's rate card,
+    else from the carrier (remembered for ten minutes). A carrier that does not answer never stops the others. `start`
+    is the day from which transit counts; where enough is known of the lane, its safe days count instead of what was
+    said. Raises NetworkInsideTransaction when a carrier must be asked inside a transaction.
     """
-    accounts = list(_active_accounts())
-    grams = billed_grams(request.weight_grams, request.length_mm, request.width_mm, request.height_mm)
-    refusals = _refusals(accounts, request, grams)
-    asked = [account for account in accounts if account.pk not in refusals]
+    grams = grams_of(request)
+    refused = {**_refusals(accounts, request, grams), **refusals}
+    asked = [account for account in accounts if account.pk not in refused]
     answers = _answers(asked, request, grams)
-    start = pickup_on or timezone.localdate()
-    quotes = [_refused(account, refusals[account.pk]) for account in accounts if account.pk in refusals]
+    quotes = [_refused(account, refused[account.pk]) for account in accounts if account.pk in refused]
     for account in asked:
-        quotes += _quotes(account, answers[account.pk], request, promised_by, start)
-    return sorted(quotes, key=_rank_by_days if fastest else _rank)
+        safe = lanes[account.code].safe_days if account.code in lanes else None
+        quotes += _quotes(account, answers[account.pk], request, promised_by, start, safe)
+    return quotes
 
 
-def _active_accounts() -> Sequence[CarrierAccount]:
+def grams_of(request: RateRequest) -> int:
+    """The weight that is billed: the dead or the volumetric one."""
+    return billed_grams(request.weight_grams, request.length_mm, request.width_mm, request.height_mm)
+
+
+def active_accounts() -> list[CarrierAccount]:
+    """The accounts that are switched on, in order of priority, with what quotes need of them."""
     listed = Exists(Serviceability.objects.filter(account=OuterRef("pk")))
     rows = CarrierAccount.objects.filter(is_active=True).select_related("rate_card")
     return list(rows.annotate(has_list=listed).order_by("priority", "code"))
-
-
-def _rank(quote: Quote) -> tuple[object, ...]:
-    days = quote.transit_days if quote.transit_days is not None else 365
-    return (not quote.eligible, quote.meets_promise is False, quote.charge_minor or 0, days, quote.priority,
-            quote.account_code, quote.courier_id)  # fmt: skip
-
-
-def _rank_by_days(quote: Quote) -> tuple[object, ...]:
-    _, _, charge, days, *rest = _rank(quote)
-    return (not quote.eligible, days, charge, *rest)
 
 
 def _refused(account: CarrierAccount, reason: str, *, unanswered: bool = False) -> Quote:
@@ -139,6 +110,11 @@ def _refusal(account: CarrierAccount, row: Serviceability | None, request: RateR
         return f"Carries up to {account.max_weight_grams / 1000:g} kg; this parcel counts as {grams / 1000:g} kg."
     if request.cod_minor and not account.supports_cod:
         return "Takes no cash on delivery."
+    if account.max_cod_minor is not None and request.cod_minor > account.max_cod_minor:
+        return f"Collects up to {_amount(account.max_cod_minor)}; this parcel brings {_amount(request.cod_minor)}."
+    if account.max_value_minor is not None and request.declared_value_minor > account.max_value_minor:
+        worth = _amount(request.declared_value_minor)
+        return f"Carries goods worth up to {_amount(account.max_value_minor)}; these are worth {worth}."
     if getattr(account, "has_list", False):
         if row is None:
             return f"Does not deliver to {request.to_postcode}."
@@ -147,6 +123,10 @@ def _refusal(account: CarrierAccount, row: Serviceability | None, request: RateR
         if not request.cod_minor and not row.prepaid:
             return f"Takes only cash on delivery at {request.to_postcode}."
     return ""
+
+
+def _amount(minor: int) -> str:
+    return f"{settings.DEFAULT_CURRENCY} {major_units(minor, settings.DEFAULT_CURRENCY):,f}"
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------
@@ -163,7 +143,7 @@ def _answers(accounts: Sequence[CarrierAccount], request: RateRequest, grams: in
             else:
                 answers[account.pk] = remembered
     if unknown:
-        refuse_open_transaction("choose")
+        refuse_open_transaction("quotes_of")
         for account, answer in _ask(unknown, request):
             keep_seconds = REMEMBER_FAILURE_SECONDS if answer.silent else REMEMBER_SECONDS
             _MEMORY.put(_memory_key(account, request, grams), answer, keep_seconds)
@@ -220,32 +200,39 @@ def _ask_one(adapter: str, config: CarrierConfig, request: RateRequest) -> tuple
 
 
 def _quotes(
-    account: CarrierAccount, answer: _Answer, request: RateRequest, promised_by: date | None, start: date
-) -> list[Quote]:
+    account: CarrierAccount, answer: _Answer, request: RateRequest, promised_by: date | None, start: date,
+    safe: int | None,
+) -> list[Quote]:  # fmt: skip
     if not answer.rates:
         return [_refused(account, answer.problem, unanswered=answer.silent)]
-    return [_quote(account, answer, rate, request, promised_by, start) for rate in answer.rates]
+    return [_quote(account, answer, rate, request, promised_by, start, safe) for rate in answer.rates]
 
 
 def _quote(
-    account: CarrierAccount, answer: _Answer, rate: Rate, request: RateRequest, promised_by: date | None, start: date
-) -> Quote:
-    arrives = rate.expected_delivery or start + timedelta(days=rate.transit_days)
-    meets = None if promised_by is None else arrives <= promised_by
+    account: CarrierAccount, answer: _Answer, rate: Rate, request: RateRequest, promised_by: date | None, start: date,
+    safe: int | None,
+) -> Quote:  # fmt: skip
+    days = rate.transit_days if safe is None else safe
+    arrives = start + timedelta(days=days)
+    if safe is None and rate.expected_delivery is not None:
+        arrives = rate.expected_delivery
+    reason = _promise_sentence(arrives, promised_by)
+    if safe is not None and safe != rate.transit_days:
+        reason += f" Nine of ten of its parcels take up to {safe} days there; {rate.transit_days} are said."
     quote = Quote(
         account_id=account.pk,
         account_code=account.code,
         account_name=account.name,
         eligible=True,
-        reason=_promise_sentence(arrives, promised_by),
+        reason=reason,
         priority=account.priority,
         courier_id=rate.courier_id,
         courier_name=rate.courier_name,
         charge_minor=rate.charge_minor,
         currency=answer.currency or settings.DEFAULT_CURRENCY,
-        transit_days=rate.transit_days,
+        transit_days=days,
         expected_delivery=arrives,
-        meets_promise=meets,
+        meets_promise=None if promised_by is None else arrives <= promised_by,
     )
     if request.cod_minor and not rate.supports_cod:
         return replace(quote, eligible=False, reason="Takes no cash on delivery.")

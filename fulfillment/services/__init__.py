@@ -31,7 +31,7 @@ from fulfillment.services.printing import ReadyLabel, ask_print, end_print, take
 from fulfillment.services.refused_parcels import reroute_refused_parcel
 from fulfillment.services.remedies import find_remedies, go_faster, save_promise
 from fulfillment.services.rerouting import ReroutePreview, preview_reroute, reroute_order
-from fulfillment.services.shipping import book_shipment, booking_request, hand_over
+from fulfillment.services.shipping import book_shipment, booking_request, hand_over, parcel_terms
 from fulfillment.services.short_units import serials_here
 from fulfillment.services.tracking import apply_tracking, collect
 from fulfillment.services.units import (
@@ -74,6 +74,7 @@ __all__ = [
     "ask_print",
     "book_shipment",
     "booking_request",
+    "parcel_terms",
     "cancel_order",
     "cash_of_parcel",
     "cash_of_work",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from carriers.services import choose
-from carriers.services.bookings import rate_request
+from carriers.services.choice import rate_request
 from fulfillment.locks import lock_shipments
 from fulfillment.models import RerouteCause, RerouteOutcome, Shipment, ShipmentItem, ShipmentState
 from fulfillment.selectors.held import held_units
 from fulfillment.services.moving import Move, decide_elsewhere, note_attempt
-from fulfillment.services.shipping import booking_request
+from fulfillment.services.shipping import booking_request, parcel_terms
 from fulfillment.services.unpacking import open_parcel
 from inventory.models import Node
 from inventory.services import announce
@@ -26,7 +26,7 @@ def reroute_refused_parcel(*, shipment_id: int, reason: str, actor: str = "flow"
     its node excluded for the order, and the order decided again, with `reason`, the carriers' words, in the decision.
     Where that leads nowhere the parcel stays packed, with its problem, for a person. Again, it finds the parcel gone.
     """
-    shipment = Shipment.objects.select_related("order", "node", "fulfillment_order").get(pk=shipment_id)
+    shipment = Shipment.objects.select_related("order__channel", "node", "fulfillment_order").get(pk=shipment_id)
     if shipment.state != ShipmentState.CREATED:
         return False
     items = list(shipment.items.select_related("line__sku").order_by("pk"))
@@ -53,7 +53,8 @@ def _planned_nodes(shipment: Shipment, items: list[ShipmentItem]) -> list[Node]:
 def _takes(shipment: Shipment, node: Node) -> bool:
     """Whether any carrier takes the same parcel from another node."""
     request = replace(booking_request(shipment), ship_from=node.address, ship_from_code=node.code)
-    return any(quote.eligible or quote.unanswered for quote in choose(request=rate_request(request)))
+    quotes = choose(request=rate_request(request), terms=parcel_terms(shipment, request))
+    return any(quote.eligible or quote.unanswered for quote in quotes)
 
 
 def _move(shipment_id: int, words: str, served: set[int], actor: str) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from carriers.base import BookingRequest, ParcelItem
+from carriers.choosing import ParcelTerms
 from carriers.errors import LaneNotServed, NoCarrier
 from carriers.models import Booking, BookingState
 from carriers.services import book, make_label
+from carriers.services.choice import terms_of
 from fulfillment.events import ParcelNotServiceable, ShipmentBooked, ShipmentHandedOver, ShipmentVoided
 from fulfillment.locks import lock_shipments
 from fulfillment.models import (
@@ -56,14 +58,22 @@ def booking_request(shipment: Shipment) -> BookingRequest:
     )  # fmt: skip
 
 
-def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str = "") -> Shipment:
+def parcel_terms(shipment: Shipment, request: BookingRequest) -> ParcelTerms:
+    """What the rules of choice may ask of a parcel."""
+    return terms_of(request, key=str(shipment.uid), channel_code=shipment.order.channel.code)
+
+
+def book_shipment(
+    shipment_id: int, *, account_id: int | None = None, awb: str = "", but: Sequence[int] = ()
+) -> Shipment:  # fmt: skip
     """Book one packed parcel and print its label. Never inside a transaction; again, it finds what was booked.
 
+    With the account that is given, else the best one except those in `but`.
     A refusal by every carrier is stored on the shipment as a problem for a person, and published as
     ParcelNotServiceable where they do not serve the way from here; an unknown outcome waits for
     BookingSettled. Raises TransientError when it should simply be tried again.
     """
-    shipment = Shipment.objects.select_related("order", "node", "fulfillment_order").get(pk=shipment_id)
+    shipment = Shipment.objects.select_related("order__channel", "node", "fulfillment_order").get(pk=shipment_id)
     if shipment.state != ShipmentState.CREATED or shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
         return shipment
     if shipment.order.is_cod and not is_transfer(shipment):
@@ -73,7 +83,8 @@ def book_shipment(shipment_id: int, *, account_id: int | None = None, awb: str =
         booking = book(
             request=booking_request(shipment), parcel_uid=shipment.uid, account_id=account_id,
             promised_by=promised.date() if promised else None, awb=awb,
-            fastest=shipment.fulfillment_order.goes_fast,
+            fastest=shipment.fulfillment_order.goes_fast, channel_code=shipment.order.channel.code,
+            but=but,
         )  # fmt: skip
     except LaneNotServed as error:
         reason = error.message
@@ -115,7 +126,7 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
     waiting = work.shipments.filter(state=ShipmentState.CREATED).exists()
     if work.state == FulfillmentOrderState.PACKED and not waiting:
         advance(work, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor="carriers")
-    message = f"Label bought: {booking.courier_name} {booking.awb}."
+    message = f"Label bought: {booking.courier_name} {booking.awb}. {booking.chosen_because}".strip()
     record([TimelineEntry(order_id=shipment.order_id, kind="labelled", message=message, actor="carriers")])
     if shipment.order.is_cod:
         # The carrier may have been asked before another parcel turned out not to bring its cash.

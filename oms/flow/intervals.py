@@ -23,6 +23,7 @@ EVERY_SECONDS: dict[str, float] = {
     "substitute what waits": 120,
     "give up waiting": 300,
     "learn promises": 86_400,
+    "learn lanes": 86_400,
     "measure paces": 120,
     "measure performance": 3600,
     "judge promises": 600,

@@ -14,6 +14,7 @@ from oms.flow.performance import MEASURE, run_measuring
 from oms.flow.replay_jobs import REPLAY, run_replay
 from oms.flow.replenishment_jobs import run_replenishment
 from oms.flow.simulation_jobs import SIMULATE, run_simulation
+from oms.flow.switch_jobs import SWITCH, run_switch
 
 RUNNERS: dict[str, JobRunner] = {
     BUFFERS: run_buffers,
@@ -26,4 +27,5 @@ RUNNERS: dict[str, JobRunner] = {
     REPLAY: run_replay,
     REPLENISH: run_replenishment,
     SIMULATE: run_simulation,
+    SWITCH: run_switch,
 }

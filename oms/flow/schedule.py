@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from carriers.services import poll_tracking, settle_unknown
+from carriers.services.lanes import learn_lanes
 from channels.models import ChannelAccount
 from channels.services import (
     book_exposure,
@@ -97,6 +98,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "substitute what waits": substitute_all,
     "give up waiting": give_up,
     "learn promises": learn_promises,
+    "learn lanes": learn_lanes,
     "measure paces": measure_paces,
     "measure performance": measure_performance,
     "judge promises": judge_due_promises,

@@ -198,6 +198,7 @@ def rows_of_owner(jobs: dict[str, Job], draft: object, view_id: int, token_id: i
         ("orders_bulk_result orders_bulk_failures orders_bulk_retry orders_bulk_undo", only,
          (jobs["orders.bulk"].uid,)),
         ("import_job import_job_rejected", only, (jobs["import"].uid,)),
+        ("fulfil_switch_result", only, (jobs["fulfil.switch_carrier"].uid,)),
         ("import_columns import_check import_check_rejected import_start buffers_restore", only, (draft,)),
         ("orders_view_save orders_view_share orders_view_delete", only, (view_id,)),
         ("token_revoke", only, (token_id,)),
@@ -214,6 +215,7 @@ def rows_of_all(estate: Estate) -> Rows:
     named = {
         "dashboard:orders_export": ("csv",), "dashboard:orders_bulk": ("hold",),
         "dashboard:rate_card": (estate.rate_card.code,), "dashboard:carrier": (estate.carrier.code,),
+        **{f"dashboard:carrier_rule{name}": (estate.choice_rule.pk,) for name in ("", "_move", "_remove")},
         "dashboard:carrier_settle": (estate.carrier.code,), "dashboard:import_sample": ("orders",),
         "dashboard:adjustment_limit_drop": (estate.limit.pk,),
         **{f"dashboard:routing_{name}": (estate.policy.version,) for name in ("version", "restore", "trial")},

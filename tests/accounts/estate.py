@@ -9,7 +9,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from carriers.models import CarrierAccount, RateCard
+from carriers.models import CarrierAccount, ChoiceRule, RateCard
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from channels.services import receive_messages
@@ -173,6 +173,7 @@ class Estate:
     theirs: Side
     carrier: CarrierAccount
     rate_card: RateCard
+    choice_rule: ChoiceRule
     owner: User
     view: SavedView
     token: ApiToken
@@ -195,6 +196,7 @@ def make_estate() -> Estate:
                     "days": 4} for zone in "ABCDEF"}  # fmt: skip
     card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
     carrier = CarrierAccount.objects.create(code="riders", name="Riders", adapter="manual", rate_card=card)
+    rule = ChoiceRule.objects.create(name="Strike", effect="block", reason="On strike", accounts={"nobody": 1})
     webhook = make_webhook()
     mine = make_side("blr-s1", "web", "Bengaluru", "560001", ASHA, webhook)
     far = replace(ASHA, name="Zubeida Quraishi", email="zubeida@example.com", city="Delhi", region="Delhi",
@@ -206,8 +208,8 @@ def make_estate() -> Estate:
     live, draft = (create_draft(name=name, actor="Asha") for name in ("Standard", "Peak"))
     policy = publish(policy_id=live.pk, edit_version=1, note="The first one", actor="Asha")
     week = SimulationTerms(policy_ids=[draft.pk], since=now() - timedelta(days=7), until=now())
-    return Estate(mine, theirs, carrier, card, owner, view, token, make_jobs(owner, mine.order), limit, webhook,
-                  policy, draft, new_simulation(week, actor="Asha"))  # fmt: skip
+    return Estate(mine, theirs, carrier, card, rule, owner, view, token, make_jobs(owner, mine.order), limit,
+                  webhook, policy, draft, new_simulation(week, actor="Asha"))  # fmt: skip
 
 
 def make_webhook() -> WebhookDelivery:
@@ -352,8 +354,10 @@ def make_jobs(owner: User, order: Order) -> dict[str, Job]:
                          "failed": 0, "seconds": 0.1, "captured": 0, "quarantined": 0, "waiting": 0, "errors": [],
                          "warnings": [], "rejected_file": "", "job_id": 0, "already_imported": False}}  # fmt: skip
     bulk = {"action": "hold", "order_ids": [order.pk], "back": "", "args": {}}
+    switch: dict[str, Any] = {"shipment_ids": [], "account_id": None, "reason": "Strike", "actor": "Asha"}
     extra: dict[str, dict[str, Any]] = {
-        "orders.export": {}, "orders.bulk": {"args": bulk}, "import": {"args": {"kind": "skus"}, "result": result},
+        "orders.export": {}, "orders.bulk": {"args": bulk}, "fulfil.switch_carrier": {"args": switch},
+        "import": {"args": {"kind": "skus"}, "result": result},
     }  # fmt: skip
     return {
         kind: Job.objects.create(

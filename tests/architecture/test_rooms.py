@@ -24,7 +24,7 @@ OWN_ROOMS = {
     "channels": {
         "base", "registry", "adapters", "imports", "simulators", "canonical_json", "changes", "json_reader", "kits",
     },
-    "carriers": {"base", "registry", "adapters", "simulators", "rates", "rate_cards", "zones", "labels"},
+    "carriers": {"base", "choosing", "registry", "adapters", "simulators", "rates", "rate_cards", "zones", "labels"},
 }  # fmt: skip
 
 #: Rooms from the ground up; a foreign key may only point to the same room or one below.

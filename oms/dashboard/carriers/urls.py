@@ -2,10 +2,15 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.carriers import views
+from oms.dashboard.carriers import rule_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.carrier_list, name="carriers"),
+    path("rules/", rule_views.rule_list, name="carrier_rules"),
+    path("rules/new/", rule_views.rule_new, name="carrier_rule_new"),
+    path("rules/<int:pk>/", rule_views.rule_edit, name="carrier_rule"),
+    path("rules/<int:pk>/move/", rule_views.rule_move, name="carrier_rule_move"),
+    path("rules/<int:pk>/remove/", rule_views.rule_remove, name="carrier_rule_remove"),
     path("rate-cards/<slug:code>/", views.rate_card, name="rate_card"),
     path("<slug:code>/", views.carrier, name="carrier"),
     path("<slug:code>/settle/", views.settle, name="carrier_settle"),

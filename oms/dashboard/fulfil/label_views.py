@@ -14,12 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from carriers.models import CarrierAccount, Label
 from carriers.selectors import quotes_for_screen, scans_of_booking
-from carriers.services.bookings import rate_request
+from carriers.services.choice import rate_request
 from fulfillment.models import PickedUnit, Shipment, ShipmentState
 from fulfillment.selectors import label_problems, with_contents, without_label
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
-from fulfillment.services import book_shipment, booking_request, take_apart, why_not_invoiced
+from fulfillment.services import book_shipment, booking_request, parcel_terms, take_apart, why_not_invoiced
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound, TransientError
 from oms.core.posting import once_per_form
@@ -77,7 +77,11 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
     quotes = []
     if open_label and may_fix:
         promised = shipment.order.promised_by
-        quotes = quotes_for_screen(rate_request(booking_request(shipment)), promised.date() if promised else None)
+        asked = booking_request(shipment)
+        quotes = quotes_for_screen(
+            rate_request(asked), promised.date() if promised else None, terms=parcel_terms(shipment, asked),
+            fastest=shipment.fulfillment_order.goes_fast,
+        )  # fmt: skip
     context = {
         "shipment": shipment, "quotes": quotes, "may_fix": may_fix, "open_label": open_label,
         "may_retry": principal.may("fulfillment.work"),

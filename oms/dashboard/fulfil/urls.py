@@ -9,6 +9,7 @@ from oms.dashboard.fulfil import (
     manifest_views,
     paper_views,
     pick_list_views,
+    switch_views,
     wave_urls,
     work_views,
 )
@@ -32,6 +33,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pack/label/<int:pk>/", bench_views.label_panel, name="fulfil_pack_label"),
     path("pack/commands.pdf", bench_views.commands, name="fulfil_pack_commands"),
     path("labels/", label_views.label_queue, name="fulfil_labels"),
+    path("change-carriers/", switch_views.choose, name="fulfil_switch"),
+    path("change-carriers/<uuid:uid>/", switch_views.result, name="fulfil_switch_result"),
     path("labels/retry/", label_views.retry_all, name="fulfil_retry_all"),
     path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),
     path("parcels/<int:pk>/label.pdf", label_views.label_pdf, name="fulfil_label"),

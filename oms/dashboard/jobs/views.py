@@ -28,11 +28,12 @@ from oms.flow.export_jobs import EXPORT, FILE_LIFE
 from oms.flow.import_jobs import IMPORT
 from oms.flow.performance import MEASURE
 from oms.flow.simulation_jobs import SIMULATE
+from oms.flow.switch_jobs import SWITCH
 
 PAGE_ROWS = 50
 TRAY_ROWS = 8
 #: Kinds of jobs that have a page of their own.
-_PAGES = {BULK: "orders_bulk_result", IMPORT: "import_job"}
+_PAGES = {BULK: "orders_bulk_result", IMPORT: "import_job", SWITCH: "fulfil_switch_result"}
 
 
 class FileGone(DomainError):
@@ -143,6 +144,8 @@ def job_detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     job = job_for(principal_of(request), uid)
     if job.kind == BULK:
         return HttpResponseRedirect(reverse("dashboard:orders_bulk_result", args=[job.uid]))
+    if job.kind == SWITCH:
+        return HttpResponseRedirect(reverse("dashboard:fulfil_switch_result", args=[job.uid]))
     if job.kind == SIMULATE:
         return HttpResponseRedirect(reverse("dashboard:routing_simulation", args=[job.args["simulation_id"]]))
     if job.kind == MEASURE:
