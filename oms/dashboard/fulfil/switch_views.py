@@ -99,9 +99,9 @@ def _target(code: str) -> CarrierAccount | None:
 def _sums(exchanges: list[Exchange]) -> dict[str, Any]:
     """What the change would mean as a whole."""
     able = [each for each in exchanges if each.quote is not None]
+    more = sum(each.more_minor or 0 for each in able)
     return {
-        "able": len(able), "unable": len(exchanges) - len(able),
-        "more_minor": sum(each.more_minor or 0 for each in able),
+        "able": len(able), "unable": len(exchanges) - len(able), "more_minor": more, "less_minor": -more,
         "unpriced": sum(each.more_minor is None for each in able),
         "late": sum(each.quote.meets_promise is False for each in able if each.quote is not None),
     }  # fmt: skip
