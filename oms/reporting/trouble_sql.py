@@ -6,6 +6,9 @@ order, channel, node (NULL where the order has none), since when, due when, and 
 
 from __future__ import annotations
 
+#: The cause of parcels whose courier has no name.
+UNKNOWN_CARRIER = "Unknown carrier"
+
 # Orders that no node was found for. What kept the last node from it is the cause; else the SKU that is short the most.
 _UNROUTED = """
 SELECT CASE WHEN d.outcome IS NULL THEN 'undecided' WHEN gave.code IS NOT NULL THEN 'rejected' ELSE 'unroutable' END,
@@ -92,19 +95,34 @@ SELECT CASE WHEN h.reason IN ('payment_pending', 'cod_unconfirmed') THEN 'paymen
 FROM orders_hold h WHERE h.released_at IS NULL AND (h.held_until IS NULL OR h.held_until < %(now)s)
 """
 
-# A carrier that could not deliver waits one day for an answer, then sends the parcel back. Those to a store are above.
-_DELIVERY = """
-SELECT CASE s.state WHEN 'ndr_open' THEN 'ndr' ELSE 'lost' END, coalesce(nullif(s.courier_name, ''), 'Unknown carrier'),
-    s.state, s.order_id, n.code, moved.at,
-    CASE WHEN s.state = 'ndr_open' THEN coalesce(moved.at, s.handed_over_at) + interval '24 hours' END, s.id
+# A carrier that could not deliver waits for an answer, then sends the parcel back. Those to a store are above.
+_FAILED = """
+SELECT 'ndr', coalesce(nullif(s.courier_name, ''), 'Unknown carrier'), x.state, s.order_id, n.code, x.failed_at,
+    x.due_at, s.id
+FROM fulfillment_faileddelivery x JOIN fulfillment_shipment s ON s.id = x.shipment_id
+JOIN inventory_node n ON n.id = s.node_id
+JOIN fulfillment_fulfillmentorder f ON f.id = s.fulfillment_order_id AND f.kind <> 'transfer'
+WHERE x.closed_at IS NULL AND x.state IN ('waiting', 'refused', 'not_done')
+"""
+
+# Parcels that do not travel as they should; what is put off comes back by itself.
+_ROAD = """
+SELECT 'road', t.kind, t.kind, s.order_id, n.code, t.since, NULL::timestamptz, s.id
+FROM fulfillment_roadtrouble t JOIN fulfillment_shipment s ON s.id = t.shipment_id
+JOIN inventory_node n ON n.id = s.node_id
+WHERE t.closed_at IS NULL AND (t.snoozed_until IS NULL OR t.snoozed_until < %(now)s)
+"""
+
+_LOST = """
+SELECT 'lost', coalesce(nullif(s.courier_name, ''), 'Unknown carrier'), s.state, s.order_id, n.code, moved.at,
+    NULL::timestamptz, s.id
 FROM fulfillment_shipment s JOIN inventory_node n ON n.id = s.node_id
 JOIN fulfillment_fulfillmentorder f ON f.id = s.fulfillment_order_id AND f.kind <> 'transfer'
 LEFT JOIN LATERAL (
     SELECT t.at FROM core_transition t WHERE t.model = 'fulfillment.Shipment' AND t.object_id = s.id
     ORDER BY t.id DESC LIMIT 1
 ) moved ON true
-WHERE s.state = 'ndr_open'
-    OR s.state IN ('lost', 'damaged') AND coalesce(moved.at, s.handed_over_at) > %(recent)s
+WHERE s.state IN ('lost', 'damaged') AND coalesce(moved.at, s.handed_over_at) > %(recent)s
 """
 
 _RETURNS = """
@@ -122,9 +140,9 @@ SELECT 'promise_' || coalesce(nullif(k.remedy, ''), 'watch'), k.stage || '|' || 
 FROM routing_orderoutlook k WHERE k.band IN ('at_risk', 'late') AND k.stage <> 'lost'
 """
 
-_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _TRANSFERS, _LABELS, _HOLDS, _DELIVERY, _RETURNS, _PROMISES)
+_PARTS = (_UNROUTED, _LATE, _STUCK, _STAYED, _TRANSFERS, _LABELS, _HOLDS, _FAILED, _ROAD, _LOST, _RETURNS, _PROMISES)
 # The hand-over is no promise any more once the goods have left.
-_DUE = "CASE WHEN t.kind IN ('ndr', 'lost', 'rto', 'inspect') THEN t.due ELSE coalesce(t.due, o.ship_by) END"
+_DUE = "CASE WHEN t.kind IN ('ndr', 'road', 'lost', 'rto', 'inspect') THEN t.due ELSE coalesce(t.due, o.ship_by) END"
 _COLUMNS = "(kind, cause, detail, order_id, node_code, since, due, object_id)"
 
 # Holds and the like matter only while something can still be done about the order.

@@ -110,6 +110,8 @@ def _orders(side: Side) -> Rows:
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
         ("fulfil_parcel fulfil_label fulfil_slip fulfil_papers fulfil_invoice fulfil_invoice_issue fulfil_retry "
          "fulfil_book fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
+        ("fulfil_ndr_case fulfil_ndr_answer fulfil_ndr_told", order, (side.failure.pk,)),
+        ("fulfil_road_case fulfil_road_act", order, (side.trouble.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf "
          "fulfil_manifest_signature", order,
          (side.manifest.pk,)),

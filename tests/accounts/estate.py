@@ -9,11 +9,20 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from carriers.models import CarrierAccount, ChoiceRule, RateCard
+from carriers.models import CarrierAccount, ChoiceRule, RateCard, TrackingEvent
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from channels.services import receive_messages
-from fulfillment.models import FulfillmentOrder, Manifest, Printer, PrintJob, Shipment, Wave
+from fulfillment.models import (
+    FailedDelivery,
+    FulfillmentOrder,
+    Manifest,
+    Printer,
+    PrintJob,
+    RoadTrouble,
+    Shipment,
+    Wave,
+)
 from fulfillment.services import (
     accept,
     add_to_manifest,
@@ -118,6 +127,9 @@ class Side:
     waiting: Shipment
     #: On the road, and nobody expects it back.
     travelling: Shipment
+    #: An attempt to deliver that one failed, and it has not moved since.
+    failure: FailedDelivery
+    trouble: RoadTrouble
     #: Waits at the counter.
     pickup: Shipment
     #: Waits at the store for what another node sends to be collected there.
@@ -286,6 +298,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
             printer=Printer.objects.create(node=node, name=f"ZEBRA-{code}"), shipment=labelled, asked_by="Ravi"
         ),
         coming_back=expect_rto(shipment_id=shipment.pk),
+        failure=_failed(on_road), trouble=RoadTrouble.objects.create(shipment=on_road, kind="silent", since=now()),
         waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited, stand_in=stand_in,
         message=InboundMessage.objects.get(account=account),
         listing=Listing.objects.create(account=account, external_sku=sku.code, sku=sku),
@@ -299,6 +312,14 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         counting=held_area(count, f"Aisle of {code}"), count_item=count.items.get(), checkout=checkout, webhook=webhook,
         update=OutboundUpdate.objects.create(account=account, order=held.order, update_key="x", kind="processing"),
     )  # fmt: skip
+
+
+def _failed(parcel: Shipment) -> FailedDelivery:
+    """The courier came in vain."""
+    scan = TrackingEvent.objects.create(
+        booking_id=parcel.booking_id or 0, scan_key="1", milestone="attempt_failed", occurred_at=now()
+    )
+    return FailedDelivery.objects.create(shipment=parcel, scan=scan, number=1, failed_at=now(), due_at=now())
 
 
 def _awaited(world: World, name: str, buyer: Address) -> FulfillmentOrder:

@@ -17,6 +17,7 @@ from carriers.selectors import quotes_for_screen, scans_of_booking
 from carriers.services.choice import rate_request
 from fulfillment.models import PickedUnit, Shipment, ShipmentState
 from fulfillment.selectors import label_problems, with_contents, without_label
+from fulfillment.selectors.failures import failures_by_parcel
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
 from fulfillment.services import book_shipment, booking_request, parcel_terms, take_apart, why_not_invoiced
@@ -92,6 +93,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "invoice": invoice_of(shipment), "not_invoiced": why_not_invoiced(shipment),
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
         "held": held_parcels([shipment]).get(shipment.pk, []),
+        "attempts": failures_by_parcel([shipment.pk]).get(shipment.pk, []),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from oms.dashboard.fulfil import (
     bench_views,
+    care_urls,
     invoice_views,
     label_views,
     manifest_views,
@@ -19,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("find/", work_views.find, name="fulfil_find"),
     path("pick-list.pdf", pick_list_views.pick_list, name="fulfil_pick_list"),
     *wave_urls.urlpatterns,
+    *care_urls.urlpatterns,
     path("pack/", bench_views.station, name="fulfil_pack"),
     path("pack/node/", bench_views.choose_node, name="fulfil_pack_node"),
     path("pack/scan/", bench_views.scan, name="fulfil_pack_scan"),

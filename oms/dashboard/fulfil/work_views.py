@@ -17,14 +17,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from fulfillment.models import (
+    FailedDelivery,
     FulfillmentOrder,
     FulfillmentOrderKind,
     FulfillmentOrderState,
     Manifest,
     ManifestState,
+    RoadTrouble,
     Shipment,
 )
 from fulfillment.selectors import AT_NODE, NodeLoad, by_urgency, label_problems, load_by_node
+from fulfillment.selectors.failures import needs_somebody, open_troubles
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.clock import now
 
@@ -125,6 +128,20 @@ def sections(principal: Principal, active: str) -> list[dict[str, Any]]:
          "count": manifests or ""},
         {"label": _("Invoices"), "url": reverse("dashboard:fulfil_invoices"), "active": active == "invoices",
          "count": None},
+        *care_tabs(principal, active),
+    ]  # fmt: skip
+
+
+def care_tabs(principal: Principal, active: str) -> list[dict[str, Any]]:
+    """Failed deliveries and the road, with what waits behind each."""
+    shipments = scoped_shipments(principal)
+    failures = needs_somebody(FailedDelivery.objects.filter(shipment__in=shipments)).count()
+    troubles = open_troubles(RoadTrouble.objects.filter(shipment__in=shipments)).count()
+    return [
+        {"label": _("Failed deliveries"), "url": reverse("dashboard:fulfil_ndr"), "active": active == "ndr",
+         "count": failures or "", "tone": "bad" if failures else ""},
+        {"label": _("On the road"), "url": reverse("dashboard:fulfil_road"), "active": active == "road",
+         "count": troubles or "", "tone": "warn" if troubles else ""},
     ]  # fmt: skip
 
 

@@ -8,8 +8,17 @@ from typing import Any
 
 from django.http import Http404
 
+from carriers.base import Milestone
 from carriers.models import Label, TrackingEvent
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment, ShipmentState
+from fulfillment.models import (
+    FailedDelivery,
+    FulfillmentLine,
+    FulfillmentOrder,
+    PickedUnit,
+    Shipment,
+    ShipmentState,
+)
+from fulfillment.selectors.failures import failures_by_parcel
 from fulfillment.services.substituting import units_to_take_back
 from inventory.models import Node, Sku, Substitute, Tracking
 from oms.accounts.access import Principal
@@ -97,6 +106,8 @@ class ShipmentRow:
     has_invoice: bool = False
     #: Lots and serial numbers in it: SKU and words.
     units: list[tuple[str, list[PickedUnit]]] = field(default_factory=list)
+    #: Attempts to deliver it that failed.
+    attempts: list[FailedDelivery] = field(default_factory=list)
 
 
 def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dict[str, Any]:
@@ -250,6 +261,11 @@ def _shipment_rows(shipments: list[Shipment], principal: Principal, skus: dict[i
     by_booking = {row.shipment.booking_id: row for row in rows if row.shipment.booking_id}
     for scan in TrackingEvent.objects.filter(booking__in=by_booking).order_by("-occurred_at", "-pk").defer("raw"):
         by_booking[scan.booking_id].scans.append(scan)
+    failing = [row for row in rows if any(scan.milestone == Milestone.ATTEMPT_FAILED for scan in row.scans)]
+    if failing:
+        attempts = failures_by_parcel([row.shipment.pk for row in failing])
+        for row in failing:
+            row.attempts = attempts.get(row.shipment.pk, [])
     for booking_id in Label.objects.filter(booking__in=by_booking).values_list("booking_id", flat=True):
         row = by_booking[booking_id]
         row.has_label = principal.sees_labels and row.shipment.state != ShipmentState.CANCELLED

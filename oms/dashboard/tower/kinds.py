@@ -86,7 +86,13 @@ KINDS: dict[str, Kind] = {
     "hold": Kind("On hold", "hand-stop", "warn", "Decide, then release or cancel. Stock is kept meanwhile.", "release"),
     "ndr": Kind(
         "Delivery failed", "truck-return", "bad",
-        "Call the customer and tell the carrier to try again. Without an answer within a day the parcel comes back.",
+        "Tell the carrier what to do, best after a call to the customer. Without an answer in time the parcel comes "
+        "back.",
+    ),
+    "road": Kind(
+        "Stands on the road", "truck", "warn",
+        "Ask the carrier where these parcels are, or mark them as lost. They leave by themselves once they move.",
+        noun="parcel",
     ),
     "lost": Kind("Lost or damaged", "package-off", "bad", "Claim from the carrier and send the goods again."),
     "stuck": Kind(

@@ -25,6 +25,7 @@ from oms.integrations.selectors import stopped_endpoints
 from oms.reporting.node_load import NodeLoadNow
 from oms.reporting.scope import Scope
 from oms.reporting.system_health import dead_groups, last_stock_check
+from oms.reporting.trouble_sql import UNKNOWN_CARRIER
 from oms.reporting.troubles import TroubleGroup, trouble_groups
 
 #: Rows of one kind that stand alone; the causes behind them are counted together.
@@ -135,13 +136,25 @@ def _order_row(group: TroubleGroup, principal: Principal) -> QueueRow:
     kind = KINDS[group.kind]
     may_act = bool(kind.action) and principal.may(ACT_VERBS[kind.action])
     words = _ACT_WORDS.get(kind.action) or _REROUTE_WORDS.get(group.kind, "Try again")
+    queue = _queue_of(group)
     return QueueRow(
         key=f"{group.kind}:{group.cause}", kind=kind, cause=group.cause, sentence=sentence_of(group),
         count=group.orders, value=_value(group.value_minor), value_minor=sum(group.value_minor.values()),
-        oldest_at=group.oldest_at, due_at=group.due_at, url=trouble_url("tower_trouble", group.kind, group.cause),
-        drawer=True, act_label=words if may_act else "",
+        oldest_at=group.oldest_at, due_at=group.due_at,
+        url=queue or trouble_url("tower_trouble", group.kind, group.cause), drawer=not queue,
+        act_label=words if may_act else "",
         act_url=trouble_url("tower_act", group.kind, group.cause) if may_act else "",
     )  # fmt: skip
+
+
+def _queue_of(group: TroubleGroup) -> str:
+    """The address of the screen that is the queue of this kind, narrowed to the group; empty where there is none."""
+    if group.kind == "ndr":
+        asked = {} if group.cause == UNKNOWN_CARRIER else {"courier": group.cause}
+        return f"{reverse('dashboard:fulfil_ndr')}?{urlencode(asked)}"
+    if group.kind == "road":
+        return f"{reverse('dashboard:fulfil_road')}?{urlencode({'kind': group.cause})}"
+    return ""
 
 
 def _rest_row(kind: str, groups: Sequence[TroubleGroup]) -> QueueRow:

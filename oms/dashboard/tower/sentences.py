@@ -109,6 +109,19 @@ def _ndr(group: TroubleGroup) -> str:
     return f"{group.cause} could not deliver and waits for an answer"
 
 
+_ROAD_WORDS = {
+    "silent": "Not scanned for days",
+    "stuck": "Scanned at one place for days",
+    "not_collected": "Handed over and never scanned",
+    "overdue": "The expected day has passed",
+    "disputed": "The carrier says delivered, the customers did not get it",
+}
+
+
+def _road(group: TroubleGroup) -> str:
+    return _ROAD_WORDS.get(group.cause, group.cause)
+
+
 def _lost(group: TroubleGroup) -> str:
     return f"{group.cause}: {_parts(group, {})}"
 
@@ -131,7 +144,7 @@ _SENTENCES: dict[str, Callable[[TroubleGroup], str]] = {
     "stuck": _stuck, "stays": _stays, "promise_reroute": _promise, "promise_upgrade": _promise,
     "promise_tell": _promise, "promise_watch": _promise,
     "label": _label, "payment": _hold, "address": _hold, "hold": _hold, "ndr": _ndr,
-    "lost": _lost, "not_arrived": _not_arrived, "rto": _rto, "inspect": _inspect,
+    "road": _road, "lost": _lost, "not_arrived": _not_arrived, "rto": _rto, "inspect": _inspect,
 }  # fmt: skip
 
 
