@@ -37,3 +37,21 @@ class WeightOff(Conflict):
     """The scale says something else than the catalogue, and nobody said that it is right."""
 
     code = "weight_off"
+
+
+class WithWms(Conflict):
+    """The WMS of the node does this work; a person takes it over first."""
+
+    code = "with_wms"
+
+
+class NotYours(Conflict):
+    """The WMS speaks of work that was taken from it: its goods go back to the shelf."""
+
+    code = "not_yours"
+
+
+class OldVersion(Conflict):
+    """What is confirmed was changed since: the newer instruction counts."""
+
+    code = "old_version"

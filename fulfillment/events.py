@@ -161,3 +161,18 @@ class DeliveryAnswered(Event):
 
     answer_id: int
     order_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionsDue(Event):
+    """Something waits to be told to the WMS of a node."""
+
+    link_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftFromWms(Event):
+    """A WMS said that parcels left under AWBs of its own; they are in what it said."""
+
+    hand_off_event_id: int
+    order_id: int

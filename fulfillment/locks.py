@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, Manifest, Packing, PrintJob, Shipment, Wave
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    HandOff,
+    Manifest,
+    Packing,
+    PrintJob,
+    Shipment,
+    Wave,
+    WmsLink,
+)
 from oms.core.errors import NotFound
 from orders.locks import lock_orders
 
@@ -55,6 +65,30 @@ def lock_work_lines(work: Iterable[FulfillmentOrder]) -> list[FulfillmentLine]:
 def lock_packing(work: FulfillmentOrder) -> Packing | None:
     """The open box of locked work, if there is one."""
     return Packing.objects.select_for_update(no_key=True).filter(fulfillment_order=work).first()
+
+
+def lock_hand_offs(work: Iterable[FulfillmentOrder]) -> list[HandOff]:
+    """The hand-offs of locked work, in key order, with their links; those of work that no WMS does are left out."""
+    ids = [item.pk for item in work if item.with_wms]
+    if not ids:
+        return []
+    return list(
+        HandOff.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("link", "fulfillment_order__order", "fulfillment_order__node")
+        .defer("link__secret", "link__old_secret")
+        .filter(fulfillment_order__in=ids)
+        .order_by("pk")
+    )
+
+
+def lock_link(link_id: int) -> WmsLink:
+    """The link of a node, locked. Raises NotFound."""
+    link = (
+        WmsLink.objects.select_for_update(of=("self",), no_key=True).select_related("node").filter(pk=link_id).first()
+    )
+    if link is None:
+        raise NotFound(f"There is no WMS link {link_id}.")
+    return link
 
 
 def lock_shipments(shipment_ids: Iterable[int]) -> list[Shipment]:

@@ -1,4 +1,4 @@
-"""The machines of fulfillment orders, waves and shipments, and the rule by which carrier scans move a shipment."""
+"""The machines of work, waves, hand-offs and shipments, and the rule by which carrier scans move a shipment."""
 
 from __future__ import annotations
 
@@ -30,6 +30,23 @@ FULFILLMENT_ORDER = machine(
 WAVE = machine(
     "fulfillment.Wave",
     {"open": ["picking", "done", "cancelled"], "picking": ["done", "cancelled"], "done": [], "cancelled": []},
+)
+
+_TAKEN = ("cancellation_requested", "rejected", "closed")
+#: The handshake with the WMS of a node, beside the state of the work. What it does may be heard before its acceptance,
+#: or before we know that the instruction arrived: the answer to the delivery was lost.
+HAND_OFF = machine(
+    "fulfillment.HandOff",
+    {
+        "unsubmitted": ["submitted", "accepted", *_TAKEN],
+        "submitted": ["accepted", "unsubmitted", *_TAKEN],
+        "accepted": ["unsubmitted", *_TAKEN],
+        "cancellation_requested": ["cancellation_accepted", "cancellation_rejected", "closed"],
+        "cancellation_accepted": [],
+        "cancellation_rejected": ["cancellation_requested", "closed"],
+        "rejected": [],
+        "closed": [],
+    },
 )
 
 _RTO = ("rto_initiated", "rto_in_transit", "rto_received")

@@ -236,6 +236,8 @@ WEBHOOKS_ALLOW_PRIVATE = env_bool("OMS_WEBHOOKS_ALLOW_PRIVATE", DEBUG)
 #: How long a worker may hold what it claimed before others take it for dead and do it themselves. Longer than the
 #: slowest batch, or a slow network step is done twice (carriers and channels bear that, but it costs calls).
 LEASE_SECONDS = env_int("OMS_LEASE_SECONDS", 120)
+#: Where files for WMS lie, a directory for each node; empty: they are fetched from the screen or over the API only.
+HAND_OFF_DIR = env_str("OMS_HAND_OFF_DIR", "")
 #: The longest life of a hold on stock, in seconds since it was made: units kept from others must not be so for ever.
 HOLD_MAX_SECONDS = env_int("OMS_HOLD_MAX_SECONDS", 3600)
 #: How long promises believe calendars, services and corrections that they read; 0 reads them for every question.

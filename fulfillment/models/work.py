@@ -66,6 +66,9 @@ class FulfillmentOrder(models.Model):
         default=False, db_default=False,
         help_text="Its parcels are booked with the fastest service, whatever that costs: its promise is at risk.",
     )  # fmt: skip
+    with_wms = models.BooleanField(
+        default=False, db_default=False, help_text="The WMS of its node does it: nobody picks it by these screens."
+    )
     version = models.IntegerField(default=1)
     assigned_to = models.CharField(max_length=120, blank=True)
     end_reason = models.CharField(max_length=200, blank=True)

@@ -57,7 +57,7 @@ def count_by_stage(node_ids: Collection[int]) -> list[StageCount]:
     """How much work the nodes have in each state, one row for each state and kind."""
     moment = now()
     rows = (
-        FulfillmentOrder.objects.filter(node__in=node_ids, state__in=AT_NODE)
+        FulfillmentOrder.objects.filter(node__in=node_ids, state__in=AT_NODE, with_wms=False)
         .values("state", "kind")
         .annotate(
             orders=Count("pk", distinct=True),
@@ -74,8 +74,8 @@ def count_by_stage(node_ids: Collection[int]) -> list[StageCount]:
 
 
 def work_at(node_id: int, states: Collection[str], *, kind: str = "", limit: int = 100) -> list[FulfillmentOrder]:
-    """Work of a node with its order and lines, the first due first. Two queries."""
-    rows = FulfillmentOrder.objects.filter(node=node_id, state__in=states)
+    """Work that people of a node do, with its order and lines, the first due first. Two queries."""
+    rows = FulfillmentOrder.objects.filter(node=node_id, state__in=states, with_wms=False)
     if kind:
         rows = rows.filter(kind=kind)
     return list(with_lines(rows).order_by(F("due_at").asc(nulls_last=True), "pk")[:limit])

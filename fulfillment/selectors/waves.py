@@ -55,7 +55,7 @@ JOIN orders_order o ON o.id = f.order_id AND o.open_holds = 0
 JOIN inventory_node n ON n.id = f.node_id AND n.is_active
 JOIN fulfillment_fulfillmentline l ON l.fulfillment_order_id = f.id
 LEFT JOIN inventory_stocklevel s ON s.node_id = f.node_id AND s.sku_id = l.sku_id
-WHERE f.node_id = %(node)s::bigint AND f.state IN ('open', 'accepted', 'picking')
+WHERE f.node_id = %(node)s::bigint AND f.state IN ('open', 'accepted', 'picking') AND NOT f.with_wms
     AND NOT EXISTS (SELECT FROM fulfillment_waveorder w WHERE w.fulfillment_order_id = f.id AND w.left_at IS NULL)
     AND (f.state <> 'picking' OR EXISTS (SELECT FROM fulfillment_waveorder w WHERE w.fulfillment_order_id = f.id))
 GROUP BY f.id, o.number, o.service_level
@@ -148,6 +148,8 @@ def why_blocked(work: FulfillmentOrder) -> str:
     """Why work may not be picked, in words; empty where it may, and where that is over. `order`, `node` are loaded."""
     if work.state in (State.CANCELLED, State.REJECTED, State.NO_SHOW):
         return f"{work.get_state_display().lower()}: {work.end_reason}" if work.end_reason else "cancelled"
+    if work.with_wms:
+        return f"with the WMS of {work.node.code}"
     if work.state == State.WAITING_TRANSFER:
         return "waits for a transfer"
     if work.state not in PICKABLE and work.state != State.SCHEDULED:

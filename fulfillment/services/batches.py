@@ -42,7 +42,7 @@ def pick_many(*, fulfillment_order_ids: Sequence[int], actor: str) -> list[int]:
     """Pick everything that is left of these fulfillment orders; the ids of those that were to be picked."""
 
     def work() -> list[int]:
-        items = [item for item in lock_work(fulfillment_order_ids) if item.state in _PICKABLE]
+        items = [item for item in lock_work(fulfillment_order_ids) if item.state in _PICKABLE and not item.with_wms]
         lines = lock_work_lines(items)
         moves = [UnitMove(line.order_line_id, "released", "picked", line.to_pick) for line in lines]
         nodes = {item.pk: item.node for item in items}
@@ -67,15 +67,17 @@ def _advance(ids: Sequence[int], state: State, actor: str, **changes: Any) -> No
 
 
 def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: ParcelPlan = _ONE_PARCEL) -> list[Shipment]:
-    """Close one parcel, of the size given, for each of these that is picked; the shipments. Others, and those on
-    hold, are left alone.
+    """Close one parcel, of the size given, for each of these that is picked; the shipments. Others, those on
+    hold and those that a WMS packs, are left alone.
 
     Publishes ParcelPacked for each. Pickup orders become ready to collect at once.
     """
 
     def work() -> list[Shipment]:
         items = [
-            item for item in lock_work(fulfillment_order_ids) if item.state == State.PICKED and not item.order.is_held
+            item
+            for item in lock_work(fulfillment_order_ids)
+            if item.state == State.PICKED and not item.order.is_held and not item.with_wms
         ]
         lines: dict[int, list[FulfillmentLine]] = defaultdict(list)
         for line in lock_work_lines(items):

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q, Sum
 
 from fulfillment.errors import CannotCancel
 from fulfillment.events import ShipmentVoided
-from fulfillment.locks import lock_shipments, lock_work_lines, lock_work_of_orders
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
+from fulfillment.locks import lock_one_work, lock_shipments, lock_work_lines, lock_work_of_orders
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Shipment, ShipmentState
 from fulfillment.services.arriving import cancel_awaited
 from fulfillment.services.cancelling_units import UNASSIGNED, cancel_units
 from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
+from fulfillment.services.hand_offs import ASKED_FIRST, ask_to_cancel, asked_first, close_finished, end_hand_offs
 from fulfillment.services.invoicing import cancel_invoices_of
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_units
@@ -54,19 +55,37 @@ class CancelPreview:
     reduced_minor: int = 0
     currency: str = "INR"
     refused: str = ""
+    #: Nodes whose own WMS is asked first, and the units there: cancelled once it agrees, and not counted above.
+    asked: list[str] = field(default_factory=list)
+    asked_units: int = 0
 
 
 def preview_cancel(*, order_id: int, lines: Mapping[int, int] | None = None) -> CancelPreview:
     """What `cancel_order` would do now, without doing it; `refused` says why it cannot."""
     order = Order.objects.get(pk=order_id)
     order_lines = list(order.lines.all())
+    work = FulfillmentOrder.objects.filter(order=order, with_wms=True, state__in=FulfillmentOrder.LIVE)
+    asking = work.filter(hand_off__state__in=ASKED_FIRST).select_related("node") if lines is None else []
+    return _previewed(order, order_lines, _wanted(order_lines, lines), list(asking))
+
+
+def _previewed(
+    order: Order, order_lines: Sequence[OrderLine], wanted: dict[int, int], asking: Sequence[FulfillmentOrder]
+) -> CancelPreview:
+    """What becomes of these units; what lies at work whose WMS is asked first is taken out of `wanted`."""
     preview = CancelPreview(number=order.number, currency=order.currency)
-    wanted = _wanted(order_lines, lines)
+    if asking:
+        before = sum(wanted.values())
+        preview.asked = sorted({item.node.code for item in asking})
+        _without(wanted, asking)
+        preview.asked_units = before - sum(wanted.values())
     preview.units = sum(wanted.values())
     preview.shipped_units = sum(line.shipped for line in order_lines)
-    if preview.units == 0:
+    if preview.units == 0 and not preview.asked_units:
         preview.refused = _nothing_to_cancel(order)
     for row in Reservation.objects.filter(order_id=order.pk, open_quantity__gt=0).select_related("node"):
+        if row.node.code in preview.asked:
+            continue
         preview.released_units[row.node.code] = preview.released_units.get(row.node.code, 0) + row.open_quantity
     preview.labels_voided = list(
         order.shipments.filter(state__in=_BEFORE_ROAD).exclude(awb="").values_list("awb", flat=True)
@@ -75,10 +94,33 @@ def preview_cancel(*, order_id: int, lines: Mapping[int, int] | None = None) -> 
     return preview
 
 
+def _without(wanted: dict[int, int], work: Sequence[FulfillmentOrder]) -> None:
+    """Take the units of this work that have not left out of `wanted`."""
+    for line_id, units in _open_units(work).items():
+        rest = wanted.get(line_id, 0) - units
+        if rest > 0:
+            wanted[line_id] = rest
+        else:
+            wanted.pop(line_id, None)
+
+
+def _open_units(work: Sequence[FulfillmentOrder]) -> Counter[int]:
+    """Units of the work by order line that are not short and in no parcel that left."""
+    units: Counter[int] = Counter()
+    rows = FulfillmentLine.objects.filter(fulfillment_order__in=[item.pk for item in work])
+    gone = Q(shipment_items__isnull=False) & ~Q(shipment_items__shipment__state__in=(*_BEFORE_ROAD, "cancelled"))
+    left = Sum("shipment_items__quantity", filter=gone, default=0)
+    for line in rows.annotate(left=left).order_by("pk"):
+        units[line.order_line_id] += line.quantity - line.short - line.left
+    return units
+
+
 def cancel_order(
     *, order_id: int, reason: str, actor: str, lines: Mapping[int, int] | None = None, not_collected: bool = False
 ) -> CancelPreview:
     """Cancel a whole order, or `lines` ({order line id: units}), as far as nothing has left a node yet.
+
+    Work that the WMS of a node has in hand is asked for first (`asked`): its units are cancelled once it agrees.
 
     One transaction: units cancelled, reservations released, packed goods back on hand, parcels voided (the carrier is
     told by the flow), refund due noted. Work whose parcels lie ready ends as `not_collected` where that is why. Raises
@@ -92,21 +134,68 @@ def cancel_order(
         order = lock_order(order_id)
         if order.stage == "cancelled":
             return CancelPreview(number=order.number, currency=order.currency)
-        preview = preview_cancel(order_id=order_id, lines=lines)
-        if preview.refused:
-            raise CannotCancel(preview.refused)
         order_lines = lock_lines([order_id])
         wanted = _wanted(order_lines, lines)
+        work = lock_work_of_orders([order_id])
+        asked = asked_first(work) if lines is None else []
+        held = {row.fulfillment_order_id for row in asked}
+        preview = _previewed(order, order_lines, wanted, [item for item in work if item.pk in held])
+        if preview.refused:
+            raise CannotCancel(preview.refused)
         with giving_back_load([order_id]):
             if lines is None:
-                _cancel_whole(order, order_lines, actor, reason, not_collected)
+                _cancel_all(order, [item for item in work if item.pk not in held], actor, reason, not_collected)
             else:
-                cancel_units(order, order_lines, wanted, actor, reason)
-        _note(order, preview, whole=lines is None, reason=reason, actor=actor)
+                asked = cancel_units(order, order_lines, wanted, actor, reason)
+                _leave_out(preview, order, order_lines, wanted, [row.fulfillment_order for row in asked])
+        wish = {"do": "cancel", "reason": reason, "actor": actor, "not_collected": not_collected}
+        ask_to_cancel(asked, wish, actor=actor, reason=reason)
+        if not preview.units:
+            return preview
+        _note(order, preview, whole=lines is None and not asked, reason=reason, actor=actor)
         if order.is_cod:
             # Where nothing else is to come, what arrived and was paid for before is all there will be.
             record_cash(order.shipments.filter(state=ShipmentState.DELIVERED).select_related("order"), actor)
             note_missing_cash([order_id], actor)
+        return preview
+
+    return run_atomic(work)
+
+
+def _leave_out(
+    preview: CancelPreview, order: Order, order_lines: Sequence[OrderLine], wanted: dict[int, int],
+    asking: Sequence[FulfillmentOrder],
+) -> None:  # fmt: skip
+    """What was found to be asked for first is not cancelled yet. The lines are as they were before."""
+    if not asking:
+        return
+    preview.asked = sorted({item.node.code for item in asking})
+    _without(wanted, asking)
+    preview.asked_units, preview.units = preview.units - sum(wanted.values()), sum(wanted.values())
+    preview.reduced_minor, preview.refund_minor = _refund(order, order_lines, wanted)
+
+
+def cancel_work(*, fulfillment_order_id: int, reason: str, actor: str, not_collected: bool = False) -> CancelPreview:
+    """Cancel what one piece of work was given, as far as it has not left: its WMS agreed, or a person decided.
+
+    One transaction, as `cancel_order`. Raises CannotCancel where all of it has left.
+    """
+
+    def work() -> CancelPreview:
+        item = lock_one_work(fulfillment_order_id)
+        order, order_lines = item.order, lock_lines([item.order_id])
+        if item.state not in FulfillmentOrder.LIVE:
+            raise CannotCancel(f"{item.number} is {item.get_state_display().lower()} already.")
+        live = {line.pk: live_units(line) for line in order_lines}
+        wanted = {pk: min(units, live[pk]) for pk, units in _open_units([item]).items() if min(units, live[pk]) > 0}
+        preview = _previewed(order, order_lines, wanted, [])
+        if preview.refused:
+            raise CannotCancel(preview.refused)
+        with giving_back_load([item.order_id]):
+            _cancel_work([item], actor, reason, not_collected)
+        _note(order, preview, whole=False, reason=reason, actor=actor)
+        if order.is_cod:
+            note_missing_cash([order.pk], actor)
         return preview
 
     return run_atomic(work)
@@ -185,10 +274,21 @@ def _value(lines: Sequence[OrderLine], wanted: Mapping[int, int]) -> int:
     return sum(math.floor(share) for share in values.values())
 
 
-def _cancel_whole(
-    order: Order, lines: Sequence[OrderLine], actor: str, reason: str, not_collected: bool
+def _cancel_all(
+    order: Order, work: Sequence[FulfillmentOrder], actor: str, reason: str, not_collected: bool
 ) -> None:  # fmt: skip
-    work = lock_work_of_orders([order.pk])
+    """This work, and all that no work covers."""
+    _cancel_work(work, actor, reason, not_collected)
+    fresh = lock_lines([order.pk])
+    _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)
+    move_units([
+        UnitMove(line.pk, bucket, "cancelled", getattr(line, bucket))
+        for line in fresh for bucket in (*UNASSIGNED, "allocated")
+    ])  # fmt: skip
+
+
+def _cancel_work(work: Sequence[FulfillmentOrder], actor: str, reason: str, not_collected: bool) -> None:
+    """End locked work: what it holds goes back, its parcels are opened."""
     awaited = [item for item in work if item.state == State.WAITING_TRANSFER]
     unpacked = [item for item in work if item.state not in (State.PACKED, State.READY, State.WAITING_TRANSFER)]
     packed = [item for item in work if item.state in (State.PACKED, State.READY)]
@@ -199,12 +299,6 @@ def _cancel_whole(
         _unpack(packed, actor, reason)
     cancel_awaited(awaited, actor)
     _end(work, actor, reason, not_collected)
-    fresh = lock_lines([order.pk])
-    _release_unworked(order, [(line, line.allocated) for line in fresh if line.allocated], actor, reason)
-    move_units([
-        UnitMove(line.pk, bucket, "cancelled", getattr(line, bucket))
-        for line in fresh for bucket in (*UNASSIGNED, "allocated")
-    ])  # fmt: skip
 
 
 def _end(work: Sequence[FulfillmentOrder], actor: str, reason: str, not_collected: bool) -> None:
@@ -213,12 +307,14 @@ def _end(work: Sequence[FulfillmentOrder], actor: str, reason: str, not_collecte
     gone = Shipment.objects.filter(fulfillment_order__in=work).exclude(state__in=never_left)
     shipped = set(gone.values_list("fulfillment_order_id", flat=True))
     complete_work(sorted(shipped), actor)
+    close_finished([item.pk for item in work if item.with_wms and item.pk in shipped], actor=actor)
     rest = [item.pk for item in work if item.pk not in shipped]
     if not_collected:
         advance_many(FulfillmentOrder, rest, State.NO_SHOW, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200],
                      end_reason=reason[:200])  # fmt: skip
     advance_many(FulfillmentOrder, rest, State.CANCELLED, using=FULFILLMENT_ORDER, actor=actor, reason=reason[:200],
                  end_reason=reason[:200])  # fmt: skip
+    end_hand_offs([item for item in work if item.pk in rest], reason=reason, actor=actor)
 
 
 def _release_unworked(order: Order, wanted: Sequence[tuple[OrderLine, int]], actor: str, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NoReturn
@@ -10,7 +11,8 @@ from django.db.models import F
 
 from fulfillment.errors import CannotCancel
 from fulfillment.locks import lock_work_lines, lock_work_of_orders
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
+from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, HandOff
+from fulfillment.services.hand_offs import asked_first, end_hand_offs, send_change
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.whole_kits import Lying, Taken, take_whole_kits
 from fulfillment.states import FULFILLMENT_ORDER
@@ -25,10 +27,13 @@ State = FulfillmentOrderState
 UNASSIGNED = ("unallocated", "backordered")
 
 
-def cancel_units(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int], actor: str, reason: str) -> None:
+def cancel_units(
+    order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, int], actor: str, reason: str
+) -> list[HandOff]:
     """Cancel some units, those that are least far first: without a node, then reserved, then at work in a node.
 
-    Of kits whole ones: what stays of a kit stays whole at its node. The order and its `lines` are locked. Raises
+    Of kits whole ones: what stays of a kit stays whole at its node. The order and its `lines` are locked. Work of which
+    nothing would be left, and that a WMS has in hand, is left as it is: its hand-offs are returned, to ask them. Raises
     CannotCancel where too much is in hand.
     """
     work = {item.pk: item for item in lock_work_of_orders([order.pk])}
@@ -36,6 +41,7 @@ def cancel_units(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, 
     reserved = unworked(order.pk)
     lying = _lying(lines, reserved, work, work_lines)
     chosen = _chosen(lines, lying, wanted)
+    shares: dict[int, list[tuple[FulfillmentLine, int]]] = defaultdict(list)
     for line in lines:
         for node_id, units in chosen[line.pk].items():
             if node_id is None:
@@ -45,7 +51,24 @@ def cancel_units(order: Order, lines: Sequence[OrderLine], wanted: Mapping[int, 
             for row in work_lines:
                 item = work[row.fulfillment_order_id]
                 if row.order_line_id == line.pk and item.node_id == node_id:
-                    left -= _shrink(item, row, left, actor, reason)
+                    share = min(left, _free(item, row))
+                    shares[item.pk].append((row, share))
+                    left -= share
+    emptied = [
+        work[pk]
+        for pk, some in shares.items()
+        if sum(share for _, share in some)
+        == sum(row.quantity - row.short for row in work_lines if row.fulfillment_order_id == pk)
+    ]
+    asked = asked_first(emptied)
+    kept = {row.fulfillment_order_id for row in asked}
+    for pk, some in shares.items():
+        for row, share in some if pk not in kept else ():
+            _shrink(work[pk], row, share, actor, reason)
+    changed = [work[pk] for pk, some in shares.items() if pk not in kept and any(share for _, share in some)]
+    end_hand_offs([item for item in changed if item.state == State.CANCELLED], reason=reason, actor=actor)
+    send_change([item for item in changed if item.state != State.CANCELLED], reason=f"Units were cancelled: {reason}")
+    return asked
 
 
 def _lying(
@@ -131,11 +154,10 @@ def _free(item: FulfillmentOrder, row: FulfillmentLine) -> int:
     return 0 if item.state in (State.PACKED, State.READY, State.PICKED) else row.to_pick
 
 
-def _shrink(item: FulfillmentOrder, row: FulfillmentLine, wanted: int, actor: str, reason: str) -> int:
-    """Take units that are not picked yet out of a node's work; how many were taken."""
-    share = min(wanted, _free(item, row))
+def _shrink(item: FulfillmentOrder, row: FulfillmentLine, share: int, actor: str, reason: str) -> None:
+    """Take units that are not picked yet out of a node's work."""
     if not share:
-        return 0
+        return
     source = "allocated" if item.state == State.SCHEDULED else "released"
     release_reservations(requests=[Release(row.order_line.uid, item.node_id, share)], actor=actor, reason=reason)
     move_units([UnitMove(row.order_line_id, source, "cancelled", share)])
@@ -152,4 +174,3 @@ def _shrink(item: FulfillmentOrder, row: FulfillmentLine, wanted: int, actor: st
         )
     elif item.state == State.PICKING and not rest.filter(quantity__gt=F("picked") + F("short")).exists():
         advance(item, State.PICKED, using=FULFILLMENT_ORDER, actor=actor)
-    return share

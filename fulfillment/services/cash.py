@@ -50,6 +50,13 @@ def cash_of_work(work: FulfillmentOrder) -> int:
     return _due(work.order, units, but=0)
 
 
+def cash_to_come(work: FulfillmentOrder) -> int:
+    """What will be collected with all that this work was given, as it looks before anything of it is packed."""
+    if not work.order.is_cod or work.kind == FulfillmentOrderKind.TRANSFER:
+        return 0
+    return _due(work.order, {line.order_line_id: line.quantity - line.short for line in work.lines.all()}, but=0)
+
+
 def fix_cash(shipment_id: int) -> int:
     """Fix what is collected with a parcel that has no label yet; the amount in minor units."""
 

@@ -34,8 +34,9 @@ TRIGGERS = {
     RerouteCause.NOT_SERVICEABLE: "no carrier goes there",
     RerouteCause.AT_RISK: "promise at risk",
 }
-#: Work that a node was given and that no person took up: not accepted, or accepted by rule only.
-NOT_BEGUN = Q(state__in=(State.SCHEDULED, State.OPEN)) | Q(state=State.ACCEPTED, assigned_to="")
+#: Work that a node was given and that nobody took up: not accepted, or accepted by rule only. What a WMS was told of is
+#: taken up: it is asked first, and it may not answer.
+NOT_BEGUN = Q(with_wms=False) & (Q(state__in=(State.SCHEDULED, State.OPEN)) | Q(state=State.ACCEPTED, assigned_to=""))
 
 
 class Stays(Exception):
@@ -53,7 +54,7 @@ class Move:
 
 def is_begun(item: FulfillmentOrder) -> bool:
     """A person took it up, or it is another node's matter alone: pickups, and what ended."""
-    if item.kind == FulfillmentOrderKind.PICKUP:
+    if item.kind == FulfillmentOrderKind.PICKUP or item.with_wms:
         return True
     return item.state not in (State.SCHEDULED, State.OPEN) and not (
         item.state == State.ACCEPTED and not item.assigned_to

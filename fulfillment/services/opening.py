@@ -42,32 +42,37 @@ uncovered AS MATERIALIZED (
     WHERE c.quantity > coalesce(w.quantity, 0)
 ),
 due AS MATERIALIZED (
-    SELECT u.order_id, u.node_id, u.is_active,
+    SELECT u.order_id, u.node_id, u.is_active, u.auto_accept, u.link_id, o.open_holds, o.ship_by AS due_at,
+        now() + make_interval(mins => u.answer_minutes) AS answer_by,
         o.number || '-' || u.nth + (
             SELECT count(*) FROM fulfillment_fulfillmentorder x WHERE x.order_id = u.order_id
         ) AS number,
         -- Work of another node than the one where the order is collected goes there.
         CASE WHEN o.service_level <> 'pickup' THEN 'ship' WHEN EXISTS (
             SELECT FROM inventory_node store WHERE store.code = o.pickup_node_code AND store.id <> u.node_id
-        ) THEN 'transfer' ELSE 'pickup' END AS kind,
-        CASE WHEN o.open_holds > 0 THEN 'scheduled' WHEN u.auto_accept THEN 'accepted' ELSE 'open' END AS state,
-        o.ship_by AS due_at
+        ) THEN 'transfer' ELSE 'pickup' END AS kind
     FROM (
         -- What is opened is numbered first: what a closed node leaves for later is then counted behind it.
-        SELECT c.order_id, c.node_id, n.is_active, n.auto_accept,
+        SELECT c.order_id, c.node_id, n.is_active, n.auto_accept, k.id AS link_id, k.answer_minutes,
             row_number() OVER (PARTITION BY c.order_id ORDER BY n.is_active DESC, c.node_id) AS nth
         FROM uncovered c JOIN inventory_node n ON n.id = c.node_id
-        GROUP BY c.order_id, c.node_id, n.is_active, n.auto_accept
+        LEFT JOIN fulfillment_wmslink k ON k.node_id = n.id AND k.mode <> 'none'
+        GROUP BY c.order_id, c.node_id, n.is_active, n.auto_accept, k.id, k.answer_minutes
     ) u
     JOIN unchanged o ON o.id = u.order_id
 ),
 wanted AS MATERIALIZED (
-    SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, * FROM due WHERE is_active OR %(at_closed)s::bool
+    -- What a node's own WMS does waits for its answer; what is collected at a counter is the matter of people there.
+    SELECT nextval('fulfillment_fulfillmentorder_id_seq') AS id, *,
+        CASE WHEN open_holds > 0 THEN 'scheduled' WHEN auto_accept AND NOT with_wms THEN 'accepted' ELSE 'open' END
+            AS state
+    FROM (SELECT *, link_id IS NOT NULL AND kind <> 'pickup' AS with_wms FROM due) d
+    WHERE is_active OR %(at_closed)s::bool
 ),
 opened AS (
-    INSERT INTO fulfillment_fulfillmentorder (id, number, order_id, node_id, kind, state, due_at, version,
-        assigned_to, end_reason, released_at, accepted_at)
-    SELECT id, number, order_id, node_id, kind, state, due_at, 1, '', '',
+    INSERT INTO fulfillment_fulfillmentorder (id, number, order_id, node_id, kind, state, due_at, with_wms,
+        version, assigned_to, end_reason, released_at, accepted_at)
+    SELECT id, number, order_id, node_id, kind, state, due_at, with_wms, 1, '', '',
         CASE WHEN state <> 'scheduled' THEN now() END, CASE WHEN state = 'accepted' THEN now() END
     FROM wanted ORDER BY id
 ),
@@ -76,6 +81,21 @@ lined AS (
         packed)
     SELECT w.id, u.line_id, u.sku_id, u.quantity, 0, 0, 0
     FROM wanted w JOIN uncovered u USING (order_id, node_id) ORDER BY w.id, u.line_id
+),
+handed AS (
+    INSERT INTO fulfillment_handoff (fulfillment_order_id, link_id, state, version, valid_from, answer_by)
+    SELECT id, link_id, 'unsubmitted', (state <> 'scheduled')::int, 1, CASE WHEN state <> 'scheduled' THEN answer_by END
+    FROM wanted WHERE with_wms ORDER BY id
+    RETURNING id, link_id, version
+),
+instructed AS (
+    INSERT INTO fulfillment_handoffinstruction (uid, link_id, hand_off_id, version, kind, state)
+    SELECT gen_random_uuid(), link_id, id, version, 'pick', 'pending' FROM handed WHERE version = 1 ORDER BY id
+),
+called AS (
+    INSERT INTO core_outboxevent (kind, aggregate, payload)
+    SELECT 'fulfillment.InstructionsDue', 'link:' || link_id, jsonb_build_object('link_id', link_id)
+    FROM handed WHERE version = 1 GROUP BY link_id ORDER BY link_id
 ),
 announced AS (
     INSERT INTO core_outboxevent (kind, aggregate, payload)

@@ -17,6 +17,7 @@ from fulfillment.models import (
     ShipmentItem,
 )
 from fulfillment.selectors.units import is_tracked
+from fulfillment.services.hand_offs import refuse_with_wms
 from fulfillment.services.invoicing import invoice_packed
 from fulfillment.services.units import (
     NOTHING_NAMED,
@@ -57,7 +58,9 @@ class ParcelPlan:
     height_mm: int = 80
 
 
-def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan] = (ParcelPlan(),)) -> list[Shipment]:
+def pack(
+    *, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan] = (ParcelPlan(),), by_wms: bool = False
+) -> list[Shipment]:
     """Close the parcels of picked work; the shipments. Packing again returns those that exist.
 
     Raises Conflict for work that is not picked, or whose order is on hold. Every picked unit must be in exactly one
@@ -69,6 +72,7 @@ def pack(*, fulfillment_order_id: int, actor: str, parcels: Sequence[ParcelPlan]
 
     def work() -> list[Shipment]:
         item = lock_one_work(fulfillment_order_id)
+        refuse_with_wms(item, by_wms)
         if item.state in (FulfillmentOrderState.PACKED, FulfillmentOrderState.READY):
             return list(item.shipments.exclude(state="cancelled"))
         if item.state != FulfillmentOrderState.PICKED:

@@ -21,6 +21,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors.boxes import units_in_box
 from fulfillment.selectors.units import is_tracked
+from fulfillment.services.hand_offs import refuse_with_wms
 from fulfillment.services.naming import name_unit
 from fulfillment.services.packing import refuse_on_hold
 from fulfillment.services.units import open_units
@@ -68,6 +69,7 @@ def open_packing(*, fulfillment_order_id: int, packer: str) -> Packing:
 
 
 def _refuse_unpackable(item: FulfillmentOrder) -> None:
+    refuse_with_wms(item)
     if item.state == FulfillmentOrderState.PICKED:
         refuse_on_hold(item)
         return
@@ -96,7 +98,7 @@ def _of_one_unit(node_id: int, sku_id: int) -> QuerySet[FulfillmentOrder, int]:
     lines = FulfillmentLine.objects.filter(fulfillment_order=OuterRef("pk"))
     others = lines.filter(picked__gt=0).exclude(sku_id=sku_id, picked=1)
     own = lines.filter(sku_id=sku_id, picked=1)
-    rows = FulfillmentOrder.objects.filter(Exists(own), ~Exists(others), node=node_id, state="picked")
+    rows = FulfillmentOrder.objects.filter(Exists(own), ~Exists(others), node=node_id, state="picked", with_wms=False)
     rows = rows.alias(units=Sum("lines__picked")).filter(units=1)
     return rows.order_by("due_at", "pk").values_list("pk", flat=True)
 

@@ -10,6 +10,7 @@ from fulfillment.events import PickingStarted, ShortPicked
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors.units import is_tracked
+from fulfillment.services.hand_offs import refuse_with_wms
 from fulfillment.services.short_units import units_short
 from fulfillment.services.units import NOTHING_NAMED, LineUnits, Taken, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
@@ -47,7 +48,7 @@ SHORT_REASONS: dict[str, ShortReason] = {
 
 def pick(
     *, fulfillment_order_id: int, actor: str, line_id: int | None = None, code: str = "", quantity: int = 1,
-    named: LineUnits = NOTHING_NAMED,
+    named: LineUnits = NOTHING_NAMED, by_wms: bool = False,
 ) -> FulfillmentLine:  # fmt: skip
     """Put units of one line into the tote, by line or by scanned code; the line as it is then.
 
@@ -55,13 +56,14 @@ def pick(
     numbers; lots that are not named are those that expire first, and serial numbers may be named when packing. Picking
     everything ends the picking. Raises WrongItem for a code this work does not need, NothingLeft when all of it is
     picked already, Conflict when the work is not to be picked (cancelled, on hold, packed), and NotEnoughStock,
-    SerialElsewhere or TrackingNeeded for lots and serial numbers that cannot be taken.
+    SerialElsewhere or TrackingNeeded for lots and serial numbers that cannot be taken. WithWms where the node's own WMS
+    does the work and this is not what it says (`by_wms`).
     """
 
     def work() -> FulfillmentLine:
         item = lock_one_work(fulfillment_order_id)
         lines = lock_work_lines([item])
-        _refuse_unpickable(item)
+        _refuse_unpickable(item, by_wms)
         line, scanned = _find_units(item, lines, line_id, code, quantity)
         if quantity < 1 or quantity > line.to_pick:
             raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, not {quantity}.")
@@ -94,7 +96,8 @@ def pick_all(*, fulfillment_order_id: int, actor: str) -> FulfillmentOrder:
     return run_atomic(work)
 
 
-def _refuse_unpickable(item: FulfillmentOrder) -> None:
+def _refuse_unpickable(item: FulfillmentOrder, by_wms: bool = False) -> None:
+    refuse_with_wms(item, by_wms)
     if item.state not in (State.OPEN, State.ACCEPTED, State.PICKING):
         raise Conflict(f"{item.number} is {item.get_state_display().lower()}: there is nothing to pick.")
 
@@ -166,7 +169,7 @@ def _advance_picking(item: FulfillmentOrder, lines: list[FulfillmentLine], actor
 
 def report_short(
     *, fulfillment_order_id: int, line_id: int, quantity: int, reason: str, actor: str, note: str = "",
-    named: LineUnits = NOTHING_NAMED,
+    named: LineUnits = NOTHING_NAMED, by_wms: bool = False,
 ) -> FulfillmentLine:  # fmt: skip
     """Units of a line are not there or cannot be sold: stock is corrected as the reason says, the rest is rerouted.
 
@@ -181,7 +184,7 @@ def report_short(
     def work() -> FulfillmentLine:
         item = lock_one_work(fulfillment_order_id)
         lines = lock_work_lines([item])
-        _refuse_unpickable(item)
+        _refuse_unpickable(item, by_wms)
         line = _find_line(item, lines, line_id, "")
         if not 1 <= quantity <= line.to_pick:
             raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, {quantity} reported.", field="quantity")

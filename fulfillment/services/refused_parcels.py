@@ -27,8 +27,8 @@ def reroute_refused_parcel(*, shipment_id: int, reason: str, actor: str = "flow"
     Where that leads nowhere the parcel stays packed, with its problem, for a person. Again, it finds the parcel gone.
     """
     shipment = Shipment.objects.select_related("order__channel", "node", "fulfillment_order").get(pk=shipment_id)
-    if shipment.state != ShipmentState.CREATED:
-        return False
+    if shipment.state != ShipmentState.CREATED or shipment.fulfillment_order.with_wms:
+        return False  # What a WMS packed lies in its hands: a person asks for it.
     items = list(shipment.items.select_related("line__sku").order_by("pk"))
     words = f"No carrier serves {shipment.order.shipping_address.postcode} from {shipment.node.code}: {reason}"
     nodes = _planned_nodes(shipment, items)

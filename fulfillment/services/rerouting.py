@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fulfillment.locks import lock_work_of_orders
 from fulfillment.models import FulfillmentLine, FulfillmentOrder
+from fulfillment.services.hand_offs import ask_to_cancel, asked_first
 from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
 from fulfillment.services.work import BEFORE_PICKING, withdraw
@@ -65,8 +66,13 @@ def _refusal(order: Order, has_work: bool) -> str:
     return ""
 
 
-def reroute_order(*, order_id: int, actor: str, to_node_id: int | None = None, reason: str = "") -> list[int]:
+def reroute_order(
+    *, order_id: int, actor: str, to_node_id: int | None = None, reason: str = "", ask_wms: bool = True
+) -> list[int]:
     """Take back all work that nobody started and route again, to `to_node_id` or to the best node now.
+
+    Work that the WMS of a node has in hand stays there; where `ask_wms`, it is asked first, and the work is routed
+    again once it agrees (`waiting_for_wms` names the nodes).
 
     One transaction: nothing is reserved twice, and either everything moves or nothing. The ids of the new fulfillment
     orders. Raises Conflict when the work has begun.
@@ -75,11 +81,19 @@ def reroute_order(*, order_id: int, actor: str, to_node_id: int | None = None, r
     def work() -> list[int]:
         order = lock_order(order_id)
         items = [item for item in lock_work_of_orders([order_id]) if item.state in BEFORE_PICKING]
+        asked = asked_first(items)
+        held = {row.fulfillment_order_id for row in asked}
+        items = [item for item in items if item.pk not in held]
         idle = unworked(order_id, states=_HARD)
-        refused = _refusal(order, bool(items or idle))
+        refused = _refusal(order, bool(items or idle or (asked and ask_wms)))
         if refused:
             raise Conflict(refused)
         why = reason or f"Rerouted by {actor}"
+        if ask_wms:
+            ask_to_cancel(asked, {"do": "reroute", "to_node_id": to_node_id, "reason": why, "actor": actor},
+                          actor=actor, reason=why)  # fmt: skip
+            if asked and not items and not idle:
+                return []
         withdraw(fulfillment_order_ids=[item.pk for item in items], reason=why, actor=actor, announce_it=False)
         # What a node was chosen for, but has no work for yet, would else stay where it is.
         with giving_back_load([order_id]):

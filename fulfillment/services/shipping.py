@@ -16,11 +16,13 @@ from fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderKind,
     FulfillmentOrderState,
+    LinkLabels,
     Shipment,
     ShipmentState,
 )
 from fulfillment.selectors.held import Held, contents_of, held_by_stores, held_units
 from fulfillment.services.cash import cash_of_parcel, fix_cash, note_missing_cash
+from fulfillment.services.hand_offs import close_finished
 from fulfillment.services.held import refuse_held
 from fulfillment.services.sending import is_transfer, send_to_stores, store_of
 from fulfillment.services.units import packed_by_the_books
@@ -76,6 +78,8 @@ def book_shipment(
     shipment = Shipment.objects.select_related("order__channel", "node", "fulfillment_order").get(pk=shipment_id)
     if shipment.state != ShipmentState.CREATED or shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
         return shipment
+    if shipment.fulfillment_order.with_wms and not awb and shipment.node.wms_link.labels == LinkLabels.THEIRS:
+        return shipment  # The WMS books it, and says which AWB it has.
     if shipment.order.is_cod and not is_transfer(shipment):
         shipment.cod_minor = fix_cash(shipment_id)
     promised = shipment.order.promised_by
@@ -195,6 +199,9 @@ def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) 
     ]  # fmt: skip
     move_units(moves, entries)
     complete_work([s.fulfillment_order_id for s in leaving], actor)
+    with_wms = {s.fulfillment_order_id for s in leaving if s.fulfillment_order.with_wms}
+    if with_wms:
+        close_finished(with_wms, actor=actor)
     publish([ShipmentHandedOver(shipment_id=s.pk, order_id=s.order_id) for s in leaving if s.pk in sold])
 
 

@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fulfillment.events import FulfillmentReleased, NodeWorkLeft, WorkWithdrawn
-from fulfillment.locks import lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
+from fulfillment.locks import lock_hand_offs, lock_one_work, lock_work, lock_work_lines, lock_work_of_orders
+from fulfillment.models import (
+    FulfillmentLine,
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    HandOff,
+    HandOffState,
+)
+from fulfillment.services.hand_offs import (
+    end_hand_offs,
+    move_hand_off,
+    refuse_with_wms,
+    send_hold,
+    send_released,
+    send_resume,
+)
 from fulfillment.services.units import forget_units
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.models import Node
@@ -38,7 +53,9 @@ def release_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow")
     def work() -> list[int]:
         orders = lock_orders(order_ids)
         free = [order.pk for order in orders.values() if not order.is_held]
-        waiting = [item for item in lock_work_of_orders(free) if item.state == State.SCHEDULED]
+        live = lock_work_of_orders(free)
+        waiting = [item for item in live if item.state == State.SCHEDULED]
+        send_resume([item for item in live if item.state != State.SCHEDULED])
         if not waiting:
             return []
         advance_many(FulfillmentOrder, [w.pk for w in waiting], State.OPEN, using=FULFILLMENT_ORDER, actor=actor,
@@ -49,13 +66,14 @@ def release_fulfillment_orders(order_ids: Sequence[int], *, actor: str = "flow")
         publish([
             FulfillmentReleased(fulfillment_order_id=w.pk, order_id=w.order_id, node_id=w.node_id) for w in waiting
         ])  # fmt: skip
+        send_released(waiting)
         return [item.pk for item in waiting]
 
     return run_atomic(work)
 
 
 def _accept_where_automatic(work: Sequence[FulfillmentOrder], actor: str) -> None:
-    automatic = [item.pk for item in work if item.node.auto_accept]
+    automatic = [item.pk for item in work if item.node.auto_accept and not item.with_wms]
     if automatic:
         advance_many(FulfillmentOrder, automatic, State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor,
                      reason="accepted by rule", accepted_at=now())  # fmt: skip
@@ -67,7 +85,9 @@ def hold_back(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
     def work() -> list[int]:
         orders = lock_orders(order_ids)
         held = [order.pk for order in orders.values() if order.is_held]
-        idle = [item for item in lock_work_of_orders(held) if item.state in (State.OPEN, State.ACCEPTED)]
+        live = lock_work_of_orders(held)
+        idle = [item for item in live if item.state in (State.OPEN, State.ACCEPTED)]
+        send_hold(live, [item.pk for item in idle], actor=actor)
         if not idle:
             return []
         advance_many(FulfillmentOrder, [w.pk for w in idle], State.SCHEDULED, using=FULFILLMENT_ORDER, actor=actor,
@@ -79,23 +99,28 @@ def hold_back(order_ids: Sequence[int], *, actor: str = "flow") -> list[int]:
     return run_atomic(work)
 
 
-def accept(*, fulfillment_order_ids: Sequence[int], actor: str) -> list[int]:
-    """A node takes the work; the ids of those that were still to accept."""
+def accept(*, fulfillment_order_ids: Sequence[int], actor: str, by_wms: bool = False) -> list[int]:
+    """A node takes the work; the ids of those that were still to accept. What a WMS does is left to it."""
+    mine = FulfillmentOrder.objects.filter(pk__in=list(fulfillment_order_ids), with_wms=by_wms)
     return advance_many(
-        FulfillmentOrder, fulfillment_order_ids, State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor,
+        FulfillmentOrder, mine.values_list("pk", flat=True), State.ACCEPTED, using=FULFILLMENT_ORDER, actor=actor,
         accepted_at=now(), assigned_to=actor,
     )  # fmt: skip
 
 
-def reject(*, fulfillment_order_id: int, reason: str, actor: str) -> None:
+def reject(*, fulfillment_order_id: int, reason: str, actor: str, by_wms: bool = False) -> None:
     """A node refuses the work: its units are routed again, to another node. Raises Conflict once it is packed."""
     if not reason.strip():
         raise DomainError("Say why the work is rejected.", field="reason")
 
     def work() -> None:
         item = lock_one_work(fulfillment_order_id)
+        refuse_with_wms(item, by_wms)
         if item.state not in WITHDRAWABLE:
             raise Conflict(f"{item.number} is {item.get_state_display().lower()} and can no longer be rejected.")
+        for hand_off in lock_hand_offs([item]):
+            if hand_off.state in HandOff.LIVE:
+                move_hand_off(hand_off, HandOffState.REJECTED, actor=actor, reason=reason)
         exclude_node(order_id=item.order_id, node_id=item.node_id, reason=f"Rejected: {reason}")
         withdraw(fulfillment_order_ids=[item.pk], reason=reason, actor=actor, cause="rejected by the node")
 
@@ -122,6 +147,7 @@ def withdraw(
             release_lines(lines, by_id, target="unallocated", actor=actor, reason=reason)
         advance_many(FulfillmentOrder, list(by_id), State.REJECTED, using=FULFILLMENT_ORDER, actor=actor,
                      reason=reason[:200], end_reason=reason[:200])  # fmt: skip
+        end_hand_offs(items, reason=reason, actor=actor)
         if announce_it:
             publish([
                 WorkWithdrawn(order_id=w.order_id, fulfillment_order_id=w.pk, node_id=w.node_id, reason=reason[:200],

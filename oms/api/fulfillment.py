@@ -84,7 +84,8 @@ class HandOverIn(Schema):
     shipment_ids: list[int]
 
 
-def _scoped(principal: Principal) -> QuerySet[FulfillmentOrder]:
+def works_in_scope(principal: Principal) -> QuerySet[FulfillmentOrder]:
+    """Work that the caller may see, loaded as `work_out` reads it."""
     items = ShipmentItem.objects.select_related("line__sku").order_by("pk")
     return (
         in_work_scope(FulfillmentOrder.objects.all(), principal)
@@ -97,7 +98,7 @@ def _scoped(principal: Principal) -> QuerySet[FulfillmentOrder]:
 
 
 def _work(principal: Principal, work_id: int) -> FulfillmentOrder:
-    found = _scoped(principal).filter(pk=work_id).first()
+    found = works_in_scope(principal).filter(pk=work_id).first()
     if found is None:
         raise NotFound(f"There is no fulfillment order {work_id}.")
     return found
@@ -171,7 +172,7 @@ def _units_of(parcel: ParcelIn) -> dict[int, LineUnits]:
 def list_work(request: HttpRequest, state: str = "", node: str = "", after: int = 0, limit: int = 100) -> Any:
     """Fulfillment orders, oldest first; `state` may list several, separated by commas; `after` pages by id."""
     principal = need(request, "fulfillment.view")
-    found = _scoped(principal).filter(pk__gt=after)
+    found = works_in_scope(principal).filter(pk__gt=after)
     if state:
         found = found.filter(state__in=state.split(","))
     if node:

@@ -15,6 +15,7 @@ from pydantic import StringConstraints
 from channels.models import ChannelAccount
 from channels.services import Submitted, submit_held_order, submit_orders
 from fulfillment.models import FulfillmentOrder, Shipment
+from fulfillment.selectors.hand_offs import waiting_for_wms
 from fulfillment.services import cancel_order, lines_with_kits, reroute_order
 from oms.accounts.access import Principal, in_order_scope
 from oms.api.gate import ErrorOut, idempotent, json_body, need, node_named
@@ -262,6 +263,7 @@ def cancel(request: HttpRequest, number: str, body: CancelIn) -> tuple[int, Any]
     wanted = lines_with_kits(order_id=order.pk, lines=body.lines, kits=body.kits)
     done = cancel_order(order_id=order.pk, reason=body.reason, lines=wanted, actor=principal.name)
     return 200, {"units": done.units, "refund_minor": done.refund_minor, "currency": done.currency,
+                 "asked_wms": done.asked,
                  "order": order_out(_order(principal, number), principal)}  # fmt: skip
 
 
@@ -273,4 +275,4 @@ def reroute(request: HttpRequest, number: str, body: RerouteIn) -> tuple[int, An
     order = _order(principal, number)
     node = node_named(principal, body.node) if body.node else None
     reroute_order(order_id=order.pk, to_node_id=node.pk if node else None, actor=principal.name)
-    return 200, order_out(_order(principal, number), principal)
+    return 200, order_out(_order(principal, number), principal) | {"asked_wms": waiting_for_wms(order.pk)}

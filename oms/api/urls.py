@@ -15,6 +15,7 @@ from oms.api import (
     count_reviews,
     counts,
     fulfillment,
+    hand_offs,
     holds,
     inventory,
     kits,
@@ -48,6 +49,7 @@ api = NinjaAPI(
 api.add_router("/orders", orders.router)
 api.add_router("/orders", substitutes.orders)
 api.add_router("", fulfillment.router)
+api.add_router("", hand_offs.router)
 api.add_router("", printing.router)
 api.add_router("", inventory.router)
 api.add_router("", kits.router)

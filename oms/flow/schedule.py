@@ -18,6 +18,7 @@ from channels.services import (
 )
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import find_remedies, move_promises_at_risk, withdraw_from_node
+from fulfillment.services.hand_off_ending import look_at_hand_offs
 from fulfillment.services.pickups import take_back_not_collected
 from fulfillment.services.road import look_after_failures, look_at_the_road
 from inventory.services import (
@@ -36,7 +37,7 @@ from oms.flow.promises import judge_due_promises, learn_promises, look_again, lo
 from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.substituting import substitute_all
 from oms.flow.waiting import try_waiting
-from oms.integrations.services import prune_webhooks, wake_webhooks
+from oms.integrations.services import prune_webhooks, wake_instructions, wake_webhooks, write_hand_off_files
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
 from routing.services import check_canary, publish_planned, write_promises
@@ -83,6 +84,9 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry channel updates": retry_updates,
     "retry channel stock": push_waiting_stock,
     "retry webhooks": wake_webhooks,
+    "retry instructions": wake_instructions,
+    "write files for WMS": write_hand_off_files,
+    "look at answers of WMS": look_at_hand_offs,
     "release expired holds": release_expired_holds,
     "end stock holds": expire_due_holds,
     "put expired lots aside": set_aside_unsold_lots,

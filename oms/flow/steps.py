@@ -26,6 +26,8 @@ from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
     DeliveryAnswered,
     FulfillmentReleased,
+    InstructionsDue,
+    LeftFromWms,
     NodeOverfull,
     NodeWorkLeft,
     ParcelNotServiceable,
@@ -41,7 +43,7 @@ from fulfillment.events import (
     ShortPicked,
     WorkWithdrawn,
 )
-from fulfillment.models import Shipment, ShipmentState
+from fulfillment.models import LinkMode, Shipment, ShipmentState, WmsLink
 from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.standing import orders_at_node
 from fulfillment.services import (
@@ -55,6 +57,8 @@ from fulfillment.services import (
     shed_excess,
     withdraw_from_node,
 )
+from fulfillment.services.hand_off_work import book_what_left
+from fulfillment.services.hand_offs import send_moved
 from fulfillment.services.telling import give_up_telling, tell_again, tell_carrier
 from fulfillment.services.wave_leaving import leave_waves as leave_waves_of
 from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
@@ -69,7 +73,7 @@ from oms.flow.jobs import RUNNERS
 from oms.flow.promises import look_ahead as look_ahead_at
 from oms.flow.waiting import try_waiting
 from oms.integrations.events import WebhooksDue
-from oms.integrations.services import has_listeners, queue_webhooks
+from oms.integrations.services import has_listeners, queue_webhooks, send_instructions
 from oms.integrations.services import send_webhooks as send_webhooks_to
 from oms.notifications.events import MessageQueued
 from oms.notifications.links import tracking_url
@@ -153,10 +157,34 @@ def reroute_moved(events: Sequence[Event]) -> None:
     moved = [event for event in events if isinstance(event, AddressChanged) and event.postcode_changed]
     for order_id in order_ids(moved):
         try:
-            reroute_order(order_id=order_id, actor="flow", reason="The address changed")
+            # What a WMS has in hand stays there: it is told the new address.
+            reroute_order(order_id=order_id, actor="flow", reason="The address changed", ask_wms=False)
         except Conflict:
             # The parcel is being picked already: it goes out from where it is, to the new address.
             continue
+
+
+def some_wms() -> bool:
+    """True where the WMS of any node is linked."""
+    return WmsLink.objects.exclude(mode=LinkMode.NONE).exists()
+
+
+def tell_wms_of_address(events: Sequence[Event]) -> None:
+    """The address changed: every WMS that has work of the order gets it anew."""
+    send_moved(order_ids(events))
+
+
+def tell_wms(events: Sequence[Event]) -> None:
+    """Post to WMS what waits. What one does not take is tried again by the clock."""
+    for link_id in sorted({event.link_id for event in events if isinstance(event, InstructionsDue)}):
+        send_instructions(link_id)
+
+
+def book_left(events: Sequence[Event]) -> None:
+    """Parcels left a WMS under AWBs of its own: they are kept, and the parcels handed over."""
+    for event in events:
+        if isinstance(event, LeftFromWms):
+            book_what_left(event.hand_off_event_id)
 
 
 def retry_waiting(events: Sequence[Event]) -> None:

@@ -7,6 +7,8 @@ from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
 from fulfillment.events import (
     DeliveryAnswered,
     FulfillmentReleased,
+    InstructionsDue,
+    LeftFromWms,
     NodeOverfull,
     NodeWorkLeft,
     ParcelNotServiceable,
@@ -49,6 +51,9 @@ release_work = Step("release_work", do.release_work)
 hold_work = Step("hold_work", do.hold_work)
 leave_waves = Step("leave_waves", do.leave_waves, batch=50, network=True)  # a transaction for each wave
 reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
+tell_wms_of_address = Step("tell_wms_of_address", do.tell_wms_of_address, batch=50, needed=do.some_wms)
+tell_wms = Step("tell_wms", do.tell_wms, batch=1, network=True)  # one WMS at a time: one may be slow
+book_left = Step("book_left", do.book_left, batch=1, network=True)
 retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
 retry_next_page = Step("retry_next_page", do.retry_next_page, batch=1)
 node_switched = Step("node_switched", do.node_switched, batch=1)
@@ -88,13 +93,15 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     OrderCaptured: (route, write_customer, tell_systems),
     OrderHeld: (hold_work, leave_waves, look_ahead),
     OrderReleased: (route, release_work, look_ahead),
-    AddressChanged: (reroute_moved, look_ahead),
+    AddressChanged: (reroute_moved, tell_wms_of_address, look_ahead),
     OrderCancelled: (leave_waves, tell_channel, write_customer, tell_systems, look_ahead),
     OrderRouted: (open_work, substitute, tell_systems, look_ahead),
     OrderUnroutable: (substitute, write_customer, tell_systems, look_ahead),
     LineSubstituted: (write_customer, tell_systems),
     SubstitutionTakenBack: (write_customer, tell_systems),
     FulfillmentReleased: (tell_channel,),
+    InstructionsDue: (tell_wms,),
+    LeftFromWms: (book_left,),
     WorkWithdrawn: (route, leave_waves, look_ahead),
     ShortPicked: (route, look_ahead),
     PickingStarted: (look_ahead,),

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.selectors import StageCount, count_by_stage, with_contents, with_lines
+from fulfillment.services.hand_offs import refuse_with_wms
 from inventory.models import Node
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import Forbidden, NotFound
@@ -111,10 +112,11 @@ def counting_write(view: StoreView[P]) -> Callable[..., HttpResponseBase]:
 
 
 def work_here(node: Node, pk: int) -> FulfillmentOrder:
-    """Work of this store with its lines. Raises NotFound for that of another one."""
+    """Work of this store with its lines. Raises NotFound for that of another one, WithWms for what its WMS does."""
     found = with_lines(FulfillmentOrder.objects.filter(node=node, pk=pk)).first()
     if found is None:
         raise NotFound(f"There is no work {pk} in {node.name}.")
+    refuse_with_wms(found)
     return found
 
 

@@ -301,7 +301,9 @@ def choose_node(request: HttpRequest) -> HttpResponseBase:
 
 
 def _busy(nodes: list[Node]) -> dict[int, int]:
-    rows = FulfillmentOrder.objects.filter(node__in=nodes, state__in=(State.OPEN, *TO_PICK, State.PICKED))
+    rows = FulfillmentOrder.objects.filter(
+        node__in=nodes, state__in=(State.OPEN, *TO_PICK, State.PICKED), with_wms=False
+    )
     return dict(rows.values_list("node").annotate(Count("pk")))
 
 
@@ -326,7 +328,7 @@ def accept_work(request: HttpRequest, node: Node) -> HttpResponseBase:
     work = [work_here(node, pk) for pk in ids_of(request.POST.get("work", ""))]
     actor = principal_of(request).name
     once_per_form(request, lambda: {"taken": accept(fulfillment_order_ids=[item.pk for item in work], actor=actor)})
-    if request.POST.get("then") == "stay" and FulfillmentOrder.objects.filter(node=node, state=State.OPEN).exists():
+    if request.POST.get("then") == "stay" and work_at(node.pk, [State.OPEN], limit=1):
         messages.success(request, _("%(number)s is yours to pick.") % {"number": work[0].order.number})
         return HttpResponseRedirect(reverse("store:accept"))
     return HttpResponseRedirect(walk_url(work[:WALK_ORDERS]))

@@ -19,7 +19,7 @@ OWN_ROOMS = {
     "orders": {"canonical", "status", "validation", "filters", "gst", "kits"},
     "inventory": set(),
     "routing": {"engine", "performance", "policy", "promise", "simulation"},
-    "fulfillment": set(),
+    "fulfillment": {"simulators"},
     "returns": set(),
     "channels": {
         "base", "registry", "adapters", "imports", "simulators", "canonical_json", "changes", "json_reader", "kits",

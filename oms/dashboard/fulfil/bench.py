@@ -198,9 +198,9 @@ class Station:
     def waiting(self) -> dict[str, Any]:
         """What waits at the node: orders to pack, late ones, parcels with a label problem, and the next cut-off."""
         assert self.node is not None
-        rows = FulfillmentOrder.objects.filter(node=self.node, state=FulfillmentOrderState.PICKED)
+        rows = FulfillmentOrder.objects.filter(node=self.node, state=FulfillmentOrderState.PICKED, with_wms=False)
         moment = now()
-        to_pick = FulfillmentOrder.objects.filter(node=self.node, state__in=TO_PICK)
+        to_pick = FulfillmentOrder.objects.filter(node=self.node, state__in=TO_PICK, with_wms=False)
         return {
             "to_pack": rows.count(), "to_pick": to_pick.count(), "late": rows.filter(due_at__lt=moment).count(),
             "problems": label_problems(Shipment.objects.filter(node=self.node)).count(),

@@ -30,7 +30,7 @@ def pick_list(request: HttpRequest) -> HttpResponse:
     """
     code = request.GET.get("node", "")[:40]
     in_waves = WaveOrder.objects.filter(left_at__isnull=True, wave__state__in=Wave.LIVE).values("fulfillment_order")
-    work_here = scoped_work(principal_of(request)).filter(node__code=code, state__in=STATES)
+    work_here = scoped_work(principal_of(request)).filter(node__code=code, state__in=STATES, with_wms=False)
     found = by_urgency(work_here.exclude(pk__in=in_waves))
     work = list(with_lines(found)[:MOST_ORDERS])
     waiting = found.count() if len(work) == MOST_ORDERS else len(work)

@@ -69,7 +69,7 @@ def nodes_with_work(principal: Principal) -> list[tuple[Node, int]]:
     """The nodes in scope that are on with their orders to pick, those with the most first."""
     if not principal.all_channels:
         return []
-    rows = FulfillmentOrder.objects.filter(state__in=PICKABLE).values_list("node").annotate(Count("pk"))
+    rows = FulfillmentOrder.objects.filter(state__in=PICKABLE, with_wms=False).values_list("node").annotate(Count("pk"))
     counts: dict[int, int] = dict(rows.order_by())
     nodes = in_node_scope(Node.objects.filter(is_active=True), principal, "code")
     return sorted(((node, counts.get(node.pk, 0)) for node in nodes), key=lambda row: (-row[1], row[0].code))

@@ -56,7 +56,11 @@ def _cancel(order: Order, lines: list[SoldLine], post: Mapping[str, Any], princi
     reason = str(post.get("reason", "")).strip()[:200]
     result = cancel_order(order_id=order.pk, lines=wanted, reason=reason, actor=principal.name)
     refund = f" {money(result.refund_minor, result.currency)} is due as a refund." if result.refund_minor else ""
-    return {"text": f"{_done_words(order, wanted, result.units)}{refund}"}
+    asked = f" The WMS of {', '.join(result.asked)} is asked first." if result.asked else ""
+    if not result.units and asked:
+        return {"text": f"{order.number} is not cancelled yet.{asked}"}
+    words = _done_words(order, wanted if not asked else {}, result.units)
+    return {"text": f"{words}{refund}{asked}"}
 
 
 def _done_words(order: Order, wanted: dict[int, int] | None, units: int) -> str:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from fulfillment.models import FulfillmentOrder
+from fulfillment.selectors.hand_offs import waiting_for_wms
 from fulfillment.services import ReroutePreview, preview_reroute, reroute_order
 from inventory.models import Node
 from oms.accounts.access import Principal, principal_of, requires
@@ -56,6 +57,10 @@ def _reroute(order: Order, node: Node | None, principal: Principal) -> dict[str,
     opened = reroute_order(order_id=order.pk, to_node_id=node.pk if node else None, actor=principal.name)
     rows = FulfillmentOrder.objects.filter(pk__in=opened).values_list("node__code", flat=True).distinct()
     codes = ", ".join(sorted(rows))
+    asked = waiting_for_wms(order.pk)
+    if asked:
+        moved = f"{order.number} is rerouted to {codes}. " if codes else ""
+        return {"text": f"{moved}The WMS of {', '.join(asked)} is asked first."}
     return {"text": f"{order.number} is rerouted to {codes}." if codes else f"{order.number} waits: no node has it."}
 
 

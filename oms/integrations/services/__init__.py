@@ -11,6 +11,8 @@ from oms.integrations.services.endpoints import (
     resume_endpoint,
     rotate_secret,
 )
+from oms.integrations.services.hand_off_files import write_hand_off_files
+from oms.integrations.services.instructions import send_instructions, wake_instructions
 from oms.integrations.services.queueing import has_listeners, queue_webhooks
 from oms.integrations.services.sending import send_webhooks, wake_webhooks
 from oms.integrations.services.settling import MAX_ATTEMPTS
@@ -30,7 +32,10 @@ __all__ = [
     "resend_dead",
     "resume_endpoint",
     "rotate_secret",
+    "send_instructions",
     "send_test",
     "send_webhooks",
+    "wake_instructions",
     "wake_webhooks",
+    "write_hand_off_files",
 ]

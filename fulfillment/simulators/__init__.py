@@ -1,0 +1,1 @@
+"""Systems at the other end of a node's work, as real servers."""
