@@ -49,6 +49,7 @@ class CarrierAccountForm(forms.ModelForm[CarrierAccount]):
             "max_weight_grams",
             "max_value_minor",
             "max_cod_minor",
+            "remittance_days",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

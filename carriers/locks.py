@@ -1,8 +1,10 @@
-"""Row locks of this room. Order: account, then booking."""
+"""Row locks of this room. Order: account, remittance, line, then booking."""
 
 from __future__ import annotations
 
-from carriers.models import Booking, CarrierAccount
+from collections.abc import Iterable
+
+from carriers.models import Booking, CarrierAccount, RemittanceLine
 from oms.core.db import fetch_all
 
 
@@ -14,6 +16,23 @@ def lock_account(account_id: int) -> CarrierAccount:
 def lock_booking(booking_id: int) -> Booking:
     """The booking, locked until the transaction ends. Its account is not locked."""
     return Booking.objects.select_for_update(of=("self",)).select_related("account").get(pk=booking_id)
+
+
+def lock_bookings(booking_ids: Iterable[int]) -> list[Booking]:
+    """Bookings in the order of their keys, locked until the transaction ends: for what is booked of their cash."""
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=set(booking_ids))
+    return list(rows.order_by("pk"))
+
+
+def lock_remittance(account_id: int, utr: str) -> None:
+    """One at a time writes a remittance, until the transaction ends."""
+    fetch_all("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))::text", [f"remittance/{account_id}/{utr}"])
+
+
+def lock_remittance_line(line_id: int) -> RemittanceLine | None:
+    """A line of a remittance, locked until the transaction ends; lock it before its booking."""
+    rows = RemittanceLine.objects.select_for_update(of=("self",), no_key=True).select_related("remittance")
+    return rows.filter(pk=line_id).first()
 
 
 def lock_lanes() -> None:

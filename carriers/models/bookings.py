@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Now
 
 from carriers.models.network import CarrierAccount
 from oms.core.constraints import one_of
@@ -41,6 +42,10 @@ class Booking(models.Model):
     order_number = models.CharField(max_length=30)
     state = models.CharField(max_length=12, choices=State, default=State.REQUESTED)
     request = models.JSONField(default=dict)
+    cod_minor = models.GeneratedField(
+        expression=Coalesce(Cast(KT("request__cod_minor"), models.BigIntegerField()), 0),
+        output_field=models.BigIntegerField(), db_persist=True,
+    )  # fmt: skip
     awb = models.CharField(max_length=60, blank=True)
     courier_name = models.CharField(max_length=120, blank=True)
     external_ids = models.JSONField(default=dict, blank=True)
@@ -71,6 +76,8 @@ class Booking(models.Model):
         ]
         indexes = [
             models.Index(fields=["awb"], name="booking_by_awb"),
+            models.Index(fields=["id"], name="booking_cash_collected",
+                         condition=Q(cod_minor__gt=0, milestone="delivered", state="booked")),
             models.Index(fields=["next_poll_at"], name="booking_to_poll", condition=Q(next_poll_at__isnull=False)),
             models.Index(fields=["id"], name="booking_unsettled",
                          condition=Q(state__in=["requested", "unknown", "cancelling"])),

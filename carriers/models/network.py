@@ -44,6 +44,9 @@ class CarrierAccount(models.Model):
     max_cod_minor = models.BigIntegerField(
         null=True, blank=True, help_text="The most cash that it collects with one parcel, in minor units. Empty: any."
     )
+    remittance_days = models.PositiveSmallIntegerField(
+        default=7, help_text="Days after delivery within which it pays the cash that it collected."
+    )
     last_ok_at = models.DateTimeField(null=True, blank=True)
     last_error_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)

@@ -16,6 +16,7 @@ from carriers.locks import lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
 from carriers.registry import adapter_for
 from carriers.services.accounts import account_config, note_failure, note_ok, paused_account_ids
+from carriers.services.cash import book_collections
 from carriers.services.network import refuse_open_transaction
 from oms.core import clock, outbox
 from oms.core.db import run_atomic
@@ -70,6 +71,8 @@ def _record(booking_id: int, update: TrackingUpdate, source: str) -> Booking:
         booking.expected_delivery = update.expected_delivery
     booking.next_poll_at = next_poll_at(booking, pushed=source == "webhook")
     booking.save(update_fields=["milestone", "last_scan_at", "expected_delivery", "next_poll_at"])
+    if rows:
+        book_collections([booking])
     if rows or moved:
         outbox.publish([TrackingRecorded(booking_id=booking.pk, awb=booking.awb)])
     return booking

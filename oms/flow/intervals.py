@@ -25,6 +25,7 @@ EVERY_SECONDS: dict[str, float] = {
     "decide in the shadow": 10,
     "substitute what waits": 120,
     "give up waiting": 300,
+    "keep the cash book": 3600,
     "learn promises": 86_400,
     "learn lanes": 86_400,
     "measure paces": 120,

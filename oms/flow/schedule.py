@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from carriers.services import poll_tracking, settle_unknown
+from carriers.services.cash import collect_missing
 from carriers.services.lanes import learn_lanes
+from carriers.services.remittances import match_unknown
 from channels.models import ChannelAccount
 from channels.services import (
     book_exposure,
@@ -75,6 +77,11 @@ def audit() -> object:
     return f"{run.differences} differences in {run.levels} levels"
 
 
+def keep_cash_book() -> object:
+    """Book the cash of parcels that came in without their scans, and match what was paid for unknown ones."""
+    return f"{collect_missing()} collected, {match_unknown()} matched"
+
+
 #: Name (as in `oms.flow.intervals`) -> what runs.
 SCHEDULE: dict[str, Callable[[], object]] = {
     "poll channels": poll_due_accounts,
@@ -101,6 +108,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "decide in the shadow": decide_in_shadow,
     "substitute what waits": substitute_all,
     "give up waiting": give_up,
+    "keep the cash book": keep_cash_book,
     "learn promises": learn_promises,
     "learn lanes": learn_lanes,
     "measure paces": measure_paces,

@@ -20,6 +20,7 @@ FIELDS = {
     "priority": "10",
     "is_active": "on",
     "max_weight_grams": "30000",
+    "remittance_days": "7",
 }
 
 
