@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from babel.dates import format_date
 from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import npgettext, pgettext
 
+from carriers.base import Milestone
 from carriers.models import TrackingEvent
 from fulfillment.models import (
     CurbsideVisit,
@@ -29,8 +29,9 @@ from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.pickups import kept_until, pickup_code
 from inventory.models import Node, Sku
 from oms.core.clock import now
-from oms.core.templatetags.oms_format import active_locale
 from oms.notifications.models import Message
+from oms.portal.days import day_text
+from oms.portal.failing import Doubt, Failing, doubts_of, failing_of, scan_words
 from orders.models import Order, OrderEvent, OrderLine
 from orders.selectors.cancelled import really_cancelled
 
@@ -62,8 +63,9 @@ class Goods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """One parcel with its way so far. `age` is how old the last scan is."""
+    """One parcel with its way so far, what its customer may answer to a failed attempt, and whether it came."""
 
+    shipment_id: int
     title: str
     goods: list[Goods]
     steps: list[dict[str, Any]]
@@ -71,6 +73,13 @@ class Parcel:
     awb: str = ""
     last_scan: str = ""
     last_scan_at: datetime | None = None
+    failing: Failing | None = None
+    doubt: Doubt | None = None
+
+    @property
+    def failure_id(self) -> int | None:
+        """The failed attempt that may be answered."""
+        return self.failing.failure_id if self.failing else None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +111,11 @@ def tell(order: Order) -> Story:
     shipments = _shipments(order)
     is_pickup = order.service_level == Order.ServiceLevel.PICKUP
     ready = is_pickup and (bool(ready_parcels([order.pk])) or _was_told(order, shipments))
-    story = Story(order=order, headline=_headline(order, shipments, is_pickup, ready), who=_who(order))
+    scans = _scans(shipments)
+    failing = failing_of(shipments, may_have=any(
+        scan.milestone == Milestone.ATTEMPT_FAILED for told in scans.values() for scan in told))  # fmt: skip
+    headline = _headline(order, shipments, is_pickup, ready, list(failing.values()))
+    story = Story(order=order, headline=headline, who=_who(order))
     if is_pickup:
         story.pickup = Node.objects.filter(code=order.pickup_node_code).first() or _node_of(shipments)
         story.collectable = ready
@@ -111,10 +124,10 @@ def tell(order: Order) -> Story:
             story.kept_until = _kept_until(shipments)
             story.bays = range(1, story.pickup.curbside_bays + 1) if story.pickup else ()
             story.visit = CurbsideVisit.objects.filter(order=order).first() if story.bays else None
-    scans = _scans(shipments)
+    doubts = {} if is_pickup else doubts_of(shipments)
     for position, shipment in enumerate(shipments, start=1):
-        story.parcels.append(_parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []),
-                                     order, images))  # fmt: skip
+        parcel = _parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []), order, images)
+        story.parcels.append(replace(parcel, failing=failing.get(shipment.pk), doubt=doubts.get(shipment.pk)))
     shown = _units_shown(shipments) if is_pickup else {line.pk: line.packed + line.shipped for line in lines}
     story.waiting = _goods(lines, images, lambda line: line.quantity - line.cancelled - shown.get(line.pk, 0))
     gone = really_cancelled(lines)
@@ -154,7 +167,8 @@ def _shipments(order: Order) -> list[Shipment]:
     return list(
         order.shipments.exclude(state=ShipmentState.CANCELLED)
         .exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
-        .select_related("node", "fulfillment_order").prefetch_related(Prefetch("items", items)).order_by("pk")
+        .select_related("node", "fulfillment_order", "carrier_account")
+        .prefetch_related(Prefetch("items", items)).order_by("pk")
     )  # fmt: skip
 
 
@@ -215,17 +229,13 @@ def may_cancel(order: Order, lines: Sequence[OrderLine]) -> tuple[bool, str]:
 # -- the date ----------------------------------------------------------------------------------------------------------
 
 
-def day_text(day: date) -> str:
-    """`Tue 24 Nov`, with the year when it is not this one."""
-    pattern = "EEE d MMM" if day.year == timezone.localdate().year else "EEE d MMM y"
-    return format_date(day, pattern, locale=active_locale())
-
-
 def _local_day(moment: datetime | None) -> date | None:
     return timezone.localtime(moment).date() if moment else None
 
 
-def _headline(order: Order, shipments: Sequence[Shipment], is_pickup: bool, ready: bool) -> Headline:
+def _headline(
+    order: Order, shipments: Sequence[Shipment], is_pickup: bool, ready: bool, failing: Sequence[Failing]
+) -> Headline:
     if order.stage == "cancelled":
         return Headline(title=pgettext("portal", "This order is cancelled"), note=_refund_note(order))
     if is_pickup:
@@ -237,7 +247,7 @@ def _headline(order: Order, shipments: Sequence[Shipment], is_pickup: bool, read
     if order.stage in ("delivered", "returned") and delivered:
         text = pgettext("portal", "Delivered %(day)s") % {"day": day_text(timezone.localtime(max(delivered)).date())}
         return Headline(title=text)
-    return _arrival(order, shipments)
+    return _arrival(order, shipments, failing)
 
 
 def _pickup_headline(order: Order, shipments: Sequence[Shipment], ready: bool) -> Headline:
@@ -255,7 +265,7 @@ def _pickup_headline(order: Order, shipments: Sequence[Shipment], ready: bool) -
     return Headline(title=pgettext("portal", "Ready to collect by %(day)s") % {"day": day_text(promised)}, note=note)
 
 
-def _arrival(order: Order, shipments: Sequence[Shipment]) -> Headline:
+def _arrival(order: Order, shipments: Sequence[Shipment], failing: Sequence[Failing]) -> Headline:
     promised = _local_day(order.promised_by)
     first = _local_day(order.first_promised_by) or promised
     on_way = [item for item in shipments if item.state not in _OVER]
@@ -263,9 +273,13 @@ def _arrival(order: Order, shipments: Sequence[Shipment]) -> Headline:
     day = max([*expected, *([promised] if promised and not _all_known(order, on_way) else [])], default=promised)
     failed = any(item.state == ShipmentState.NDR_OPEN for item in on_way)
     today = timezone.localdate()
-    if any(item.state == ShipmentState.OUT_FOR_DELIVERY for item in on_way):
+    out = any(item.state == ShipmentState.OUT_FOR_DELIVERY for item in on_way)
+    if out:
         day = today
-    if day is not None and day < today:
+    wished = max((item.wished for item in failing if item.wished), default=None)
+    if wished is not None and wished > today:
+        day = wished
+    if day is not None and (day < today or failed and not out and day == today):
         day = today + timedelta(days=1) if failed else None
     if day is None:
         title = pgettext("portal", "We are working on your date") if first else pgettext("portal", "On its way to you")
@@ -279,7 +293,7 @@ def _arrival(order: Order, shipments: Sequence[Shipment]) -> Headline:
     note = _shipped_note(shipments)
     if not moved or first is None:
         return Headline(title=title, note=note)
-    return Headline(title=title, was=day_text(first), reason=_reason(order, on_way, failed), note=note)
+    return Headline(title=title, was=day_text(first), reason=_reason(order, on_way, failed, failing), note=note)
 
 
 def _all_known(order: Order, on_way: Sequence[Shipment]) -> bool:
@@ -288,7 +302,11 @@ def _all_known(order: Order, on_way: Sequence[Shipment]) -> bool:
     return bool(on_way) and not still_here and all(item.expected_delivery for item in on_way)
 
 
-def _reason(order: Order, on_way: Sequence[Shipment], failed: bool) -> str:
+def _reason(order: Order, on_way: Sequence[Shipment], failed: bool, failing: Sequence[Failing]) -> str:
+    if any(item.wished and item.by_customer for item in failing):
+        return pgettext("portal", "You asked the courier to come on this day.")
+    if any(item.may_answer and not item.answered for item in failing):
+        return pgettext("portal", "The courier tried and could not deliver. Tell us below what they should do.")
     if failed:
         return pgettext("portal", "The courier tried and could not deliver. They try again on the next working day.")
     kinds = set(OrderEvent.objects.filter(order=order).values_list("kind", flat=True))
@@ -329,9 +347,9 @@ def _parcel(
     last = scans[-1] if scans else None
     place = f" – {last.location}" if last and last.location else ""
     return Parcel(
-        title=title if count > 1 else pgettext("portal", "Your parcel"), goods=goods,
+        shipment_id=shipment.pk, title=title if count > 1 else pgettext("portal", "Your parcel"), goods=goods,
         steps=_steps(shipment, scans, order), courier=shipment.courier_name, awb=shipment.awb,
-        last_scan=f"{last.description or last.carrier_status}{place}" if last else "",
+        last_scan=f"{scan_words(last.sub_status) or last.description or last.carrier_status}{place}" if last else "",
         last_scan_at=last.occurred_at if last else None,
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from fulfillment.models import CurbsideVisit
+from fulfillment.models import CurbsideVisit, FailedDelivery
 from fulfillment.services import cancel_order
 from fulfillment.services.curbside import say_here, say_on_way
 from oms.accounts.access import public
@@ -37,7 +37,8 @@ def _language(request: HttpRequest) -> str:
     return wanted if wanted in LANGUAGES else "en"
 
 
-def _page(request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
+def page_of(request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
+    """A page of the portal, kept by nobody and told to nobody."""
     # No page here has a form that needs the CSRF token (see `cancel_page`); an empty one keeps it free of cookies.
     here = {"lang": translation.get_language(), "brand": {"name": "OMS"}, "csrf_token": ""} | context
     response = render(request, f"portal/{template}.html", here, status=status)
@@ -51,25 +52,27 @@ def portal_page(view: Callable[..., HttpResponseBase]) -> View:
     """Find the order of the token and speak the customer's language. Every wrong token gets the same page."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, token: str = "") -> HttpResponseBase:
+    def wrapped(request: HttpRequest, token: str = "", **more: Any) -> HttpResponseBase:
         with translation.override(_language(request)):
             order = order_of_token(token)
             if order is None:
-                return _page(request, "missing", 404)
-            return view(request, order, token)
+                return page_of(request, "missing", 404)
+            return view(request, order, token, **more)
 
     return public(wrapped)
 
 
-def _brand(order: Order) -> dict[str, str]:
+def brand_of(order: Order) -> dict[str, str]:
+    """Who sold it, as the customer knows them."""
     return {"name": order.channel.brand or order.channel.name}
 
 
-def _show(request: HttpRequest, order: Order, token: str, status: int = 200, **more: Any) -> HttpResponse:
+def show_order(request: HttpRequest, order: Order, token: str, status: int = 200, **more: Any) -> HttpResponse:
+    """The page of an order as it is now; `more` says what was just done or refused."""
     story: Story = tell(order)
     other = "hi" if translation.get_language() == "en" else "en"
-    return _page(
-        request, "order", status, story=story, order=order, token=token, brand=_brand(order),
+    return page_of(
+        request, "order", status, story=story, order=order, token=token, brand=brand_of(order),
         refresh_url=reverse("portal:order", args=[token]), public_url=tracking_url(order), other_lang=other,
         version=_version(order), done=request.GET.get("done", "") == "cancelled" and order.stage == "cancelled", **more,
     )  # fmt: skip
@@ -78,7 +81,10 @@ def _show(request: HttpRequest, order: Order, token: str, status: int = 200, **m
 def _version(order: Order) -> str:
     newest = order.shipments.values_list("state", "expected_delivery", "booking__last_scan_at").order_by("pk")
     visit = CurbsideVisit.objects.filter(order=order).values_list("here_at", "bay", "met_at")
-    return hashlib.sha256(f"{order.version}{list(newest)}{list(visit)}".encode()).hexdigest()[:16]
+    failures = FailedDelivery.objects.filter(shipment__order=order).order_by("pk", "answers")
+    answers = failures.values_list("state", "answers__state", "shipment__troubles__closed_at")
+    parts = f"{order.version}{list(newest)}{list(visit)}{list(answers)}"
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 @require_safe
@@ -87,7 +93,7 @@ def order_page(request: HttpRequest, order: Order, token: str) -> HttpResponseBa
     """When it comes, whether that changed, and where each parcel is. Asked again by the page; 204 if unchanged."""
     if request.headers.get("X-Fragment-Version") == _version(order):
         return HttpResponse(status=204)
-    return _show(request, order, token)
+    return show_order(request, order, token)
 
 
 # The browser sends no Referer from these pages (and `Origin: null`), so the usual check cannot pass. The token in the
@@ -100,13 +106,13 @@ def cancel_page(request: HttpRequest, order: Order, token: str) -> HttpResponseB
     if request.method != "POST":
         allowed, why = may_cancel(order, list(order.lines.all()))
         if not allowed:
-            return _show(request, order, token, 409 if why else 200, problem=why)
-        return _page(request, "cancel", order=order, token=token, brand=_brand(order), story=tell(order))
+            return show_order(request, order, token, 409 if why else 200, problem=why)
+        return page_of(request, "cancel", order=order, token=token, brand=brand_of(order), story=tell(order))
     try:
         _cancel(order)
     except DomainError as error:
         fresh = Order.objects.select_related("channel").get(pk=order.pk)
-        return _show(request, fresh, token, error.http_status, problem=error.message)
+        return show_order(request, fresh, token, error.http_status, problem=error.message)
     url = reverse("portal:order", args=[token])
     return HttpResponseRedirect(f"{url}?lang={translation.get_language()}&done=cancelled")
 
@@ -153,7 +159,7 @@ def _said(request: HttpRequest, order: Order, token: str, say: Callable[[], obje
         say()
     except DomainError as error:
         fresh = Order.objects.select_related("channel").get(pk=order.pk)
-        return _show(request, fresh, token, error.http_status, problem=error.message)
+        return show_order(request, fresh, token, error.http_status, problem=error.message)
     return HttpResponseRedirect(f"{reverse('portal:order', args=[token])}?lang={translation.get_language()}")
 
 
@@ -162,4 +168,4 @@ def _said(request: HttpRequest, order: Order, token: str, say: Callable[[], obje
 def missing(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """Anything else below /t/ looks like a wrong token."""
     with translation.override(_language(request)):
-        return _page(request, "missing", 404)
+        return page_of(request, "missing", 404)

@@ -231,6 +231,8 @@ def rows_of_all(estate: Estate) -> Rows:
            for name in ("webhook_message", "webhook_resend")},
         "dashboard:tower_panel": ("queue",), "dashboard:tower_kind": ("late",), "dashboard:styleguide_page": ("table",),
         "portal:order": (token,), "portal:cancel": (token,), "portal:on_my_way": (token,), "portal:here": (token,),
+        **{f"portal:{name}": (tracking_token(estate.mine.travelling.order), estate.mine.travelling.pk)
+           for name in ("deliver", "send_back", "not_here")},
         "portal:missing": ("nowhere",),
         "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),
     }  # fmt: skip

@@ -20,7 +20,8 @@ from carriers.models import TrackingEvent
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import ParcelPlan, apply_tracking, cancel_order, collect, hand_over, pack, pick_all
 from oms.notifications.links import tracking_token
-from oms.portal.story import day_text, tell
+from oms.portal.days import day_text
+from oms.portal.story import tell
 from orders.canonical import CanonicalPayment
 from orders.models import Order, Payment, SalesChannel
 from tests.factories import World, make_line, make_world, stock
@@ -149,7 +150,7 @@ def test_a_failed_attempt_is_said_with_what_comes_next(work: FulfillmentOrder) -
     story = tell(Order.objects.get())
 
     assert (story.headline.title, story.headline.was) == (f"Arriving {day(1)}", day(-1))
-    assert "try again" in story.headline.reason
+    assert "Tell us below" in story.headline.reason
     assert [step["state"] for step in story.parcels[0].steps][-2:] == ["problem", "todo"]
 
 
