@@ -43,6 +43,15 @@ class WmsTrouble:
         return self.unanswered + self.cancellations + self.lost + self.undelivered
 
     @property
+    def show(self) -> str:
+        """The tab of the list on which most of it stands."""
+        if self.cancellations:
+            return "cancelling"
+        if self.unanswered:
+            return "waiting"
+        return "undelivered" if self.undelivered else "rejected"
+
+    @property
     def sentence(self) -> str:
         """In words."""
         parts = [
@@ -82,13 +91,6 @@ def wms_troubles(hand_offs: QuerySet[HandOff], instructions: QuerySet[HandOffIns
         )
         for code in sorted({*found, *undelivered})
     ]  # fmt: skip
-
-
-def by_clock(rows: QuerySet[HandOff]) -> QuerySet[HandOff]:
-    """Those whose answer is due first, then the newest, with what a list shows."""
-    return rows.select_related("fulfillment_order__order", "fulfillment_order__node", "link").defer(
-        "link__secret", "link__old_secret"
-    )
 
 
 def undelivered(hand_off_ids: Iterable[int]) -> dict[int, HandOffInstruction]:

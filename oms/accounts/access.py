@@ -35,7 +35,7 @@ VERBS: dict[str, frozenset[str]] = {
            "inventory.count", "inventory.approve", "inventory.buy", "inventory.rules", "inventory.export",
            "nodes.switch", "routing.edit", "routing.publish", "imports.run", "channels.edit", "channels.sync",
            "quarantine.fix", "carriers.edit", "deliveries.replay", "fulfillment.manifest", "returns.receive",
-           "views.share", "pickups.unlock", "devices.share", "store.sell"}
+           "views.share", "pickups.unlock", "devices.share", "store.sell", "handoffs.manage"}
     ),
     Role.OPS_AGENT: frozenset(
         _READ | _ORDER_CARE
@@ -52,14 +52,14 @@ VERBS: dict[str, frozenset[str]] = {
         | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "inventory.count",
            "inventory.approve", "fulfillment.manifest",
            "returns.receive", "returns.view", "jobs.view", "carriers.view", "pii.view", "nodes.switch",
-           "pickups.unlock", "devices.share", "store.sell"}
+           "pickups.unlock", "devices.share", "store.sell", "handoffs.manage"}
     ),
     Role.PACKER: frozenset(_FLOOR | {"inventory.count"}),
     Role.STORE_MANAGER: frozenset(
         _FLOOR
         | {"tower.view", "inventory.adjust", "inventory.receive", "inventory.move", "inventory.count",
            "fulfillment.manifest", "returns.receive", "returns.view", "pii.view", "nodes.switch", "jobs.view",
-           "pickups.unlock", "devices.share", "store.sell"}
+           "pickups.unlock", "devices.share", "store.sell", "handoffs.manage"}
     ),
     Role.STORE_ASSOCIATE: frozenset(
         {"store.use", "store.sell", "fulfillment.work", "fulfillment.view", "inventory.view", "inventory.count"}

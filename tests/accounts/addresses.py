@@ -110,6 +110,8 @@ def _orders(side: Side) -> Rows:
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
         ("fulfil_parcel fulfil_label fulfil_slip fulfil_papers fulfil_invoice fulfil_invoice_issue fulfil_retry "
          "fulfil_book fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
+        ("fulfil_hand_off fulfil_hand_off_take fulfil_hand_off_cancel", order, (side.hand_off.pk,)),
+        ("fulfil_hand_off_file", order, (side.file.pk,)),
         ("fulfil_ndr_case fulfil_ndr_answer fulfil_ndr_told", order, (side.failure.pk,)),
         ("fulfil_road_case fulfil_road_act", order, (side.trouble.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf "
@@ -145,6 +147,7 @@ def _nodes(side: Side) -> Rows:
         ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
          {NODES}, (side.adjustment.pk,)),
         ("node node_switch node_capacity receive move", {NODES}, (code,)),
+        ("wms_link wms_secret wms_test", {NODES}, (code,)),
         ("lot lot_recall lot_block lot_correct", set(), (side.lot.pk,)), ("serial", set(), (side.serial.pk,)),
         ("sku sku_ledger sku_ledger_export sku_components sku_substitutes", set(), (side.sku.pk,)),
         ("stock_difference", {NODES}, (side.difference.pk,)),

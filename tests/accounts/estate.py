@@ -16,12 +16,15 @@ from channels.services import receive_messages
 from fulfillment.models import (
     FailedDelivery,
     FulfillmentOrder,
+    HandOff,
+    HandOffFile,
     Manifest,
     Printer,
     PrintJob,
     RoadTrouble,
     Shipment,
     Wave,
+    WmsLink,
 )
 from fulfillment.services import (
     accept,
@@ -130,6 +133,9 @@ class Side:
     #: An attempt to deliver that one failed, and it has not moved since.
     failure: FailedDelivery
     trouble: RoadTrouble
+    #: What a WMS of the store was given, and a file for it.
+    hand_off: HandOff
+    file: HandOffFile
     #: Waits at the counter.
     pickup: Shipment
     #: Waits at the store for what another node sends to be collected there.
@@ -267,6 +273,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         node_id=node.pk, items=[ReceiptItem(sku_id=sku.pk, good=4)], op_key=f"GRN-{code}", actor="Ravi",
         source=Source(order_id=purchase.pk),
     ).receipt  # fmt: skip
+    wms = WmsLink.objects.create(node=node)
     count = begun_count(node, sku)
     hub = make_node(f"{code}-hub", city=city, postcode=postcode)
     stock(sku, hub, 5)
@@ -298,6 +305,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
             printer=Printer.objects.create(node=node, name=f"ZEBRA-{code}"), shipment=labelled, asked_by="Ravi"
         ),
         coming_back=expect_rto(shipment_id=shipment.pk),
+        hand_off=HandOff.objects.create(fulfillment_order=held, link=wms, version=1),
+        file=HandOffFile.objects.create(link=wms, sequence=1, name="1.csv", sha256="0", instructions_in=1),
         failure=_failed(on_road), trouble=RoadTrouble.objects.create(shipment=on_road, kind="silent", since=now()),
         waiting=labelled, travelling=on_road, pickup=ready, awaited=awaited, stand_in=stand_in,
         message=InboundMessage.objects.get(account=account),

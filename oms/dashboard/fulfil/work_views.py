@@ -21,10 +21,12 @@ from fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderKind,
     FulfillmentOrderState,
+    HandOff,
     Manifest,
     ManifestState,
     RoadTrouble,
     Shipment,
+    WmsLink,
 )
 from fulfillment.selectors import AT_NODE, NodeLoad, by_urgency, label_problems, load_by_node
 from fulfillment.selectors.failures import needs_somebody, open_troubles
@@ -128,8 +130,18 @@ def sections(principal: Principal, active: str) -> list[dict[str, Any]]:
          "count": manifests or ""},
         {"label": _("Invoices"), "url": reverse("dashboard:fulfil_invoices"), "active": active == "invoices",
          "count": None},
+        *_wms_tab(principal, active),
         *care_tabs(principal, active),
     ]  # fmt: skip
+
+
+def _wms_tab(principal: Principal, active: str) -> list[dict[str, Any]]:
+    """Work that WMS do, with the answers that are overdue; nothing where no node has one."""
+    if not WmsLink.objects.exists():
+        return []
+    late = HandOff.objects.filter(fulfillment_order__in=scoped_work(principal), answer_by__lt=now()).count()
+    return [{"label": _("Hand-offs"), "url": reverse("dashboard:fulfil_hand_offs"), "active": active == "hand_offs",
+             "count": late or "", "tone": "bad" if late else ""}]  # fmt: skip
 
 
 def care_tabs(principal: Principal, active: str) -> list[dict[str, Any]]:
@@ -161,7 +173,7 @@ def work_list(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(kind=chosen.kind)
     page = list(
         by_urgency(_after(rows, request.GET.get("after", "")))
-        .select_related("order", "node")
+        .select_related("order", "node", "hand_off")
         .annotate(units=Sum("lines__quantity"), short=Sum("lines__short"))[: PAGE_ROWS + 1]
     )
     more = len(page) > PAGE_ROWS

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from carriers.models import CarrierAccount
+from fulfillment.models import LinkMode, WmsLink
 from inventory.models import Node, Sku
 from oms.accounts.access import Principal, in_channel_scope, in_node_scope
 from oms.accounts.models import ApiToken, User
@@ -46,6 +47,7 @@ def settings_cards(principal: Principal) -> list[Card]:
         _people(principal),
         _tokens(principal),
         _webhooks(principal),
+        _wms(principal),
     ]
 
 
@@ -150,6 +152,16 @@ def _webhooks(principal: Principal) -> Card:
         text=_("Other systems that are told at once what happens: stock, orders, parcels, returns."),
         fact=ngettext("%(n)s active webhook", "%(n)s active webhooks", count) % {"n": count},
         locked="" if allowed else _("Needs the right to change settings. An admin can."),
+    )  # fmt: skip
+
+
+def _wms(principal: Principal) -> Card:
+    count = WmsLink.objects.exclude(mode=LinkMode.NONE).count()
+    return Card(
+        icon="building-warehouse", title=_("WMS of nodes"), action=_("Open WMS"), url=reverse("dashboard:wms_links"),
+        text=_("Warehouses and 3PLs that work with a system of their own: told by webhook or file, heard by API."),
+        fact=ngettext("%(n)s linked node", "%(n)s linked nodes", count) % {"n": count},
+        locked="" if principal.may("settings.edit") else _("Needs the right to change settings. An admin can."),
     )  # fmt: skip
 
 

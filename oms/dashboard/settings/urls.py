@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.settings import index_views, token_views, webhook_message_views, webhook_views
+from oms.dashboard.settings import index_views, token_views, webhook_message_views, webhook_views, wms_views
 from oms.dashboard.settings.imports import job_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -22,6 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("webhooks/<int:pk>/resend/", webhook_message_views.resend_failed, name="webhook_resend_failed"),
     path("webhooks/<int:pk>/messages/<int:message_pk>/", webhook_message_views.webhook_message, name="webhook_message"),
     path("webhooks/<int:pk>/messages/<int:message_pk>/resend/", webhook_message_views.resend, name="webhook_resend"),
+    path("wms/", wms_views.wms_list, name="wms_links"),
+    path("wms/<slug:code>/", wms_views.wms_link, name="wms_link"),
+    path("wms/<slug:code>/secret/", wms_views.wms_secret, name="wms_secret"),
+    path("wms/<slug:code>/test/", wms_views.wms_test, name="wms_test"),
     path("import/", views.upload, name="import"),
     path("import/samples/<slug:kind>.csv", views.sample, name="import_sample"),
     path("import/jobs/<uuid:uid>/", job_views.import_job, name="import_job"),

@@ -137,6 +137,11 @@ KINDS: dict[str, Kind] = {
         "Ask who keeps the other side, send a test, then resume. What waits goes out when it is resumed.",
         "", "", 4 * 60,
     ),
+    "handoff": Kind(
+        "WMS in trouble", "building-warehouse", "bad",
+        "Ask whoever keeps the WMS. Its work can be taken over by hand, a refused cancellation carried out anyway, and "
+        "what did not arrive sent again.", "", "hand-off", 30,
+    ),
     "transfer": Kind(
         "Transfer differs", "arrows-exchange", "warn",
         "Ask both nodes, then say for each line what became of the units: until then they stay in transit.",

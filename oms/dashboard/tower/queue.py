@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels.selectors import ChannelHealth, QuarantineGroup, channel_health, quarantine_groups
+from fulfillment.selectors.hand_offs import wms_troubles
 from fulfillment.selectors.held import count_held
 from inventory.models import Node, StockAdjustment
 from inventory.selectors import adjustments_waiting, differences_waiting
@@ -18,6 +19,7 @@ from inventory.selectors.lots import promised_unsold
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.clock import now
 from oms.core.templatetags.oms_format import money_compact, span
+from oms.dashboard.fulfil.hand_offs import hand_offs_of, instructions_of
 from oms.dashboard.inventory.transfer_access import transfers_of
 from oms.dashboard.tower.kinds import KINDS, Kind
 from oms.dashboard.tower.sentences import sentence_of
@@ -99,6 +101,8 @@ def build_queue(principal: Principal, nodes: Sequence[NodeLoadNow], *, moment: d
         rows += _webhook_rows()
     if principal.may("inventory.view") and principal.all_nodes:
         rows += _stock_rows()
+    if principal.may("fulfillment.view"):
+        rows += _wms_rows(principal)
     rows += _document_rows(principal)
     rows.sort(key=lambda row: row.rank(at))
     coming = [row for row in rows if row.due_at is not None and row.due_at > at]
@@ -256,6 +260,19 @@ def _webhook_rows() -> list[QueueRow]:
             url=reverse("dashboard:webhook", args=[endpoint.pk]),
         )
         for endpoint in stopped_endpoints()
+    ]  # fmt: skip
+
+
+def _wms_rows(principal: Principal) -> list[QueueRow]:
+    """Nodes whose WMS does not answer, refuses to cancel, or cannot be reached."""
+    url = reverse("dashboard:fulfil_hand_offs")
+    found = wms_troubles(hand_offs_of(principal).order_by(), instructions_of(principal))
+    return [
+        _system_row(
+            trouble.node, "handoff", sentence=trouble.sentence, count=trouble.count, oldest_at=trouble.since,
+            url=f"{url}?{urlencode({'show': trouble.show, 'node': trouble.node})}",
+        )
+        for trouble in found
     ]  # fmt: skip
 
 

@@ -130,6 +130,10 @@ def fix_payloads(found: QuerySet[HandOffInstruction], **changes: Any) -> list[Ha
         for name, value in changes.items():
             setattr(row, name, value)
     HandOffInstruction.objects.bulk_update(rows, ["payload", "attempts", "tried_at", *changes])
+    # As the database holds them, whose order of keys is its own: the same bytes at every try.
+    kept = dict(HandOffInstruction.objects.filter(pk__in=list(fresh)).values_list("pk", "payload"))
+    for row in rows:
+        row.payload = kept.get(row.pk, row.payload)
     return rows
 
 

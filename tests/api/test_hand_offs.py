@@ -1,0 +1,127 @@
+"""Hand-offs over the API: who may say what of which work, and each thing once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from fulfillment.models import FulfillmentOrder, HandOffEvent
+from oms.accounts.services import create_token
+from oms.integrations.services.hand_off_files import make_file
+from tests.factories import World, make_world
+from tests.fulfillment.floor import units_of
+from tests.fulfillment.linked import given, hand_off_of, link
+
+pytestmark = pytest.mark.django_db
+VERBS = ["fulfillment.view", "fulfillment.work"]
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+def headers(verbs: list[str] = VERBS, nodes: tuple[str, ...] = ("blr-01",), key: str = "") -> dict[str, str]:
+    _, token = create_token(name=f"WMS {verbs} {nodes}", verbs=verbs, node_codes=nodes)
+    return {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
+
+
+def post(path: str, body: dict[str, Any], sent: dict[str, str]) -> Any:
+    return Client().post(f"/api/v1{path}", body, content_type="application/json", headers=sent)
+
+
+def test_what_a_wms_says_is_done_once_by_key_and_by_its_own_id(world: World) -> None:
+    link(world.blr)
+    work = given(world)
+    sent = headers(key="k1")
+    body = {"version": 1, "event_id": "e1", "units": [{"sku": "KURTA-M", "quantity": 1}]}
+
+    first = post(f"/hand-offs/{work.number}/picks", body, sent)
+    again = post(f"/hand-offs/{work.number}/picks", body, sent)
+    other_key = post(f"/hand-offs/{work.number}/picks", body, sent | {"Idempotency-Key": "k2"})
+
+    assert [reply.status_code for reply in (first, again, other_key)] == [200, 200, 200]
+    assert (again.headers["Idempotent-Replayed"], other_key.json()["status"]) == ("true", "repeated")
+    assert first.json()["hand_off"]["state"] == "accepted"
+    assert work.lines.get().picked == 1
+
+
+def test_a_refusal_is_answered_as_one_and_kept(world: World) -> None:
+    link(world.blr)
+    work = given(world)
+
+    reply = post(f"/hand-offs/{work.number}/ship", {"version": 1, "event_id": "s1"}, headers(key="k"))
+
+    assert (reply.status_code, reply.json()["code"]) == (409, "conflict")
+    event = HandOffEvent.objects.get()
+    assert (event.event_id, event.outcome, event.payload["version"]) == ("s1", "refused", 1)
+
+
+def test_of_many_events_each_is_done_or_refused_for_itself(world: World) -> None:
+    link(world.blr)
+    work = given(world)
+    number = work.number
+    events = [
+        {"event_id": "1", "work": number, "kind": "accept", "version": 1},
+        {"event_id": "2", "work": number, "kind": "pack", "version": 9, "boxes": [{"box": "B1"}]},
+        {"event_id": "3", "work": "OM-0-1", "kind": "accept", "version": 1},
+        {"event_id": "4", "work": number, "kind": "pack", "version": 1, "boxes": [{"box": "B1"}]},
+    ]
+
+    reply = post("/hand-off-events", {"events": events}, headers(key="k"))
+
+    assert reply.status_code == 207
+    found = [(row["event_id"], row["status"], row.get("code", "")) for row in reply.json()["events"]]
+    assert found == [("1", "applied", ""), ("2", "refused", "old_version"), ("3", "refused", "not_found"),
+                     ("4", "applied", "")]  # fmt: skip
+    assert units_of(work.order) == {"packed": 2}
+
+
+@pytest.mark.parametrize(
+    ("verbs", "nodes", "status"),
+    [(VERBS, ("del-01",), 404), (["fulfillment.view"], ("blr-01",), 403), (["orders.view"], ("blr-01",), 403)],
+)
+def test_a_wms_speaks_of_its_own_node_only(world: World, verbs: list[str], nodes: tuple[str, ...], status: int) -> None:
+    link(world.blr)
+    work = given(world)
+    sent = headers(verbs, nodes)
+
+    assert post(f"/hand-offs/{work.number}/accept", {"version": 1}, sent).status_code == status
+    listed = post("/hand-off-events", {"events": [
+        {"event_id": "1", "work": work.number, "kind": "accept", "version": 1}]}, sent)  # fmt: skip
+    assert listed.status_code == 403 or listed.json()["events"][0]["code"] == "not_found"
+    work.refresh_from_db()
+    assert (work.state, hand_off_of(work).state) == ("open", "unsubmitted")
+
+
+def test_the_floor_of_the_api_does_not_do_the_work_of_a_wms(world: World) -> None:
+    link(world.blr)
+    work = given(world)
+
+    reply = post(f"/fulfillment-orders/{work.pk}/picks", {"code": "KURTA-M"}, headers())
+
+    assert (reply.status_code, reply.json()["code"]) == (409, "with_wms")
+    post(f"/fulfillment-orders/{work.pk}/accept", {}, headers())
+    assert FulfillmentOrder.objects.get().state == "open"
+
+
+def test_a_wms_reads_its_work_and_its_files(world: World) -> None:
+    wms = link(world.blr)
+    work = given(world)
+    made = make_file(wms.pk)
+    assert made is not None
+    sent = headers()
+
+    one = Client().get(f"/api/v1/hand-offs/{work.number}", headers=sent).json()
+    listed = Client().get("/api/v1/hand-off-files?node=blr-01", headers=sent).json()
+    file = Client().get("/api/v1/hand-off-files/blr-01/1", headers=sent)
+
+    assert (one["state"], one["instruction"]["ship_to"]["name"]) == ("submitted", "Asha Rao")
+    assert one["instruction"]["lines"][0]["quantity"] == 2
+    assert [(row["sequence"], row["name"]) for row in listed["files"]] == [(1, "blr-01-000001.csv")]
+    assert (file.content.decode(), file.headers["X-Checksum-SHA256"]) == (made.content, made.sha256)
+    other = headers(nodes=("del-01",))
+    assert Client().get("/api/v1/hand-off-files/blr-01/1", headers=other).status_code == 404
+    assert Client().get(f"/api/v1/hand-offs/{work.number}", headers=other).status_code == 404

@@ -1,0 +1,126 @@
+"""Instructions to a WMS: posted with pauses under one id, or laid into a directory once."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from fulfillment.models import HandOffFile, HandOffInstruction, WmsLink
+from fulfillment.services.hand_offs import resend_instructions
+from oms.core.clock import now
+from oms.integrations.confirmation_files import read_confirmations
+from oms.integrations.services import send_instructions, write_hand_off_files
+from oms.integrations.services.hand_off_files import put_into_directory
+from oms.integrations.services.instructions import MAX_ATTEMPTS
+from oms.integrations.services.wms_links import LinkWish, save_link
+from tests.factories import World
+from tests.fulfillment.linked import given, hand_off_of, link, told
+from tests.integrations.receiver import Receiver
+
+
+@pytest.fixture
+def by_webhook(world: World, other: Receiver, settings: Settings) -> WmsLink:
+    settings.WEBHOOKS_ALLOW_PRIVATE = True
+    return save_link(world.blr.pk, LinkWish(mode="webhook", url=other.url))[0]
+
+
+def let_pass() -> None:
+    HandOffInstruction.objects.filter(state="failed").update(next_try_at=now())
+    WmsLink.objects.update(quiet_until=None)
+
+
+def test_an_instruction_keeps_its_id_and_its_words_until_it_is_taken(
+    world: World, by_webhook: WmsLink, other: Receiver
+) -> None:
+    work = given(world)
+    other.behave = lambda handler: handler.answer(500, b"no")
+    send_instructions(by_webhook.pk)
+    assert (told(work), hand_off_of(work).state) == ([(1, "pick", "failed")], "unsubmitted")
+
+    let_pass()
+    other.behave = lambda handler: handler.answer(200, b"ok")
+    send_instructions(by_webhook.pk)
+
+    first, second = other.heard
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
+    assert first.data["lines"][0]["sku"] == "KURTA-M"
+    assert (told(work), hand_off_of(work).state) == ([(1, "pick", "sent")], "submitted")
+
+
+def test_what_is_never_taken_is_given_up_and_sent_again_by_hand(
+    world: World, by_webhook: WmsLink, other: Receiver
+) -> None:
+    work = given(world)
+    other.behave = lambda handler: handler.answer(500, b"no")
+    HandOffInstruction.objects.update(attempts=MAX_ATTEMPTS - 1)
+    send_instructions(by_webhook.pk)
+    assert told(work) == [(1, "pick", "dead")]
+
+    other.behave = lambda handler: handler.answer(200, b"ok")
+    assert resend_instructions([HandOffInstruction.objects.get().pk]) == 1
+    send_instructions(by_webhook.pk)
+
+    assert told(work) == [(1, "pick", "sent")]
+
+
+def test_a_file_is_written_once_whole_with_its_checksum(world: World, settings: Settings, tmp_path: Path) -> None:
+    settings.HAND_OFF_DIR = str(tmp_path)
+    link(world.blr)
+    given(world)
+
+    assert write_hand_off_files() == ["blr-01-000001.csv"]
+    assert write_hand_off_files() == []
+
+    file = HandOffFile.objects.get()
+    path = tmp_path / "blr-01" / file.name
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
+    assert (path.parent / f"{file.name}.sha256").read_text() == f"{file.sha256}  {file.name}\n"
+    assert sorted(each.name for each in path.parent.iterdir()) == [file.name, f"{file.name}.sha256"]
+    # A file of that name with other contents stays as it is.
+    path.write_text("other")
+    HandOffFile.objects.update(written_at=None)
+    assert not put_into_directory(HandOffFile.objects.select_related("link__node").get(), tmp_path)
+    assert (path.read_text(), HandOffFile.objects.get().problem) == ("other", f"Another file lies at {path}.")
+
+
+def test_numbers_of_files_have_no_gaps(world: World) -> None:
+    link(world.blr, file_format="json")
+    names = []
+    for number in ("1", "2"):
+        given(world, number)
+        names += write_hand_off_files()
+
+    assert names == ["blr-01-000001.json", "blr-01-000002.json"]
+
+
+def test_a_file_of_confirmations_names_what_is_wrong_by_row(world: World) -> None:
+    text = (
+        "event,kind,work,version,sku,quantity,box,reason\n"
+        "E1,pack,OM-1-1,1,KURTA-M,two,B1,\n"
+        "E2,shorts,OM-1-1,1,KURTA-M,1,,\n"
+        "E3,short,OM-1-1,1,KURTA-M,1,,gone\n"
+        "E1,pack,OM-2-1,1,SAREE-1,1,B1,\n"
+    )
+
+    found = read_confirmations(text.encode())
+
+    assert found.said == []
+    assert [(error.row, error.field, error.came) for error in found.errors] == [
+        (2, "quantity", "two"), (3, "kind", "shorts"), (4, "reason", "gone"), (5, "work", "OM-2-1"),
+    ]  # fmt: skip
+
+
+def test_rows_of_one_event_are_one_confirmation(world: World) -> None:
+    text = (
+        "event,kind,work,version,sku,quantity,box,weight_grams,lot\n"
+        "E1,pack,OM-1-1,1,KURTA-M,2,B1,900,\nE1,pack,OM-1-1,1,SERUM,1,B1,,LOT-7\nE1,pack,OM-1-1,1,SAREE-1,1,B2,,\n"
+    )
+
+    [(row, said)] = read_confirmations(text.encode()).said
+
+    assert (row, said.event_id, [box.ref for box in said.boxes]) == (2, "E1", ["B1", "B2"])
+    assert (said.boxes[0].weight_grams, said.boxes[0].parts[1].lots) == (900, (("LOT-7", 1),))
