@@ -8,7 +8,17 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from carriers.models import Booking, CarrierAccount, Label, RateCard, Serviceability, TrackingEvent
+from carriers.models import (
+    BillLine,
+    Booking,
+    CarrierAccount,
+    CarrierBill,
+    CreditNote,
+    Label,
+    RateCard,
+    Serviceability,
+    TrackingEvent,
+)
 from carriers.registry import ADAPTERS
 from carriers.selectors import webhook_url
 from carriers.services.cards import RateCardUnreadable, card_of
@@ -184,3 +194,34 @@ class TrackingEventAdmin(ReadOnly, admin.ModelAdmin[TrackingEvent]):
     list_filter = ("milestone", "source")
     search_fields = ("booking__awb",)
     list_select_related = ("booking",)
+
+
+@admin.register(CarrierBill)
+class CarrierBillAdmin(ReadOnly, admin.ModelAdmin[CarrierBill]):
+    """Bills of carriers, without their files: those are on the bill's page."""
+
+    list_display = ("number", "account", "billed_on", "state", "created_by", "created_at")
+    list_filter = ("account", "state")
+    search_fields = ("number",)
+    list_select_related = ("account",)
+    exclude = ("raw",)
+
+
+@admin.register(BillLine)
+class BillLineAdmin(ReadOnly, admin.ModelAdmin[BillLine]):
+    """What was billed, what was expected, and what was decided."""
+
+    list_display = ("bill", "row", "awb", "total_minor", "expected_minor", "finding", "state", "decided_by")
+    list_filter = ("finding", "state", "account")
+    search_fields = ("awb", "bill__number")
+    list_select_related = ("bill",)
+
+
+@admin.register(CreditNote)
+class CreditNoteAdmin(ReadOnly, admin.ModelAdmin[CreditNote]):
+    """What carriers gave back."""
+
+    list_display = ("number", "account", "bill", "issued_on", "amount_minor", "created_by")
+    list_filter = ("account",)
+    search_fields = ("number", "bill__number")
+    list_select_related = ("account", "bill")

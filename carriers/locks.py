@@ -1,10 +1,10 @@
-"""Row locks of this room. Order: account, remittance, line, then booking."""
+"""Row locks of this room. Order: account, remittance, line, then booking; bill, then its lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from carriers.models import Booking, CarrierAccount, RemittanceLine
+from carriers.models import Booking, CarrierAccount, CarrierBill, RemittanceLine
 from oms.core.db import fetch_all
 
 
@@ -33,6 +33,17 @@ def lock_remittance_line(line_id: int) -> RemittanceLine | None:
     """A line of a remittance, locked until the transaction ends; lock it before its booking."""
     rows = RemittanceLine.objects.select_for_update(of=("self",), no_key=True).select_related("remittance")
     return rows.filter(pk=line_id).first()
+
+
+def lock_bills_of(account_id: int) -> None:
+    """One at a time receives bills of an account, until the transaction ends: what is billed twice is seen over all."""
+    fetch_all("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))::text", [f"carrier bills/{account_id}"])
+
+
+def lock_bill(bill_id: int) -> CarrierBill | None:
+    """A bill, locked until the transaction ends, and with it the right to decide about its lines. Without its file."""
+    rows = CarrierBill.objects.select_for_update(of=("self",), no_key=True).select_related("account").defer("raw")
+    return rows.filter(pk=bill_id).first()
 
 
 def lock_lanes() -> None:

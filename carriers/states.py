@@ -1,13 +1,13 @@
-"""The state machine of a booking.
+"""The state machines of bookings and of bills.
 
-REQUESTED without `next_poll_at` means that no call is under way and that none has left anything behind that counts;
-with `next_poll_at` a caller is at it until then, and is taken for dead afterwards. UNKNOWN means that a call may have
-taken effect: `next_poll_at` is when the carrier's "I hold nothing" begins to count as proof.
+A booking: REQUESTED without `next_poll_at` means that no call is under way and that none has left anything behind that
+counts; with `next_poll_at` a caller is at it until then, and is taken for dead afterwards. UNKNOWN means that a call
+may have taken effect: `next_poll_at` is when the carrier's "I hold nothing" begins to count as proof.
 """
 
 from __future__ import annotations
 
-from carriers.models import BookingState
+from carriers.models import BillLineState, BillState, BookingState
 from oms.core.states import machine
 
 BOOKING = machine(
@@ -19,5 +19,24 @@ BOOKING = machine(
         BookingState.BOOKED: (BookingState.CANCELLING,),
         # Back to BOOKED when the carrier refuses: the parcel still travels.
         BookingState.CANCELLING: (BookingState.CANCELLED, BookingState.BOOKED),
+    },
+)
+
+BILL = machine(
+    "carriers.bill",
+    {
+        BillState.RECEIVED: (BillState.CHECKED,),
+        BillState.CHECKED: (BillState.DISPUTED, BillState.SETTLED),
+        # Back to CHECKED when no line is disputed any more and some are still to be decided.
+        BillState.DISPUTED: (BillState.CHECKED, BillState.SETTLED),
+    },
+)
+
+#: What was accepted or credited is in the book, and stays.
+BILL_LINE = machine(
+    "carriers.bill_line",
+    {
+        BillLineState.OPEN: (BillLineState.ACCEPTED, BillLineState.DISPUTED),
+        BillLineState.DISPUTED: (BillLineState.ACCEPTED, BillLineState.CREDITED),
     },
 )

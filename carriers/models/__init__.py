@@ -1,5 +1,14 @@
 """The models of this room. It knows nothing of orders or stock."""
 
+from carriers.models.bills import (
+    ROUNDING_MINOR,
+    BillFinding,
+    BillLine,
+    BillLineState,
+    BillState,
+    CarrierBill,
+    CreditNote,
+)
 from carriers.models.bookings import Booking, BookingState, Label, TrackingEvent
 from carriers.models.choice import LANE_DAYS, ChoiceRule, LaneRecord, RuleEffect, RulePayment, RuleStrategy
 from carriers.models.ledger import (
@@ -15,6 +24,13 @@ from carriers.models.ledger import (
 from carriers.models.network import CarrierAccount, RateCard, Serviceability
 
 __all__ = [
+    "ROUNDING_MINOR",
+    "CreditNote",
+    "CarrierBill",
+    "BillState",
+    "BillLineState",
+    "BillLine",
+    "BillFinding",
     "Booking",
     "BookingState",
     "CarrierAccount",

@@ -29,6 +29,9 @@ class CashBook(models.TextChoices):
     EXCESS = "excess", "Paid too much"
     #: Paid to us for an AWB that nobody knows.
     UNKNOWN = "unknown", "Paid for unknown parcels"
+    #: What carrying costs us, as it was accepted on bills of the carrier, and the debt to it that this makes.
+    CHARGES = "charges", "Charges of carriers"
+    PAYABLE = "payable", "Owed to the carrier"
 
 
 class CashEvent(models.TextChoices):
@@ -40,6 +43,7 @@ class CashEvent(models.TextChoices):
     ASSIGNED = "assigned", "Assigned to its parcel"
     WRITTEN_OFF = "written_off", "Written off"
     TAKEN_BACK = "taken_back", "Taken back"
+    BILLED = "billed", "Billed and accepted"
 
 
 class Remittance(models.Model):

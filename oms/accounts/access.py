@@ -64,7 +64,7 @@ VERBS: dict[str, frozenset[str]] = {
     Role.STORE_ASSOCIATE: frozenset(
         {"store.use", "store.sell", "fulfillment.work", "fulfillment.view", "inventory.view", "inventory.count"}
     ),
-    Role.FINANCE: frozenset(_READ | {"orders.export", "finance.view", "pii.view"}),
+    Role.FINANCE: frozenset(_READ | {"orders.export", "finance.view", "finance.edit", "pii.view"}),
     Role.INTEGRATOR: frozenset(
         {"channels.view", "channels.edit", "channels.sync", "quarantine.fix", "deliveries.replay", "imports.run",
          "jobs.view", "tower.view", "search.use", "orders.view", "inventory.view", "tokens.edit"}

@@ -69,6 +69,9 @@ _GUARDS = (
     ("routing_routingpolicy", "routing_policy_published_stays"),
     ("orders_invoice", "invoice_stays"),
     ("orders_invoiceline", "invoice_line_stays"),
+    ("carriers_carrierbill", "carrier_bill_stays"),
+    ("carriers_billline", "bill_line_stays"),
+    ("carriers_creditnote", "credit_note_stays"),
 )
 _NAMES = {person.name for person in PEOPLE} | {LOADER}
 
