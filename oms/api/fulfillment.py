@@ -123,7 +123,7 @@ _Units = Mapping[int, Sequence[PickedUnit]]
 def _work_out(work: FulfillmentOrder, in_lines: _Units, in_items: _Units) -> dict[str, Any]:
     return {
         "id": work.pk, "number": work.number, "order": work.order.number, "node": work.node.code, "kind": work.kind,
-        "state": work.state, "due_at": work.due_at.isoformat() if work.due_at else None,
+        "state": work.state, "with_wms": work.with_wms, "due_at": work.due_at.isoformat() if work.due_at else None,
         "is_gift": work.order.is_gift, "gift_message": work.order.gift_message,
         "lines": [
             {"id": line.pk, "sku": line.sku.code, "name": line.sku.name, "tracking": line.sku.tracking,

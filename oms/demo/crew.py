@@ -17,6 +17,8 @@ from oms.accounts.services import create_token
 from oms.core.errors import PermanentError
 from oms.demo.nodes import DCS
 from oms.demo.outside import CREW_TOKEN
+from oms.demo.pace import Pace
+from oms.demo.third_party import ThirdParty
 from oms.demo.warehouse import WarehouseClient, Work
 
 logger = logging.getLogger(__name__)
@@ -24,22 +26,6 @@ logger = logging.getLogger(__name__)
 _SHORTS = ("not_found", "not_found", "damaged", "display_worn")
 _TO_PICK = ("open", "accepted", "picking")
 _VERBS = ("fulfillment.view", "fulfillment.work", "inventory.receive", "inventory.view")
-
-
-#: Share of lines of which a unit is not found, as the trade has it: one to two in a hundred.
-SHORT_SHARE = 0.015
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast the crew works. Seconds, before `speed` divides them."""
-
-    speed: float = 1.0
-    order_seconds: float = 8.0
-    pack_seconds: float = 12.0
-    pickup_seconds: float = 45.0
-    restock_seconds: float = 240.0
-    short_share: float = SHORT_SHARE
 
 
 def crew_token() -> str:
@@ -156,7 +142,8 @@ class Team:
         return 1
 
 
-def teams(base_url: str, pace: Pace, seed: int) -> list[Team]:
-    """One team for each distribution centre."""
+def teams(base_url: str, pace: Pace, seed: int) -> list[Team | ThirdParty]:
+    """One team for each distribution centre, and the 3PL that runs one of them."""
     client = WarehouseClient(base_url, crew_token())
-    return [Team(node.code, client, pace, random.Random(seed + index)) for index, node in enumerate(DCS)]
+    own = [Team(node.code, client, pace, random.Random(seed + index)) for index, node in enumerate(DCS)]
+    return [*own, ThirdParty(client, pace, random.Random(seed))]

@@ -25,6 +25,7 @@ from oms.demo import (
     road,
     shelf_counts,
     stock_room,
+    third_party,
     troubles,
     waves,
 )
@@ -68,6 +69,7 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     kits.add(world, standing, moment)
     named_units.add(world, standing, moment)
     waves.add(standing, moment)
+    third_party.add(standing)
     judge_due_promises()
     measure_performance()
     _hand_to_the_present(standing)

@@ -25,7 +25,7 @@ from django.db.models import Q
 
 from carriers.models import Booking, CarrierAccount, RateCard
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
-from fulfillment.models import FulfillmentOrder, Shipment, Wave
+from fulfillment.models import FulfillmentOrder, HandOff, HandOffEvent, Shipment, Wave, WmsLink
 from inventory.models import (
     ApprovalLimit,
     CountItem,
@@ -105,11 +105,12 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
 _EVENT_KEYS: dict[str, type[models.Model]] = {
     "order_id": Order, "shipment_id": Shipment, "fulfillment_order_id": FulfillmentOrder, "node_id": Node,
     "booking_id": Booking, "account_id": ChannelAccount, "update_id": OutboundUpdate, "message_id": Message,
-    "return_id": Return, "job_id": Job, "sku_id": Sku,
+    "return_id": Return, "job_id": Job, "sku_id": Sku, "link_id": WmsLink, "hand_off_event_id": HandOffEvent,
 }  # fmt: skip
 #: Name of a state machine -> whose transitions it writes.
 _MACHINES: dict[str, type[models.Model]] = {
     "fulfillment.FulfillmentOrder": FulfillmentOrder, "fulfillment.Shipment": Shipment, "fulfillment.Wave": Wave,
+    "fulfillment.HandOff": HandOff,
     "returns.Return": Return,
     "channels.inbound_message": InboundMessage, "channels.outbound_update": OutboundUpdate,
     "channels.listing": Listing, "channels.account": ChannelAccount,

@@ -27,13 +27,13 @@ class WarehouseClient:
         self._session = Session(retries=1, timeout_seconds=20.0)
 
     def list_open(self, node: str, states: Iterable[str]) -> list[Work]:
-        """Work of a node in these states, oldest first."""
+        """Work that people of a node do in these states, oldest first."""
         found: list[Work] = []
         after: int | None = 0
         while after is not None:
             query = {"node": node, "state": ",".join(states), "after": str(after), "limit": str(_PAGE)}
             reply = self._call("GET", "/fulfillment-orders", query=query)
-            found += reply["fulfillment_orders"]
+            found += [work for work in reply["fulfillment_orders"] if not work["with_wms"]]
             after = reply["next"]
         return found
 
@@ -56,6 +56,21 @@ class WarehouseClient:
         key = f"hand-over/{min(shipment_ids)}-{max(shipment_ids)}-{len(shipment_ids)}"
         reply = self._write("/shipments/hand-over", key, {"shipment_ids": list(shipment_ids)})
         return list(reply["handed_over"])
+
+    def list_hand_offs(self, node: str, states: Iterable[str]) -> list[Work]:
+        """The oldest work that the WMS of a node was given and that stands so."""
+        query = {"node": node, "state": ",".join(states), "limit": str(_PAGE)}
+        return list(self._call("GET", "/hand-offs", query=query)["hand_offs"])
+
+    def hand_off(self, number: str) -> Work:
+        """One piece of work that a WMS was given."""
+        return self._call("GET", f"/hand-offs/{number}")
+
+    def say(self, row: Work, what: str, body: Work) -> Work:
+        """What the WMS did of the work, under its own name for it."""
+        event_id = f"{row['work']}/{what}/{row['version']}"
+        return self._write(f"/hand-offs/{row['work']}/{what}", event_id,
+                           body | {"version": row["version"], "event_id": event_id})  # fmt: skip
 
     def receive(self, node: str, reference: str, units: Mapping[str, int]) -> None:
         """Goods from a supplier: units by SKU code."""

@@ -14,11 +14,15 @@ from fulfillment.services import book_shipment, open_fulfillment_orders
 from oms.accounts.models import ApiToken
 from oms.accounts.services import create_token
 from oms.core.errors import PermanentError
-from oms.demo import brand
-from oms.demo.crew import Pace, Team, crew_token
+from oms.demo import brand, third_party
+from oms.demo.crew import Team, crew_token
 from oms.demo.nodes import DCS
+from oms.demo.pace import Pace
 from oms.demo.riders import Riders
+from oms.demo.third_party import ThirdParty
 from oms.demo.warehouse import WarehouseClient
+from oms.demo.world import Standing
+from oms.integrations.services import write_hand_off_files
 from orders.models import Order
 from routing.services import route_orders
 from tests.factories import capture, make_line, make_order, make_world
@@ -84,3 +88,28 @@ def test_the_crew_may_not_touch_a_store() -> None:
     token = ApiToken.objects.get()
     assert token.node_codes == [node.code for node in DCS]
     assert not token.all_nodes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_3pl_takes_its_work_from_files_to_the_van(live_server: LiveServer) -> None:
+    # Given work at the node that the 3PL runs, in a file for its WMS
+    world = make_world()
+    CarrierAccount.objects.create(code=brand.RIDERS, name="City riders", adapter="manual")
+    world.blr.code = third_party.NODE
+    world.blr.save()
+    riders = CarrierAccount.objects.get()
+    third_party.add(Standing({third_party.NODE: world.blr}, {}, {}, riders, riders))
+    order_id = capture(world, make_order("3pl-1", make_line(world.kurta, 2)))
+    route_orders([order_id], trigger="captured")
+    open_fulfillment_orders([order_id])
+    write_hand_off_files()
+    # When it works: it accepts, packs, and hands over once the label is there
+    _, token = create_token(name="test crew", verbs=VERBS, node_codes=[third_party.NODE])
+    client = WarehouseClient(live_server.url, token)
+    moments = [float(moment) for moment in range(0, 1000, 100)]
+    people = ThirdParty(client, Pace(short_share=0.0), random.Random(1), clock_from(moments))
+    assert [people.work() for _ in range(3)] == [1, 1, 0]
+    book_shipment(Shipment.objects.get().pk)
+    assert people.work() == 1
+    # Then the parcel is on the road
+    assert Order.objects.get(pk=order_id).stage == "shipped"

@@ -14,10 +14,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
 from oms.core.errors import DomainError, PermanentError, TransientError
-from oms.demo.crew import SHORT_SHARE, Pace, Team, teams
+from oms.demo.crew import Team, teams
 from oms.demo.models import current_world
+from oms.demo.pace import SHORT_SHARE, Pace
 from oms.demo.riders import Riders
 from oms.demo.shop import is_open, open_shop, shop_account, tend_shop
+from oms.demo.third_party import ThirdParty
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Command(BaseCommand):
             if options["ticks"] and ticks >= options["ticks"]:
                 return
 
-    def _tick(self, crews: list[Team], riders: Riders, ticks: int) -> bool:
+    def _tick(self, crews: list[Team | ThirdParty], riders: Riders, ticks: int) -> bool:
         """One round; False once the demo world is gone."""
         try:
             if current_world() is None:
