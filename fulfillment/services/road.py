@@ -104,8 +104,11 @@ def ask_carrier(*, trouble_id: int, ticket: str, note: str, actor: str) -> RoadT
     if not ticket and not note:
         raise DomainError("Give the carrier's reference, or say what was asked.", field="ticket")
     said = ", ".join(part for part in (ticket, note) if part)
-    return _changed(trouble_id, actor, f"the carrier was asked ({said}).", ticket=ticket, note=note, asked_at=now(),
-                    asked_by=actor[:120])  # fmt: skip
+    asked: dict[str, object] = {"ticket": ticket or note[:60], "asked_at": now(), "asked_by": actor[:120]}
+    # What a customer said stays; what was asked stands in the timeline in any case.
+    if not RoadTrouble.objects.filter(pk=trouble_id, kind=TroubleKind.DISPUTED).exists():
+        asked["note"] = note
+    return _changed(trouble_id, actor, f"the carrier was asked ({said}).", **asked)
 
 
 def snooze(*, trouble_id: int, days: int, actor: str) -> RoadTrouble:

@@ -16,6 +16,7 @@ from oms.core.db import run_atomic
 from oms.core.outbox import publish
 from oms.demo import (
     arrivals,
+    care,
     floor,
     kits,
     named_units,
@@ -70,6 +71,7 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     named_units.add(world, standing, moment)
     waves.add(standing, moment)
     third_party.add(standing)
+    care.add(standing, moment)
     judge_due_promises()
     measure_performance()
     _hand_to_the_present(standing)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
+from carriers.adapters.said import sub_status_of
 from carriers.adapters.shiprocket.statuses import SHIPMENT_STATUS
 from carriers.base import BookingRequest, Milestone, ParcelItem
 from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
@@ -183,7 +184,7 @@ def depart(trip: Trip, left_at: datetime, until: datetime, luck: random.Random) 
         trip.scans.append(TrackingEvent(
             booking=trip.booking, scan_key=f"{number}-{step.code}", milestone=milestone, occurred_at=moment,
             recorded_at=moment, carrier_status=name, description=step.activity, location=step.location,
-            source="webhook",
+            sub_status=sub_status_of(milestone, step.activity) or "", source="webhook",
         ))  # fmt: skip
     if trip.scans:
         latest = trip.scans[-1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
+from carriers.adapters.said import sub_status_of
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 from carriers.models import Booking, BookingState
 from carriers.services import record_scans
@@ -26,7 +27,7 @@ _NEXT = {
 }  # fmt: skip
 _WORDS = {
     Milestone.PICKED_UP: "PICKED UP", Milestone.IN_TRANSIT: "IN TRANSIT", Milestone.DELIVERED: "DELIVERED",
-    Milestone.OUT_FOR_DELIVERY: "OUT FOR DELIVERY", Milestone.ATTEMPT_FAILED: "UNDELIVERED",
+    Milestone.OUT_FOR_DELIVERY: "OUT FOR DELIVERY", Milestone.ATTEMPT_FAILED: "CUSTOMER NOT AVAILABLE",
     Milestone.RTO_IN_TRANSIT: "RTO IN TRANSIT", Milestone.RTO_DELIVERED: "RTO DELIVERED",
 }  # fmt: skip
 _ON_THE_ROAD = (
@@ -67,7 +68,7 @@ class Riders:
         scan = TrackingScan(
             scan_key=f"ride-{booking.scans.count() + 1}-{following}", milestone=following, occurred_at=moment,
             carrier_status=_WORDS[following], description=_WORDS[following].capitalize(),
-            location=booking.shipment.order.ship_city,
+            location=booking.shipment.order.ship_city, sub_status=sub_status_of(following, _WORDS[following]),
         )  # fmt: skip
         record_scans(account=booking.account, update=TrackingUpdate(awb=booking.awb, scans=(scan,)), source="webhook")
         return True

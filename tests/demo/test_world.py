@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from channels.models import InboundMessage
-from fulfillment.models import FulfillmentOrder, Shipment
+from fulfillment.models import DeliveryAnswer, FailedDelivery, FulfillmentOrder, RoadTrouble, Shipment
 from inventory.models import (
     CountItem,
     InboundShipment,
@@ -234,3 +234,11 @@ def test_stock_is_kept_up_by_rules_that_suggest_orders_and_transfers() -> None:
     found = {(way, supplier is not None, source is not None) for way, supplier, source in ways}
     assert {("purchase", True, False), ("transfer", False, True)} <= found
     assert not ReplenishmentRule.objects.filter(node=None).exists()
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_failed_deliveries_are_cases_some_answered_and_one_delivery_is_disputed() -> None:
+    assert FailedDelivery.objects.filter(state="closed").exists()
+    assert not FailedDelivery.objects.filter(reason="other").exists()
+    assert not DeliveryAnswer.objects.filter(state__in=["queued", "sending"]).exists()
+    assert RoadTrouble.objects.filter(kind="disputed").count() == 1

@@ -198,5 +198,5 @@ def sentence_of(trouble: RoadTrouble) -> str:
             text = ngettext("Expected %(n)d day ago", "Expected %(n)d days ago", days)
             return text % values
         case _:
-            said = f": “{trouble.note}”" if trouble.note and not trouble.asked_at else ""
+            said = f": “{trouble.note}”" if trouble.note else ""
             return _("The carrier says delivered, the customer did not get it") + said
