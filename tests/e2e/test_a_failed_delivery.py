@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 def sound(visit: Visit) -> None:
     """The customer's page has no fault and does not scroll sideways, in light and in dark: it has no theme of ours."""
     for scheme in ("light", "dark"):
-        visit.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        visit.page.emulate_media(color_scheme=scheme)
         if PICTURES:
             visit.pictures += 1
             visit.page.screenshot(path=Path(PICTURES) / f"customer-{visit.pictures:02}-{scheme}.png", full_page=True)
