@@ -235,6 +235,27 @@ SUBSTITUTE_FIELDS: tuple[Field, ...] = (
 )  # fmt: skip
 
 
+REMITTANCE_FIELDS: tuple[Field, ...] = (
+    Field(name="utr", label="UTR", required=True, parse=fields.code(60),
+          help="The bank's reference of the payment. Rows with the same one are one remittance.",
+          synonyms=("utr no", "utr number", "bank reference", "transaction id", "payment reference", "crf id")),
+    Field(name="awb", label="AWB", required=True, parse=fields.code(60), help="Each once in a remittance.",
+          synonyms=("awb no", "awb number", "awb code", "waybill", "waybill no", "tracking number", "docket no",
+                    "consignment number")),
+    Field(name="amount", label="Amount", required=True, parse=fields.money, help="What came for this parcel.",
+          synonyms=("remitted", "remitted amount", "remittance amount", "cod amount", "net amount", "amount paid",
+                    "collected amount")),
+    Field(name="deducted", label="Kept back", parse=fields.money,
+          help="What the carrier kept back of what it collected, as for freight.",
+          synonyms=("deduction", "deducted amount", "adjusted", "freight deducted", "adjustment")),
+    Field(name="paid_on", label="Paid on", required=True, parse=_day, is_date=True, help="",
+          synonyms=("remittance date", "payment date", "paid date", "date of payment", "transfer date", "date")),
+    Field(name="carrier", label="Carrier", parse=fields.slug,
+          help="Code of the carrier account. Needed unless the options name one.",
+          synonyms=("carrier account", "courier", "courier account", "carrier code")),
+)  # fmt: skip
+
+
 def _small(text: str) -> int:
     return int(parse_number(text, low=0, high=32767))
 
@@ -246,4 +267,5 @@ FIELDS: dict[Kind, tuple[Field, ...]] = {
     "stock": STOCK_FIELDS,
     "purchase_orders": PURCHASE_FIELDS,
     "substitutes": SUBSTITUTE_FIELDS,
+    "remittances": REMITTANCE_FIELDS,
 }

@@ -20,6 +20,7 @@ from channels.imports.kinds.base import Context, Finish, Handler
 from channels.imports.kinds.nodes import NodeHandler
 from channels.imports.kinds.orders import OrderHandler
 from channels.imports.kinds.purchase_orders import PurchaseOrderHandler
+from channels.imports.kinds.remittances import RemittanceHandler
 from channels.imports.kinds.skus import SkuHandler
 from channels.imports.kinds.stock import StockHandler
 from channels.imports.kinds.substitutes import SubstituteHandler
@@ -37,6 +38,7 @@ HANDLERS: dict[Kind, Handler] = {
     "stock": StockHandler(),
     "purchase_orders": PurchaseOrderHandler(),
     "substitutes": SubstituteHandler(),
+    "remittances": RemittanceHandler(),
 }
 #: Key space of the advisory locks that keep two imports of one kind from writing chunks at the same time.
 _LOCK_SPACE = 7_201

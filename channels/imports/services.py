@@ -53,7 +53,7 @@ __all__ = [
 JOB_KIND = "import"
 _LABELS: dict[Kind, str] = {
     "orders": "orders", "skus": "SKUs", "nodes": "nodes", "stock": "stock", "purchase_orders": "purchase orders",
-    "substitutes": "substitutes",
+    "substitutes": "substitutes", "remittances": "remittances",
 }  # fmt: skip
 #: A command that has not written a chunk for so long is taken for dead, and the next one goes on with its job.
 _LEASE = timedelta(seconds=60)

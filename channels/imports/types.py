@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-Kind = Literal["orders", "skus", "nodes", "stock", "purchase_orders", "substitutes"]
-KINDS: tuple[Kind, ...] = ("orders", "skus", "nodes", "stock", "purchase_orders", "substitutes")
+Kind = Literal["orders", "skus", "nodes", "stock", "purchase_orders", "substitutes", "remittances"]
+KINDS: tuple[Kind, ...] = (
+    "orders", "skus", "nodes", "stock", "purchase_orders", "substitutes", "remittances",
+)  # fmt: skip
 
 DateOrder = Literal["", "dmy", "mdy", "ymd"]
 DATE_ORDERS: tuple[DateOrder, ...] = ("", "dmy", "mdy", "ymd")
@@ -82,7 +84,8 @@ class Options:
     record, "open" treats everything not cancelled as fresh. `date_order`: how 05/06/2026 is to be read. `decimal`: the
     decimal sign of amounts. `weight_unit`: g or kg; `length_unit`: mm or cm. `node_kind`: kind of nodes whose file has
     no such column. `node`: node of a file of stock or purchase orders without a node column. `node_split`: spread a
-    stock file without one over these nodes. `create_skus`: make SKUs that a stock file names and the catalogue lacks.
+    stock file without one over these nodes. `carrier`: account of a file of remittances without such a column.
+    `create_skus`: make SKUs that a stock file names and the catalogue lacks.
     `again`: take a stock file that was imported before as a fresh count.
     """
 
@@ -99,6 +102,7 @@ class Options:
     node_kind: str = "warehouse"
     node: str = ""
     node_split: tuple[str, ...] = ()
+    carrier: str = ""
     create_skus: bool = False
     again: bool = False
 

@@ -33,14 +33,15 @@ VERBS: dict[str, frozenset[str]] = {
         _READ | _ORDER_CARE | _FLOOR
         | {"orders.create", "orders.export", "pii.view", "inventory.adjust", "inventory.receive", "inventory.move",
            "inventory.count", "inventory.approve", "inventory.buy", "inventory.rules", "inventory.export",
-           "nodes.switch", "routing.edit", "routing.publish", "imports.run", "channels.edit", "channels.sync",
-           "quarantine.fix", "carriers.edit", "deliveries.replay", "fulfillment.manifest", "returns.receive",
-           "views.share", "pickups.unlock", "devices.share", "store.sell", "handoffs.manage"}
+           "nodes.switch", "routing.edit", "routing.publish", "imports.run", "imports.use", "channels.edit",
+           "channels.sync", "quarantine.fix", "carriers.edit", "deliveries.replay", "fulfillment.manifest",
+           "returns.receive", "finance.view", "views.share", "pickups.unlock", "devices.share", "store.sell",
+           "handoffs.manage"}
     ),
     Role.OPS_AGENT: frozenset(
         _READ | _ORDER_CARE
         | {"orders.create", "orders.export", "pii.view", "inventory.adjust", "inventory.count", "quarantine.fix",
-           "imports.run", "channels.sync", "fulfillment.manifest", "returns.receive", "fulfillment.work",
+           "imports.run", "imports.use", "channels.sync", "fulfillment.manifest", "returns.receive", "fulfillment.work",
            "deliveries.replay"}
     ),
     Role.CUSTOMER_SERVICE: frozenset(
@@ -64,10 +65,10 @@ VERBS: dict[str, frozenset[str]] = {
     Role.STORE_ASSOCIATE: frozenset(
         {"store.use", "store.sell", "fulfillment.work", "fulfillment.view", "inventory.view", "inventory.count"}
     ),
-    Role.FINANCE: frozenset(_READ | {"orders.export", "finance.view", "finance.edit", "pii.view"}),
+    Role.FINANCE: frozenset(_READ | {"orders.export", "finance.view", "finance.edit", "imports.use", "pii.view"}),
     Role.INTEGRATOR: frozenset(
         {"channels.view", "channels.edit", "channels.sync", "quarantine.fix", "deliveries.replay", "imports.run",
-         "jobs.view", "tower.view", "search.use", "orders.view", "inventory.view", "tokens.edit"}
+         "imports.use", "jobs.view", "tower.view", "search.use", "orders.view", "inventory.view", "tokens.edit"}
     ),
     Role.READ_ONLY: frozenset(_READ),
 }  # fmt: skip

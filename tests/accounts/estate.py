@@ -9,7 +9,8 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from carriers.models import CarrierAccount, ChoiceRule, RateCard, TrackingEvent
+from carriers.models import CarrierAccount, ChoiceRule, RateCard, RemittanceLine, TrackingEvent
+from carriers.services.remittances import PaidParcel, PaidTogether, record_remittance
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from channels.services import receive_messages
@@ -192,6 +193,7 @@ class Estate:
     carrier: CarrierAccount
     rate_card: RateCard
     choice_rule: ChoiceRule
+    cash: RemittanceLine
     owner: User
     view: SavedView
     token: ApiToken
@@ -226,8 +228,16 @@ def make_estate() -> Estate:
     live, draft = (create_draft(name=name, actor="Asha") for name in ("Standard", "Peak"))
     policy = publish(policy_id=live.pk, edit_version=1, note="The first one", actor="Asha")
     week = SimulationTerms(policy_ids=[draft.pk], since=now() - timedelta(days=7), until=now())
-    return Estate(mine, theirs, carrier, card, rule, owner, view, token, make_jobs(owner, mine.order), limit,
+    return Estate(mine, theirs, carrier, card, rule, pay_for(mine.shipment), owner, view, token, make_jobs(owner, mine.order), limit,
                   webhook, policy, draft, new_simulation(week, actor="Asha"))  # fmt: skip
+
+
+def pay_for(shipment: Shipment) -> RemittanceLine:
+    """A remittance of the carrier for a parcel that nobody had to pay."""
+    paid = PaidTogether(account_id=shipment.carrier_account_id or 0, utr="U-1", paid_on=now().date(), currency="INR",
+                        parcels=[PaidParcel(row=2, awb=shipment.awb, amount_minor=100)])  # fmt: skip
+    record_remittance(paid, actor="Farah")
+    return RemittanceLine.objects.get()
 
 
 def make_webhook() -> WebhookDelivery:

@@ -2,10 +2,17 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.carriers import rule_views, views
+from oms.dashboard.carriers import cash_views, rule_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.carrier_list, name="carriers"),
+    path("cash/", cash_views.cash, name="cash"),
+    path("cash.csv", cash_views.export, name="cash_csv"),
+    path("cash/remittances/<int:pk>/", cash_views.remittance, name="cash_remittance"),
+    path("cash/parcels/<int:pk>/", cash_views.parcel, name="cash_parcel"),
+    path("cash/parcels/<int:pk>/write-off/", cash_views.write_off_parcel, name="cash_write_off"),
+    path("cash/lines/<int:pk>/assign/", cash_views.assign, name="cash_assign"),
+    path("cash/lines/<int:pk>/release/", cash_views.release, name="cash_release"),
     path("rules/", rule_views.rule_list, name="carrier_rules"),
     path("rules/new/", rule_views.rule_new, name="carrier_rule_new"),
     path("rules/<int:pk>/", rule_views.rule_edit, name="carrier_rule"),

@@ -53,7 +53,8 @@ def carrier_list(request: HttpRequest) -> HttpResponse:
             return HttpResponse(status=204)
         return render(request, "dashboard/carriers/_rows.html", {"rows": rows, "version": version})
     problems = [(row, problem) for row in rows for problem in row.health.problems]
-    context = {"rows": rows, "version": version, "problems": problems, "cards": RateCard.objects.order_by("name")}
+    context = {"rows": rows, "version": version, "problems": problems, "cards": RateCard.objects.order_by("name"),
+               "may_see_money": principal_of(request).may("finance.view")}  # fmt: skip
     return render(request, "dashboard/carriers/list.html", context)
 
 

@@ -442,7 +442,18 @@ def test_who_may_import(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).get("/settings/import/").status_code == 200
 
 
-@pytest.mark.parametrize("role", [Role.CUSTOMER_SERVICE, Role.PACKER, Role.FINANCE, Role.READ_ONLY, Role.STORE_MANAGER])
+def test_finance_imports_remittances_and_nothing_else(sign_in: SignIn) -> None:
+    browser = sign_in(Role.FINANCE)
+
+    page = browser.get("/settings/import/").content.decode()
+
+    assert "Remittances: what carriers paid" in page
+    assert "SKUs: the catalogue" not in page
+    assert browser.get("/settings/").status_code == 403
+    assert upload(browser, b"SKU code\nA-1\n", "skus").status_code == 422
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER_SERVICE, Role.PACKER, Role.READ_ONLY, Role.STORE_MANAGER])
 def test_who_may_not_import(sign_in: SignIn, role: str) -> None:
     browser = sign_in(role)
     assert browser.get("/settings/").status_code == 403

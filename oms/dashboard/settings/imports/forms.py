@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.imports.types import Inspection, Kind
 from inventory.models import NodeKind
 from oms.accounts.access import Principal
-from oms.dashboard.settings.imports.scope import channel_choices, node_choices
+from oms.dashboard.settings.imports.scope import carrier_choices, channel_choices, kinds_of, node_choices
 
 KIND_CHOICES = [
     ("orders", _("Orders: reports of marketplaces, shop exports, or your own table")),
@@ -21,6 +21,7 @@ KIND_CHOICES = [
     ("stock", _("Stock: counted units at nodes")),
     ("purchase_orders", _("Purchase orders: what is bought, as drafts")),
     ("substitutes", _("Substitutes: which SKU may stand in for which")),
+    ("remittances", _("Remittances: what carriers paid of the cash that they collected")),
 ]
 TREAT_AS_CHOICES = [
     ("history", _("History: what was shipped is kept for the record, the rest is work to do")),
@@ -35,6 +36,7 @@ OPTIONS_OF: dict[Kind, tuple[str, ...]] = {
     "stock": ("node", "node_split", "create_skus"),
     "purchase_orders": ("node", "date_order", "decimal", "currency"),
     "substitutes": (),
+    "remittances": ("carrier", "date_order", "decimal", "currency"),
 }
 
 
@@ -61,6 +63,9 @@ class UploadForm(forms.Form):
         channel = self.fields["channel"]
         assert isinstance(channel, forms.ChoiceField)
         channel.choices = [("", _("Choose a channel")), *channel_choices(principal)]
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)
+        kind.choices = [(value, label) for value, label in KIND_CHOICES if value in kinds_of(principal)]
 
     def clean(self) -> dict[str, Any]:
         """Orders belong to a channel."""
@@ -108,6 +113,9 @@ class OptionsForm(forms.Form):
         label=_("Or spread each SKU evenly over"), required=False,
         widget=forms.CheckboxSelectMultiple, help_text=_("Where the file has one number for the whole company."),
     )  # fmt: skip
+    carrier = forms.ChoiceField(
+        label=_("Carrier of the whole file"), required=False, help_text=_("Where the file has no carrier column.")
+    )
     create_skus = forms.BooleanField(label=_("Create SKUs that the catalogue lacks"), required=False)
 
     def __init__(self, *args: Any, kind: Kind, principal: Principal, **kwargs: Any) -> None:
@@ -117,6 +125,8 @@ class OptionsForm(forms.Form):
         nodes = node_choices(principal) if "node" in self.fields else []
         if "node" in self.fields:
             self._choices("node", [("", _("None: the file says it")), *nodes])
+        if "carrier" in self.fields:
+            self._choices("carrier", [("", _("None: the file says it")), *carrier_choices()])
         if "node_split" in self.fields:
             self._choices("node_split", nodes)
 

@@ -35,7 +35,7 @@ def import_job_of(principal: Principal, uid: UUID) -> Job:
 
 
 @require_GET
-@requires("imports.run")
+@requires("imports.use")
 def import_job(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Progress while it runs, then the result. Polled by the page itself."""
     job = import_job_of(principal_of(request), uid)
@@ -90,7 +90,7 @@ def _links(job: Job, kind: Kind, is_staff: bool) -> list[dict[str, str]]:
 
 
 @require_GET
-@requires("imports.run")
+@requires("imports.use")
 def job_rejected(request: HttpRequest, uid: UUID) -> HttpResponseBase:
     """The rows that were refused, with their reasons."""
     job = import_job_of(principal_of(request), uid)

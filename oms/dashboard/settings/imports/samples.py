@@ -34,6 +34,11 @@ _ROWS: dict[Kind, Sequence[Sequence[str]]] = {
         ("SAMPLE-KURTA-M", "SAMPLE-KURTA-L", "1"),
         ("SAMPLE-KURTA-L", "SAMPLE-KURTA-M", "1"),
     ),
+    "remittances": (
+        ("UTR", "AWB", "Amount", "Kept back", "Paid on"),
+        ("SBIN226201234567", "SAMPLE-AWB-1", "1299.00", "0", "2026-07-20"),
+        ("SBIN226201234567", "SAMPLE-AWB-2", "650.00", "49.00", "2026-07-20"),
+    ),
     "purchase_orders": (
         ("Supplier code", "Reference", "Node code", "SKU code", "Quantity", "Unit cost", "Expected on", "Note"),
         ("sample-mill", "S-2026-14", "SAMPLE-DC", "SAMPLE-KURTA-M", "200", "410.00", "2026-08-01", "First half"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from carriers.models import CarrierAccount
 from channels.imports.errors import ImportRefused
-from channels.imports.types import Kind, Options
+from channels.imports.types import KINDS, Kind, Options
 from inventory.models import Node
 from oms.accounts.access import Principal, in_channel_scope, in_node_scope
 from orders.models import SalesChannel
@@ -23,12 +24,24 @@ def node_choices(principal: Principal) -> list[tuple[str, str]]:
     return [(row.code, f"{row.code} ({row.name})") for row in rows]
 
 
+def carrier_choices() -> list[tuple[str, str]]:
+    """Every carrier account, by name: money of carriers is the whole company's."""
+    return list(CarrierAccount.objects.order_by("name").values_list("code", "name"))
+
+
+def kinds_of(principal: Principal) -> list[Kind]:
+    """What the person may import."""
+    return [kind for kind in KINDS if principal.may("finance.edit" if kind == "remittances" else "imports.run")]
+
+
 def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] | None, options: Options) -> None:
     """Raises ImportRefused where the import could touch a channel or a node that the person does not see, or recipes,
     or buy what the person may not.
 
     What kits are assembled from counts on every channel: the column needs the right that the editor needs.
     """
+    if kind not in kinds_of(principal):
+        raise ImportRefused("You may not import this. An admin can grant it.", field="kind")
     if kind == "orders" and not principal.sees_channel(options.channel):
         raise ImportRefused("Choose the channel these orders belong to.", field="channel")
     may_assemble = principal.may("inventory.rules") and principal.sees_everything
@@ -45,7 +58,7 @@ def refuse_outside(principal: Principal, kind: Kind, mapping: Mapping[str, str] 
             "You may not say which SKU stands in for which. An admin can grant it (inventory.rules, for every node and "
             "channel).", field="kind",
         )  # fmt: skip
-    if principal.all_nodes or kind in {"orders", "skus", "substitutes"}:
+    if principal.all_nodes or kind in {"orders", "skus", "substitutes", "remittances"}:
         return
     if kind == "nodes":
         raise ImportRefused("Only people who see every node may import nodes. An admin can grant it.")

@@ -33,7 +33,7 @@ from oms.dashboard.settings.imports.columns import (
 from oms.dashboard.settings.imports.draft import Draft, begin, draft_of, keep
 from oms.dashboard.settings.imports.forms import OptionsForm, UploadForm, date_help
 from oms.dashboard.settings.imports.samples import sample_csv
-from oms.dashboard.settings.imports.scope import refuse_outside
+from oms.dashboard.settings.imports.scope import kinds_of, refuse_outside
 from oms.flow.import_jobs import IMPORT, INLINE_ROWS, check_of, start_check
 
 RECENT_JOBS = 8
@@ -43,13 +43,14 @@ RECENT_JOBS = 8
 
 
 @require_http_methods(["GET", "POST"])
-@requires("imports.run")
+@requires("imports.use")
 def upload(request: HttpRequest) -> HttpResponse:
     """Choose a file and say what is in it. A file that cannot be read comes back with the reason."""
     principal = principal_of(request)
     if request.method == "GET":
-        kind = request.GET.get("kind", "orders")
-        initial = {"kind": kind if kind in KINDS else "orders", "channel": request.GET.get("channel", "")}
+        mine = kinds_of(principal)
+        kind = request.GET.get("kind", mine[0])
+        initial = {"kind": kind if kind in mine else mine[0], "channel": request.GET.get("channel", "")}
         return _upload_page(request, principal, UploadForm(principal=principal, initial=initial))
     form = UploadForm(request.POST, request.FILES, principal=principal)
     if not form.is_valid():
@@ -71,13 +72,14 @@ def upload(request: HttpRequest) -> HttpResponse:
 def _upload_page(request: HttpRequest, principal: Principal, form: UploadForm, status: int = 200) -> HttpResponse:
     jobs = jobs_of(principal).filter(kind=IMPORT).defer("result")[:RECENT_JOBS]
     context = {
-        "form": form, "jobs": jobs, "kinds": KINDS, "steps": steps_of(1), "most_mb": settings.MAX_UPLOAD_BYTES // 2**20,
+        "form": form, "jobs": jobs, "kinds": kinds_of(principal), "steps": steps_of(1),
+        "most_mb": settings.MAX_UPLOAD_BYTES // 2**20,
     }  # fmt: skip
     return render(request, "dashboard/settings/imports/upload.html", context, status=status)
 
 
 @require_GET
-@requires("imports.run")
+@requires("imports.use")
 def sample(request: HttpRequest, kind: str) -> HttpResponse:
     """A small file to try; with `?blank=1` nothing but every column we know."""
     if kind not in KINDS:
@@ -114,7 +116,7 @@ def steps_of(current: int, draft: Draft | None = None) -> list[dict[str, str]]:
 
 
 @require_http_methods(["GET", "POST"])
-@requires("imports.run")
+@requires("imports.use")
 @never_cache
 def columns(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Say which column is which. A report that is known needs no answer, unless somebody wants to give one."""
@@ -178,7 +180,7 @@ def refused_page(request: HttpRequest, draft: Draft, error: ImportRefused) -> Ht
 
 
 @require_GET
-@requires("imports.run")
+@requires("imports.use")
 @never_cache
 def check(request: HttpRequest, uid: UUID) -> HttpResponse:
     """What the import would do, with everything that is wrong by cause. Writes nothing."""
@@ -234,7 +236,7 @@ def groups_shown(kind: Kind, groups: tuple[IssueGroup, ...]) -> list[dict[str, A
 
 
 @require_GET
-@requires("imports.run")
+@requires("imports.use")
 def check_rejected(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The rows that would be refused, with their reasons: to be corrected and uploaded again."""
     principal = principal_of(request)
@@ -250,7 +252,7 @@ def check_rejected(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 @require_POST
-@requires("imports.run")
+@requires("imports.use")
 def start(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Import, as a job that goes on when the page is left. The same form sent twice starts one job."""
     principal = principal_of(request)
