@@ -228,8 +228,9 @@ def make_estate() -> Estate:
     live, draft = (create_draft(name=name, actor="Asha") for name in ("Standard", "Peak"))
     policy = publish(policy_id=live.pk, edit_version=1, note="The first one", actor="Asha")
     week = SimulationTerms(policy_ids=[draft.pk], since=now() - timedelta(days=7), until=now())
-    return Estate(mine, theirs, carrier, card, rule, pay_for(mine.shipment), owner, view, token, make_jobs(owner, mine.order), limit,
-                  webhook, policy, draft, new_simulation(week, actor="Asha"))  # fmt: skip
+    return Estate(mine, theirs, carrier, card, rule, pay_for(mine.shipment), owner, view, token,
+                  make_jobs(owner, mine.order), limit, webhook, policy, draft,
+                  new_simulation(week, actor="Asha"))  # fmt: skip
 
 
 def pay_for(shipment: Shipment) -> RemittanceLine:

@@ -51,6 +51,8 @@ ALSO = {
     **{f"store:transfer_receive{step}": "inventory.receive" for step in ("", "_scan", "_take", "_finish")},
     **{f"store:goods{step}": "inventory.receive" for step in ("", "_scan", "_take", "_finish")},
     "dashboard:publication_export": "channels.view", "dashboard:publish_tab": "inventory.view",
+    # The draft of the tests is one of SKUs.
+    **{f"dashboard:import_{step}": "imports.run" for step in ("columns", "check", "check_rejected", "start")},
     # The first page of the site: it sends people of the floor on to their tasks instead of refusing them.
     "dashboard:tower": "tower.view|store.use",
 }  # fmt: skip

@@ -12,8 +12,10 @@ from django.http import HttpRequest
 
 from channels.imports.services import StoredFile, inspect, stored_path
 from channels.imports.types import Inspection, Kind, Options
+from oms.accounts.access import principal_of
 from oms.core.errors import NotFound
 from oms.core.ids import uuid7
+from oms.dashboard.settings.imports.scope import verb_of
 
 _SESSION_KEY = "import_drafts"
 #: Older ones are forgotten; the file itself stays in the store.
@@ -80,8 +82,10 @@ def keep(request: HttpRequest, draft: Draft) -> None:
 
 
 def draft_of(request: HttpRequest, uid: UUID) -> Draft:
-    """The draft with this id in the session of whoever asks. Raises NotFound."""
+    """The draft with this id in the session of whoever asks. Raises NotFound, Forbidden for a kind of another role."""
     data = request.session.get(_SESSION_KEY, {}).get(str(uid))
     if data is None:
         raise NotFound("This import is not being prepared any more. Upload the file again.")
-    return Draft.from_json(uid, data)
+    draft = Draft.from_json(uid, data)
+    principal_of(request).require(verb_of(draft.kind))
+    return draft
