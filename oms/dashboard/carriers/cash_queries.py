@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from carriers.models import CarrierAccount, CashPosition, CashTransaction, Finding, Remittance, RemittanceLine
 from oms.core.clock import now
@@ -65,8 +65,11 @@ def _positions() -> QuerySet[CashPosition]:
 
 def overdue(account: str = "") -> QuerySet[CashPosition]:
     """Parcels that no remittance touched and whose carrier is past its days, the oldest first."""
-    late = Q(since__lte=now() - _DAY * (F("account__remittance_days") + 1))
-    rows = _positions().filter(late, due_minor__gt=0, remitted_minor=0)
+    moment = now()
+    late = Q()
+    for pk, days in CarrierAccount.objects.values_list("pk", "remittance_days"):
+        late |= Q(account=pk, since__lte=moment - _DAY * (days + 1))
+    rows = _positions().filter(late, due_minor__gt=0, remitted_minor=0) if late else CashPosition.objects.none()
     return _of(rows, account).order_by("since", "pk")
 
 

@@ -450,7 +450,7 @@ def test_finance_imports_remittances_and_nothing_else(sign_in: SignIn) -> None:
     assert "Remittances: what carriers paid" in page
     assert "SKUs: the catalogue" not in page
     assert browser.get("/settings/").status_code == 403
-    assert upload(browser, b"SKU code\nA-1\n", "skus").status_code == 422
+    assert upload(browser, SimpleUploadedFile("a.csv", b"SKU code\nA-1\n"), "skus").status_code == 422
 
 
 @pytest.mark.parametrize("role", [Role.CUSTOMER_SERVICE, Role.PACKER, Role.READ_ONLY, Role.STORE_MANAGER])
