@@ -9,8 +9,16 @@ from carriers.models import CarrierAccount
 from carriers.registry import ADAPTERS
 from carriers.services import record_scans
 from fulfillment.locks import lock_shipments
-from fulfillment.models import AnsweredBy as By
-from fulfillment.models import FailedDelivery, FailureState, RoadTrouble, Shipment, ShipmentState, TroubleKind
+from fulfillment.models import (
+    AnsweredBy,
+    AnswerKind,
+    FailedDelivery,
+    FailureState,
+    RoadTrouble,
+    Shipment,
+    ShipmentState,
+    TroubleKind,
+)
 from fulfillment.services.answers import Wish, answer_failure
 from fulfillment.services.care_terms import care_terms
 from fulfillment.services.road_sql import look_sql
@@ -61,15 +69,19 @@ def look_after_failures(limit: int = 200) -> tuple[int, int]:
         shipment__carrier_account__in=ruled.values("pk"),
     )  # fmt: skip
     answered = 0
-    for failure in waiting.select_related("shipment__carrier_account").order_by("due_at", "pk")[:limit]:
+    for failure in waiting.select_related("shipment__carrier_account").order_by("due_at", "pk"):
         terms = care_terms(failure.shipment.carrier_account)
-        if terms.after_due is None:
+        over = failure.number >= terms.attempts and terms.after_due != AnswerKind.RETURN
+        if terms.after_due is None or over:
+            # After its last attempt a person decides.
             continue
+        if answered == limit:
+            break
         try:
             wish = Wish(kind=terms.after_due, note="Nobody answered in time.")
-            answer_failure(failure_id=failure.pk, wish=wish, by=By.RULE, actor="rule", seen=0)
+            answer_failure(failure_id=failure.pk, wish=wish, by=AnsweredBy.RULE, actor="rule", seen=0)
         except DomainError:
-            # It moved on, somebody was faster, or its last attempt is over: a person decides.
+            # It moved on, or somebody was faster.
             continue
         answered += 1
     return back, answered

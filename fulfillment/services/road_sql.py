@@ -34,13 +34,13 @@ _FACTS = """
 facts AS MATERIALIZED (
     SELECT r.id AS shipment_id, 'not_collected' AS kind, r.handed_over_at AS since, c.days::int AS days, '' AS place
     FROM road r CROSS JOIN LATERAL (SELECT {days since r.handed_over_at} AS days) c
-    WHERE r.tracked AND {never scanned} AND c.days >= r.collect
+    WHERE r.tracked AND {never scanned} AND {so long since r.handed_over_at for r.collect} AND c.days >= r.collect
     UNION ALL
     SELECT r.id, 'silent', r.last_scan_at, c.days::int, coalesce(seen.location, '')
     FROM road r CROSS JOIN LATERAL (SELECT {days since r.last_scan_at} AS days) c
     LEFT JOIN LATERAL (SELECT e.location FROM carriers_trackingevent e WHERE e.booking_id = r.booking_id
         AND e.location <> '' ORDER BY e.occurred_at DESC, e.id DESC LIMIT 1) seen ON true
-    WHERE r.tracked AND NOT ({never scanned}) AND r.last_scan_at IS NOT NULL AND c.days >= r.silent
+    WHERE r.tracked AND NOT ({never scanned}) AND {so long since r.last_scan_at for r.silent} AND c.days >= r.silent
     UNION ALL
     SELECT r.id, 'stuck', here.since, c.days::int, here.location
     FROM road r CROSS JOIN LATERAL (
@@ -53,8 +53,8 @@ facts AS MATERIALIZED (
         GROUP BY last.location
     ) here CROSS JOIN LATERAL (SELECT {days since here.since} AS days,
         {days since r.last_scan_at} AS quiet) c
-    WHERE r.tracked AND r.state = 'in_transit' AND r.last_scan_at > here.since AND c.days >= r.stuck
-        AND c.quiet < r.silent
+    WHERE r.tracked AND r.state = 'in_transit' AND {so long since r.handed_over_at for r.stuck}
+        AND r.last_scan_at > here.since AND c.days >= r.stuck AND c.quiet < r.silent
     UNION ALL
     SELECT r.id, 'overdue', (r.expected_delivery + 1)::timestamp AT TIME ZONE r.time_zone,
         ((%(now)s AT TIME ZONE r.time_zone)::date - r.expected_delivery), ''
@@ -94,6 +94,11 @@ SELECT (SELECT count(*) FROM opened), (SELECT count(*) FROM closed)
 def look_sql() -> str:
     """The statement: what is wrong is found, opened or renewed, and what is over is closed."""
     facts = _FACTS.replace("{never scanned}", _NEVER_SCANNED)
+    pairs = (("r.handed_over_at", "r.collect"), ("r.last_scan_at", "r.silent"), ("r.handed_over_at", "r.stuck"))
+    for moment, days in pairs:
+        # Working days are never more than days: most parcels are out before their days are counted.
+        bound = f"{moment} < %(now)s - make_interval(days => {days} - 1)"
+        facts = facts.replace(f"{{so long since {moment} for {days}}}", bound)
     for moment in ("r.handed_over_at", "r.last_scan_at", "here.since"):
         facts = facts.replace(f"{{days since {moment}}}", _WORKING_DAYS.replace("{moment}", moment))
     return ", ".join(("WITH " + _ROAD.strip(), facts.strip(), _WRITE.strip()))

@@ -17,7 +17,7 @@ from fulfillment.models import DeliveryAnswer, FailedDelivery
 from fulfillment.services import apply_tracking
 from fulfillment.services.answers import Wish, answer_failure, mark_told
 from fulfillment.services.road import look_after_failures
-from fulfillment.services.telling import tell_carrier
+from fulfillment.services.telling import give_up_telling, tell_again, tell_carrier
 from fulfillment.states import ONE_ATTEMPT, failed_attempts
 from oms.core.errors import Conflict, DomainError, TransientError
 from oms.core.models import OutboxEvent
@@ -60,10 +60,12 @@ def test_attempts_are_a_fold_in_which_one_at_most_is_open_and_it_is_the_last(sca
 
 
 def test_a_scan_opens_one_case_however_often_and_late_it_comes(world: World) -> None:
-    failure = failed(world, "1", 30)
-    shipment = failure.shipment
-
+    shipment = on_the_road(world, "1")
+    said = timezone.now() - timedelta(hours=30)
+    TrackingEvent.objects.create(booking_id=shipment.booking_id or 0, scan_key="first", milestone="attempt_failed",
+                                 sub_status="customer_unavailable", occurred_at=said)  # fmt: skip
     at_once([partial(apply_tracking, [shipment.booking_id or 0])] * 3)
+    failure = shipment.failures.get()
     scan(shipment, "attempt_failed", 29, scan_key="said again")
     scan(shipment, "out_for_delivery", 8)
     scan(shipment, "attempt_failed", 4, sub_status="refused")
@@ -200,3 +202,17 @@ def test_parcels_that_do_not_fail_have_no_case(world: World) -> None:
     shipment = on_the_road(world, "1")
     scan(shipment, "delivered")
     assert not FailedDelivery.objects.exists()
+
+
+def test_a_carrier_that_is_not_reached_for_good_gives_the_answer_back_to_people(world: World) -> None:
+    failure = failed(world, "1")
+    by_shiprocket(failure.shipment)
+    given_ = answer(failure, AGAIN)
+    give_up_telling(given_.pk, "connection refused")
+    given_.refresh_from_db()
+    failure.refresh_from_db()
+    assert (given_.state, failure.state) == ("refused", "refused")
+    assert "could not be reached: connection refused" in given_.error
+    tell_again(given_.pk)
+    given_.refresh_from_db()
+    assert given_.state == "queued"
