@@ -55,12 +55,12 @@ class WmsTrouble:
     def sentence(self) -> str:
         """In words."""
         parts = [
-            (self.unanswered, "instructions are not answered in time"),
-            (self.cancellations, "cancellations are refused or not answered"),
-            (self.lost, "orders went to other nodes because it did not answer"),
-            (self.undelivered, "instructions could not be delivered"),
+            ("not answered in time", self.unanswered),
+            ("refused to cancel, or silent about it", self.cancellations),
+            ("lost to other nodes because it was silent", self.lost),
+            ("not delivered to it", self.undelivered),
         ]
-        return f"WMS of {self.node}: " + ", ".join(f"{count} {words}" for count, words in parts if count)
+        return f"WMS of {self.node}: " + ", ".join(f"{count} {words}" for words, count in parts if count)
 
 
 def wms_troubles(hand_offs: QuerySet[HandOff], instructions: QuerySet[HandOffInstruction]) -> list[WmsTrouble]:

@@ -20,6 +20,7 @@ from carriers.models import TrackingEvent
 from fulfillment.models import (
     CurbsideVisit,
     FulfillmentOrderKind,
+    HandOff,
     Shipment,
     ShipmentItem,
     ShipmentState,
@@ -27,6 +28,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.pickups import kept_until, pickup_code
+from fulfillment.services.hand_offs import ASKED_FIRST
 from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.notifications.models import Message
@@ -223,6 +225,8 @@ def may_cancel(order: Order, lines: Sequence[OrderLine]) -> tuple[bool, str]:
     if any(line.packed or line.shipped for line in lines):
         delivered = order.stage in ("delivered", "returned")
         return False, "" if delivered else pgettext("portal", "It is packed already and cannot be cancelled here.")
+    if HandOff.objects.filter(fulfillment_order__order=order, state__in=ASKED_FIRST).exists():
+        return False, pgettext("portal", "The warehouse is working on it already. Write to us to cancel it.")
     return True, ""
 
 

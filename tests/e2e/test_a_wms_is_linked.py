@@ -81,7 +81,7 @@ def test_a_manager_looks_after_what_a_wms_does(
     page = visit.sign_in("asha@example.com")
 
     visit.open("/")
-    expect(page.get_by_text("instructions are not answered in time").first).to_be_visible()
+    expect(page.get_by_text("not answered in time").first).to_be_visible()
     visit.open("/fulfil/hand-offs/")
     expect(page.get_by_role("link", name=late.number)).to_be_visible()
     visit.look()

@@ -127,7 +127,12 @@ def waiting_units(lines: Sequence[OrderLine], backordered: Iterable[tuple[int, i
 def cancel_effects(order: Order, preview: CancelPreview) -> Effects:
     """What cancelling will do to this order."""
     gone = "1 unit is cancelled." if preview.units == 1 else f"{preview.units} units are cancelled."
-    effects: Effects = [{"kind": "stock", "text": gone}]
+    effects: Effects = [{"kind": "stock", "text": gone}] if preview.units or not preview.asked else []
+    if preview.asked:
+        waiting = "1 unit is" if preview.asked_units == 1 else f"{preview.asked_units} units are"
+        where = ", ".join(preview.asked)
+        asked = f"The WMS of {where} is asked first: {waiting} cancelled once it agrees."
+        effects.append({"kind": "stock", "text": asked, "tone": "warn"})
     if preview.shipped_units:
         left = "1 unit has" if preview.shipped_units == 1 else f"{preview.shipped_units} units have"
         effects.append({"kind": "stock", "text": f"{left} left already and can only come back as a return.",
