@@ -156,6 +156,15 @@ class ReturningToOrigin(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryFailedAgain(Event):
+    """Another attempt to deliver a parcel failed; the first one moved it (`ShipmentMoved`)."""
+
+    shipment_id: int
+    order_id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryAnswered(Event):
     """Somebody answered a failed delivery; the carrier is to be told."""
 

@@ -8,10 +8,13 @@ from datetime import timedelta
 
 from carriers.base import Milestone
 from carriers.models import TrackingEvent
+from fulfillment.events import DeliveryFailedAgain
 from fulfillment.models import FailedDelivery, FailureEnd, FailureReason, FailureState, Shipment
 from fulfillment.services.care_terms import care_terms
+from fulfillment.services.sending import is_transfer
 from fulfillment.states import FailedAttempt, failed_attempts
 from oms.core.clock import now
+from oms.core.outbox import publish
 
 _REASONS = frozenset(FailureReason.values)
 _COLUMNS = ["number", "reason", "state", "closed_at", "ended"]
@@ -48,6 +51,11 @@ def note_failures(shipments: Sequence[Shipment], scans: Mapping[int, Sequence[Tr
     # What ended first: of a parcel only one may be open.
     FailedDelivery.objects.bulk_update(changed, _COLUMNS, batch_size=200)
     FailedDelivery.objects.bulk_create(opened)
+    publish([
+        DeliveryFailedAgain(shipment_id=row.shipment_id, order_id=row.shipment.order_id, number=row.number)
+        for row in opened
+        if known[row.shipment_id] and row.closed_at is None and not is_transfer(row.shipment)
+    ])  # fmt: skip
 
 
 def _facts(row: FailedDelivery) -> tuple[object, ...]:

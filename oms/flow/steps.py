@@ -25,6 +25,7 @@ from channels.services import (
 from channels.services import push_stock as push_stock_of
 from fulfillment.events import (
     DeliveryAnswered,
+    DeliveryFailedAgain,
     FulfillmentReleased,
     InstructionsDue,
     LeftFromWms,
@@ -414,6 +415,8 @@ def write_customer(events: Sequence[Event]) -> None:
                 wanted.append(("shipped", event.order_id, str(event.shipment_id)))
             case ShipmentMoved() if event.state == "ndr_open":
                 wanted.append(("delivery_failed", event.order_id, str(event.shipment_id)))
+            case DeliveryFailedAgain():
+                wanted.append(("delivery_failed", event.order_id, f"{event.shipment_id}-{event.number}"))
             case ShipmentDelivered():
                 wanted.append(("delivered", event.order_id, str(event.shipment_id)))
             case OrderCancelled() if event.whole:

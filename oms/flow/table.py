@@ -6,6 +6,7 @@ from carriers.events import BookingSettled, TrackingRecorded
 from channels.events import ListingsDirty, MessagesReceived, OrderUpdateQueued
 from fulfillment.events import (
     DeliveryAnswered,
+    DeliveryFailedAgain,
     FulfillmentReleased,
     InstructionsDue,
     LeftFromWms,
@@ -115,6 +116,7 @@ PIPELINE: dict[type[Event], tuple[Step, ...]] = {
     TrackingRecorded: (apply_scans, look_ahead),
     ShipmentMoved: (write_customer, look_ahead),
     ShipmentDelivered: (tell_channel, write_customer, tell_systems, look_ahead),
+    DeliveryFailedAgain: (write_customer,),
     DeliveryAnswered: (tell_carrier,),
     ReturningToOrigin: (expect_return, look_ahead),
     ReturnReceived: (tell_systems,),

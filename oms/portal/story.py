@@ -353,9 +353,16 @@ def _parcel(
     return Parcel(
         shipment_id=shipment.pk, title=title if count > 1 else pgettext("portal", "Your parcel"), goods=goods,
         steps=_steps(shipment, scans, order), courier=shipment.courier_name, awb=shipment.awb,
-        last_scan=f"{scan_words(last.sub_status) or last.description or last.carrier_status}{place}" if last else "",
+        last_scan=f"{_scan_words(last)}{place}" if last else "",
         last_scan_at=last.occurred_at if last else None,
     )  # fmt: skip
+
+
+def _scan_words(scan: TrackingEvent) -> str:
+    """In the customer's language where it is known what the scan says, else as the courier wrote it."""
+    if scan.milestone == Milestone.ATTEMPT_FAILED:
+        return pgettext("portal", "Delivery failed")
+    return scan_words(scan.sub_status) or scan.description or scan.carrier_status
 
 
 def _steps(shipment: Shipment, scans: list[TrackingEvent], order: Order) -> list[dict[str, Any]]:

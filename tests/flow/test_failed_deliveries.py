@@ -18,10 +18,13 @@ from fulfillment.services import hand_over
 from fulfillment.services.answers import Wish, answer_failure
 from fulfillment.services.road import look_after_failures
 from oms.core.models import Delivery
+from oms.notifications.links import tracking_url
+from oms.notifications.models import Message
 from returns.models import Return
 from tests.factories import World, make_line, make_world
 from tests.flow.driver import drain
-from tests.fulfillment.floor import labelled, make_work
+from tests.fulfillment.failing import failed, scan
+from tests.fulfillment.floor import labelled, make_carrier, make_work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,3 +96,15 @@ def drain_with_one_failure() -> None:
         drain()
     Delivery.objects.exclude(last_error="").update(last_error="", next_try_at=timezone.now())
     drain()
+
+
+def test_a_customer_is_written_to_after_each_attempt(world: World) -> None:
+    make_carrier()
+    shipment = failed(world, "1", 30).shipment
+    drain()
+    scan(shipment, "out_for_delivery", 8)
+    scan(shipment, "attempt_failed", 4)
+    scan(shipment, "attempt_failed", 3, scan_key="said again")
+    drain()
+    letters = Message.objects.filter(template="delivery_failed").order_by("pk")
+    assert [tracking_url(shipment.order) in letter.text for letter in letters] == [True, True]
