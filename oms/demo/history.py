@@ -19,6 +19,7 @@ from oms.demo import (
     care,
     floor,
     kits,
+    money,
     named_units,
     past,
     purchases,
@@ -72,6 +73,7 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     waves.add(standing, moment)
     third_party.add(standing)
     care.add(standing, moment)
+    money.add(moment)
     judge_due_promises()
     measure_performance()
     _hand_to_the_present(standing)

@@ -23,7 +23,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import Q
 
-from carriers.models import Booking, CarrierAccount, RateCard
+from carriers.models import Booking, CarrierAccount, ChoiceRule, LaneRecord, RateCard
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from fulfillment.models import FulfillmentOrder, HandOff, HandOffEvent, Shipment, Wave, WmsLink
 from inventory.models import (
@@ -48,7 +48,7 @@ from oms.accounts.models import ApiToken, User
 from oms.core.db import execute, fetch_all
 from oms.core.errors import Conflict
 from oms.core.models import Job
-from oms.demo import brand, named_units
+from oms.demo import brand, money, named_units
 from oms.demo.catalogue import KITS, skus
 from oms.demo.models import DemoWorld, current_world
 from oms.demo.nodes import NODES
@@ -69,6 +69,8 @@ _GUARDS = (
     ("routing_routingpolicy", "routing_policy_published_stays"),
     ("orders_invoice", "invoice_stays"),
     ("orders_invoiceline", "invoice_line_stays"),
+    ("carriers_cashtransaction", "cash_transaction_stays"),
+    ("carriers_cashentry", "cash_entry_stays"),
     ("carriers_carrierbill", "carrier_bill_stays"),
     ("carriers_billline", "bill_line_stays"),
     ("carriers_creditnote", "credit_note_stays"),
@@ -95,6 +97,8 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         # Learned from the demo's parcels and promises among others: the clock learns anew from those that stay.
         (PerformanceEdition, Q(nodes__node__code__in=[node.code for node in NODES])),
         (LearnedDays, Q()),
+        (LaneRecord, Q()),
+        (ChoiceRule, Q(name__in=money.RULES)),
         (PromiseCalibration, Q()),
         (TaxRegistration, Q(gstin__contains=brand.PAN)),
         (DemoWorld, Q()),
