@@ -154,6 +154,11 @@ def failed_attempts(scans: Iterable[tuple[str, datetime]]) -> list[FailedAttempt
             if current is not None:
                 current.ended, current.ended_at_place = _ENDS[milestone], place
             current = None
-            if milestone != "out_for_delivery":
+            if ends_the_way(milestone):
                 break
     return found
+
+
+def ends_the_way(milestone: str) -> str:
+    """How a failed attempt is over when a scan of this milestone ends the way to the customer; empty for others."""
+    return "" if milestone == "out_for_delivery" else _ENDS.get(milestone, "")

@@ -12,7 +12,7 @@ from fulfillment.events import DeliveryFailedAgain
 from fulfillment.models import FailedDelivery, FailureEnd, FailureReason, FailureState, Shipment
 from fulfillment.services.care_terms import care_terms
 from fulfillment.services.sending import is_transfer
-from fulfillment.states import FailedAttempt, failed_attempts
+from fulfillment.states import FailedAttempt, ends_the_way, failed_attempts
 from oms.core.clock import now
 from oms.core.outbox import publish
 
@@ -37,8 +37,10 @@ def note_failures(shipments: Sequence[Shipment], scans: Mapping[int, Sequence[Tr
     for shipment in failing:
         told = scans[shipment.booking_id or 0]
         attempts = failed_attempts((scan.milestone, scan.occurred_at) for scan in told)
+        left = {row.pk: row for row in known[shipment.pk] if row.closed_at is None}
         for number, attempt in enumerate(attempts, start=1):
             known_row = _of_attempt(known[shipment.pk], attempt, told)
+            left.pop(known_row.pk if known_row else 0, None)
             row = known_row or _opened(shipment, told[attempt.places[0]])
             before = _facts(row)
             row.number = number
@@ -48,6 +50,9 @@ def note_failures(shipments: Sequence[Shipment], scans: Mapping[int, Sequence[Tr
                 opened.append(row)
             elif _facts(row) != before:
                 changed.append(row)
+        for row in left.values():
+            _end_of_none(row, told)
+            changed.append(row)
     # What ended first: of a parcel only one may be open.
     FailedDelivery.objects.bulk_update(changed, _COLUMNS, batch_size=200)
     FailedDelivery.objects.bulk_create(opened)
@@ -92,3 +97,10 @@ def _end(row: FailedDelivery, attempt: FailedAttempt, told: Sequence[TrackingEve
     if attempt.ended and attempt.ended_at_place is not None:
         row.state, row.ended = FailureState.CLOSED, FailureEnd(attempt.ended)
         row.closed_at = told[attempt.ended_at_place].occurred_at
+
+
+def _end_of_none(row: FailedDelivery, told: Sequence[TrackingEvent]) -> None:
+    """What is no attempt any more (its parcel had arrived before, say) ended with what ended the way."""
+    last = next((scan for scan in told if ends_the_way(scan.milestone)), None)
+    row.state, row.ended = FailureState.CLOSED, FailureEnd(ends_the_way(last.milestone) if last else "next")
+    row.closed_at = (last or told[-1]).occurred_at

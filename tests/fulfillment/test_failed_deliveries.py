@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from carriers.models import TrackingEvent
 from fulfillment.events import DeliveryAnswered
-from fulfillment.models import DeliveryAnswer, FailedDelivery
+from fulfillment.models import AnsweredBy, AnswerKind, DeliveryAnswer, FailedDelivery
 from fulfillment.services import apply_tracking
 from fulfillment.services.answers import Wish, answer_failure, mark_told
 from fulfillment.services.road import look_after_failures
@@ -28,7 +28,7 @@ from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MILESTONES = st.sampled_from(["attempt_failed", "out_for_delivery", "in_transit", "delivered", "rto_initiated"])
-AGAIN = Wish(kind="again")  # type: ignore[arg-type]
+AGAIN = Wish(kind=AnswerKind.AGAIN)
 
 
 @pytest.fixture
@@ -38,13 +38,16 @@ def world() -> World:
     return made
 
 
-def answer(failure: FailedDelivery, wish: Wish, by: str = "person", **more: object) -> DeliveryAnswer:
-    actor = {"person": "Asha", "customer": "customer", "rule": "rule"}[by]
-    return answer_failure(failure_id=failure.pk, wish=wish, by=by, actor=actor, **more)  # type: ignore[arg-type]
-
-
-def wish(kind: str, **fields: object) -> Wish:
-    return Wish(kind=kind, **fields)  # type: ignore[arg-type]
+def answer(
+    failure: FailedDelivery,
+    wish: Wish,
+    by: AnsweredBy = AnsweredBy.PERSON,
+    *,
+    seen: int | None = None,
+    by_phone: bool = False,
+) -> DeliveryAnswer:
+    actor = "Asha" if by == AnsweredBy.PERSON else by
+    return answer_failure(failure_id=failure.pk, wish=wish, by=by, actor=actor, seen=seen, by_phone=by_phone)
 
 
 @given(st.lists(st.tuples(MILESTONES, st.integers(0, 100)), max_size=10))
@@ -104,8 +107,9 @@ def test_what_the_carrier_cannot_be_asked_is_refused_in_words(world: World) -> N
     today = timezone.localdate()
 
     for bad, field in (
-        (wish("on_day", deliver_on=today), "deliver_on"), (wish("correct"), "line1"),
-        (wish("correct", line1="Flat 2, Pune 411001"), "line1"), (wish("correct", phone="12"), "phone"),
+        (Wish(kind=AnswerKind.ON_DAY, deliver_on=today), "deliver_on"), (Wish(kind=AnswerKind.CORRECT), "line1"),
+        (Wish(kind=AnswerKind.CORRECT, line1="Flat 2, Pune 411001"), "line1"),
+        (Wish(kind=AnswerKind.CORRECT, phone="12"), "phone"),
     ):  # fmt: skip
         with pytest.raises(DomainError) as refused:
             answer(failure, bad)
@@ -114,9 +118,9 @@ def test_what_the_carrier_cannot_be_asked_is_refused_in_words(world: World) -> N
     with pytest.raises(DomainError, match="tried 3 times"):
         answer(failure, AGAIN)
     assert not DeliveryAnswer.objects.exists()
-    assert answer(failure, wish("return")).state == "queued"
+    assert answer(failure, Wish(kind=AnswerKind.RETURN)).state == "queued"
     with pytest.raises(Conflict, match="back"):
-        answer(failure, wish("again"), by_phone=True)
+        answer(failure, AGAIN, by_phone=True)
 
 
 def test_a_carrier_without_an_api_is_told_by_phone(world: World) -> None:
@@ -162,7 +166,7 @@ def test_customer_and_agent_answer_at_once_and_nothing_is_lost(world: World) -> 
     day = failure.shipment.node.today() + timedelta(days=1)
     if day.isoweekday() == 7:
         day += timedelta(days=1)
-    customer = partial(answer, failure, wish("on_day", deliver_on=day), by="customer")
+    customer = partial(answer, failure, Wish(kind=AnswerKind.ON_DAY, deliver_on=day), AnsweredBy.CUSTOMER)
     agent = partial(answer, failure, AGAIN, seen=0)
 
     told = at_once([partial(refused_or, customer), partial(refused_or, agent)])
@@ -182,7 +186,7 @@ def test_a_parcel_that_moved_on_takes_no_answer_and_what_was_not_told_is_not_tol
     given_ = answer(failure, AGAIN)
     scan(failure.shipment, "out_for_delivery", 0)
     with pytest.raises(Conflict, match="moved on"):
-        answer(failure, wish("return"))
+        answer(failure, Wish(kind=AnswerKind.RETURN))
     tell_carrier(given_.pk)
     given_.refresh_from_db()
     assert given_.state == "late"
@@ -191,11 +195,19 @@ def test_a_parcel_that_moved_on_takes_no_answer_and_what_was_not_told_is_not_tol
 def test_a_complaint_of_which_the_reply_was_lost_is_not_made_twice(world: World) -> None:
     failure = failed(world, "1")
     by_shiprocket(failure.shipment)
-    complaint = answer(failure, wish("fake"))
+    complaint = answer(failure, Wish(kind=AnswerKind.FAKE))
     DeliveryAnswer.objects.update(state="sending", claimed_until=timezone.now() - timedelta(minutes=1))
     tell_carrier(complaint.pk)
     complaint.refresh_from_db()
     assert complaint.state == "unsure"
+
+
+def test_a_delivery_that_is_scanned_late_ends_what_had_failed_after_it(world: World) -> None:
+    failure = failed(world, "1", 2)
+    scan(failure.shipment, "delivered", 3)
+    failure.refresh_from_db()
+    failure.shipment.refresh_from_db()
+    assert (failure.state, failure.ended, failure.shipment.state) == ("closed", "delivered", "delivered")
 
 
 def test_parcels_that_do_not_fail_have_no_case(world: World) -> None:

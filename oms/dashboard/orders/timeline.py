@@ -18,10 +18,23 @@ FILTERS: dict[str, tuple[str, frozenset[str]]] = {
     "money": ("Money", frozenset({"payment", "cash_missing", "cancelled"})),
     "parcels": (
         "Parcels",
-        frozenset({"packed", "labelled", "handed_over", "arrived_for_pickup", "delivered", "rto", "returned"}),
+        frozenset(
+            {
+                "packed",
+                "labelled",
+                "handed_over",
+                "arrived_for_pickup",
+                "delivered",
+                "rto",
+                "returned",
+                "ndr_open",
+                "delivery_answered",
+                "road_trouble",
+            }
+        ),
     ),
 }
-_SYSTEM = frozenset({"flow", "routing", "schedule", "system", "validation", "api"})
+_SYSTEM = frozenset({"flow", "routing", "schedule", "system", "validation", "api", "rule"})
 _OTHERS = {"carrier": "carrier", "carriers": "carrier", "channel": "channel", "channels": "channel",
            "customer": "customer"}  # fmt: skip
 _ICONS = {
@@ -30,12 +43,14 @@ _ICONS = {
     "work_withdrawn": "arrow-back-up", "packed": "package", "labelled": "barcode", "handed_over": "truck",
     "delivered": "home", "arrived_for_pickup": "package-import", "short_pick": "package-off", "rto": "truck-return",
     "returned": "package-import", "channel_note": "plug-connected",
-    "cash_missing": "credit-card",
+    "cash_missing": "credit-card", "ndr_open": "truck-return", "delivery_answered": "message", "road_trouble": "truck",
 }  # fmt: skip
 _TONES = {
     "held": "warn",
     "short_pick": "warn",
     "cash_missing": "warn",
+    "ndr_open": "bad",
+    "road_trouble": "warn",
     "rto": "warn",
     "unroutable": "bad",
     "cancelled": "off",
