@@ -118,6 +118,8 @@ class Booked:
     charge_minor: int | None = None
     expected_delivery: date | None = None
     label_url: str = ""
+    #: The carrier's label as PDF, where it comes with the reply to the booking: it is kept in the same transaction.
+    label_pdf: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,10 @@ class CarrierAdapter(Protocol):
         ...
 
     def find_booking(self, config: CarrierConfig, client_reference: str) -> Booked | None:
-        """What the carrier holds under our reference; None when it surely holds nothing live."""
+        """What the carrier holds under our reference; None when it surely holds nothing live.
+
+        Raises `carriers.errors.NotProven` where an empty answer proves nothing: a person decides then.
+        """
         ...
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:
@@ -242,6 +247,30 @@ class ReservesAwb(Protocol):
 
     def reserve_awb(self, config: CarrierConfig) -> str:
         """An AWB that no parcel has yet. Raises TransientError or PermanentError; one that is not used is lost."""
+        ...
+
+
+@runtime_checkable
+class CannotProveAbsence(Protocol):
+    """A search by our reference that finds nothing proves nothing: such a booking waits for a person."""
+
+    #: Where the person looks, as a sentence begins: "UPS's shipping history".
+    look_in: str
+
+
+@runtime_checkable
+class TakesOnlyItsLabel(Protocol):
+    """The carrier sorts by codes that only its own label has: ours is never printed for its parcels."""
+
+    label_is_its_own: bool
+
+
+@runtime_checkable
+class ProvesDelivery(Protocol):
+    """The carrier gives a proof of delivery."""
+
+    def proof_of_delivery(self, config: CarrierConfig, awb: str) -> bytes:
+        """The proof as PDF. Raises PermanentError where there is none (yet)."""
         ...
 
 

@@ -7,6 +7,7 @@ from carriers.adapters.dtdc.adapter import DtdcAdapter
 from carriers.adapters.ecom_express.adapter import EcomExpressAdapter
 from carriers.adapters.manual.adapter import ManualAdapter
 from carriers.adapters.shiprocket.adapter import ShiprocketAdapter
+from carriers.adapters.ups.adapter import UpsAdapter
 from carriers.base import CarrierAdapter
 from carriers.errors import NoCarrier
 
@@ -16,6 +17,7 @@ ADAPTERS: dict[str, CarrierAdapter] = {
     "ecom_express": EcomExpressAdapter(),
     "manual": ManualAdapter(),
     "shiprocket": ShiprocketAdapter(),
+    "ups": UpsAdapter(),
 }
 
 

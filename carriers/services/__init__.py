@@ -7,7 +7,7 @@ from carriers.services.cancellation import cancel_booking
 from carriers.services.choice import choose
 from carriers.services.labels import make_label
 from carriers.services.pickups import schedule_pickups
-from carriers.services.settlement import settle_unknown
+from carriers.services.settlement import decide_unknown, settle_unknown
 from carriers.services.tracking import answer_ndr, poll_tracking, record_scans
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "book",
     "cancel_booking",
     "choose",
+    "decide_unknown",
     "make_label",
     "poll_tracking",
     "record_scans",

@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from carriers.adapters.manual.awb import AwbRange
 from carriers.base import BookingRequest, ReservesAwb, UnknownOutcome
 from carriers.choosing import Quote
-from carriers.errors import LaneNotServed, LaneRefused, NoCarrier
+from carriers.errors import LaneNotServed, LaneRefused, NoCarrier, NotProven
 from carriers.locks import lock_account, lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount
 from carriers.registry import adapter_for
@@ -334,6 +334,9 @@ def _refused(booking: Booking, refusal: PermanentError) -> Booking:
             return adopt(booking, left)
         if left is not None:
             adapter.cancel(config, left)
+    except NotProven:
+        # It said that it refused, and shows nothing: there is nothing to void.
+        pass
     except (TransientError, PermanentError, UnknownOutcome) as error:
         note_failure(booking.account, error)
         logger.warning("What booking %s left at the carrier is not known: %s", booking.pk, error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carriers.base import GivesLabels, UnknownOutcome
+from carriers.base import GivesLabels, TakesOnlyItsLabel, UnknownOutcome
 from carriers.labels import LabelData, LabelItem, shipping_label_pdf, shipping_label_zpl
 from carriers.models import Booking, BookingState, Label
 from carriers.registry import adapter_for
@@ -17,7 +17,8 @@ def make_label(booking_id: int) -> Label:
     """The label of a booked parcel, made once. Never inside a transaction when the carrier prints its own.
 
     Our own PDF and ZPL, always the same bytes for the same booking; the carrier's PDF instead (and no ZPL) where it
-    gives one and the account's setting `use_carrier_label` is on. Raises NotFound, Conflict unless the booking is
+    gives one and the account's setting `use_carrier_label` is on, which it is by itself where the carrier sorts by
+    nothing else. Raises NotFound, Conflict unless the booking is
     BOOKED, TransientError or PermanentError from the carrier.
     """
     booking = Booking.objects.select_related("account", "label").filter(pk=booking_id).first()
@@ -29,7 +30,8 @@ def make_label(booking_id: int) -> Label:
     if booking.state != BookingState.BOOKED:
         raise Conflict(f"Booking {booking} is {booking.get_state_display().lower()}; only a booked parcel has a label.")
     adapter = adapter_for(booking.account.adapter)
-    if booking.account.settings.get("use_carrier_label") and isinstance(adapter, GivesLabels):
+    only_theirs = isinstance(adapter, TakesOnlyItsLabel)
+    if booking.account.settings.get("use_carrier_label", only_theirs) and isinstance(adapter, GivesLabels):
         refuse_open_transaction("make_label")
         defaults = {"pdf": _carrier_label(adapter, booking), "zpl": "", "from_carrier": True}
     else:

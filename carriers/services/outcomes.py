@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from django.db import IntegrityError
 
-from carriers.base import Booked, CarrierConfig, UnknownOutcome
+from carriers.base import Booked, CarrierAdapter, CarrierConfig, UnknownOutcome
+from carriers.errors import NotProven
 from carriers.events import BookingCancelled, BookingSettled
 from carriers.locks import lock_booking
-from carriers.models import Booking, BookingState, CarrierAccount
+from carriers.models import Booking, BookingState, CarrierAccount, Label
 from carriers.registry import adapter_for
 from carriers.services.accounts import account_config, note_failure
 from carriers.services.stored_request import GIVEN_AWB
@@ -108,17 +109,19 @@ def mark_unknown(booking: Booking, error: Exception | str, *, proof_in: timedelt
     return run_atomic(work)
 
 
-def adopt(booking: Booking, booked: Booked, *, settled: bool = False) -> Booking:
+def adopt(
+    booking: Booking, booked: Booked, *, settled: bool = False, actor: str = "carriers", reason: str = ""
+) -> Booking:
     """The carrier has the parcel under this AWB. What nobody waits for any more is voided at once.
 
     Returns the booking as it stands now: BOOKED as a rule, FAILED when the AWB belongs to another booking. `settled`
-    publishes BookingSettled.
+    publishes BookingSettled; `actor` and `reason` say who found it and where.
     """
 
     def work() -> tuple[Booking, bool]:
         locked = lock_booking(booking.pk)
         if locked.state in (State.REQUESTED, State.UNKNOWN):
-            _write_booked(locked, booked)
+            _write_booked(locked, booked, actor, reason)
             if settled:
                 outbox.publish([BookingSettled(booking_id=locked.pk, parcel_uid=str(locked.parcel_uid))])
             return locked, False
@@ -130,14 +133,15 @@ def adopt(booking: Booking, booked: Booked, *, settled: bool = False) -> Booking
     return current
 
 
-def _write_booked(locked: Booking, booked: Booked) -> None:
+def _write_booked(locked: Booking, booked: Booked, actor: str, reason: str) -> None:
     moment = clock.now()
     try:
         advance(
             locked,
             State.BOOKED,
             using=BOOKING,
-            actor="carriers",
+            actor=actor,
+            reason=reason[:200],
             awb=booked.awb,
             courier_name=booked.courier_name[:120],
             external_ids=dict(booked.external_ids),
@@ -150,6 +154,9 @@ def _write_booked(locked: Booking, booked: Booked) -> None:
     except IntegrityError:
         # Nobody may void it: the AWB is that of a parcel of ours, perhaps one on its way.
         fail(locked, f"The carrier gave AWB {booked.awb}, which another booking of this account has.")
+        return
+    if booked.label_pdf:
+        Label.objects.get_or_create(booking=locked, defaults={"pdf": booked.label_pdf, "zpl": "", "from_carrier": True})
 
 
 def fail(locked: Booking, error: str, *, actor: str = "carriers") -> None:
@@ -180,7 +187,7 @@ def withdraw(booking: Booking, why: str, *, actor: str = "carriers", cancelled: 
         raise TransientError(f"Booking {booking} is being asked for right now.", retry_after_seconds=5)
     try:
         adapter, config = adapter_for(booking.account.adapter), call_config(booking)
-        found = adapter.find_booking(config, booking.client_reference)
+        found = _found(adapter, config, booking)
         if found is not None and found.awb:
             return adopt(booking, found)
         if booking.state == State.UNKNOWN and booking.next_poll_at and clock.now() < booking.next_poll_at:
@@ -193,6 +200,16 @@ def withdraw(booking: Booking, why: str, *, actor: str = "carriers", cancelled: 
             raise TransientError(str(error)) from error
         raise
     return _close(booking, why, actor=actor, cancelled=cancelled)
+
+
+def _found(adapter: CarrierAdapter, config: CarrierConfig, booking: Booking) -> Booked | None:
+    """What the carrier holds. Nothing is in doubt about a booking whose calls left nothing behind."""
+    try:
+        return adapter.find_booking(config, booking.client_reference)
+    except NotProven:
+        if booking.state == State.UNKNOWN:
+            raise
+        return None
 
 
 def _close(booking: Booking, why: str, *, actor: str, cancelled: bool) -> Booking:

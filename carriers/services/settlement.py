@@ -8,23 +8,28 @@ from datetime import timedelta
 
 from django.db.models import Q
 
-from carriers.base import UnknownOutcome
+from carriers.adapters.manual.awb import clean_awb
+from carriers.base import Booked, CannotProveAbsence, UnknownOutcome
+from carriers.errors import NotProven
 from carriers.events import BookingSettled
 from carriers.locks import lock_booking
 from carriers.models import Booking, BookingState
-from carriers.registry import adapter_for
+from carriers.registry import ADAPTERS, adapter_for
 from carriers.services.accounts import note_failure, note_ok, paused_account_ids
 from carriers.services.cancellation import finish_cancellation
 from carriers.services.network import refuse_open_transaction
-from carriers.services.outcomes import adopt, call_config, mark_unknown
+from carriers.services.outcomes import adopt, call_config, mark_unknown, proof_after
 from carriers.states import BOOKING
 from oms.core import clock, outbox
 from oms.core.db import run_atomic
-from oms.core.errors import DomainError, PermanentError, TransientError
+from oms.core.errors import Conflict, DomainError, NotFound, PermanentError, TransientError
 from oms.core.states import advance
 
 logger = logging.getLogger(__name__)
 State = BookingState
+#: Between two look-ups of a booking that only a person can settle: as long as it has been waiting, within these.
+_LEAST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=1)
 
 
 def settle_unknown(booking_ids: Sequence[int] | None = None, *, limit: int = 100) -> list[Booking]:
@@ -61,6 +66,9 @@ def _unsettled(booking_ids: Sequence[int] | None, limit: int) -> list[Booking]:
     rows = Booking.objects.filter(abandoned | Q(state__in=[State.UNKNOWN, State.CANCELLING])).select_related("account")
     if booking_ids is not None:
         return list(rows.filter(pk__in=booking_ids).order_by("pk"))
+    # Where only a person can tell, the carrier is asked ever more seldom.
+    doubtful = [code for code, adapter in ADAPTERS.items() if isinstance(adapter, CannotProveAbsence)]
+    rows = rows.exclude(state=State.UNKNOWN, account__adapter__in=doubtful, next_poll_at__gt=clock.now())
     return list(rows.exclude(account_id__in=paused_account_ids()).order_by("pk")[:limit])
 
 
@@ -85,6 +93,9 @@ def settle(booking: Booking) -> Booking:
     except UnknownOutcome as error:
         note_failure(booking.account, error)
         raise TransientError(str(error)) from error
+    except NotProven as error:
+        note_ok(booking.account)
+        return _leave_to_a_person(booking, error)
     except (TransientError, PermanentError) as error:
         note_failure(booking.account, error)
         raise
@@ -97,7 +108,46 @@ def settle(booking: Booking) -> Booking:
     return _ask_again(booking)
 
 
-def _ask_again(booking: Booking) -> Booking:
+def _leave_to_a_person(booking: Booking, doubt: NotProven) -> Booking:
+    """It stays UNKNOWN. A search may lag behind, so the carrier is asked again, ever more seldom."""
+    moment = clock.now()
+    pause = min(max(moment - booking.created_at, _LEAST_PAUSE), _LONGEST_PAUSE)
+    mine = Booking.objects.filter(pk=booking.pk, state=State.UNKNOWN, next_poll_at=booking.next_poll_at)
+    if mine.update(next_poll_at=moment + pause, error=str(doubt)[:1000]):
+        booking.next_poll_at, booking.error = moment + pause, str(doubt)[:1000]
+    return booking
+
+
+def decide_unknown(booking_id: int, *, awb: str = "", actor: str, reason: str) -> Booking:
+    """A person looked in the carrier's panel: the parcel stands there under `awb`, or, without one, it is not there.
+
+    Not there makes it REQUESTED again, so that it is booked anew; under an AWB it is BOOKED. Who decided, and why, is
+    kept. Raises NotFound, Conflict unless the outcome is unknown and the call is surely over, DomainError without a
+    reason or for an AWB that cannot be one.
+    """
+    booking = Booking.objects.select_related("account").filter(pk=booking_id).first()
+    if booking is None:
+        raise NotFound(f"There is no booking {booking_id}.")
+    if booking.state != State.UNKNOWN:
+        raise Conflict(f"Booking {booking} is {booking.get_state_display().lower()}: there is nothing to decide.")
+    if not reason.strip():
+        raise DomainError("Say what you saw in the carrier's panel.")
+    if awb:
+        name = adapter_for(booking.account.adapter).name
+        return adopt(
+            booking, Booked(awb=clean_awb(awb), courier_name=name), settled=True, actor=actor, reason=reason.strip()
+        )
+    if clock.now() < booking.created_at + proof_after(booking.account):
+        raise Conflict("The carrier may still be working on it: look again in a minute.")
+    after = _ask_again(booking, actor=actor, reason=f"Not in the panel: {reason.strip()}"[:200])
+    if after.state != State.REQUESTED:
+        raise Conflict(f"Booking {after} was settled a moment ago: it is {after.get_state_display().lower()}.")
+    return after
+
+
+def _ask_again(
+    booking: Booking, *, actor: str = "carriers", reason: str = "The carrier holds nothing under our reference"
+) -> Booking:
     def work() -> Booking:
         locked = lock_booking(booking.pk)
         if locked.state == State.UNKNOWN and locked.next_poll_at == booking.next_poll_at:
@@ -105,8 +155,8 @@ def _ask_again(booking: Booking) -> Booking:
                 locked,
                 State.REQUESTED,
                 using=BOOKING,
-                actor="carriers",
-                reason="The carrier holds nothing under our reference",
+                actor=actor,
+                reason=reason,
                 next_poll_at=None,
             )
             outbox.publish([BookingSettled(booking_id=locked.pk, parcel_uid=str(locked.parcel_uid))])

@@ -99,7 +99,12 @@ def book_shipment(
     if booking.state != BookingState.BOOKED:
         Shipment.objects.filter(pk=shipment_id).update(problem="The carrier has not answered yet; we keep asking.")
         return shipment
-    make_label(booking.pk)
+    try:
+        make_label(booking.pk)
+    except PermanentError as error:
+        problem = f"Booked as {booking.awb}, but its label cannot be had: {error}"[:500]
+        Shipment.objects.filter(pk=shipment_id).update(problem=problem)
+        return shipment
     return run_atomic(lambda: _labelled(shipment_id, booking))
 
 

@@ -11,17 +11,18 @@ from django.core.management.base import BaseCommand
 
 from carriers.simulators.delhivery.server import DelhiveryServer
 from carriers.simulators.shiprocket.server import SimulatorServer
+from carriers.simulators.ups.server import UpsServer
 
 
 class Command(BaseCommand):
     """Serves a carrier's contract over HTTP until it is interrupted. Touches no database of the application."""
 
-    help = "Run a carrier that speaks Shiprocket's contract and moves parcels by itself, or Delhivery's."
+    help = "Run a carrier that speaks Shiprocket's contract and moves parcels by itself, or Delhivery's, or UPS's."
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """See `manage.py simulate_carrier --help`."""
-        parser.add_argument("--contract", choices=("shiprocket", "delhivery"), default="shiprocket")
+        parser.add_argument("--contract", choices=("shiprocket", "delhivery", "ups"), default="shiprocket")
         parser.add_argument("--token", default="", help="of the API, for Delhivery; without it any is taken")
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8702)
@@ -39,7 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGINT or SIGTERM."""
-        server = self._delhivery(options) if options["contract"] == "delhivery" else self._shiprocket(options)
+        server = self._server(options)
 
         def interrupt(number: int, frame: FrameType | None) -> None:
             raise KeyboardInterrupt
@@ -54,6 +55,15 @@ class Command(BaseCommand):
             self.stdout.write("Simulated carrier stops.")
         finally:
             server.stop()
+
+    def _server(self, options: dict[str, Any]) -> DelhiveryServer | SimulatorServer | UpsServer:
+        match options["contract"]:
+            case "delhivery":
+                return self._delhivery(options)
+            case "ups":
+                return UpsServer(host=options["host"], port=options["port"], seed=options["seed"])
+            case _:
+                return self._shiprocket(options)
 
     def _delhivery(self, options: dict[str, Any]) -> DelhiveryServer:
         return DelhiveryServer(host=options["host"], port=options["port"], token=options["token"], seed=options["seed"])

@@ -50,6 +50,12 @@ class CarrierRow:
         return adapter.name if adapter else self.account.adapter
 
     @property
+    def tested(self) -> str:
+        """What the connector was tested against, as a sentence."""
+        adapter = ADAPTERS.get(self.account.adapter)
+        return adapter.certainty.sentence if adapter else ""
+
+    @property
     def certainty(self) -> str:
         """What the connector was tested against, as a sentence, and what it does not offer."""
         adapter = ADAPTERS.get(self.account.adapter)

@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from carriers.models import CarrierAccount, Label
+from carriers.models import Booking, BookingState, CarrierAccount, Label
 from carriers.selectors import quotes_for_screen, scans_of_booking
+from carriers.services import decide_unknown
+from carriers.services.bookings import live_booking
 from carriers.services.choice import rate_request
 from fulfillment.models import PickedUnit, Shipment, ShipmentState
 from fulfillment.selectors import label_problems, with_contents, without_label
@@ -93,6 +95,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "invoice": invoice_of(shipment), "not_invoiced": why_not_invoiced(shipment),
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
         "held": held_parcels([shipment]).get(shipment.pk, []),
+        "doubt": _doubt(shipment) if open_label else None, "may_decide": principal.may("carriers.edit"),
         "attempts": failures_by_parcel([shipment.pk]).get(shipment.pk, []),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
@@ -118,6 +121,35 @@ def label_pdf(request: HttpRequest, pk: int) -> HttpResponse:
     response = HttpResponse(bytes(found.pdf), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="label-{shipment.awb}.pdf"'
     return response
+
+
+def _doubt(shipment: Shipment) -> Booking | None:
+    """The booking of which nobody knows what the carrier made of it."""
+    booking = live_booking(shipment.uid)
+    return booking if booking is not None and booking.state == BookingState.UNKNOWN else None
+
+
+@require_POST
+@requires("carriers.edit")
+def decide_booking(request: HttpRequest, pk: int) -> HttpResponse:
+    """A person looked in the carrier's panel: the parcel stands there under an AWB, or it is not there."""
+    principal = principal_of(request)
+    shipment = parcel_of(principal, pk)
+    booking = _doubt(shipment)
+    there = request.POST.get("answer") == "there"
+    awb = request.POST.get("awb", "").strip() if there else ""
+    try:
+        if booking is None:
+            raise Conflict("What the carrier made of this parcel is certain by now.")
+        if there and not awb:
+            raise DomainError("Type in the AWB under which the carrier has it.")
+        decide_unknown(booking.pk, awb=awb, actor=principal.name, reason=request.POST.get("reason", ""))
+    except DomainError as error:
+        messages.error(request, error.message)
+    else:
+        said = _("It is booked as %(awb)s.") % {"awb": awb.upper()} if awb else _("It is booked anew.")
+        messages.success(request, said)
+    return HttpResponseRedirect(reverse("dashboard:fulfil_parcel", args=[pk]))
 
 
 def _book(shipment: Shipment, *, account_id: int | None = None, awb: str = "") -> str:

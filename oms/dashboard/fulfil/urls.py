@@ -58,6 +58,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<int:pk>/invoice/", paper_views.invoice_issue, name="fulfil_invoice_issue"),
     path("parcels/<int:pk>/retry/", label_views.retry, name="fulfil_retry"),
     path("parcels/<int:pk>/book/", label_views.book_with, name="fulfil_book"),
+    path("parcels/<int:pk>/decide/", label_views.decide_booking, name="fulfil_decide"),
     path("parcels/<int:pk>/apart/", label_views.take_parcel_apart, name="fulfil_apart"),
     path("invoices/", invoice_views.register, name="fulfil_invoices"),
     path("invoices/missing/", invoice_views.issue_missing, name="fulfil_invoices_missing"),

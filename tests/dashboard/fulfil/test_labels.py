@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 
 from carriers.models import Booking, CarrierAccount
 from fulfillment.models import Shipment
 from oms.accounts.models import Role
+from oms.core.clock import now
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line
 from tests.fulfillment.floor import labelled, make_carrier, make_work
@@ -149,3 +152,26 @@ def test_a_parcel_without_a_label_has_nothing_to_print(client: Client, stuck: Sh
 def test_an_action_is_never_a_link(client: Client, stuck: Shipment) -> None:
     for path in (f"parcels/{stuck.pk}/retry/", f"parcels/{stuck.pk}/book/", "labels/retry/"):
         assert client.get(f"/fulfil/{path}").status_code == 405
+
+
+def test_a_person_says_what_the_carrier_shows(client: Client, stuck: Shipment, show: Show, sign_in: SignIn) -> None:
+    account = make_carrier("strong", name="Strong couriers")
+    booking = Booking.objects.create(
+        account=account, client_reference="OMS-1-abc-1", parcel_uid=stuck.uid, order_number=stuck.order.number,
+        state="unknown", error="It shows no parcel, which proves nothing.", created_at=now() - timedelta(hours=1),
+    )  # fmt: skip
+    there = {"answer": "there", "awb": "", "reason": "Seen."}
+    text = show(f"/fulfil/parcels/{stuck.pk}/")
+    assert "which proves nothing" in text
+    assert "Somebody who may edit carriers" in text
+    assert client.post(f"/fulfil/parcels/{stuck.pk}/decide/", there | {"awb": "SC-1234"}).status_code == 403
+
+    sign_in(Role.OPS_MANAGER)
+    assert "Look in the panel of Strong couriers for OMS-1-abc-1" in show(f"/fulfil/parcels/{stuck.pk}/")
+    assert "Type in the AWB" in client.post(f"/fulfil/parcels/{stuck.pk}/decide/", there, follow=True).content.decode()
+    absent = {"answer": "absent", "reason": "Not in its history."}
+    assert "booked anew" in client.post(f"/fulfil/parcels/{stuck.pk}/decide/", absent, follow=True).content.decode()
+    booking.refresh_from_db()
+    assert booking.state == "requested"
+    again = client.post(f"/fulfil/parcels/{stuck.pk}/decide/", absent, follow=True)
+    assert "certain by now" in again.content.decode()

@@ -1,0 +1,154 @@
+"""What parcels that cross a border declare to customs, and what carriers of the whole world share. Pure.
+
+HSN is the harmonised code, so it is sent as the commodity code. Weights of articles are not known one by one: the
+parcel's weight is divided over the pieces. The country of origin is the account's setting `country_of_origin`, else
+the country that the parcel leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from carriers.base import BookingRequest
+from oms.core.errors import PermanentError
+from oms.core.values import Address, major_units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomsLine:
+    """One line of a declaration. `grams` is the weight of the whole line, `unit_value` in major units as text."""
+
+    description: str
+    quantity: int
+    unit_value: str
+    line_value: str
+    hsn: str
+    origin: str
+    grams: int
+
+
+def crosses_border(request: BookingRequest) -> bool:
+    """The parcel leaves its country, so customs is told what is in it."""
+    return request.ship_from.country != request.ship_to.country
+
+
+def customs_lines(request: BookingRequest, settings: Mapping[str, Any]) -> list[CustomsLine]:
+    """The articles as customs is told. Raises PermanentError for a parcel without any, or one without a value."""
+    if not request.items:
+        raise PermanentError("A parcel that crosses a border needs its articles for customs; this one has none.")
+    worthless = [item.sku_code for item in request.items if item.unit_price_minor <= 0]
+    if worthless:
+        raise PermanentError(f"Customs needs a value of every article; {', '.join(worthless)} has none.")
+    origin = str(settings.get("country_of_origin") or request.ship_from.country)
+    pieces = sum(item.quantity for item in request.items)
+    lines, done, given = [], 0, 0
+    for item in request.items:
+        done += item.quantity
+        until = request.weight_grams * done // pieces
+        lines.append(
+            CustomsLine(
+                description=item.name or item.sku_code,
+                quantity=item.quantity,
+                unit_value=amount(item.unit_price_minor, request.currency),
+                line_value=amount(item.unit_price_minor * item.quantity, request.currency),
+                hsn=re.sub(r"[^0-9A-Za-z]", "", item.hsn),
+                origin=origin,
+                grams=max(until - given, 1),
+            )
+        )
+        given = until
+    return lines
+
+
+def amount(minor: int, currency: str) -> str:
+    """`2499.50` of 249950 paise, `1200` of 1200 yen."""
+    return f"{major_units(minor, currency):f}"
+
+
+def kilograms(grams: int, decimals: int = 1) -> str:
+    """`1.3` of 1250 g: never less than it weighs, and never nothing."""
+    step = 10 ** (3 - decimals)
+    steps = max(-(-grams // step), 1)
+    whole, rest = divmod(steps, 10**decimals)
+    return f"{whole}.{rest:0{decimals}d}"
+
+
+def centimetres(millimetres: int) -> int:
+    """Whole centimetres, rounded up; at least one."""
+    return max(-(-millimetres // 10), 1)
+
+
+def street_lines(address: Address, width: int, most: int = 3) -> list[str]:
+    """The street in at most `most` lines of `width` characters, broken between words.
+
+    Raises PermanentError for an address that does not fit: one that is cut off reaches nobody.
+    """
+    lines: list[str] = []
+    for part in (address.line1, address.line2):
+        current = ""
+        for word in part.split():
+            if current and len(current) + 1 + len(word) > width:
+                lines.append(current)
+                current = word
+            else:
+                current = f"{current} {word}".strip()
+        lines += [current] if current else []
+    if len(lines) > most or any(len(line) > width for line in lines):
+        raise PermanentError(
+            f"The street {', '.join(part for part in (address.line1, address.line2) if part)!r} is longer than the "
+            f"{most} lines of {width} characters that the carrier takes. Shorten it."
+        )
+    return lines
+
+
+def digits(phone: str, most: int) -> str:
+    """The digits of a phone number, the last `most` of them."""
+    return re.sub(r"\D", "", phone)[-most:]
+
+
+def service_of(request: BookingRequest, settings: Mapping[str, Any], name: str) -> str:
+    """The carrier's service: that which was chosen by price, else what the setting `services` names for the level.
+
+    Raises PermanentError where neither does.
+    """
+    services = settings.get("services") or {}
+    found = request.courier_id or services.get(request.service_level)
+    if not found:
+        raise PermanentError(
+            f"The setting services names no service of {name} for {request.service_level!r}: add one, or choose the "
+            "carrier by price."
+        )
+    return str(found)
+
+
+def account_number(settings: Mapping[str, Any], name: str) -> str:
+    """The setting `account_number`. Raises PermanentError without it."""
+    number = str(settings.get("account_number", ""))
+    if not number:
+        raise PermanentError(f"The setting account_number is missing: {name} charges parcels to it.")
+    return number
+
+
+def our_reference(text: str, most: int) -> str:
+    """Our reference in the space that the carrier has. Its end tells parcels and tries apart, so the front goes."""
+    return text[-most:]
+
+
+def refuse_cash(request: BookingRequest, name: str) -> None:
+    """Raises PermanentError for a parcel that is paid at the door."""
+    if request.cod_minor:
+        raise PermanentError(f"{name} collects no cash here: give parcels paid on delivery to another carrier.")
+
+
+def utc_key(moment: datetime) -> str:
+    """A moment to the second, for keys of scans."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def place_of(*parts: Any) -> str:
+    """City, region and country, what there is of them."""
+    return ", ".join(str(part) for part in parts if part)

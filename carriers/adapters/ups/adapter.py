@@ -1,0 +1,236 @@
+"""UPS: a carrier of the whole world. See README.md beside this file for the contract and what is certain.
+
+`CarrierConfig.secrets`: `client_id`, `client_secret` (of an app in UPS's developer portal), `webhook_token`.
+`CarrierConfig.settings`: `account_number` (six characters), `services` (our service level -> UPS's code), `currency`,
+`country`, `duties_paid_by`, `country_of_origin`, `pickup_addresses`, `timeout_seconds`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+from carriers.adapters.abroad import account_number, our_reference
+from carriers.adapters.calls import Reply
+from carriers.adapters.oauth import TokenClient, TokenClients
+from carriers.adapters.panel import check_token
+from carriers.adapters.ups import mapping, tracking
+from carriers.base import (
+    Booked,
+    BookingRequest,
+    CarrierConfig,
+    Certainty,
+    Rate,
+    RateRequest,
+    TrackingUpdate,
+    UnknownOutcome,
+)
+from carriers.errors import NotProven
+from oms.core.errors import PermanentError, TransientError
+from oms.core.http import READ_TIMEOUT_SECONDS
+
+BASE_URL = "https://onlinetools.ups.com"
+VERSION = "v2409"
+_VOIDED = "007"
+#: What the tracking services answer for a number or reference that they do not show.
+_NOT_SHOWN = frozenset({400, 404})
+
+
+class UpsAdapter:
+    """Speaks UPS's REST APIs. Keeps nothing but sessions and tokens, in memory, per account."""
+
+    code = "ups"
+    name = "UPS"
+    certainty = Certainty.SCHEMA
+    not_offered = ("cash on delivery", "proof of delivery", "labels as ZPL", "answers to failed deliveries")
+    look_in = "UPS's shipping history"
+    label_is_its_own = True
+
+    def __init__(self) -> None:
+        self._clients = TokenClients(_client)
+
+    # -- CarrierAdapter ------------------------------------------------------------------------------------------------
+
+    def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
+        """Services that carry it, cheapest first; empty for cash on delivery, which is not offered."""
+        if request.cod_minor:
+            return []
+        body = mapping.rate_request(request, config.settings)
+        reply = self._call(
+            config, "POST", f"/api/rating/{VERSION}/Shop", what="Rates", safe=True, json=body,
+        )  # fmt: skip
+        return mapping.read_rates(reply.as_object(), str(config.settings.get("currency", "INR")))
+
+    def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
+        """Ship it under our reference. UPS deduplicates by nothing: whatever is lost is looked up."""
+        body = mapping.ship_request(request, config.settings)
+        reply = self._call(
+            config, "POST", f"/api/shipments/{VERSION}/ship", what="Shipment", safe=False,
+            trans_id=our_reference(request.client_reference, 32), json=body,
+        )  # fmt: skip
+        booked = mapping.read_shipped(reply.as_object(), request)
+        if booked is None:
+            raise UnknownOutcome(f"UPS took the shipment and named no parcel: {str(reply.body)[:200]}")
+        return booked
+
+    def find_booking(self, config: CarrierConfig, client_reference: str) -> Booked | None:
+        """The one live parcel under our reference, by label recovery and by tracking.
+
+        Never None: raises NotProven where UPS shows none, or several.
+        """
+        found = {*self._by_recovery(config, client_reference), *self._by_tracking(config, client_reference)}
+        alive = sorted(awb for awb in found if not self._voided(config, awb))
+        if len(alive) == 1:
+            return mapping.booked_of(alive[0], alive[0], client_reference)
+        if alive:
+            raise NotProven(
+                f"UPS shows several parcels under {client_reference}: {', '.join(alive)}. Void all but one."
+            )
+        raise NotProven(
+            f"UPS shows no parcel under {client_reference}. It may show one only after its first scan, so that proves "
+            f"nothing: look in {self.look_in}."
+        )
+
+    def cancel(self, config: CarrierConfig, booked: Booked) -> None:
+        """Void the shipment. Doing it twice does no harm: a refusal counts only while the parcel is not voided."""
+        shipment = booked.external_ids.get("shipment_id") or booked.awb
+        path = f"/api/shipments/{VERSION}/void/cancel/{quote(shipment, safe='')}"
+        reply = self._call(config, "DELETE", path, what="Void", safe=True, accept=frozenset({400, 404}))
+        response = reply.as_object().get("VoidShipmentResponse")
+        summary = response.get("SummaryResult") if isinstance(response, dict) else None
+        status = summary.get("Status") if isinstance(summary, dict) else None
+        if reply.ok and isinstance(status, dict) and str(status.get("Code")) == "1":
+            return
+        if not self._voided(config, booked.awb):
+            raise PermanentError(f"Void was refused: {mapping.message_of(reply.body)}")
+
+    def track(self, config: CarrierConfig, awb: str) -> TrackingUpdate:
+        """Every scan so far; none while UPS shows none."""
+        return tracking.read_tracking(self._track(config, awb).body, awb)
+
+    # -- GivesLabels, SchedulesPickups, ReceivesTracking ---------------------------------------------------------------
+
+    def label(self, config: CarrierConfig, booked: Booked) -> bytes:
+        """UPS's label as PDF: the reply to a shipment has none, label recovery does."""
+        reply = self._recover(config, mapping.recovery_of(booked.awb), accept=frozenset())
+        return mapping.pdf_of(mapping.recovered(reply.as_object()))
+
+    def schedule_pickup(self, config: CarrierConfig, booked: Sequence[Booked], on: date) -> str:
+        """One on-call pickup per place that parcels leave from; UPS's pickup numbers.
+
+        A pickup that is pending already for the place and day is taken as it is, so the whole call may be repeated.
+        """
+        places: Mapping[str, Any] = config.settings.get("pickup_addresses") or {}
+        only = next(iter(places)) if len(places) == 1 else ""
+        by_node: dict[str, list[Booked]] = {}
+        for parcel in booked:
+            by_node.setdefault(parcel.external_ids.get("node") or only, []).append(parcel)
+        pending = self._pending_pickups(config)
+        numbers = []
+        for node, parcels in by_node.items():
+            reference = our_reference(f"{on:%Y%m%d}-{node}", mapping.REFERENCE_WIDTH)
+            numbers.append(pending.get(reference) or self._pick_up(config, places, node, parcels, on, reference))
+        return ", ".join(numbers)
+
+    def read_webhook(self, config: CarrierConfig, headers: Mapping[str, str], body: bytes) -> TrackingUpdate | None:
+        """Check the agreed header, then parse one event of Track Alert; None for a call without a tracking number."""
+        check_token(config, headers)
+        try:
+            parsed = json.loads(body)
+        except ValueError as error:
+            raise PermanentError(f"The tracking event is not JSON: {error}") from error
+        return tracking.read_push(parsed) if isinstance(parsed, dict) else None
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def _by_recovery(self, config: CarrierConfig, reference: str) -> list[str]:
+        body = mapping.recovery_by_reference(reference, account_number(config.settings, self.name))
+        reply = self._recover(config, body, accept=_NOT_SHOWN)
+        rows = mapping.recovered(reply.as_object()) if reply.ok else []
+        return [str(row["TrackingNumber"]) for row in rows if row.get("TrackingNumber")]
+
+    def _by_tracking(self, config: CarrierConfig, reference: str) -> list[str]:
+        asked = our_reference(reference, mapping.REFERENCE_WIDTH)
+        reply = self._call(
+            config, "GET", f"/api/track/v1/reference/details/{quote(asked, safe='')}", what="Tracking by reference",
+            safe=True, accept=_NOT_SHOWN,
+            params={"locale": "en_US", "shipperNum": account_number(config.settings, self.name)},
+        )  # fmt: skip
+        rows = tracking.packages_of(reply.body) if reply.ok else iter(())
+        return [str(row["trackingNumber"]) for row in rows if row.get("trackingNumber")]
+
+    def _voided(self, config: CarrierConfig, awb: str) -> bool:
+        reply = self._track(config, awb)
+        packages = [row for row in tracking.packages_of(reply.body) if str(row.get("trackingNumber") or awb) == awb]
+        return any(tracking.current_number(row) == _VOIDED for row in packages)
+
+    def _track(self, config: CarrierConfig, awb: str) -> Reply:
+        path = f"/api/track/v1/details/{quote(awb, safe='')}"
+        params = {"locale": "en_US", "returnSignature": "false"}
+        reply = self._call(
+            config, "GET", path, what="Tracking", safe=True, accept=frozenset({404}), params=params
+        )  # fmt: skip
+        return reply if reply.ok else Reply(reply.status, None)
+
+    def _recover(self, config: CarrierConfig, body: Mapping[str, Any], *, accept: frozenset[int]) -> Reply:
+        return self._call(
+            config, "POST", "/api/labels/v1/recovery", what="Label recovery", safe=True, accept=accept, json=body
+        )
+
+    def _pending_pickups(self, config: CarrierConfig) -> dict[str, str]:
+        """Our references of on-call pickups that are to come -> UPS's pickup numbers."""
+        reply = self._call(
+            config, "GET", f"/api/shipments/{VERSION}/pickup/oncall", what="Pending pickups", safe=True,
+            accept=_NOT_SHOWN, headers={"AccountNumber": account_number(config.settings, self.name)},
+        )  # fmt: skip
+        response = reply.as_object().get("PickupPendingStatusResponse") if reply.ok else None
+        rows = response.get("PendingStatus") if isinstance(response, dict) else None
+        found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        return {str(row["ReferenceNumber"]): str(row.get("PRN") or "") for row in found if row.get("ReferenceNumber")}
+
+    def _pick_up(
+        self, config: CarrierConfig, places: Mapping[str, Any], node: str, parcels: Sequence[Booked], on: date,
+        reference: str,
+    ) -> str:  # fmt: skip
+        place = places.get(node)
+        if not isinstance(place, Mapping):
+            raise PermanentError(f"The setting pickup_addresses names no address for {node or 'these parcels'}.")
+        body = mapping.pickup_request(place, node, len(parcels), on, config.settings, reference)
+        try:
+            reply = self._call(
+                config, "POST", f"/api/pickupcreation/{VERSION}/pickup", what="Pickup", safe=False, json=body
+            )
+        except UnknownOutcome as error:
+            # Asked again, it is found among the pending ones.
+            raise TransientError(str(error)) from error
+        response = reply.as_object().get("PickupCreationResponse")
+        number = str(response.get("PRN") or "") if isinstance(response, dict) else ""
+        if not number:
+            raise TransientError(f"UPS gave no pickup number: {str(reply.body)[:200]}")
+        return number
+
+    def _call(
+        self, config: CarrierConfig, method: str, path: str, *, what: str, safe: bool, trans_id: str = "",
+        accept: frozenset[int] = frozenset(), headers: Mapping[str, str] | None = None, **kwargs: Any,
+    ) -> Reply:  # fmt: skip
+        sent = {"transId": trans_id or uuid.uuid4().hex, "transactionSrc": "oms", **(headers or {})}
+        client = self._clients.of(
+            config.base_url or BASE_URL, config.secrets.get("client_id", ""), config.secrets.get("client_secret", ""),
+            str(config.settings.get("account_number", "")),
+            float(config.settings.get("timeout_seconds", READ_TIMEOUT_SECONDS)),
+        )  # fmt: skip
+        return client.call(method, path, what=what, safe=safe, accept=accept, headers=sent, **kwargs)
+
+
+def _client(base_url: str, client_id: str, client_secret: str, number: str, timeout_seconds: float) -> TokenClient:
+    sign_in: dict[str, Any] = {"auth": (client_id, client_secret), "data": {"grant_type": "client_credentials"}}
+    if number:
+        sign_in["headers"] = {"x-merchant-id": number}
+    return TokenClient(
+        base_url=base_url, sign_in_path="/security/v1/oauth/token", sign_in=sign_in, timeout_seconds=timeout_seconds,
+        message_of=mapping.message_of,
+    )  # fmt: skip

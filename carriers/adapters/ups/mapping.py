@@ -1,0 +1,335 @@
+"""Between our words and UPS's. Pure. Field names are those of UPS's OpenAPI files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from carriers.adapters.abroad import (
+    account_number,
+    centimetres,
+    crosses_border,
+    customs_lines,
+    digits,
+    kilograms,
+    our_reference,
+    refuse_cash,
+    service_of,
+    street_lines,
+)
+from carriers.base import Booked, BookingRequest, Rate, RateRequest
+from oms.core.errors import PermanentError
+from oms.core.values import Address, minor_units
+
+#: Names of the services (Shipping.yaml, `Service.Code`).
+SERVICES: Mapping[str, str] = {
+    "01": "UPS Next Day Air", "02": "UPS 2nd Day Air", "03": "UPS Ground", "07": "UPS Worldwide Express",
+    "08": "UPS Worldwide Expedited", "11": "UPS Standard", "12": "UPS 3 Day Select", "13": "UPS Next Day Air Saver",
+    "14": "UPS Next Day Air Early", "17": "UPS Worldwide Economy DDU", "54": "UPS Worldwide Express Plus",
+    "59": "UPS 2nd Day Air A.M.", "65": "UPS Worldwide Saver", "72": "UPS Worldwide Economy DDP", "96": "UPS Freight",
+}  # fmt: skip
+#: Where a service quotes no days of transit. A guess on the safe side, which rates are ordered by.
+_SLOW_DAYS = 7
+_LINE_WIDTH = 35
+#: Longest reference of a customer.
+REFERENCE_WIDTH = 35
+_CUSTOMS_FORMS = 50
+
+
+def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a shipment. Raises PermanentError for what UPS cannot be asked."""
+    refuse_cash(request, "UPS")
+    number = account_number(settings, "UPS")
+    abroad = crosses_border(request)
+    package: dict[str, Any] = {
+        "Packaging": {"Code": "02"},
+        "PackageWeight": {"UnitOfMeasurement": {"Code": "KGS"}, "Weight": kilograms(request.weight_grams)},
+    } | _sizes(request)
+    reference = {"Code": "PO", "Value": our_reference(request.client_reference, REFERENCE_WIDTH)}
+    shipment: dict[str, Any] = {
+        "Shipper": {**_party(request.ship_from, phone=True), "ShipperNumber": number},
+        "ShipFrom": _party(request.ship_from, phone=True),
+        "ShipTo": _party(request.ship_to, phone=True),
+        "PaymentInformation": {"ShipmentCharge": [{"Type": "01", "BillShipper": {"AccountNumber": number}}]},
+        "Service": {"Code": service_of(request, settings, "UPS")},
+        "Package": [package],
+        "ShipmentRatingOptions": {"NegotiatedRatesIndicator": ""},
+    }
+    # A reference of the package is taken only within the United States; abroad it is one of the shipment.
+    if request.ship_from.country == request.ship_to.country == "US":
+        package["ReferenceNumber"] = [reference]
+    else:
+        shipment["ReferenceNumber"] = [reference]
+    if abroad:
+        shipment["Description"] = request.items[0].name[:50] if request.items else ""
+        shipment["ShipmentServiceOptions"] = {"InternationalForms": _invoice(request, settings)}
+        duties = str(settings.get("duties_paid_by", "receiver"))
+        if duties == "shipper":
+            shipment["PaymentInformation"]["ShipmentCharge"].append(
+                {"Type": "02", "BillShipper": {"AccountNumber": number}}
+            )
+    label = {
+        "LabelImageFormat": {"Code": "GIF"},
+        "LabelStockSize": {"Height": "6", "Width": "4"},
+        "HTTPUserAgent": "Mozilla/5.0",
+    }
+    context = {"CustomerContext": request.client_reference}
+    head = {"RequestOption": "nonvalidate", "SubVersion": "2409", "TransactionReference": context}
+    return {"ShipmentRequest": {"Request": head, "Shipment": shipment, "LabelSpecification": label}}
+
+
+def _sizes(request: BookingRequest | RateRequest) -> dict[str, Any]:
+    if not (request.length_mm and request.width_mm and request.height_mm):
+        return {}
+    return {"Dimensions": {
+        "UnitOfMeasurement": {"Code": "CM", "Description": "Centimeters"},
+        "Length": str(centimetres(request.length_mm)), "Width": str(centimetres(request.width_mm)),
+        "Height": str(centimetres(request.height_mm)),
+    }}  # fmt: skip
+
+
+def _party(address: Address, *, phone: bool = False) -> dict[str, Any]:
+    name = address.company or address.name
+    party: dict[str, Any] = {"Name": name[:_LINE_WIDTH], "Address": _address(address)}
+    attention = address.name or address.company
+    if attention:
+        party["AttentionName"] = attention[:_LINE_WIDTH]
+    number = digits(address.phone, 15)
+    if phone and number:
+        party["Phone"] = {"Number": number}
+    return party
+
+
+def _address(address: Address) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "AddressLine": street_lines(address, _LINE_WIDTH),
+        "City": address.city[:30],
+        "CountryCode": address.country,
+    }
+    if address.postcode:
+        found["PostalCode"] = address.postcode.replace(" ", "").replace("-", "")[:9]
+    # A code in the United States and Canada; elsewhere five characters hold no name of a state.
+    if address.region and len(address.region) <= 5:
+        found["StateProvinceCode"] = address.region
+    return found
+
+
+def _invoice(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
+    lines = customs_lines(request, settings)
+    if len(lines) > _CUSTOMS_FORMS:
+        raise PermanentError(f"UPS takes {_CUSTOMS_FORMS} articles on a customs invoice; this parcel has {len(lines)}.")
+    products = [
+        {
+            "Description": [line.description[:_LINE_WIDTH]],
+            "Unit": {
+                "Number": str(line.quantity), "Value": line.unit_value,
+                "UnitOfMeasurement": {"Code": "PCS"},
+            },
+            "OriginCountryCode": line.origin,
+            "ProductWeight": {"UnitOfMeasurement": {"Code": "KGS"}, "Weight": kilograms(line.grams)},
+        } | ({"CommodityCode": line.hsn[:15]} if len(line.hsn) >= 6 else {})
+        for line in lines
+    ]  # fmt: skip
+    sold_to = _party(request.ship_to, phone=True)
+    return {
+        "FormType": ["01"],
+        "Product": products,
+        "InvoiceNumber": request.order_number[:35],
+        "InvoiceDate": f"{request.order_date:%Y%m%d}",
+        "TermsOfShipment": "DDP" if settings.get("duties_paid_by") == "shipper" else "DAP",
+        "ReasonForExport": "SALE",
+        "CurrencyCode": request.currency,
+        "Contacts": {"SoldTo": {"AttentionName": sold_to["Name"], **sold_to}},
+    }
+
+
+def read_shipped(body: Mapping[str, Any], request: BookingRequest) -> Booked | None:
+    """A reply to a shipment; None for one that names no parcel."""
+    response = body.get("ShipmentResponse")
+    results = response.get("ShipmentResults") if isinstance(response, dict) else None
+    if not isinstance(results, dict):
+        return None
+    packages = _many(results.get("PackageResults"))
+    shipment = str(results.get("ShipmentIdentificationNumber") or "")
+    awb = str(packages[0].get("TrackingNumber") or "") if packages else ""
+    if not (awb or shipment):
+        return None
+    booked = booked_of(awb or shipment, shipment or awb, request.client_reference, _charged(results, request.currency))
+    return replace(booked, external_ids={**booked.external_ids, "node": request.ship_from_code})
+
+
+def booked_of(awb: str, shipment: str, reference: str, charge_minor: int | None = None) -> Booked:
+    """A parcel at UPS."""
+    ids = {"shipment_id": shipment, "reference": reference}
+    return Booked(awb=awb, courier_name="UPS", external_ids=ids, charge_minor=charge_minor)
+
+
+def _charged(results: Mapping[str, Any], currency: str) -> int | None:
+    """The negotiated charge, else the published one; None in another currency than the parcel's."""
+    negotiated = results.get("NegotiatedRateCharges")
+    total = negotiated.get("TotalCharge") if isinstance(negotiated, dict) else None
+    if not isinstance(total, dict):
+        charges = results.get("ShipmentCharges")
+        total = charges.get("TotalCharges") if isinstance(charges, dict) else None
+    return money_of(total, currency)
+
+
+def money_of(total: Any, currency: str) -> int | None:
+    """`{"CurrencyCode": "INR", "MonetaryValue": "12.34"}` in minor units; None where it is not."""
+    if not isinstance(total, dict) or str(total.get("CurrencyCode") or currency) != currency:
+        return None
+    try:
+        return minor_units(Decimal(str(total.get("MonetaryValue"))), currency)
+    except InvalidOperation:
+        return None
+
+
+# -- prices ------------------------------------------------------------------------------------------------------------
+
+
+def rate_request(request: RateRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a question for every service. A price needs no streets: the contract wants the field, so it is empty."""
+    number = account_number(settings, "UPS")
+    home = str(settings.get("country", "IN"))
+    start = {"AddressLine": [], "PostalCode": request.from_postcode, "CountryCode": home}
+    goal = {"AddressLine": [], "PostalCode": request.to_postcode, "CountryCode": request.country}
+    shipment = {
+        "Shipper": {"ShipperNumber": number, "Address": start},
+        "ShipFrom": {"Address": start},
+        "ShipTo": {"Address": goal},
+        "PaymentDetails": {"ShipmentCharge": [{"Type": "01", "BillShipper": {"AccountNumber": number}}]},
+        "ShipmentRatingOptions": {"NegotiatedRatesIndicator": ""},
+        "Package": [{
+            "PackagingType": {"Code": "02"},
+            "PackageWeight": {
+                "UnitOfMeasurement": {"Code": "KGS", "Description": "Kilograms"},
+                "Weight": kilograms(request.weight_grams),
+            },
+        } | _sizes(request)],
+    }  # fmt: skip
+    return {"RateRequest": {"Request": {"RequestOption": "Shop", "SubVersion": "2409"}, "Shipment": shipment}}
+
+
+def read_rates(body: Mapping[str, Any], currency: str) -> list[Rate]:
+    """Services with their charges, cheapest first. Raises PermanentError where all are in another currency."""
+    response = body.get("RateResponse")
+    rows = _many(response.get("RatedShipment")) if isinstance(response, dict) else []
+    found = [rate for row in rows if (rate := _rate(row, currency)) is not None]
+    if rows and not found:
+        raise PermanentError(f"UPS quotes in another currency than {currency}, the setting currency of this account.")
+    return sorted(found, key=lambda rate: rate.charge_minor)
+
+
+def _rate(row: Mapping[str, Any], currency: str) -> Rate | None:
+    negotiated = row.get("NegotiatedRateCharges")
+    total = negotiated.get("TotalCharge") if isinstance(negotiated, dict) else None
+    charge = money_of(total if isinstance(total, dict) else row.get("TotalCharges"), currency)
+    service = row.get("Service")
+    code = str(service.get("Code") or "") if isinstance(service, dict) else ""
+    if charge is None or not code:
+        return None
+    guaranteed = row.get("GuaranteedDelivery")
+    days = str(guaranteed.get("BusinessDaysInTransit") or "") if isinstance(guaranteed, dict) else ""
+    return Rate(
+        courier_id=code, courier_name=SERVICES.get(code, f"UPS {code}"), charge_minor=charge,
+        transit_days=int(days) if days.isdecimal() else _SLOW_DAYS, supports_cod=False,
+    )  # fmt: skip
+
+
+# -- labels, pickups, proofs -------------------------------------------------------------------------------------------
+
+
+def recovery_by_reference(reference: str, number: str) -> dict[str, Any]:
+    """Body that asks for the label of a reference of ours."""
+    values = {"ReferenceNumber": {"Value": our_reference(reference, REFERENCE_WIDTH)}, "ShipperNumber": number}
+    return {"LabelRecoveryRequest": _recovery() | {"ReferenceValues": values}}
+
+
+def recovery_of(awb: str) -> dict[str, Any]:
+    """Body that asks for the label of a parcel as PDF."""
+    return {"LabelRecoveryRequest": _recovery() | {"TrackingNumber": awb}}
+
+
+def _recovery() -> dict[str, Any]:
+    return {"Request": {"SubVersion": "1903"}, "LabelSpecification": {"LabelImageFormat": {"Code": "PDF"}}}
+
+
+def recovered(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The labels of a recovery."""
+    response = body.get("LabelRecoveryResponse")
+    return _many(response.get("LabelResults")) if isinstance(response, dict) else []
+
+
+def pdf_of(results: list[Mapping[str, Any]]) -> bytes:
+    """The label as PDF; of several packages only the first carries it. Raises PermanentError without one."""
+    for row in results:
+        image = row.get("LabelImage")
+        content = image.get("GraphicImage") if isinstance(image, dict) else None
+        if content:
+            return pdf(str(content), "label")
+    raise PermanentError("UPS gave no label.")
+
+
+def pdf(encoded: str, what: str) -> bytes:
+    """A PDF of base64. Raises PermanentError for anything else."""
+    try:
+        content = base64.b64decode(encoded, validate=False)
+    except binascii.Error as error:
+        raise PermanentError(f"The {what} is no base64: {error}") from error
+    if not content.startswith(b"%PDF"):
+        raise PermanentError(f"The {what} is no PDF: it begins with {content[:8]!r}.")
+    return content
+
+
+def pickup_request(
+    place: Mapping[str, Any], node: str, parcels: int, on: date, settings: Mapping[str, Any], reference: str
+) -> dict[str, Any]:
+    """Body of an on-call pickup. Raises PermanentError where the setting `pickup_addresses` lacks something."""
+    missing = [name for name in ("company", "contact", "line1", "city", "country", "phone") if not place.get(name)]
+    if missing:
+        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+    address: dict[str, Any] = {
+        "CompanyName": str(place["company"])[:27], "ContactName": str(place["contact"])[:22],
+        "AddressLine": [str(place["line1"])[:73]], "City": str(place["city"])[:50],
+        "CountryCode": str(place["country"]), "ResidentialIndicator": "N",
+        "Phone": {"Number": digits(str(place["phone"]), 25)},
+    }  # fmt: skip
+    address |= {"PostalCode": str(place["postcode"])[:8]} if place.get("postcode") else {}
+    address |= {"StateProvince": str(place["region"])[:50]} if place.get("region") else {}
+    # The driver is told how many parcels there are; which service each goes by stands on its label.
+    pieces = [{
+        "ServiceCode": str(settings.get("pickup_service", "065")), "Quantity": str(min(parcels, 999)),
+        "DestinationCountryCode": str(place["country"]), "ContainerCode": "01",
+    }]  # fmt: skip
+    return {"PickupCreationRequest": {
+        "Request": {"TransactionReference": {"CustomerContext": reference}},
+        "RatePickupIndicator": "N",
+        "Shipper": {"Account": {
+            "AccountNumber": account_number(settings, "UPS"), "AccountCountryCode": str(place["country"]),
+        }},
+        "PickupDateInfo": {
+            "PickupDate": f"{on:%Y%m%d}", "ReadyTime": str(settings.get("pickup_ready", "1000")),
+            "CloseTime": str(settings.get("pickup_close", "1800")),
+        },
+        "PickupAddress": address, "AlternateAddressIndicator": "Y", "PickupPiece": pieces, "PaymentMethod": "01",
+        "ReferenceNumber": reference, "ShippingLabelsAvailable": "Y",
+    }}  # fmt: skip
+
+
+def _many(value: Any) -> list[Mapping[str, Any]]:
+    """A list, where older versions of the API give a single object instead."""
+    rows = value if isinstance(value, list) else [value]
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def message_of(body: Any) -> str:
+    """What UPS says: `120802: Address Validation Error on ShipTo address`."""
+    response = body.get("response") if isinstance(body, dict) else None
+    errors = response.get("errors") if isinstance(response, dict) else None
+    said = [f"{row.get('code', '')}: {row.get('message', '')}" for row in _many(errors)]
+    return " ".join(said)[:1000] or str(body)[:500]
