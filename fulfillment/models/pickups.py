@@ -14,15 +14,26 @@ MOST_WRONG_CODES = 5
 
 
 class Pickup(models.Model):
-    """The tries to collect an order. There is a row from the first wrong code on."""
+    """How an order is collected: since when it lies ready, and the tries. There is a row from either one on.
+
+    `ready_parcel` is the newest parcel when all of it was there, the one that the ready message is about: another one
+    that comes later is another message, and the days begin anew.
+    """
 
     id = models.BigAutoField(primary_key=True)
     order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="pickup")
     wrong_codes = models.PositiveSmallIntegerField(default=0)
     locked_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    ready_parcel = models.ForeignKey(Shipment, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(ready_at__isnull=True, ready_parcel__isnull=True)
+                | Q(ready_at__isnull=False, ready_parcel__isnull=False),
+                name="pickup_ready_with_a_parcel",
+            ),
             models.CheckConstraint(condition=Q(wrong_codes__lte=MOST_WRONG_CODES), name="pickup_wrong_codes_bounded"),
             models.CheckConstraint(
                 condition=Q(wrong_codes__lt=MOST_WRONG_CODES) | Q(locked_at__isnull=False), name="pickup_locks_at_last"

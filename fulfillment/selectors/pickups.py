@@ -1,13 +1,12 @@
-"""Questions about orders to collect: the code that proves it is the customer, and until when the goods wait."""
+"""Questions about orders to collect: the code that proves it is the customer, the shelf, and who waits outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
-from django.db.models import Exists, F, OuterRef, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.crypto import salted_hmac
 
 from fulfillment.models import (
@@ -19,7 +18,6 @@ from fulfillment.models import (
     ShipmentState,
     StagedParcel,
 )
-from inventory.models import Node
 from oms.core.clock import now
 from orders.models import Order
 
@@ -62,25 +60,6 @@ def shelves_of(shipments: Iterable[Shipment]) -> dict[int, str]:
     """Parcel id -> the shelf on which it lies."""
     rows = StagedParcel.objects.filter(shipment__in=[shipment.pk for shipment in shipments])
     return dict(rows.values_list("shipment_id", "shelf"))
-
-
-def kept_until(node: Node, ready_on: date) -> date | None:
-    """The last day on which what is ready since a day can be collected; None where the store keeps it for ever."""
-    return ready_on + timedelta(days=node.pickup_days) if node.pickup_days else None
-
-
-def not_collected(limit: int) -> Sequence[Shipment]:
-    """Parcels whose last day to be collected is over where their stores are, the oldest first."""
-    rows = waiting_parcels(Shipment.objects.filter(node__pickup_days__gt=0)).select_related("node", "order")
-    rows = rows.annotate(ready_at=Coalesce(F("staged__staged_at"), F("created_at"))).order_by("ready_at", "pk")
-    found = []
-    for shipment in rows.iterator(chunk_size=500):
-        last = kept_until(shipment.node, shipment.node.day_of(shipment.ready_at))
-        if last is not None and last < shipment.node.today():
-            found.append(shipment)
-            if len(found) == limit:
-                break
-    return found
 
 
 @dataclass(frozen=True, slots=True)

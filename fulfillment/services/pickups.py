@@ -1,4 +1,4 @@
-"""Collecting at a store: parcels are put on a shelf, customers prove who they are, and some never come."""
+"""Collecting at a store: parcels are put on a shelf, and customers prove who they are."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from fulfillment.models import (
     StagedParcel,
 )
 from fulfillment.models.pickups import MOST_WRONG_CODES
-from fulfillment.selectors.pickups import DIGITS, not_collected, pickup_code, waiting_parcels
-from fulfillment.services.cancelling import cancel_order
+from fulfillment.selectors.pickups import DIGITS, pickup_code
 from fulfillment.services.tracking import collect
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -31,8 +30,6 @@ ID_KINDS = {
     "aadhaar": "Aadhaar card", "pan": "PAN card", "licence": "Driving licence", "passport": "Passport",
     "voter": "Voter card", "other": "Another card with a photo",
 }  # fmt: skip
-#: Parcels that are taken back in one go.
-TAKEN_BACK_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,28 +175,5 @@ def stage_parcel(*, shipment_id: int, shelf: str, actor: str) -> StagedParcel:
         _note(shipment, f"lies on {code}", actor)
         publish([ParcelStaged(shipment_id=shipment.pk, order_id=shipment.order_id)])
         return row
-
-    return run_atomic(work)
-
-
-def take_back_not_collected(*, limit: int = TAKEN_BACK_AT_ONCE) -> list[str]:
-    """Cancel orders whose goods wait longer than their store keeps them; the numbers of those that were cancelled.
-
-    One transaction for each. The goods are on hand again, the customer is told and gets the money back as with any
-    cancellation; the store has what to put back on its list. What is collected meanwhile is left alone.
-    """
-    return [number for shipment in not_collected(limit) if (number := _take_back(shipment))]
-
-
-def _take_back(shipment: Shipment) -> str:
-    days = shipment.node.pickup_days
-
-    def work() -> str:
-        order = lock_order(shipment.order_id)
-        if not waiting_parcels(Shipment.objects.filter(pk=shipment.pk)).exists():
-            return ""
-        reason = f"Not collected within {days} {'day' if days == 1 else 'days'}"
-        cancel_order(order_id=order.pk, reason=reason, actor="flow", not_collected=True)
-        return str(order.number)
 
     return run_atomic(work)

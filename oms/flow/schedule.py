@@ -21,7 +21,7 @@ from channels.services import (
 from fulfillment.selectors import closed_nodes_with_work
 from fulfillment.services import find_remedies, move_promises_at_risk, withdraw_from_node
 from fulfillment.services.hand_off_ending import look_at_hand_offs
-from fulfillment.services.pickups import take_back_not_collected
+from fulfillment.services.keeping import take_back_not_collected
 from fulfillment.services.road import look_after_failures, look_at_the_road
 from inventory.services import (
     apply_moving_buffers,

@@ -45,7 +45,6 @@ from fulfillment.events import (
     WorkWithdrawn,
 )
 from fulfillment.models import LinkMode, Shipment, ShipmentState, WmsLink
-from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.standing import orders_at_node
 from fulfillment.services import (
     apply_tracking,
@@ -60,6 +59,7 @@ from fulfillment.services import (
 )
 from fulfillment.services.hand_off_work import book_what_left
 from fulfillment.services.hand_offs import send_moved
+from fulfillment.services.keeping import note_ready
 from fulfillment.services.telling import give_up_telling, tell_again, tell_carrier
 from fulfillment.services.wave_leaving import leave_waves as leave_waves_of
 from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
@@ -403,7 +403,7 @@ def somebody_is_written_to() -> bool:
 def write_customer(events: Sequence[Event]) -> None:
     """Queue messages to customers; which orders get none is the notifications' own decision."""
     # Where goods are still to come to the store, the customer is told once all of it is there, or nothing more comes.
-    ready = ready_parcels(order_ids(event for event in events if _may_be_ready(event)))
+    ready = note_ready(order_ids(event for event in events if _may_be_ready(event)))
     wanted = [("ready_for_pickup", order_id, str(parcel_id)) for order_id, parcel_id in ready.items()]
     substituted: dict[int, str] = {}
     taken_back: dict[int, str] = {}

@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
-from fulfillment.selectors.pickups import kept_until, pickup_code
+from fulfillment.selectors.keeping import kept_until
+from fulfillment.selectors.pickups import pickup_code
 from inventory.models import Node
 from oms.core.templatetags.oms_format import active_locale
 from oms.notifications.links import tracking_url
@@ -58,7 +59,7 @@ def write_letter(template: str, order: Order, shipment: Shipment | None = None) 
     if template == "ready_for_pickup" and shipment is not None:
         context["items"] = _ready_items(shipment)
         context["code"] = pickup_code(order)
-        context["kept_until"] = _day(kept_until(shipment.node, shipment.node.today()))
+        context["kept_until"] = _day(kept_until(order.pk))
     text = render_to_string(f"emails/{template}.txt", context)
     return Letter(subject, f"{text.strip()}\n", render_to_string(f"emails/{template}.html", context))
 

@@ -24,10 +24,10 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
     ShipmentState,
-    StagedParcel,
 )
 from fulfillment.selectors.arrivals import ready_parcels
-from fulfillment.selectors.pickups import kept_until, pickup_code
+from fulfillment.selectors.keeping import kept_until
+from fulfillment.selectors.pickups import pickup_code
 from fulfillment.services.hand_offs import ASKED_FIRST
 from inventory.models import Node, Sku
 from oms.core.clock import now
@@ -123,7 +123,8 @@ def tell(order: Order) -> Story:
         story.collectable = ready
         if ready:
             story.code = pickup_code(order)
-            story.kept_until = _kept_until(shipments)
+            last = kept_until(order.pk)
+            story.kept_until = day_text(last) if last is not None else ""
             story.bays = range(1, story.pickup.curbside_bays + 1) if story.pickup else ()
             story.visit = CurbsideVisit.objects.filter(order=order).first() if story.bays else None
     doubts = {} if is_pickup else doubts_of(shipments)
@@ -136,15 +137,6 @@ def tell(order: Order) -> Story:
     story.cancelled = _goods(lines, images, lambda line: gone.get(line.pk, 0))
     story.can_cancel, story.why_not_cancel = may_cancel(order, lines)
     return story
-
-
-def _kept_until(shipments: Sequence[Shipment]) -> str:
-    """The first last day on which something that lies ready can be collected."""
-    lying = [shipment for shipment in shipments if shipment.state == ShipmentState.CREATED]
-    staged = dict(StagedParcel.objects.filter(shipment__in=lying).values_list("shipment_id", "staged_at"))
-    days = [kept_until(row.node, row.node.day_of(staged.get(row.pk, row.created_at))) for row in lying]
-    last = min((day for day in days if day is not None), default=None)
-    return day_text(last) if last is not None else ""
 
 
 def _was_told(order: Order, shipments: Sequence[Shipment]) -> bool:

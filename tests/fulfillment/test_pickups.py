@@ -13,19 +13,20 @@ from django.db.models import F
 from fulfillment.models import FulfillmentOrder, Pickup, Shipment, StagedParcel
 from fulfillment.selectors import put_backs
 from fulfillment.selectors.arrivals import ready_parcels
+from fulfillment.selectors.keeping import kept_until
 from fulfillment.selectors.pickups import pickup_code, unstaged
+from fulfillment.services.keeping import note_ready, take_back_not_collected
 from fulfillment.services.pickups import (
     HandedOut,
     Proof,
     hand_out,
     stage_parcel,
-    take_back_not_collected,
     unlock_pickup,
 )
 from inventory.models import Node
 from oms.core.errors import Conflict, DomainError
 from oms.core.models import OutboxEvent
-from orders.models import Order, OrderEvent, Payment
+from orders.models import Order, OrderEvent, OrderLine, Payment
 from tests.factories import World, make_line, make_world, stock
 from tests.fulfillment.floor import make_carrier, make_work, packed, stock_of
 from tests.threads import at_once
@@ -179,7 +180,9 @@ def test_what_was_collected_lies_on_no_shelf(pickup: Shipment) -> None:
 
 
 def ready_since(shipment: Shipment, days: int) -> None:
-    Shipment.objects.filter(pk=shipment.pk).update(created_at=F("created_at") - timedelta(days=days))
+    """It was said to be ready so many days earlier than it was, or than now."""
+    note_ready([shipment.order_id])
+    Pickup.objects.filter(order=shipment.order_id).update(ready_at=F("ready_at") - timedelta(days=days))
 
 
 def test_what_nobody_collects_goes_back_and_is_paid_back(world: World, pickup: Shipment) -> None:
@@ -206,13 +209,42 @@ def test_a_store_without_a_limit_keeps_it_for_ever(pickup: Shipment) -> None:
 
 def test_the_days_begin_on_the_shelf(world: World, pickup: Shipment) -> None:
     Node.objects.filter(pk=world.store.pk).update(pickup_days=3, stages_pickups=True)
-    ready_since(pickup, 9)
+    Shipment.objects.update(created_at=F("created_at") - timedelta(days=9))
+    assert take_back_not_collected() == []
     stage_parcel(shipment_id=pickup.pk, shelf="A-1", actor="Asha")
     assert take_back_not_collected() == []
 
-    StagedParcel.objects.update(staged_at=F("staged_at") - timedelta(days=4))
+    ready_since(pickup, 4)
 
     assert take_back_not_collected() == [pickup.order.number]
+
+
+def test_an_order_to_which_more_is_to_come_is_kept_and_its_days_begin_anew_with_the_rest(
+    world: World, pickup: Shipment
+) -> None:
+    Node.objects.filter(pk=world.store.pk).update(pickup_days=3)
+    ready_since(pickup, 9)
+    line = pickup.order.lines.get()
+    OrderLine.objects.filter(pk=line.pk).update(quantity=F("quantity") + 1, unallocated=1)
+    assert take_back_not_collected() == []
+
+    # The rest came in a parcel of its own.
+    later = Shipment.objects.create(order=pickup.order, fulfillment_order=pickup.fulfillment_order, node=pickup.node)
+    OrderLine.objects.filter(pk=line.pk).update(unallocated=0, packed=F("packed") + 1)
+
+    assert take_back_not_collected() == []
+    assert note_ready([pickup.order_id]) == {pickup.order_id: later.pk}
+    assert kept_until(pickup.order_id) == world.store.today() + timedelta(days=3)
+
+
+def test_the_same_news_twice_does_not_begin_the_days_anew(world: World, pickup: Shipment) -> None:
+    Node.objects.filter(pk=world.store.pk).update(pickup_days=3)
+    ready_since(pickup, 2)
+    before = kept_until(pickup.order_id)
+
+    at_once([partial(note_ready, [pickup.order_id])] * 2)
+
+    assert kept_until(pickup.order_id) == before == world.store.today() + timedelta(days=1)
 
 
 def test_who_comes_at_the_last_moment_and_the_clock_do_not_both_win(world: World, pickup: Shipment) -> None:

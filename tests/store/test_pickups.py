@@ -10,6 +10,7 @@ from django.test import Client
 
 from fulfillment.models import Pickup, Shipment, StagedParcel
 from fulfillment.selectors.pickups import pickup_code
+from fulfillment.services.keeping import note_ready
 from inventory.models import Node
 from oms.accounts.models import Role, User
 from oms.notifications.links import tracking_url
@@ -127,6 +128,7 @@ def test_the_ready_message_has_the_code_and_is_sent_again_on_purpose(
     world.channel.notifies_customer = True
     world.channel.save()
     Node.objects.filter(pk=world.store.pk).update(pickup_days=5)
+    note_ready([pickup.order_id])
     for _ in range(2):
         queue_messages([("ready_for_pickup", pickup.order_id, str(pickup.pk))])
     letter = Message.objects.get()
