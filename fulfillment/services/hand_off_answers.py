@@ -26,6 +26,7 @@ from fulfillment.services.work import accept, reject
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
+from oms.core.json_text import to_json
 
 State = HandOffState
 Outcome = EventOutcome
@@ -68,7 +69,7 @@ def hear(
     `works` is the work that the caller may speak of. Refusals are kept beside what was done, raw as they came, and
     raise nothing: one that was refused may be said again under its id once it is right.
     """
-    numbers = {item.work for item in said}
+    numbers = {item.work for item in said if "\x00" not in item.work}
     ids = dict(works.filter(number__in=numbers, hand_off__isnull=False).values_list("number", "pk"))
     # Orders are locked in key order where one transaction holds them all; what is said of one keeps its order.
     places = sorted(range(len(said)), key=lambda place: (ids.get(said[place].work, 0), place))
@@ -82,9 +83,16 @@ def _hear_one(said: Confirmation, work_id: int | None, actor: str, source: str) 
     if not said.event_id or len(said.event_id) > _LONGEST_ID:
         text = f"{said.event_id!r} is no id of an event: expected 1 to {_LONGEST_ID} characters."
         return _refused(said, DomainError(text, field="event_id"))
+    if "\\u0000" in to_json(dict(said.raw)):
+        return _refused(said, DomainError("It holds a character that no text has (U+0000).", field="event_id"))
     pk = work_id
+
+    def work() -> Heard:
+        with transaction.atomic():  # Undone alone, also where the caller's transaction goes on.
+            return _hear_locked(said, pk, actor, source)
+
     try:
-        return run_atomic(lambda: _hear_locked(said, pk, actor, source))
+        return run_atomic(work)
     except IntegrityError:
         text = f"The event {said.event_id} was sent for other work at the same moment."
         return _refused(said, Conflict(text, field="event_id"))
@@ -166,7 +174,7 @@ def _do(said: Confirmation, item: FulfillmentOrder, actor: str) -> tuple[dict[st
             if item.state not in FulfillmentOrder.LIVE:
                 move_hand_off(hand_off, State.CLOSED, actor=actor, reason="Nothing of it was found", wish={})
         case "pack":
-            return {"shipments": pack_boxes(item, said.boxes, actor=actor)}, None
+            return {"shipments": pack_boxes(item, hand_off.link, said.boxes, actor=actor)}, None
         case "ship":
             return _ship(said, item, hand_off, actor)
     return {}, None

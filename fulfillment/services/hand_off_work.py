@@ -22,6 +22,7 @@ from fulfillment.models import (
     WmsLink,
 )
 from fulfillment.selectors.held import held_parcels
+from fulfillment.services.cash import fix_cash
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import pick, report_short
 from fulfillment.services.shipping import book_shipment, hand_over
@@ -129,8 +130,12 @@ def _lines_of(
 # -- packing -----------------------------------------------------------------------------------------------------------
 
 
-def pack_boxes(item: FulfillmentOrder, boxes: Sequence[PackedBox], *, actor: str) -> list[dict[str, Any]]:
-    """Close the boxes; what of their contents was not picked yet is picked with them. The parcels, box by box.
+def pack_boxes(
+    item: FulfillmentOrder, link: WmsLink, boxes: Sequence[PackedBox], *, actor: str
+) -> list[dict[str, Any]]:
+    """Close the boxes; what of their contents was not picked yet is picked with them.
+
+    The parcels, box by box, and where the WMS books, the cash that each collects, fixed now.
 
     Raises DomainError where units are in no box and not reported short, or a box has no name of its own; Conflict for
     work that is packed.
@@ -158,7 +163,10 @@ def pack_boxes(item: FulfillmentOrder, boxes: Sequence[PackedBox], *, actor: str
         for box, (units, named) in zip(boxes, contents, strict=True)
     ]  # fmt: skip
     made = pack(fulfillment_order_id=item.pk, parcels=plans, actor=actor, by_wms=True)
-    return [{"box": box.ref, "shipment": shipment.pk} for box, shipment in zip(boxes, made, strict=True)]
+    packed = [{"box": box.ref, "shipment": shipment.pk} for box, shipment in zip(boxes, made, strict=True)]
+    if link.labels == LinkLabels.THEIRS:
+        return [row | {"cod_minor": fix_cash(shipment.pk)} for row, shipment in zip(packed, made, strict=True)]
+    return packed
 
 
 _Content = tuple[Counter[int], dict[int, LineUnits]]

@@ -202,7 +202,7 @@ def asked_first(work: Iterable[FulfillmentOrder]) -> list[HandOff]:
 def take_over(*, hand_off_id: int, reason: str, actor: str) -> FulfillmentOrder:
     """A person does the work by hand from now on: the floor's screens offer it, and the WMS is told to stop.
 
-    Raises DomainError without a reason, Conflict where the WMS has it no more.
+    Raises DomainError without a reason, Conflict where the WMS has it no more, or is asked to cancel it.
     """
     if not reason.strip():
         raise DomainError("Say why the work is taken over: its WMS reads it.", field="reason")
@@ -213,6 +213,8 @@ def take_over(*, hand_off_id: int, reason: str, actor: str) -> FulfillmentOrder:
             raise Conflict(
                 f"{item.number}: the hand-off is {hand_off.get_state_display().lower()}, nothing to take over."
             )
+        if hand_off.state == State.CANCELLATION_REQUESTED:
+            raise Conflict(f"{item.number}: its WMS is asked to cancel. Wait for its answer, or cancel anyway.")
         end_hand_offs([item], reason=f"Taken over by hand: {reason.strip()}", actor=actor)
         FulfillmentOrder.objects.filter(pk=item.pk).update(with_wms=False)
         item.with_wms = False

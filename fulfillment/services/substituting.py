@@ -41,7 +41,10 @@ def take_back_substitute(*, order_id: int, line_id: int, actor: str, reason: str
                 raise CannotEdit(f"{added.sku_code} of {order.number} is being picked: it can no longer be taken back.")
             return 0
         with giving_back_load([order_id]):
-            cancel_units(order, lines, {added.pk: units}, actor, "Substitute taken back")
+            asked = cancel_units(order, lines, {added.pk: units}, actor, "Substitute taken back")
+            if asked:
+                where = asked[0].fulfillment_order.node.code
+                raise CannotEdit(f"The WMS of {where} has {added.sku_code} in hand. Take that work over by hand first.")
             give_units_back(order, added, units, actor=actor, reason=reason)
         original = next(line for line in lines if line.pk == added.substitute_for_id)
         announce([pk for pk in (original.sku_id, added.sku_id) if pk is not None], reason="substitute taken back")

@@ -17,7 +17,7 @@ COLUMNS = (
     *REQUIRED, "reason", "line_id", "sku", "quantity", "lot", "serials", "box", "weight_grams", "length_mm",
     "width_mm", "height_mm", "awb", "carrier",
 )  # fmt: skip
-MOST_ROWS = 5_000
+MOST_ROWS = 1_000
 MOST_BYTES = 2 * 1024 * 1024
 _NUMBERS = ("version", "line_id", "quantity", "weight_grams", "length_mm", "width_mm", "height_mm")
 _WITH_UNITS = ("pick", "short", "pack")

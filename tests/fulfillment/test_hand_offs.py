@@ -9,16 +9,19 @@ from fulfillment.errors import WithWms
 from fulfillment.models import FulfillmentOrder, HandOff, HandOffEvent, LinkAccepts, LinkLabels, LinkSilence, Shipment
 from fulfillment.selectors import work_at
 from fulfillment.selectors.waves import ready_pool
-from fulfillment.services import book_shipment, cancel_order, pick, reroute_order
+from fulfillment.services import book_shipment, cancel_order, open_fulfillment_orders, pick, reroute_order
 from fulfillment.services.hand_off_ending import SILENT, cancel_anyway, look_at_hand_offs
 from fulfillment.services.hand_off_work import Part, book_what_left
 from fulfillment.services.hand_offs import send_moved, take_over
 from fulfillment.services.work import hold_back, release_fulfillment_orders
+from inventory.models import StockLevel
 from oms.core.errors import Conflict
 from oms.integrations.services.hand_off_files import make_file
+from orders.canonical import CanonicalPayment
 from orders.models import HoldReason, Order
 from orders.services import place_hold, release_orders
-from tests.factories import World, make_line, make_world, stock
+from routing.services import route_orders
+from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.fulfillment.floor import make_carrier, make_work, stock_of, units_of
 from tests.fulfillment.linked import box, given, hand_off_of, left, link, refusal, says, time_passes, told
 
@@ -78,7 +81,7 @@ def test_a_wms_that_books_itself_brings_the_awb(world: World) -> None:
     account = CarrierAccount.objects.create(code="theirs", name="Theirs", adapter="manual")
     link(world.blr, labels=LinkLabels.THEIRS, carrier_account_id=account.pk)
     work = given(world)
-    says(work, "pack", boxes=box(2))
+    assert says(work, "pack", boxes=box(2)).result["shipments"][0]["cod_minor"] == 0
     assert book_shipment(Shipment.objects.get().pk).awb == ""  # The flow would: it is not ours to book.
     nameless = says(work, "ship", "no awb", left=left())
     assert refusal(nameless)[2] == "awb"
@@ -277,3 +280,49 @@ def test_a_person_takes_work_over(world: World) -> None:
     gone = says(work, "accept")
     assert refusal(gone)[0] == "not_yours"
     pick(fulfillment_order_id=work.pk, code="KURTA-M", actor="Asha")
+
+
+def test_cash_of_boxes_that_a_wms_books_is_fixed_and_adds_up(world: World) -> None:
+    account = CarrierAccount.objects.create(code="theirs", name="Theirs", adapter="manual")
+    link(world.blr, labels=LinkLabels.THEIRS, carrier_account_id=account.pk)
+    total = 2 * world.kurta.price_minor
+    work = given(world, payment=CanonicalPayment(method="cod", state="pending", amount_minor=total))
+
+    said = says(work, "pack", boxes=(*box(1, "B1"), *box(1, "B2")))
+
+    assert sum(row["cod_minor"] for row in said.result["shipments"]) == total
+    assert list(Shipment.objects.order_by("pk").values_list("cod_minor", flat=True)) == [total // 2, total // 2]
+
+
+def test_an_order_on_hold_is_first_told_when_it_is_released(world: World) -> None:
+    link(world.blr)
+    order_id = capture(world, make_order("held", make_line(world.kurta)))
+    place_hold(order_id=order_id, reason=HoldReason.OTHER, source="test", handle="h", actor="Ravi")
+    route_orders([order_id], trigger="captured")
+    open_fulfillment_orders([order_id])
+    work = FulfillmentOrder.objects.get()
+    assert (work.state, told(work), hand_off_of(work).answer_by) == ("scheduled", [], None)
+
+    release_orders(order_ids=[order_id], actor="Ravi")
+    release_fulfillment_orders([order_id])
+
+    assert (told(work), hand_off_of(work).answer_by is not None) == ([(1, "pick", "pending")], True)
+
+
+def test_an_order_at_two_nodes_is_cancelled_where_no_wms_has_it(world: World) -> None:
+    wms = link(world.blr)
+    for sku, node in ((world.shoe, world.blr), (world.kurta, world.delhi)):
+        StockLevel.objects.filter(sku=sku, node=node).update(safety_stock=10)
+    order_id = capture(world, make_order("two", make_line(world.kurta), make_line(world.shoe)))
+    route_orders([order_id], trigger="captured")
+    open_fulfillment_orders([order_id])
+    works = {item.node_id: item for item in FulfillmentOrder.objects.all()}
+    assert sorted(works) == sorted((world.blr.pk, world.delhi.pk))
+    make_file(wms.pk)
+
+    done = cancel_order(order_id=order_id, reason="Changed my mind", actor="Ravi")
+
+    assert (done.units, done.asked_units) == (1, 1)
+    assert units_of(order_id) == {"released": 1, "cancelled": 1}
+    says(works[world.blr.pk], "cancel_accept")
+    assert (units_of(order_id), Order.objects.get().stage) == ({"cancelled": 2}, "cancelled")

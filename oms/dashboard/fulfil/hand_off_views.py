@@ -74,7 +74,7 @@ def show_hand_off(request: HttpRequest, row: HandOff, problem: str = "", status:
             for item in instructions
         ],
         "events": [(event, _raw(event.payload)) for event in row.events.order_by("-pk")[:_EVENTS]],
-        "is_live": row.state in HandOff.LIVE, "may_take": may_manage and row.state in HandOff.LIVE,
+        "may_take": may_manage and row.state in HandOff.LIVE and not asked,
         "may_cancel": may_manage and (
             row.state == HandOffState.CANCELLATION_REJECTED or (asked and row.is_overdue)
         ),
