@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
@@ -200,10 +200,14 @@ def test_a_scan_does_not_find_a_pickup_of_another_store(client: Client, elsewher
 @pytest.mark.parametrize("pattern", fulfil_urls.urlpatterns, ids=lambda pattern: str(pattern.name))
 def test_the_office_screens_know_the_same_scope(client: Client, elsewhere: Elsewhere, pattern: URLPattern) -> None:
     sign_in(client, node_codes=["blr-s9"])
-    ids = [elsewhere.manifest.pk] if "manifest" in str(pattern.name) else [elsewhere.parcel.pk, elsewhere.pickup.pk]
+    ids: list[int] | list[UUID] = (
+        [elsewhere.manifest.pk] if "manifest" in str(pattern.name) else [elsewhere.parcel.pk, elsewhere.pickup.pk]
+    )
     if "wave" in str(pattern.name):
         ids = [wave_of(elsewhere)]
-    has_id = "<int:pk>" in str(pattern.pattern)
+    if "<uuid:uid>" in str(pattern.pattern):
+        ids = [uuid4()]
+    has_id = "<" in str(pattern.pattern)
 
     for pk in ids if has_id else [0]:
         address = reverse(f"dashboard:{pattern.name}", args=[pk] if has_id else [])

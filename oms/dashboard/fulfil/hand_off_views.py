@@ -44,7 +44,7 @@ def hand_offs(request: HttpRequest) -> HttpResponse:
         "rows": [(row, failed.get(row.pk), TONES.get(row.fulfillment_order.state, "neutral"))
                  for row in rows[:PAGE_ROWS]],
         "nodes": [(code, code) for code in codes], "query": question.query(),
-        "may_manage": principal.may("handoffs.manage"),
+        "may_manage": principal.may("handoffs.manage"), "may_export": principal.may("orders.export"),
         "prev_url": question.query(page=str(page - 1)) if page else "",
         "next_url": question.query(page=str(page + 1)) if len(rows) > PAGE_ROWS else "",
     }  # fmt: skip
@@ -89,7 +89,7 @@ def _raw(payload: object) -> str:
 
 
 @require_safe
-@requires("fulfillment.view")
+@requires("orders.export")
 def export(request: HttpRequest) -> HttpResponseBase:
     """What the list shows, all of it, as CSV."""
     rows = Question.read(request).rows(principal_of(request))
