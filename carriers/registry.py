@@ -5,6 +5,7 @@ from __future__ import annotations
 from carriers.adapters.delhivery.adapter import DelhiveryAdapter
 from carriers.adapters.dtdc.adapter import DtdcAdapter
 from carriers.adapters.ecom_express.adapter import EcomExpressAdapter
+from carriers.adapters.fedex.adapter import FedexAdapter
 from carriers.adapters.manual.adapter import ManualAdapter
 from carriers.adapters.shiprocket.adapter import ShiprocketAdapter
 from carriers.adapters.ups.adapter import UpsAdapter
@@ -15,6 +16,7 @@ ADAPTERS: dict[str, CarrierAdapter] = {
     "delhivery": DelhiveryAdapter(),
     "dtdc": DtdcAdapter(),
     "ecom_express": EcomExpressAdapter(),
+    "fedex": FedexAdapter(),
     "manual": ManualAdapter(),
     "shiprocket": ShiprocketAdapter(),
     "ups": UpsAdapter(),

@@ -1,0 +1,379 @@
+"""Between our words and FedEx's. Pure. Field names are those of FedEx's OpenAPI files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from carriers.adapters.abroad import (
+    account_number,
+    centimetres,
+    crosses_border,
+    customs_lines,
+    digits,
+    kilograms,
+    our_reference,
+    place_of,
+    refuse_cash,
+    service_of,
+    street_lines,
+    utc_key,
+)
+from carriers.adapters.fedex.statuses import meaning_of
+from carriers.adapters.said import sub_status_of
+from carriers.base import Booked, BookingRequest, Rate, RateRequest, TrackingScan, TrackingUpdate
+from oms.core.errors import PermanentError
+from oms.core.values import Address, major_units, minor_units
+
+#: Longest reference of a customer that is kept for a search.
+REFERENCE_WIDTH = 30
+_LINE_WIDTH = 35
+#: Where a service quotes no day. A guess on the safe side, which rates are ordered by.
+_SLOW_DAYS = 7
+
+
+def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a shipment. Raises PermanentError for what FedEx cannot be asked."""
+    refuse_cash(request, "FedEx")
+    account = {"value": account_number(settings, "FedEx")}
+    payor = {"responsibleParty": {"accountNumber": account}}
+    weight = {"units": "KG", "value": float(kilograms(request.weight_grams, 2))}
+    package: dict[str, Any] = {
+        "weight": weight,
+        "customerReferences": [{
+            "customerReferenceType": "CUSTOMER_REFERENCE",
+            "value": our_reference(request.client_reference, REFERENCE_WIDTH),
+        }],
+    } | _sizes(request)  # fmt: skip
+    shipment: dict[str, Any] = {
+        "shipper": _party(request.ship_from),
+        "recipients": [_party(request.ship_to)],
+        "pickupType": "USE_SCHEDULED_PICKUP",
+        "serviceType": service_of(request, settings, "FedEx"),
+        "packagingType": "YOUR_PACKAGING",
+        "totalWeight": weight["value"],
+        "shippingChargesPayment": {"paymentType": "SENDER", "payor": payor},
+        "labelSpecification": {"labelStockType": "PAPER_4X6", "imageType": "PDF"},
+        "rateRequestType": ["ACCOUNT"],
+        "requestedPackageLineItems": [package],
+    }
+    if crosses_border(request):
+        shipment["customsClearanceDetail"] = _customs(request, settings, payor)
+        shipment["shippingDocumentSpecification"] = {
+            "shippingDocumentTypes": ["COMMERCIAL_INVOICE"],
+            "commercialInvoiceDetail": {"documentFormat": {"docType": "PDF", "stockType": "PAPER_LETTER"}},
+        }
+    return {"labelResponseOptions": "LABEL", "accountNumber": account, "requestedShipment": shipment}
+
+
+def _customs(request: BookingRequest, settings: Mapping[str, Any], payor: Mapping[str, Any]) -> dict[str, Any]:
+    shipper_pays = settings.get("duties_paid_by") == "shipper"
+    lines = customs_lines(request, settings)
+    commodities = [
+        {
+            "description": line.description[:450], "quantity": line.quantity, "quantityUnits": "PCS",
+            "numberOfPieces": 1, "countryOfManufacture": line.origin,
+            "unitPrice": {"amount": float(line.unit_value), "currency": request.currency},
+            "customsValue": {"amount": float(line.line_value), "currency": request.currency},
+            "weight": {"units": "KG", "value": float(kilograms(line.grams, 2))},
+        } | ({"harmonizedCode": line.hsn[:14]} if line.hsn else {})
+        for line in lines
+    ]  # fmt: skip
+    total = sum(Decimal(line.line_value) for line in lines)
+    return {
+        "commercialInvoice": {"shipmentPurpose": "SOLD", "termsOfSale": "DDP" if shipper_pays else "DAP"},
+        "commodities": commodities,
+        "dutiesPayment": {"paymentType": "SENDER", "payor": payor} if shipper_pays else {"paymentType": "RECIPIENT"},
+        "isDocumentOnly": False,
+        "totalCustomsValue": {"amount": float(total), "currency": request.currency},
+    }
+
+
+def _sizes(request: BookingRequest | RateRequest) -> dict[str, Any]:
+    if not (request.length_mm and request.width_mm and request.height_mm):
+        return {}
+    return {"dimensions": {
+        "length": centimetres(request.length_mm), "width": centimetres(request.width_mm),
+        "height": centimetres(request.height_mm), "units": "CM",
+    }}  # fmt: skip
+
+
+def _party(address: Address) -> dict[str, Any]:
+    number = digits(address.phone, 15)
+    if not number:
+        raise PermanentError(f"FedEx needs a phone number of {address.name or address.company or 'each party'}.")
+    contact = {"phoneNumber": number, "personName": (address.name or address.company)[:70]}
+    contact |= {"companyName": address.company[:35]} if address.company else {}
+    contact |= {"emailAddress": address.email[:80]} if address.email else {}
+    place: dict[str, Any] = {
+        "streetLines": street_lines(address, _LINE_WIDTH), "city": address.city[:35], "countryCode": address.country,
+    }  # fmt: skip
+    place |= {"postalCode": address.postcode[:10]} if address.postcode else {}
+    place |= {"stateOrProvinceCode": address.region} if len(address.region) == 2 else {}
+    return {"contact": contact, "address": place}
+
+
+def read_shipped(body: Mapping[str, Any], request: BookingRequest) -> Booked | None:
+    """A reply to a shipment, with its label; None for one that names no parcel."""
+    for shipment in _rows(output_of(body), "transactionShipments"):
+        pieces = _rows(shipment, "pieceResponses")
+        piece = pieces[0] if pieces else {}
+        awb = str(shipment.get("masterTrackingNumber") or piece.get("trackingNumber") or "")
+        if not awb:
+            continue
+        documents = _rows(piece, "packageDocuments")
+        label = next((row for row in documents if row.get("encodedLabel")), None)
+        ids = {"reference": request.client_reference, "node": request.ship_from_code,
+               "country": request.ship_from.country}  # fmt: skip
+        return Booked(
+            awb=awb, courier_name=str(shipment.get("serviceName") or "FedEx")[:120], external_ids=ids,
+            charge_minor=_charged(shipment, request.currency),
+            label_pdf=_label(label),
+        )  # fmt: skip
+    return None
+
+
+def _label(document: Mapping[str, Any] | None) -> bytes:
+    """The label, nothing where it is no PDF: the parcel is booked all the same."""
+    try:
+        return pdf(str(document["encodedLabel"]), "label") if document else b""
+    except PermanentError:
+        return b""
+
+
+def _charged(shipment: Mapping[str, Any], currency: str) -> int | None:
+    completed = shipment.get("completedShipmentDetail")
+    rating = completed.get("shipmentRating") if isinstance(completed, dict) else None
+    for row in _rows(rating, "shipmentRateDetails"):
+        if str(row.get("currency") or "") == currency and row.get("totalNetCharge") is not None:
+            return _minor(row["totalNetCharge"], currency)
+    return None
+
+
+def cancel_request(booked: Booked, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a cancellation."""
+    return {
+        "accountNumber": {"value": account_number(settings, "FedEx")}, "trackingNumber": booked.awb,
+        "senderCountryCode": booked.external_ids.get("country") or str(settings.get("country", "IN")),
+        "deletionControl": "DELETE_ALL_PACKAGES",
+    }  # fmt: skip
+
+
+# -- prices ------------------------------------------------------------------------------------------------------------
+
+
+def rate_request(request: RateRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a question for every service."""
+    home, currency = str(settings.get("country", "IN")), str(settings.get("currency", "INR"))
+    weight = {"units": "KG", "value": float(kilograms(request.weight_grams, 2))}
+    shipment: dict[str, Any] = {
+        "shipper": {"address": {"postalCode": request.from_postcode, "countryCode": home}},
+        "recipient": {"address": {"postalCode": request.to_postcode, "countryCode": request.country}},
+        "pickupType": "USE_SCHEDULED_PICKUP", "preferredCurrency": currency,
+        "rateRequestType": ["ACCOUNT"], "requestedPackageLineItems": [{"weight": weight} | _sizes(request)],
+    }  # fmt: skip
+    if request.country != home:
+        value = float(major_units(request.declared_value_minor or 100, currency))
+        shipment["customsClearanceDetail"] = {"commodities": [{
+            "description": "Goods", "quantity": 1, "quantityUnits": "PCS", "weight": weight,
+            "customsValue": {"amount": value, "currency": currency},
+        }]}  # fmt: skip
+    return {
+        "accountNumber": {"value": account_number(settings, "FedEx")},
+        "rateRequestControlParameters": {"returnTransitTimes": True},
+        "requestedShipment": shipment,
+    }
+
+
+def read_rates(body: Mapping[str, Any], currency: str, today: date) -> list[Rate]:
+    """Services with their charges, cheapest first. Raises PermanentError where all are in another currency."""
+    rows = _rows(output_of(body), "rateReplyDetails")
+    found = [rate for row in rows if (rate := _rate(row, currency, today)) is not None]
+    if rows and not found:
+        raise PermanentError(f"FedEx quotes in another currency than {currency}, the setting currency of this account.")
+    return sorted(found, key=lambda rate: rate.charge_minor)
+
+
+def _rate(row: Mapping[str, Any], currency: str, today: date) -> Rate | None:
+    offers = [offer for offer in _rows(row, "ratedShipmentDetails") if str(offer.get("currency") or "") == currency]
+    offers.sort(key=lambda offer: offer.get("rateType") != "ACCOUNT")
+    charge = _minor(offers[0].get("totalNetCharge"), currency) if offers else None
+    code = str(row.get("serviceType") or "")
+    if charge is None or not code:
+        return None
+    arrives = _day(_inner(row, "commit", "dateDetail").get("dayFormat"))
+    days = (arrives - today).days if arrives is not None else _SLOW_DAYS
+    return Rate(
+        courier_id=code, courier_name=str(row.get("serviceName") or code)[:120], charge_minor=charge,
+        transit_days=max(days, 0), supports_cod=False, expected_delivery=arrives,
+    )  # fmt: skip
+
+
+# -- tracking ----------------------------------------------------------------------------------------------------------
+
+
+def reference_request(reference: str, settings: Mapping[str, Any], today: date) -> dict[str, Any]:
+    """Body of a search by our reference, a month back."""
+    return {"includeDetailedScans": False, "referencesInformation": {
+        "type": "CUSTOMER_REFERENCE", "value": our_reference(reference, REFERENCE_WIDTH),
+        "accountNumber": account_number(settings, "FedEx"),
+        "shipDateBegin": f"{today - timedelta(days=30)}", "shipDateEndDate": f"{today + timedelta(days=1)}",
+    }}  # fmt: skip
+
+
+def number_request(awb: str) -> dict[str, Any]:
+    """Body of a question for all scans of a parcel."""
+    return {"includeDetailedScans": True, "trackingInfo": [{"trackingNumberInfo": {"trackingNumber": awb}}]}
+
+
+def proof_request(awb: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a question for the proof of delivery."""
+    specification = {"trackingNumberInfo": {"trackingNumber": awb}, "accountNumber": account_number(settings, "FedEx")}
+    return {
+        "trackDocumentDetail": {"documentType": "SIGNATURE_PROOF_OF_DELIVERY", "documentFormat": "PDF"},
+        "trackDocumentSpecification": [specification],
+    }
+
+
+def results_of(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each tracking number of a reply with a result that is no error."""
+    for complete in _rows(output_of(body), "completeTrackResults"):
+        for result in _rows(complete, "trackResults"):
+            number = str(
+                _inner(result, "trackingNumberInfo").get("trackingNumber") or complete.get("trackingNumber") or ""
+            )
+            if number and not result.get("error"):
+                yield number, result
+
+
+def is_cancelled(result: Mapping[str, Any]) -> bool:
+    """FedEx shows the shipment as cancelled."""
+    return _inner(result, "latestStatusDetail").get("code") == "CA"
+
+
+def read_tracking(body: Any, awb: str) -> TrackingUpdate:
+    """Every scan; none while FedEx shows none."""
+    scans: dict[str, TrackingScan] = {}
+    expected: date | None = None
+    for number, result in results_of(body):
+        if number != awb:
+            continue
+        # The newest comes first; scans of one second keep their order so.
+        for row in reversed(_rows(result, "scanEvents")):
+            scan = _scan(row)
+            if scan is not None:
+                scans.setdefault(scan.scan_key, scan)
+        days = {str(row.get("type")): _day(row.get("dateTime")) for row in _rows(result, "dateAndTimes")}
+        expected = days.get("ESTIMATED_DELIVERY") or days.get("COMMITMENT") or expected
+    ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
+    return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
+
+
+def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
+    try:
+        moment = datetime.fromisoformat(str(row.get("date")))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    # The event is what happened here; the derived code is where the parcel stands then, which may be older.
+    code, reason = _text(row.get("eventType")), _text(row.get("exceptionCode"))
+    milestone, sub_status = meaning_of(code, reason)
+    words = " ".join(
+        part for part in (_text(row.get("eventDescription")), _text(row.get("exceptionDescription"))) if part
+    )
+    place = _inner(row, "scanLocation")
+    return TrackingScan(
+        scan_key=f"{utc_key(moment)}/{code}/{reason}"[:120], milestone=milestone, occurred_at=moment,
+        sub_status=sub_status or sub_status_of(milestone, words),
+        carrier_status=f"{code} {reason}".strip(), description=words, raw=dict(row),
+        location=place_of(place.get("city"), place.get("stateOrProvinceCode"), place.get("countryCode")),
+    )  # fmt: skip
+
+
+# -- shared ------------------------------------------------------------------------------------------------------------
+
+
+def pickup_request(
+    place: Mapping[str, Any], node: str, parcels: int, on: date, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Body of a pickup. Raises PermanentError where the setting `pickup_addresses` lacks something."""
+    missing = [
+        name for name in ("company", "contact", "line1", "city", "region", "country", "phone") if not place.get(name)
+    ]
+    if missing:
+        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+    address = {
+        "streetLines": [str(place["line1"])[:35]],
+        "city": str(place["city"]),
+        "stateOrProvinceCode": str(place["region"]),
+        "countryCode": str(place["country"]),
+    }
+    address |= {"postalCode": str(place["postcode"])} if place.get("postcode") else {}
+    contact = {"companyName": str(place["company"]), "personName": str(place["contact"]),
+               "phoneNumber": digits(str(place["phone"]), 15)}  # fmt: skip
+    account = {"value": account_number(settings, "FedEx")}
+    return {
+        "associatedAccountNumber": account,
+        "originDetail": {
+            "pickupAddressType": "OTHER", "pickupLocation": {"contact": contact, "address": address},
+            "readyDateTimestamp": f"{on}T{settings.get('pickup_ready', '10:00')}:00Z",
+            "customerCloseTime": f"{settings.get('pickup_close', '18:00')}:00",
+        },
+        "carrierCode": "FDXE", "packageCount": parcels,
+    }  # fmt: skip
+
+
+def pdf(encoded: str, what: str) -> bytes:
+    """A PDF of base64. Raises PermanentError for anything else."""
+    try:
+        content = base64.b64decode(encoded)
+    except (binascii.Error, ValueError) as error:
+        raise PermanentError(f"The {what} is no base64: {error}") from error
+    if not content.startswith(b"%PDF"):
+        raise PermanentError(f"The {what} is no PDF: it begins with {content[:8]!r}.")
+    return content
+
+
+def message_of(body: Any) -> str:
+    """What FedEx says: `TRACKING.TRACKINGNUMBER.EMPTY: Please provide tracking number.`"""
+    rows = _rows(body, "errors")
+    return " ".join(f"{row.get('code', '')}: {row.get('message', '')}" for row in rows)[:1000] or str(body)[:500]
+
+
+def output_of(body: Any) -> Mapping[str, Any]:
+    """The part of a reply that answers."""
+    return _inner(body, "output")
+
+
+def _inner(value: Any, *names: str) -> Mapping[str, Any]:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _rows(value: Any, name: str) -> list[Mapping[str, Any]]:
+    rows = value.get(name) if isinstance(value, dict) else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _minor(value: Any, currency: str) -> int | None:
+    try:
+        return minor_units(Decimal(str(value)), currency)
+    except InvalidOperation:
+        return None
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return datetime.fromisoformat(str(value)).date()
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
