@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from carriers.adapters.delhivery.adapter import DelhiveryAdapter
+from carriers.adapters.dhl_express.adapter import DhlExpressAdapter
 from carriers.adapters.dtdc.adapter import DtdcAdapter
 from carriers.adapters.ecom_express.adapter import EcomExpressAdapter
 from carriers.adapters.fedex.adapter import FedexAdapter
@@ -14,6 +15,7 @@ from carriers.errors import NoCarrier
 
 ADAPTERS: dict[str, CarrierAdapter] = {
     "delhivery": DelhiveryAdapter(),
+    "dhl_express": DhlExpressAdapter(),
     "dtdc": DtdcAdapter(),
     "ecom_express": EcomExpressAdapter(),
     "fedex": FedexAdapter(),

@@ -1,0 +1,179 @@
+"""DHL Express: a carrier of the whole world. See README.md beside this file for the contract and what is certain.
+
+`CarrierConfig.secrets`: `username`, `password` (of the MyDHL API). `CarrierConfig.settings`: `account_number`,
+`services` (our service level -> DHL's product code), `duties_paid_by`, `country_of_origin`, `pickup_addresses`,
+`void_by_hand`, `timeout_seconds`.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from carriers.adapters.abroad import account_number, our_reference
+from carriers.adapters.calls import Calls, Reply
+from carriers.adapters.dhl_express import mapping
+from carriers.base import (
+    Booked,
+    BookingRequest,
+    CarrierConfig,
+    Certainty,
+    Rate,
+    RateRequest,
+    TrackingUpdate,
+    UnknownOutcome,
+)
+from carriers.errors import NotProven
+from oms.core import clock
+from oms.core.errors import PermanentError
+from oms.core.http import READ_TIMEOUT_SECONDS
+
+BASE_URL = "https://express.api.dhl.com/mydhlapi"
+_NOT_SHOWN = frozenset({400, 404})
+
+
+class DhlExpressAdapter:
+    """Speaks the MyDHL API. Keeps nothing but sessions."""
+
+    code = "dhl_express"
+    name = "DHL Express"
+    certainty = Certainty.SCHEMA
+    not_offered = (
+        "prices", "cancellations", "cash on delivery", "scans that are pushed", "labels as ZPL",
+        "a label whose reply was lost", "answers to failed deliveries",
+    )  # fmt: skip
+    look_in = "MyDHL+, under manage shipments"
+    label_is_its_own = True
+
+    def __init__(self) -> None:
+        self._calls: dict[float, Calls] = {}
+        self._lock = threading.Lock()
+
+    # -- CarrierAdapter ------------------------------------------------------------------------------------------------
+
+    def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
+        """DHL prices no postcodes without their cities, which a question for prices does not hold: raises
+        PermanentError that names the rate card."""
+        raise PermanentError("DHL Express tells prices between cities alone: give the account a rate card.")
+
+    def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
+        """Ship it under our reference, with its label. DHL deduplicates by nothing: what is lost is looked up."""
+        body = mapping.ship_request(request, config.settings, clock.now() + timedelta(hours=1))
+        reply = self._call(
+            config, "POST", "/shipments", what="Shipment", safe=False,
+            reference=our_reference(request.client_reference, 36), json=body,
+        )  # fmt: skip
+        booked = mapping.read_shipped(reply.as_object(), request, config.settings)
+        if booked is None:
+            raise UnknownOutcome(f"DHL took the shipment and named no parcel: {str(reply.body)[:200]}")
+        return booked
+
+    def find_booking(self, config: CarrierConfig, client_reference: str) -> Booked | None:
+        """The one parcel under our reference. Never None: raises NotProven where DHL shows none, or several."""
+        today = clock.now().date()
+        query = {
+            "shipmentReference": our_reference(client_reference, mapping.REFERENCE_WIDTH),
+            "shipmentReferenceType": "CU",
+            "shipperAccountNumber": account_number(config.settings, self.name), "levelOfDetail": "shipment",
+            "dateRangeFrom": f"{today - timedelta(days=30)}", "dateRangeTo": f"{today + timedelta(days=1)}",
+            "trackingView": "shipment-details-only",
+        }  # fmt: skip
+        reply = self._call(
+            config, "GET", "/tracking", what="Tracking by reference", safe=True, accept=_NOT_SHOWN, params=query
+        )
+        found = sorted(set(mapping.awbs_of(reply.body))) if reply.ok else []
+        if len(found) == 1:
+            return Booked(awb=found[0], courier_name=self.name, external_ids={"reference": client_reference})
+        if found:
+            raise NotProven(f"DHL shows several parcels under {client_reference}: {', '.join(found)}. Use one alone.")
+        raise NotProven(
+            f"DHL shows no parcel under {client_reference}. It may show one only after its first scan, so that proves "
+            f"nothing: look in {self.look_in}."
+        )
+
+    def cancel(self, config: CarrierConfig, booked: Booked) -> None:
+        """Raises PermanentError, as DHL publishes no way to void, unless `void_by_hand` is set: a person voids."""
+        if not config.settings.get("void_by_hand"):
+            raise PermanentError(
+                f"DHL Express publishes no way to void {booked.awb}: take it back in {self.look_in}, and say so with "
+                "the account's setting void_by_hand."
+            )
+
+    def track(self, config: CarrierConfig, awb: str) -> TrackingUpdate:
+        """Every checkpoint so far; none while DHL shows none."""
+        query = {"trackingView": "all-checkpoints", "levelOfDetail": "shipment", "requestGMTOffsetPerEvent": "true"}
+        path = f"/shipments/{quote(awb, safe='')}/tracking"
+        reply = self._call(
+            config, "GET", path, what="Tracking", safe=True, accept=frozenset({404}), params=query
+        )  # fmt: skip
+        return mapping.read_tracking(reply.body if reply.ok else None, awb)
+
+    # -- GivesLabels, SchedulesPickups, ProvesDelivery -----------------------------------------------------------------
+
+    def label(self, config: CarrierConfig, booked: Booked) -> bytes:
+        """Raises PermanentError: the label comes with the booking and is kept then; DHL publishes no second way."""
+        raise PermanentError(
+            f"DHL Express gives a label only with the reply to its booking, and that of {booked.awb} was lost: print "
+            f"it from {self.look_in}."
+        )
+
+    def schedule_pickup(self, config: CarrierConfig, booked: Sequence[Booked], on: date) -> str:
+        """One pickup per place that parcels leave from, at the setting `pickup_hour_utc`; DHL's confirmation numbers.
+
+        Pickups cannot be listed: one whose reply was lost is not repeated blindly but raised as PermanentError.
+        """
+        places: Mapping[str, Any] = config.settings.get("pickup_addresses") or {}
+        only = next(iter(places)) if len(places) == 1 else ""
+        by_node: dict[str, list[Booked]] = {}
+        for parcel in booked:
+            by_node.setdefault(parcel.external_ids.get("node") or only, []).append(parcel)
+        at = datetime(on.year, on.month, on.day, int(config.settings.get("pickup_hour_utc", 9)), tzinfo=UTC)
+        return ", ".join(self._pick_up(config, places, node, parcels, at) for node, parcels in by_node.items())
+
+    def proof_of_delivery(self, config: CarrierConfig, awb: str) -> bytes:
+        """The electronic proof as PDF."""
+        query = {"shipperAccountNumber": account_number(config.settings, self.name), "content": "epod-detail"}
+        path = f"/shipments/{quote(awb, safe='')}/proof-of-delivery"
+        reply = self._call(config, "GET", path, what="Proof of delivery", safe=True, params=query)
+        documents = mapping.documents_of(reply.body)
+        if not documents:
+            raise PermanentError(f"DHL Express has no proof of delivery of {awb} yet.")
+        return mapping.pdf(str(documents[0].get("content")), "proof of delivery")
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def _pick_up(
+        self, config: CarrierConfig, places: Mapping[str, Any], node: str, parcels: list[Booked], at: datetime
+    ) -> str:
+        place = places.get(node)
+        if not isinstance(place, Mapping):
+            raise PermanentError(f"The setting pickup_addresses names no address for {node or 'these parcels'}.")
+        body = mapping.pickup_request(place, node, parcels, at, config.settings)
+        try:
+            reply = self._call(config, "POST", "/pickups", what="Pickup", safe=False, json=body)
+        except UnknownOutcome as error:
+            raise PermanentError(
+                f"DHL may have taken the pickup of {node}: look before you ask again. {error}"
+            ) from error
+        numbers = reply.as_object().get("dispatchConfirmationNumbers")
+        if not isinstance(numbers, list) or not numbers:
+            raise PermanentError(f"DHL gave no pickup number: {str(reply.body)[:200]}")
+        return ", ".join(str(number) for number in numbers)
+
+    def _call(
+        self, config: CarrierConfig, method: str, path: str, *, what: str, safe: bool, reference: str = "",
+        accept: frozenset[int] = frozenset(), **kwargs: Any,
+    ) -> Reply:  # fmt: skip
+        seconds = float(config.settings.get("timeout_seconds", READ_TIMEOUT_SECONDS))
+        with self._lock:
+            calls = self._calls.setdefault(seconds, Calls(seconds, mapping.message_of))
+        headers = {"Accept": "application/json", "Message-Reference": reference or str(uuid.uuid4())}
+        response = calls.send(
+            method, (config.base_url or BASE_URL).rstrip("/") + path, what=what, safe=safe, headers=headers,
+            auth=(config.secrets.get("username", ""), config.secrets.get("password", "")), **kwargs,
+        )  # fmt: skip
+        return calls.judge(response, what=what, safe=safe, accept=accept)

@@ -1,0 +1,287 @@
+"""Between our words and DHL Express's. Pure. Field names are those of the MyDHL API's OpenAPI file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from carriers.adapters.abroad import (
+    account_number,
+    centimetres,
+    crosses_border,
+    customs_lines,
+    kilograms,
+    our_reference,
+    refuse_cash,
+    service_of,
+    street_lines,
+    utc_key,
+)
+from carriers.adapters.said import sub_status_of
+from carriers.base import Booked, BookingRequest, Milestone, SubStatus, TrackingScan, TrackingUpdate
+from oms.core.errors import PermanentError
+from oms.core.values import Address, minor_units
+
+M = Milestone
+S = SubStatus
+#: Longest reference of a customer.
+REFERENCE_WIDTH = 35
+_LINE_WIDTH = 45
+
+#: Checkpoint codes (`events.typeCode`). Their table is not in the OpenAPI file: these are DHL's as they are publicly
+#: known. A code that is not here is UNKNOWN, which moves nothing.
+CODES: Mapping[str, tuple[Milestone, SubStatus | None]] = {
+    "SA": (M.PICKED_UP, None),  # shipment acceptance
+    "PU": (M.PICKED_UP, None),
+    "PL": (M.IN_TRANSIT, None),  # processed at location
+    "DF": (M.IN_TRANSIT, S.LEFT_HUB),
+    "AF": (M.IN_TRANSIT, S.ARRIVED_AT_HUB),
+    "AR": (M.IN_TRANSIT, S.AT_DESTINATION),
+    "TR": (M.IN_TRANSIT, None),  # transfer
+    "FD": (M.IN_TRANSIT, None),  # forwarded to destination
+    "SM": (M.IN_TRANSIT, None),  # scheduled for movement
+    "IC": (M.IN_TRANSIT, None),  # in clearance
+    "CR": (M.IN_TRANSIT, None),  # clearance released
+    "CD": (M.IN_TRANSIT, S.DELAYED),  # clearance delay
+    "UD": (M.IN_TRANSIT, S.DELAYED),  # uncontrollable delay
+    "OH": (M.IN_TRANSIT, None),  # on hold
+    "MS": (M.IN_TRANSIT, S.MISROUTED),
+    "WC": (M.OUT_FOR_DELIVERY, None),  # with the courier
+    "OK": (M.DELIVERED, None),
+    "NH": (M.ATTEMPT_FAILED, S.CUSTOMER_UNAVAILABLE),  # not home
+    "CA": (M.ATTEMPT_FAILED, S.CUSTOMER_UNAVAILABLE),  # closed on arrival
+    "BA": (M.ATTEMPT_FAILED, S.WRONG_ADDRESS),
+    "CM": (M.ATTEMPT_FAILED, S.WRONG_ADDRESS),  # the customer has moved
+    "RD": (M.ATTEMPT_FAILED, S.REFUSED),
+    "RT": (M.RTO_INITIATED, None),  # returned to the shipper
+}
+
+
+def ship_request(request: BookingRequest, settings: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """Body of a shipment that is handed over at a moment. Raises PermanentError for what DHL cannot be asked."""
+    refuse_cash(request, "DHL Express")
+    number = account_number(settings, "DHL Express")
+    abroad = crosses_border(request)
+    shipper_pays = settings.get("duties_paid_by") == "shipper"
+    package: dict[str, Any] = {"weight": float(kilograms(request.weight_grams, 3))}
+    if request.length_mm and request.width_mm and request.height_mm:
+        sides = (request.length_mm, request.width_mm, request.height_mm)
+        package["dimensions"] = dict(zip(("length", "width", "height"), map(centimetres, sides), strict=True))
+    goods = ", ".join(dict.fromkeys(item.name.strip() for item in request.items if item.name.strip()))
+    content: dict[str, Any] = {
+        "packages": [package], "isCustomsDeclarable": abroad, "description": goods[:70] or "Goods",
+        "incoterm": "DDP" if shipper_pays else "DAP", "unitOfMeasurement": "metric",
+    }  # fmt: skip
+    accounts = [{"typeCode": "shipper", "number": number}]
+    if abroad:
+        lines = customs_lines(request, settings)
+        content["declaredValue"] = float(sum(Decimal(line.line_value) for line in lines))
+        content["declaredValueCurrency"] = request.currency
+        content["exportDeclaration"] = _declaration(request, settings)
+        accounts += [{"typeCode": "duties-taxes", "number": number}] if shipper_pays else []
+    return {
+        "plannedShippingDateAndTime": planned(at),
+        "pickup": {"isRequested": False},
+        "productCode": service_of(request, settings, "DHL Express"),
+        "accounts": accounts,
+        "customerReferences": [
+            {"value": our_reference(request.client_reference, REFERENCE_WIDTH), "typeCode": "CU"}
+        ],
+        "customerDetails": {"shipperDetails": _party(request.ship_from), "receiverDetails": _party(request.ship_to)},
+        "outputImageProperties": {
+            "encodingFormat": "pdf", "imageOptions": [{"typeCode": "label", "templateName": "ECOM26_84_001"}],
+        },
+        "content": content,
+    }  # fmt: skip
+
+
+def _declaration(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
+    rows = []
+    for number, line in enumerate(customs_lines(request, settings), start=1):
+        weight = float(kilograms(line.grams, 3))
+        row: dict[str, Any] = {
+            "number": number, "description": line.description[:512], "price": float(line.unit_value),
+            "quantity": {"value": line.quantity, "unitOfMeasurement": "PCS"}, "manufacturerCountry": line.origin,
+            "weight": {"netValue": weight, "grossValue": weight}, "exportReasonType": "commercial_purpose_or_sale",
+        }  # fmt: skip
+        if len(line.hsn) >= 2:
+            row["commodityCodes"] = [{"typeCode": "outbound", "value": line.hsn[:18]}]
+        rows.append(row)
+    return {
+        "lineItems": rows,
+        "invoice": {"number": request.order_number[:35], "date": f"{request.order_date:%Y-%m-%d}"},
+        "exportReasonType": "commercial_purpose_or_sale",
+    }
+
+
+def planned(at: datetime) -> str:
+    """`2026-11-24T10:00:00GMT+00:00`."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}GMT+00:00"
+
+
+def _party(address: Address) -> dict[str, Any]:
+    name = address.company or address.name
+    if not address.phone:
+        raise PermanentError(f"DHL Express needs a phone number of {name or 'each party'}.")
+    lines = street_lines(address, _LINE_WIDTH)
+    place: dict[str, Any] = {
+        "postalCode": address.postcode[:12], "cityName": address.city[:45], "countryCode": address.country,
+    }  # fmt: skip
+    place |= {f"addressLine{number}": line for number, line in enumerate(lines, start=1)}
+    contact = {"phone": address.phone[:70], "companyName": name[:100], "fullName": (address.name or name)[:255]}
+    contact |= {"email": address.email[:70]} if address.email else {}
+    return {"postalAddress": place, "contactInformation": contact}
+
+
+def read_shipped(body: Mapping[str, Any], request: BookingRequest, settings: Mapping[str, Any]) -> Booked | None:
+    """A reply to a shipment, with its label; None for one that names no parcel."""
+    awb = str(body.get("shipmentTrackingNumber") or "")
+    if not awb:
+        return None
+    labels = [row for row in _rows(body, "documents") if row.get("typeCode") == "label"]
+    ids = {
+        "reference": request.client_reference, "node": request.ship_from_code, "grams": str(request.weight_grams),
+        "product": service_of(request, settings, "DHL Express"),
+        "declarable": "yes" if crosses_border(request) else "",
+    }  # fmt: skip
+    return Booked(
+        awb=awb, courier_name="DHL Express", external_ids=ids, label_pdf=_label(labels),
+        charge_minor=_charged(body, request.currency),
+        expected_delivery=_day(_inner(body, "estimatedDeliveryDate").get("estimatedDeliveryDate")),
+    )  # fmt: skip
+
+
+def _label(documents: list[Mapping[str, Any]]) -> bytes:
+    """The label, nothing where it is no PDF: the parcel is booked all the same."""
+    try:
+        return pdf(str(documents[0].get("content")), "label") if documents else b""
+    except PermanentError:
+        return b""
+
+
+def _charged(body: Mapping[str, Any], currency: str) -> int | None:
+    for row in _rows(body, "shipmentCharges"):
+        if row.get("priceCurrency") == currency:
+            try:
+                return minor_units(Decimal(str(row.get("price"))), currency)
+            except InvalidOperation:
+                return None
+    return None
+
+
+# -- tracking ----------------------------------------------------------------------------------------------------------
+
+
+def awbs_of(body: Any) -> list[str]:
+    """The numbers of the shipments that a tracking reply names."""
+    return [str(row["shipmentTrackingNumber"]) for row in _rows(body, "shipments") if row.get("shipmentTrackingNumber")]
+
+
+def read_tracking(body: Any, awb: str) -> TrackingUpdate:
+    """Every checkpoint of a shipment; none while DHL shows none."""
+    scans: dict[str, TrackingScan] = {}
+    expected: date | None = None
+    for shipment in _rows(body, "shipments"):
+        if str(shipment.get("shipmentTrackingNumber") or awb) != awb:
+            continue
+        for row in _rows(shipment, "events"):
+            scan = _scan(row)
+            if scan is not None:
+                scans.setdefault(scan.scan_key, scan)
+        expected = _day(shipment.get("estimatedDeliveryDate")) or expected
+    ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
+    return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
+
+
+def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
+    """A checkpoint; None without a readable time. Its clock is local; without an offset it is read as Greenwich's."""
+    try:
+        moment = datetime.fromisoformat(f"{row.get('date')}T{row.get('time')}{row.get('GMTOffset') or '+00:00'}")
+    except ValueError:
+        return None
+    code, words = str(row.get("typeCode") or "").strip(), str(row.get("description") or "").strip()
+    milestone, sub_status = CODES.get(code, (M.UNKNOWN, None))
+    areas = _rows(row, "serviceArea")
+    return TrackingScan(
+        scan_key=f"{utc_key(moment)}/{code}"[:120], milestone=milestone, occurred_at=moment, carrier_status=code,
+        sub_status=sub_status or sub_status_of(milestone, words), description=words,
+        location=str(areas[0].get("description") or "") if areas else "", raw=dict(row),
+    )  # fmt: skip
+
+
+# -- pickups, proofs ---------------------------------------------------------------------------------------------------
+
+
+def pickup_request(
+    place: Mapping[str, Any], node: str, parcels: list[Booked], at: datetime, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Body of a pickup. Raises PermanentError where the setting `pickup_addresses` lacks something."""
+    missing = [name for name in ("company", "contact", "line1", "city", "country", "phone") if not place.get(name)]
+    if missing:
+        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+    address = Address(
+        name=str(place["contact"]), company=str(place["company"]), line1=str(place["line1"]), city=str(place["city"]),
+        postcode=str(place.get("postcode") or ""), country=str(place["country"]), phone=str(place["phone"]),
+    )  # fmt: skip
+    services: Mapping[str, Any] = settings.get("services") or {}
+    usual = next((str(code) for code in services.values()), "P")
+    details = [
+        {
+            "productCode": parcel.external_ids.get("product") or usual,
+            "isCustomsDeclarable": bool(parcel.external_ids.get("declarable")), "unitOfMeasurement": "metric",
+            "packages": [{"weight": float(kilograms(int(parcel.external_ids.get("grams") or 500), 3))}],
+        }
+        for parcel in parcels
+    ]  # fmt: skip
+    return {
+        "plannedPickupDateAndTime": planned(at),
+        "accounts": [{"typeCode": "shipper", "number": account_number(settings, "DHL Express")}],
+        "customerDetails": {"shipperDetails": _party(address)},
+        "shipmentDetails": details,
+    }
+
+
+def pdf(encoded: str, what: str) -> bytes:
+    """A PDF of base64. Raises PermanentError for anything else."""
+    try:
+        content = base64.b64decode(encoded)
+    except (binascii.Error, ValueError) as error:
+        raise PermanentError(f"The {what} is no base64: {error}") from error
+    if not content.startswith(b"%PDF"):
+        raise PermanentError(f"The {what} is no PDF: it begins with {content[:8]!r}.")
+    return content
+
+
+def documents_of(body: Any) -> list[Mapping[str, Any]]:
+    """The documents of a reply."""
+    return _rows(body, "documents")
+
+
+def message_of(body: Any) -> str:
+    """What DHL says: title, detail, and each fault."""
+    if not isinstance(body, dict):
+        return str(body)[:500]
+    more = body.get("additionalDetails")
+    parts = [body.get("title"), body.get("detail"), body.get("message"), *(more if isinstance(more, list) else [])]
+    return " ".join(str(part) for part in parts if part)[:1000] or str(body)[:500]
+
+
+def _inner(value: Any, name: str) -> Mapping[str, Any]:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _rows(value: Any, name: str) -> list[Mapping[str, Any]]:
+    rows = value.get(name) if isinstance(value, dict) else None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _day(value: Any) -> date | None:
+    try:
+        return datetime.fromisoformat(str(value)).date()
+    except ValueError:
+        return None
