@@ -1,6 +1,6 @@
 """What can go wrong between us and a carrier."""
 
-from oms.core.errors import DomainError, PermanentError
+from oms.core.errors import DomainError, PermanentError, TransientError
 
 
 class BadSignature(DomainError):
@@ -29,3 +29,11 @@ class NotProven(PermanentError):
 
 class LaneRefused(PermanentError):
     """The carrier says that it does not serve this very way, though it offered a price for it."""
+
+
+class NoPrices(PermanentError):
+    """The carrier tells no prices over its API: nothing failed, the account only needs a rate card."""
+
+
+class StillUnderWay(TransientError):
+    """The carrier answers, and is not done with this one parcel: others of the account can be asked about."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from carriers.adapters.manual.awb import clean_awb
 from carriers.base import Booked, BookingRequest, CarrierConfig, Rate, RateRequest, TrackingUpdate
-from carriers.errors import BadSignature
+from carriers.errors import BadSignature, NoPrices
 from oms.core.errors import DomainError, PermanentError
 
 #: Where a carrier sends the token that was agreed with it, unless the setting `webhook_header` names another header.
@@ -26,8 +26,8 @@ class BookedInPanel:
     name: str
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
-        """The carrier publishes no way to ask: raises PermanentError that names the rate card."""
-        raise PermanentError(f"{self.name} publishes no prices over an API: give the account a rate card.")
+        """The carrier publishes no way to ask: raises NoPrices."""
+        raise NoPrices(f"{self.name} publishes no prices over an API: give the account a rate card.")
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Take the AWB that was given to the parcel. Raises PermanentError without one."""

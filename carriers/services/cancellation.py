@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from carriers.base import UnknownOutcome
 from carriers.events import BookingCancelled
 from carriers.locks import lock_booking
@@ -19,11 +21,15 @@ from oms.core.states import advance
 State = BookingState
 
 
-def cancel_booking(booking_id: int, *, actor: str = "", reason: str = "") -> Booking:
+def cancel_booking(
+    booking_id: int, *, actor: str = "", reason: str = "", guard: Callable[[], None] | None = None
+) -> Booking:  # fmt: skip
     """Void one booking; idempotent. Never inside a transaction. Publishes BookingCancelled.
 
     Returns it as CANCELLED, or as FAILED where the carrier never had it. Raises TransientError when the carrier does
     not answer (call again; `settle_unknown` does too), PermanentError when it refuses: the booking is BOOKED as before.
+    `guard` is called in the transaction in which a booked one begins to be cancelled: it locks what must not take the
+    booking meanwhile, and raises where something has taken it.
     """
     refuse_open_transaction("cancel_booking")
     booking = Booking.objects.select_related("account").filter(pk=booking_id).first()
@@ -34,10 +40,18 @@ def cancel_booking(booking_id: int, *, actor: str = "", reason: str = "") -> Boo
             raise TransientError(f"Booking {booking} is being asked for right now.", retry_after_seconds=5)
         booking = withdraw(booking, reason or "Cancelled before it was booked.", actor=actor, cancelled=True)
     if booking.state == State.BOOKED:
-        advance(booking, State.CANCELLING, using=BOOKING, actor=actor, reason=reason[:200], next_poll_at=None)
+        run_atomic(lambda: _begin(booking, guard, actor=actor, reason=reason))
     if booking.state == State.CANCELLING:
         return finish_cancellation(booking, actor=actor)
     return booking
+
+
+def _begin(booking: Booking, guard: Callable[[], None] | None, *, actor: str, reason: str) -> None:
+    if guard is not None:
+        guard()
+    # In case this runs a second time, the object in hand says no more than the row.
+    booking.state = State.BOOKED
+    advance(booking, State.CANCELLING, using=BOOKING, actor=actor, reason=reason[:200], next_poll_at=None)
 
 
 def finish_cancellation(booking: Booking, *, actor: str) -> Booking:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from carriers.base import CarrierConfig, Rate, RateRequest, UnknownOutcome
 from carriers.choosing import Lane, Quote
+from carriers.errors import NoPrices
 from carriers.models import CarrierAccount, Serviceability
 from carriers.rates import NotServiceable, billed_grams, charge_between
 from carriers.registry import adapter_for
@@ -181,6 +182,8 @@ def _ask(accounts: Sequence[CarrierAccount], request: RateRequest) -> list[tuple
     with ThreadPoolExecutor(max_workers=min(len(configs), _MOST_AT_ONCE)) as pool:
         found = list(pool.map(lambda pair: _ask_one(pair[0], pair[1], request), configs))
     for account, (_, error) in zip(accounts, found, strict=True):
+        if isinstance(error, NoPrices):
+            continue
         if error is None:
             note_ok(account)
         else:

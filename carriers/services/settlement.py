@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from carriers.adapters.manual.awb import clean_awb
 from carriers.base import Booked, CannotProveAbsence, UnknownOutcome
-from carriers.errors import NotProven
+from carriers.errors import NotProven, StillUnderWay
 from carriers.events import BookingSettled
 from carriers.locks import lock_booking
 from carriers.models import Booking, BookingState
@@ -48,6 +48,9 @@ def settle_unknown(booking_ids: Sequence[int] | None = None, *, limit: int = 100
             continue
         try:
             after = _settle_one(booking)
+        except StillUnderWay as error:
+            logger.info("Booking %s is not settled: %s", booking.pk, error)
+            continue
         except TransientError as error:
             logger.info("Booking %s is not settled: %s", booking.pk, error)
             silent.add(booking.account_id)
@@ -96,6 +99,9 @@ def settle(booking: Booking) -> Booking:
     except NotProven as error:
         note_ok(booking.account)
         return _leave_to_a_person(booking, error)
+    except StillUnderWay:
+        note_ok(booking.account)
+        raise
     except (TransientError, PermanentError) as error:
         note_failure(booking.account, error)
         raise

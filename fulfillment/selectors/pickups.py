@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.crypto import salted_hmac
 
 from fulfillment.models import (
@@ -25,6 +25,9 @@ _SALT = "oms.pickup.code"
 DIGITS = 6
 #: After so long somebody who waits in the car has waited too long.
 CURB_LATE = timedelta(minutes=3)
+#: So long after somebody went out, and after a customer who was not met said something, their visit is over.
+MET_LASTS = timedelta(minutes=30)
+VISIT_LASTS = timedelta(hours=4)
 
 
 def pickup_code(order: Order) -> str:
@@ -75,10 +78,18 @@ class AtTheCurb:
         return self.visit.here_at is not None and now() - self.visit.here_at > CURB_LATE
 
 
+def standing_visits() -> QuerySet[CurbsideVisit]:
+    """Visits that are not over: who comes again, or was not given anything, begins another one."""
+    moment = now()
+    met, said = moment - MET_LASTS, moment - VISIT_LASTS
+    waits = Q(here_at__gt=said) | Q(here_at__isnull=True, on_way_at__gt=said)
+    return CurbsideVisit.objects.filter(Q(met_at__gt=met) | Q(waits, met_at__isnull=True))
+
+
 def visits_at(node_id: int) -> list[AtTheCurb]:
     """Who is before a store or on the way to it: those who wait longest first, then those who come. Two statements."""
     parcels = waiting_parcels(Shipment.objects.filter(node=node_id, order__curbside_visit__isnull=False))
     first = {parcel.order_id: parcel for parcel in parcels.select_related("order").order_by("-pk")}
-    visits = CurbsideVisit.objects.filter(order__in=first) if first else []
+    visits = standing_visits().filter(order__in=first) if first else []
     found = [AtTheCurb(visit, first[visit.order_id]) for visit in visits]
     return sorted(found, key=lambda item: (item.visit.here_at is None, item.visit.here_at or item.visit.on_way_at))

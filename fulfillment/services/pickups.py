@@ -17,6 +17,7 @@ from fulfillment.models import (
 )
 from fulfillment.models.pickups import MOST_WRONG_CODES
 from fulfillment.selectors.pickups import DIGITS, pickup_code
+from fulfillment.services.curbside import end_visit
 from fulfillment.services.tracking import collect
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -79,6 +80,7 @@ def hand_out(*, shipment_id: int, actor: str, proof: Proof) -> HandedOut:
         if proof.code and not constant_time_compare(proof.code, pickup_code(shipment.order)):
             return _count_wrong(shipment, pickup, actor)
         collected = collect(shipment_id=shipment_id, actor=actor, collected_by=proof.other)
+        end_visit(collected.order_id)
         _note(collected, f"handed out to {_who(collected, proof)}, who {_how(proof)}", actor)
         return HandedOut(collected)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from carriers.base import BookingRequest, ParcelItem
 from carriers.choosing import ParcelTerms
 from carriers.errors import LaneNotServed, NoCarrier
+from carriers.locks import lock_bookings
 from carriers.models import Booking, BookingState
 from carriers.services import book, make_label
 from carriers.services.choice import terms_of
@@ -32,7 +33,7 @@ from inventory.models import Bucket, StockMovementReason
 from inventory.services import Posting, post
 from oms.core.clock import now
 from oms.core.db import run_atomic
-from oms.core.errors import Conflict, PermanentError
+from oms.core.errors import Conflict, PermanentError, TransientError
 from oms.core.outbox import publish
 from oms.core.states import advance, advance_many
 from orders.services import TimelineEntry, UnitMove, move_units, record
@@ -105,6 +106,8 @@ def book_shipment(
         problem = f"Booked as {booking.awb}, but its label cannot be had: {error}"[:500]
         Shipment.objects.filter(pk=shipment_id).update(problem=problem)
         return shipment
+    except Conflict as error:
+        raise TransientError(error.message) from error
     return run_atomic(lambda: _labelled(shipment_id, booking))
 
 
@@ -124,6 +127,10 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
         return shipment
     if shipment.state != ShipmentState.CREATED:
         return shipment
+    [standing] = lock_bookings([booking.pk])
+    if standing.state != BookingState.BOOKED:
+        # Its carrier was changed while the label was made.
+        raise TransientError(f"Booking {standing} is {standing.get_state_display().lower()} by now.")
     advance(
         shipment, ShipmentState.LABELLED, using=SHIPMENT, actor="carriers", booking=booking, awb=booking.awb,
         carrier_account_id=booking.account_id, courier_name=booking.courier_name, problem="", labelled_at=now(),
@@ -147,10 +154,10 @@ def _labelled(shipment_id: int, booking: Booking) -> Shipment:
 def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "", is_gone: bool = False) -> list[int]:
     """Parcels leave the node: stock goes from packed to the customer; the ids of those that left now.
 
-    Raises Conflict for a parcel without a label, MayNotLeave for one with a lot that was blocked or expired since, or
-    a serial number that is not packed here by the books, or for a store that is switched off. A parcel that `is_gone`
-    is in the carrier's hands already: what should not have left is said in the timeline, and serial numbers stay where
-    the books have them. Parcels that left before are passed over.
+    Raises Conflict for a parcel without a label or with a void one, MayNotLeave for one with a lot that was blocked or
+    expired since, or a serial number that is not packed here by the books, or for a store that is switched off. A
+    parcel that `is_gone` is in the carrier's hands already: what should not have left is said in the timeline, and
+    serial numbers stay where the books have them. Parcels that left before are passed over.
     """
 
     def work() -> list[int]:
@@ -161,11 +168,22 @@ def hand_over(*, shipment_ids: Sequence[int], actor: str, reason: str = "", is_g
                 raise Conflict(f"{shipment} of {shipment.order.number} has no label yet.")
             if shipment.state in (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED):
                 leaving.append(shipment)
+        if not is_gone:
+            _refuse_void(leaving)
         if leaving:
             _leave(leaving, actor, reason, is_gone)
         return [shipment.pk for shipment in leaving]
 
     return run_atomic(work)
+
+
+def _refuse_void(leaving: Sequence[Shipment]) -> None:
+    labelled = {shipment.booking_id: shipment for shipment in leaving if shipment.booking_id is not None}
+    void = Booking.objects.filter(pk__in=labelled).exclude(state=BookingState.BOOKED) if labelled else ()
+    for booking in void:
+        shipment = labelled[booking.pk]
+        state = booking.get_state_display().lower()
+        raise Conflict(f"The label {shipment.awb} of {shipment.order.number} is not valid any more: it is {state}.")
 
 
 def _leave(leaving: Sequence[Shipment], actor: str, reason: str, is_gone: bool) -> None:

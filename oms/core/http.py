@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import Any
 
 import requests
@@ -13,6 +15,19 @@ from oms.core.errors import PermanentError, TransientError
 CONNECT_TIMEOUT_SECONDS = 3.05
 READ_TIMEOUT_SECONDS = 20.0
 MAX_BODY_BYTES = 20 * 1024 * 1024
+_QUERY = re.compile(r"\?[^\s\"']+")
+
+
+class _WithoutQueries(logging.Filter):
+    """Cuts the query off every address in a log line: some carriers want their password in it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _QUERY.sub("?...", record.getMessage()), ()
+        return True
+
+
+#: The transport logs the address of each call that it repeats.
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQueries())
 
 
 class Session(requests.Session):

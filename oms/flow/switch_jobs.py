@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-from fulfillment.services.switching import change_carrier
+from fulfillment.services.switching import accounts_of, change_carrier
 from oms.accounts.access import Principal
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError, PermanentError, TransientError
@@ -40,7 +40,8 @@ def start_switch(
     return start_job(
         kind=SWITCH, title=f"Change the carrier of {len(ids)} {noun} to {to}",
         user_id=principal.user.pk if principal.user else None,
-        args={"shipment_ids": ids, "account_id": account_id, "reason": reason, "actor": principal.name},
+        args={"shipment_ids": ids, "account_id": account_id, "reason": reason, "actor": principal.name,
+              "leave": {str(pk): old for pk, old in accounts_of(ids).items()}},
     )  # fmt: skip
 
 
@@ -58,7 +59,10 @@ def run_switch(job: Job) -> bool:
 def _change(shipment_id: int, args: dict[str, Any]) -> str:
     """What is in the way, or nothing."""
     try:
-        change_carrier(shipment_id, account_id=args["account_id"], reason=args["reason"], actor=args["actor"])
+        change_carrier(
+            shipment_id, account_id=args["account_id"], reason=args["reason"], actor=args["actor"],
+            leave=args.get("leave", {}).get(str(shipment_id)),
+        )  # fmt: skip
     except DomainError as error:
         return error.message
     except (TransientError, PermanentError) as error:

@@ -27,7 +27,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.keeping import kept_until
-from fulfillment.selectors.pickups import pickup_code
+from fulfillment.selectors.pickups import pickup_code, standing_visits
 from fulfillment.services.hand_offs import ASKED_FIRST
 from inventory.models import Node, Sku
 from oms.core.clock import now
@@ -126,7 +126,7 @@ def tell(order: Order) -> Story:
             last = kept_until(order.pk)
             story.kept_until = day_text(last) if last is not None else ""
             story.bays = range(1, story.pickup.curbside_bays + 1) if story.pickup else ()
-            story.visit = CurbsideVisit.objects.filter(order=order).first() if story.bays else None
+            story.visit = standing_visits().filter(order=order).first() if story.bays else None
     doubts = {} if is_pickup else doubts_of(shipments)
     for position, shipment in enumerate(shipments, start=1):
         parcel = _parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []), order, images)

@@ -89,13 +89,13 @@ def sell(request: HttpRequest, node: Node) -> HttpResponseBase:
     actor = principal_of(request).name
 
     def work() -> dict[str, Any]:
-        [captured] = capture_orders(channel=channel, orders=[order], actor=actor)
+        # Whether it can be sold is asked here: a sale that went through is answered whatever is left since.
+        order = _order(request, node, sku)
+        [captured] = capture_orders(channel=channel_of(node), orders=[order], actor=actor)
         exclude_node(order_id=captured.order_id, node_id=node.pk, reason=f"Sold at {node.code} from another node")
         return {"number": captured.number}
 
     try:
-        channel = channel_of(node)
-        order = _order(request, node, sku)
         number = once_per_form(request, work, one_action=True)["number"]
     except DomainError as error:
         return _page(request, node, sku, error.message, error.http_status)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from carriers import registry
 from carriers.base import Booked, Rate
 from carriers.models import Booking, BookingState, CarrierAccount
+from carriers.services.bookings import live_booking
 from fulfillment.models import FulfillmentOrderState, Shipment, ShipmentState
-from fulfillment.services import add_to_manifest, book_shipment, hand_over, open_manifest
-from fulfillment.services.switching import change_carrier, preview_change
+from fulfillment.services import add_to_manifest, book_shipment, hand_over, open_manifest, shipping, switching
+from fulfillment.services.switching import accounts_of, change_carrier, preview_change
 from oms.core.errors import Conflict, PermanentError, TransientError
 from orders.models import OrderEvent
 from tests.carriers.services.world import ScriptedCarrier, scripted_account
@@ -141,6 +143,70 @@ def test_one_that_died_before_the_old_label_was_void_has_it_back_when_it_is_aske
     again = book_shipment(parcel.pk)
 
     assert (again.courier_name, live(parcel)) == ("Scripted Air", ["scripted booked"])
+
+
+def test_a_label_that_is_void_by_the_time_it_is_made_is_not_put_on_the_parcel(
+    parcel: Shipment, scripted: ScriptedCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Shipment.objects.filter(pk=parcel.pk).update(
+        state=ShipmentState.CREATED, booking=None, awb="", carrier_account=None
+    )  # fmt: skip
+    riders = CarrierAccount.objects.get(code="riders")
+
+    def slow(booking_id: int) -> None:
+        monkeypatch.undo()
+        monkeypatch.setitem(registry.ADAPTERS, "scripted", scripted)
+        switch(parcel, account_id=riders.pk)
+        Shipment.objects.filter(pk=parcel.pk).update(state=ShipmentState.CREATED, booking=None)
+
+    monkeypatch.setattr(shipping, "make_label", slow)
+    with pytest.raises(TransientError, match="is cancelled by now"):
+        book_shipment(parcel.pk)
+
+    assert Shipment.objects.get(pk=parcel.pk).state == ShipmentState.CREATED
+    assert live(parcel) == ["riders booked"]
+
+
+def test_a_booking_that_was_labelled_meanwhile_is_not_voided(
+    parcel: Shipment, scripted: ScriptedCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(uid: UUID) -> Booking | None:
+        monkeypatch.setattr(switching, "live_booking", live_booking)
+        book_shipment(parcel.pk)
+        return live_booking(uid)
+
+    monkeypatch.setattr(switching, "live_booking", meanwhile)
+    with pytest.raises(Conflict, match="Meanwhile it was booked with Scripted"):
+        switch(parcel)
+
+    assert (scripted.cancelled, live(parcel)) == ([], ["scripted booked"])
+    assert Shipment.objects.get(pk=parcel.pk).awb == parcel.awb
+
+
+def test_nothing_leaves_with_a_void_label(parcel: Shipment) -> None:
+    Booking.objects.update(state=BookingState.CANCELLED)
+
+    with pytest.raises(Conflict, match="is not valid any more: it is cancelled"):
+        hand_over(shipment_ids=[parcel.pk], actor="Asha")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_change_that_is_done_again_changes_nothing_more(
+    parcel: Shipment, scripted: ScriptedCarrier, *, named: bool
+) -> None:
+    riders = CarrierAccount.objects.get(code="riders")
+    job = accounts_of([parcel.pk])
+    wish = {"account_id": riders.pk if named else None, "leave": job[parcel.pk]}
+
+    awbs = [switch(parcel, **wish).awb for _ in range(2)]
+
+    assert awbs[0] == awbs[1]
+    assert live(parcel) == ["riders booked"]
+    # It died between the new booking and its label.
+    Shipment.objects.filter(pk=parcel.pk).update(
+        state=ShipmentState.CREATED, booking=None, awb="", carrier_account=None
+    )  # fmt: skip
+    assert switch(parcel, **wish).awb == awbs[0]
 
 
 def test_what_it_would_cost_and_when_it_would_come_is_shown_first(parcel: Shipment) -> None:

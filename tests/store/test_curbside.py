@@ -58,6 +58,29 @@ def told(pickup: Shipment) -> list[str]:
     return list(rows.values_list("message", flat=True))
 
 
+def test_who_comes_again_says_so_again(client: Client, world: World, pickup: Shipment) -> None:
+    with time_machine.travel(now() - timedelta(days=1), tick=False):
+        visit = say_here(order_id=pickup.order_id, bay=1)
+        go_out(visit_id=visit.pk, node_id=world.store.pk, actor="Asha")
+
+    assert visits_at(world.store.pk) == []
+    assert "on my way" in text_of(Client().get(page_of(pickup)))
+    again = say_here(order_id=pickup.order_id, bay=3)
+
+    [item] = visits_at(world.store.pk)
+    assert (item.visit, item.visit.bay, item.visit.met_by, item.is_late) == (again, 3, "", False)
+
+
+def test_somebody_else_goes_out_when_the_first_one_does_not_come(world: World, pickup: Shipment) -> None:
+    with time_machine.travel(now() - timedelta(minutes=4), tick=False):
+        visit = say_here(order_id=pickup.order_id, bay=1)
+        go_out(visit_id=visit.pk, node_id=world.store.pk, actor="Asha")
+
+    assert go_out(visit_id=visit.pk, node_id=world.store.pk, actor="Manju").met_by == "Manju"
+    with pytest.raises(Conflict, match="Manju is on the way"):
+        go_out(visit_id=visit.pk, node_id=world.store.pk, actor="Asha")
+
+
 def test_from_the_way_to_the_car(client: Client, world: World, pickup: Shipment) -> None:
     customer, url = Client(), page_of(pickup)
     assert "on my way" in text_of(customer.get(url))

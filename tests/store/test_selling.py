@@ -6,9 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from fulfillment.models import FulfillmentOrder
+from inventory.models import StockLevel
 from oms.accounts.models import Role, User
 from orders.models import Order, Payment, SalesChannel
 from routing.models import RoutingExclusion
@@ -63,6 +65,17 @@ def test_what_the_store_lacks_is_sold_here_and_sent_by_another_node(client: Clie
     assert (payment.captured_minor, payment.gateway, payment.reference) == (199_800, "till", "T-77")
     assert FulfillmentOrder.objects.get().node == world.blr
     assert stock_of(world.kurta, world.blr) == {"on_hand": 10, "reserved": 2}
+
+
+def test_a_sale_whose_answer_was_lost_is_answered_though_nothing_is_left(client: Client, world: World) -> None:
+    form = {"idempotency_key": str(uuid4())}
+    first = sell(client, **form)
+    drain()
+    StockLevel.objects.update(safety_stock=F("on_hand"))
+
+    assert sell(client, **form)["Location"] == first["Location"] == "/s/look-up/?code=KURTA-M"
+    assert sell(client).status_code == 422
+    assert Order.objects.count() == 1
 
 
 def test_the_store_itself_is_not_asked_though_it_has_some(client: Client, world: World) -> None:

@@ -28,9 +28,9 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import BadSignature, LaneRefused
+from carriers.errors import BadSignature, LaneRefused, NoPrices, NotProven
 from carriers.zones import is_pin
-from oms.core.errors import PermanentError, TransientError
+from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
 
 BASE_URL = "https://track.delhivery.com"
@@ -56,13 +56,13 @@ class DelhiveryAdapter:
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
         """Empty where the PIN code is not served. The price is no part of the published contract: it comes from the
-        account's rate card, and without one this raises PermanentError."""
+        account's rate card, and without one this raises NoPrices."""
         if request.country != "IN" or not is_pin(request.to_postcode):
             return []
         place = self._place(config, request.to_postcode)
         if place is None or str(place.get("cod" if request.cod_minor else "pre_paid")).upper() != "Y":
             return []
-        raise PermanentError("Delhivery tells no prices over its API: give the account a rate card.")
+        raise NoPrices("Delhivery tells no prices over its API: give the account a rate card.")
 
     def reserve_awb(self, config: CarrierConfig) -> str:
         """A waybill of our account that no parcel has yet: stored before the parcel is created, it is what a lost reply
@@ -106,7 +106,7 @@ class DelhiveryAdapter:
     def find_booking(self, config: CarrierConfig, client_reference: str) -> Booked | None:
         """What Delhivery holds under the waybill that was reserved; None where it holds nothing, or cancelled it.
 
-        Raises TransientError for a reply that proves neither.
+        Raises NotProven for a reply that proves neither.
         """
         waybill = str(config.settings.get("awb", ""))
         if not waybill:
@@ -117,10 +117,10 @@ class DelhiveryAdapter:
             text = json.dumps(body).casefold()
             if any(words in text for words in _ABSENT):
                 return None
-            raise TransientError(f"Whether Delhivery holds {waybill} is not certain: {str(body)[:200]}")
+            raise NotProven(f"Whether Delhivery holds {waybill} is not certain: {str(body)[:200]}")
         reference = str(shipment.get("ReferenceNo") or "")
         if reference != client_reference:
-            raise PermanentError(f"Waybill {waybill} is of {reference or 'no reference'}, not of {client_reference}.")
+            raise NotProven(f"Waybill {waybill} is of {reference or 'no reference'}, not of {client_reference}.")
         return None if mapping.is_cancelled(shipment) else _booked(waybill, "")
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:

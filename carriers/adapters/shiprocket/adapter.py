@@ -30,7 +30,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import BadSignature, LaneRefused
+from carriers.errors import BadSignature, LaneRefused, StillUnderWay
 from oms.core.errors import PermanentError, TransientError
 
 _REFUSED = frozenset({400, 404, 422})
@@ -301,7 +301,7 @@ class ShiprocketAdapter:
 
 def _refuse_cancelling(order: HeldOrder) -> None:
     if order.cancelling:
-        raise TransientError(f"Order {order.reference} is being cancelled at Shiprocket; its fate is not certain yet.")
+        raise StillUnderWay(f"Order {order.reference} is being cancelled at Shiprocket; its fate is not certain yet.")
 
 
 def _shipment_number(booked: Booked) -> int:

@@ -24,7 +24,7 @@ from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
 from fulfillment.services import book_shipment, booking_request, parcel_terms, take_apart, why_not_invoiced
 from oms.accounts.access import Principal, principal_of, requires
-from oms.core.errors import Conflict, DomainError, NotFound, TransientError
+from oms.core.errors import Conflict, DomainError, NotFound, PermanentError, TransientError
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.invoice_paper import invoice_of
 from oms.dashboard.fulfil.work_views import scoped_shipments, sections
@@ -156,7 +156,7 @@ def _book(shipment: Shipment, *, account_id: int | None = None, awb: str = "") -
     """Book outside of any transaction; what is in the way, or nothing. A parcel never has two live bookings."""
     try:
         booked = book_shipment(shipment.pk, account_id=account_id, awb=awb)
-    except TransientError as error:
+    except (TransientError, PermanentError) as error:
         return str(error)
     except DomainError as error:
         return error.message

@@ -23,7 +23,7 @@ from carriers.base import (
     ReservesAwb,
     UnknownOutcome,
 )
-from carriers.errors import BadSignature, LaneRefused
+from carriers.errors import BadSignature, LaneRefused, NotProven
 from carriers.models import Booking, CarrierAccount
 from carriers.services import book, cancel_booking, settle_unknown
 from carriers.simulators.delhivery.server import DelhiveryServer
@@ -85,7 +85,7 @@ def test_a_parcel_is_created_under_its_reserved_waybill(adapter: DelhiveryAdapte
     assert adapter.find_booking(config(server, awb=made.awb), "OMS-P-1") == Booked(
         awb=made.awb, courier_name="Delhivery", external_ids={"waybill": made.awb}
     )
-    with pytest.raises(PermanentError, match="is of OMS-P-1, not of OMS-P-2"):
+    with pytest.raises(NotProven, match="is of OMS-P-1, not of OMS-P-2"):
         adapter.find_booking(config(server, awb=made.awb), "OMS-P-2")
 
 

@@ -219,3 +219,18 @@ def test_the_words_are_those_that_are_published(shared_dir: Path) -> None:
     assert set(mapping.WORDS) == set(published["statuses"])
     assert published["json"] == TRACK
     assert f"{SIGN_IN}?username=" in published["authenticate"]
+
+
+def test_a_sign_in_that_is_repeated_leaves_no_password_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    nobody = CarrierConfig(
+        account_id=1,
+        code="dtdc",
+        settings={"tracking_url": "http://127.0.0.1:9"},
+        secrets={"username": "me", "password": "geheim"},
+    )
+
+    with pytest.raises(TransientError):
+        DtdcAdapter().track(nobody, "D1")
+
+    assert "authenticate?..." in caplog.text
+    assert "geheim" not in caplog.text

@@ -241,3 +241,13 @@ def test_a_zones_own_fees_win_over_those_of_the_card() -> None:
 def test_a_card_that_cannot_be_read_says_where(zones: object, message: str) -> None:
     with pytest.raises(RateCardUnreadable, match=message):
         card_of(RateCard(name="Bad", zones=zones))
+
+
+def test_a_carrier_that_tells_no_prices_is_not_failing() -> None:
+    account = CarrierAccount.objects.create(code="dtdc", name="DTDC", adapter="dtdc")
+
+    (quote,) = choose(request=rate_request(), pickup_on=TODAY)
+
+    account.refresh_from_db()
+    assert (quote.eligible, account.last_error_at, account.last_ok_at) == (False, None, None)
+    assert "give the account a rate card" in quote.reason

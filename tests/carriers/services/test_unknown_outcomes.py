@@ -19,6 +19,7 @@ import pytest
 from django.db import connection
 
 from carriers.base import Booked, BookingRequest, UnknownOutcome
+from carriers.errors import NotProven, StillUnderWay
 from carriers.models import Booking, CarrierAccount
 from carriers.services import book, cancel_booking, settle_unknown
 from carriers.services.stored_request import write_request
@@ -364,3 +365,32 @@ def test_a_crashed_call_is_not_touched_before_its_lease_has_passed(scripted: Scr
     assert settle_unknown([booking.pk]) == []
     pass_time(booking)
     assert [row.awb for row in settle_unknown()] == [f"AWB-{booking.client_reference}"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [NotProven("Neither there nor surely not."), StillUnderWay("Being cancelled.")])
+def test_one_booking_that_nothing_proves_does_not_stop_the_next_one(
+    scripted: ScriptedCarrier, error: Exception
+) -> None:
+    account = scripted_account()
+    scripted.on_book = lose_reply(scripted, booked=True)
+    scripted.on_find = no_answer
+    first, second = (book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk) for _ in range(2))
+    CarrierAccount.objects.update(last_error_at=None, last_ok_at=None)
+
+    def doubtful(reference: str) -> Booked | None:
+        if reference == first.client_reference:
+            raise error
+        return scripted.booked[reference]
+
+    scripted.on_find = doubtful
+
+    assert [(booking.pk, booking.state) for booking in settle_unknown()] == [(second.pk, "booked")]
+    first.refresh_from_db()
+    account.refresh_from_db()
+    assert (first.state, account.last_error_at) == ("unknown", None)
+
+
+def no_answer(reference: str) -> Booked | None:
+    """A carrier that does not answer when it is asked about a booking."""
+    raise TransientError("No answer.")

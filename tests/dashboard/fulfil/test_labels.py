@@ -9,8 +9,10 @@ from django.test import Client
 
 from carriers.models import Booking, CarrierAccount
 from fulfillment.models import Shipment
+from fulfillment.services import shipping
 from oms.accounts.models import Role
 from oms.core.clock import now
+from oms.core.errors import PermanentError
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line
 from tests.fulfillment.floor import labelled, make_carrier, make_work
@@ -45,6 +47,22 @@ def test_try_all_reports_what_worked(client: Client, world: World, stuck: Shipme
 
     assert "1 label bought, 1 still refused." in text
     assert sorted(Shipment.objects.values_list("state", flat=True)) == ["created", "labelled"]
+
+
+def test_a_label_that_cannot_be_had_is_said_on_the_parcel(
+    client: Client, stuck: Shipment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(booking_id: int) -> None:
+        raise PermanentError("No label for this one.")
+
+    make_carrier()
+    monkeypatch.setattr(shipping, "make_label", refuse)
+
+    answer = client.post(f"/fulfil/parcels/{stuck.pk}/retry/")
+
+    stuck.refresh_from_db()
+    assert answer.status_code == 302
+    assert "its label cannot be had: No label for this one." in stuck.problem
 
 
 def test_another_carrier_is_chosen_from_the_table(client: Client, stuck: Shipment, show: Show) -> None:
