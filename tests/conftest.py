@@ -10,8 +10,8 @@ import pytest
 from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.utils.module_loading import import_string
 from hypothesis import HealthCheck, settings
-from whitenoise.middleware import WhiteNoiseMiddleware
 
 from oms.core.heap import settle_heap
 from routing.services import forget_policy
@@ -53,17 +53,18 @@ def quick_emptying() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def static_files_found_once() -> Iterator[None]:
     """Look at the three hundred static files for the first client of a process, and not again for each test's own."""
+    middleware: Any = import_string("whitenoise.middleware.WhiteNoiseMiddleware")
     found: dict[str, Any] = {}
-    look = WhiteNoiseMiddleware.add_files_from_finders
+    look = middleware.add_files_from_finders
 
-    def look_once(self: WhiteNoiseMiddleware) -> None:
+    def look_once(self: Any) -> None:
         if not found:
             look(self)
             found.update(self.files)
         self.files.update(found)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        patch.setattr(middleware, "add_files_from_finders", look_once)
         yield
 
 
