@@ -7,7 +7,7 @@ from carriers.services.cancellation import cancel_booking
 from carriers.services.choice import choose
 from carriers.services.labels import make_label
 from carriers.services.pickups import schedule_pickups
-from carriers.services.settlement import decide_unknown, settle_unknown
+from carriers.services.settlement import decide_unknown, settle_unknown, waits_for_a_person
 from carriers.services.tracking import answer_ndr, poll_tracking, record_scans
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "record_scans",
     "schedule_pickups",
     "settle_unknown",
+    "waits_for_a_person",
 ]

@@ -124,6 +124,11 @@ def _leave_to_a_person(booking: Booking, doubt: NotProven) -> Booking:
     return booking
 
 
+def waits_for_a_person(booking: Booking) -> bool:
+    """Its outcome is not known, and of this carrier a search that finds nothing proves nothing."""
+    return booking.state == State.UNKNOWN and isinstance(adapter_for(booking.account.adapter), CannotProveAbsence)
+
+
 def decide_unknown(booking_id: int, *, awb: str = "", actor: str, reason: str) -> Booking:
     """A person looked in the carrier's panel: the parcel stands there under `awb`, or, without one, it is not there.
 

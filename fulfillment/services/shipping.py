@@ -9,7 +9,7 @@ from carriers.choosing import ParcelTerms
 from carriers.errors import LaneNotServed, NoCarrier
 from carriers.locks import lock_bookings
 from carriers.models import Booking, BookingState
-from carriers.services import book, make_label
+from carriers.services import book, make_label, waits_for_a_person
 from carriers.services.choice import terms_of
 from fulfillment.events import ParcelNotServiceable, ShipmentBooked, ShipmentHandedOver, ShipmentVoided
 from fulfillment.locks import lock_shipments
@@ -98,7 +98,10 @@ def book_shipment(
         Shipment.objects.filter(pk=shipment_id).update(problem=str(error)[:500])
         return shipment
     if booking.state != BookingState.BOOKED:
-        Shipment.objects.filter(pk=shipment_id).update(problem="The carrier has not answered yet; we keep asking.")
+        problem = "The carrier has not answered yet; we keep asking."
+        if waits_for_a_person(booking):
+            problem = "Whether the carrier has it is not certain: look in its panel, and decide on the parcel's page."
+        Shipment.objects.filter(pk=shipment_id).update(problem=problem)
         return shipment
     try:
         make_label(booking.pk)

@@ -9,7 +9,7 @@ import pytest
 
 from carriers.base import BookingRequest
 from carriers.models import Booking, BookingState, CarrierAccount, Label
-from carriers.services import book, cancel_booking, decide_unknown, make_label, settle_unknown
+from carriers.services import book, cancel_booking, decide_unknown, make_label, settle_unknown, waits_for_a_person
 from carriers.simulators.ups.server import UpsServer
 from oms.core.errors import Conflict, DomainError, PermanentError, TransientError
 from oms.core.ids import uuid7
@@ -75,6 +75,7 @@ def test_thirty_parcels_of_which_replies_are_lost(account: CarrierAccount, serve
 def test_what_is_not_shown_waits_for_a_person(account: CarrierAccount, server: UpsServer) -> None:
     booking = lost(account, server, "lost", shown=False)
     assert booking.state == State.UNKNOWN
+    assert waits_for_a_person(booking)
     pass_time(booking, hours=9)
     assert settle_unknown([booking.pk]) == []
     booking.refresh_from_db()
