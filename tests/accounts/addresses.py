@@ -224,6 +224,8 @@ def rows_of_all(estate: Estate) -> Rows:
         **{f"dashboard:cash_{name}": (estate.cash.booking_id,) for name in ("parcel", "write_off")},
         **{f"dashboard:cash_{name}": (estate.cash.pk,) for name in ("assign", "release")},
         "dashboard:cash_remittance": (estate.cash.remittance_id,),
+        **{f"dashboard:carrier_bill{name}": (estate.bill.pk,)
+           for name in ("", "_check", "_decide", "_disputes", "_file")},
         "dashboard:carrier_settle": (estate.carrier.code,), "dashboard:import_sample": ("orders",),
         "dashboard:adjustment_limit_drop": (estate.limit.pk,),
         **{f"dashboard:routing_{name}": (estate.policy.version,) for name in ("version", "restore", "trial")},

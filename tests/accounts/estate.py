@@ -9,7 +9,8 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from carriers.models import CarrierAccount, ChoiceRule, RateCard, RemittanceLine, TrackingEvent
+from carriers.models import CarrierAccount, CarrierBill, ChoiceRule, RateCard, RemittanceLine, TrackingEvent
+from carriers.services.bills import receive_bill
 from carriers.services.remittances import PaidParcel, PaidTogether, record_remittance
 from channels.base import RawMessage
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
@@ -101,6 +102,7 @@ from tests.inventory.purchases import make_placed, make_supplier
 FILE = "results/file.csv"
 #: The photo of every adjustment.
 SHOT = "adjustments/shot.png"
+BILL = b"Invoice,Date,AWB,Freight,Total\nB-1,2026-11-30,NOBODYS,118.00,118.00\n"
 
 
 @dataclass(slots=True)
@@ -194,6 +196,7 @@ class Estate:
     rate_card: RateCard
     choice_rule: ChoiceRule
     cash: RemittanceLine
+    bill: CarrierBill
     owner: User
     view: SavedView
     token: ApiToken
@@ -217,6 +220,7 @@ def make_estate() -> Estate:
     card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
     carrier = CarrierAccount.objects.create(code="riders", name="Riders", adapter="manual", rate_card=card)
     rule = ChoiceRule.objects.create(name="Strike", effect="block", reason="On strike", accounts={"nobody": 1})
+    came = receive_bill(account_id=carrier.pk, raw=BILL, filename="b.csv", actor="Farida")
     webhook = make_webhook()
     mine = make_side("blr-s1", "web", "Bengaluru", "560001", ASHA, webhook)
     far = replace(ASHA, name="Zubeida Quraishi", email="zubeida@example.com", city="Delhi", region="Delhi",
@@ -228,7 +232,8 @@ def make_estate() -> Estate:
     live, draft = (create_draft(name=name, actor="Asha") for name in ("Standard", "Peak"))
     policy = publish(policy_id=live.pk, edit_version=1, note="The first one", actor="Asha")
     week = SimulationTerms(policy_ids=[draft.pk], since=now() - timedelta(days=7), until=now())
-    return Estate(mine, theirs, carrier, card, rule, pay_for(mine.shipment), owner, view, token,
+    bill = CarrierBill.objects.get(pk=came.bill_id)
+    return Estate(mine, theirs, carrier, card, rule, pay_for(mine.shipment), bill, owner, view, token,
                   make_jobs(owner, mine.order), limit, webhook, policy, draft,
                   new_simulation(week, actor="Asha"))  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.carriers import cash_views, rule_views, views
+from oms.dashboard.carriers import bill_views, cash_views, rule_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.carrier_list, name="carriers"),
@@ -18,6 +18,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rules/<int:pk>/", rule_views.rule_edit, name="carrier_rule"),
     path("rules/<int:pk>/move/", rule_views.rule_move, name="carrier_rule_move"),
     path("rules/<int:pk>/remove/", rule_views.rule_remove, name="carrier_rule_remove"),
+    path("bills/", bill_views.bill_list, name="carrier_bills"),
+    path("bills/receive/", bill_views.bill_receive, name="carrier_bill_receive"),
+    path("bills/<int:pk>/", bill_views.bill, name="carrier_bill"),
+    path("bills/<int:pk>/check/", bill_views.bill_check, name="carrier_bill_check"),
+    path("bills/<int:pk>/decide/", bill_views.bill_decide, name="carrier_bill_decide"),
+    path("bills/<int:pk>/disputes.csv", bill_views.bill_disputes, name="carrier_bill_disputes"),
+    path("bills/<int:pk>/file/", bill_views.bill_file, name="carrier_bill_file"),
     path("rate-cards/<slug:code>/", views.rate_card, name="rate_card"),
     path("<slug:code>/", views.carrier, name="carrier"),
     path("<slug:code>/settle/", views.settle, name="carrier_settle"),
