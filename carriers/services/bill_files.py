@@ -33,7 +33,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "gst": ("gst", "tax", "igst"),
     "total": ("total", "total charge", "total amount", "amount"),
 }  # fmt: skip
-_NEEDED = ("invoice_number", "date", "awb", "total")
+_NEEDED = ("invoice_number", "date", "awb", "freight", "total")
 _AMOUNTS = ("freight", "fuel", "cod_fee", "rto", "other", "gst")
 _DATES = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y")
 _MOST_GRAMS = 1_000_000
