@@ -23,7 +23,7 @@ from django.apps import apps
 from django.db import connection, models, transaction
 from django.db.models import Q
 
-from carriers.models import Booking, CarrierAccount, ChoiceRule, LaneRecord, RateCard
+from carriers.models import BillLine, Booking, CarrierAccount, CarrierBill, ChoiceRule, LaneRecord, RateCard
 from channels.models import ChannelAccount, InboundMessage, Listing, OutboundUpdate
 from fulfillment.models import FulfillmentOrder, HandOff, HandOffEvent, Shipment, Wave, WmsLink
 from inventory.models import (
@@ -118,7 +118,8 @@ _MACHINES: dict[str, type[models.Model]] = {
     "returns.Return": Return,
     "channels.inbound_message": InboundMessage, "channels.outbound_update": OutboundUpdate,
     "channels.listing": Listing, "channels.account": ChannelAccount,
-    "carriers.booking": Booking, "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
+    "carriers.booking": Booking, "carriers.bill": CarrierBill, "carriers.bill_line": BillLine,
+    "inventory.Transfer": Transfer, "inventory.StockAdjustment": StockAdjustment,
     "inventory.StockCount": StockCount, "inventory.CountItem": CountItem, "inventory.CountSession": CountSession,
     "inventory.PurchaseOrder": PurchaseOrder, "inventory.InboundShipment": InboundShipment,
     "inventory.ReplenishmentSuggestion": ReplenishmentSuggestion, "inventory.Sku": Sku,

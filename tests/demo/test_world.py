@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
-from carriers.models import CashPosition, RemittanceLine
+from carriers.models import BillLine, CashPosition, RemittanceLine
 from channels.models import InboundMessage
 from fulfillment.models import DeliveryAnswer, FailedDelivery, FulfillmentOrder, RoadTrouble, Shipment
 from inventory.models import (
@@ -130,6 +130,7 @@ def test_every_screen_has_something_to_show() -> None:
     assert {"delivered", "shipped"} <= set(Order.objects.values_list("stage", flat=True))
     assert Hold.objects.filter(released_at__isnull=True).exists()
     assert CashPosition.objects.filter(due_minor__gt=0).exists()
+    assert {"equal", "weight", "unknown"} <= set(BillLine.objects.values_list("finding", flat=True))
     assert {"matched", "short", "unknown"} <= set(RemittanceLine.objects.values_list("finding", flat=True))
     assert set(Hold.objects.values_list("reason", flat=True)) <= set(HoldReason.values)
     assert InboundMessage.objects.filter(state="quarantined").count() >= 10

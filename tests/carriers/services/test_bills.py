@@ -110,9 +110,7 @@ def test_what_is_wrong_in_a_file_is_named_and_nothing_is_kept() -> None:
         (4, "date", "'2026/2026' came; a day such as 2026-11-30 or 30/11/2026 was expected."),
         (4, "weight_kg", "'heavy' came; a weight in kilograms was expected."),
     ]
-    with pytest.raises(
-        BillInvalid, match="column awb: This column is missing. The file has Date, Invoice, Freight"
-    ):
+    with pytest.raises(BillInvalid, match="column awb: This column is missing. The file has Date, Invoice, Freight"):
         receive_bill(account_id=account().pk, raw=b"Date,Invoice,Freight,Total\n", filename="", actor="")
     assert not CarrierBill.objects.exists()
 
