@@ -70,12 +70,10 @@ def _pay(account: CarrierAccount, moment: datetime) -> None:
     weeks: dict[int, list[CashPosition]] = {}
     for position in positions.select_related("booking"):
         weeks.setdefault((moment - (position.since or moment)) // _WEEK, []).append(position)
-    # Its faults are in the latest remittance that has room for them.
-    faulty = min((week for week, due in weeks.items() if len(due) > 2), default=None)
     for week, due in sorted(weeks.items(), reverse=True):
-        last = week == faulty
+        last = week == min(weeks)
         parcels = [_paid(position, row, last=last) for row, position in enumerate(due, start=2)]
-        if last:
+        if last and len(parcels) > 3:
             # The carrier left one out, and paid for one that nobody knows.
             parcels[-1] = PaidParcel(row=parcels[-1].row, awb=f"{parcels[-1].awb}X", amount_minor=84_900)
         paid_on = (moment - _WEEK * week).date()
