@@ -58,6 +58,7 @@ class Booking(models.Model):
     last_scan_at = models.DateTimeField(null=True, blank=True)
     next_poll_at = models.DateTimeField(null=True, blank=True)
     pickup_reference = models.CharField(max_length=80, blank=True)
+    pickup_on = models.DateField(null=True, blank=True, help_text="For which day the pickup was asked.")
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())

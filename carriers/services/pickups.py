@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
-from carriers.base import SchedulesPickups, UnknownOutcome
+from carriers.base import LeavesOut, SchedulesPickups, UnknownOutcome
 from carriers.models import Booking, BookingState, CarrierAccount
 from carriers.registry import adapter_for
 from carriers.services.accounts import account_config, note_failure, note_ok
 from carriers.services.network import refuse_open_transaction
 from carriers.services.outcomes import booked_of
-from oms.core.errors import NotFound, TransientError
+from oms.core.errors import Conflict, NotFound, PermanentError, TransientError
 
 #: Stands for a pickup whose carrier gave no reference.
 WITHOUT_REFERENCE = "requested"
 
 
-def schedule_pickups(*, account_id: int, booking_ids: Sequence[int], on: date) -> str:
-    """Ask the carrier to collect these parcels on a day; its reference, empty where it comes unasked.
+@dataclass(frozen=True, slots=True)
+class PickupAsked:
+    """What a carrier was asked: its reference, empty where it comes unasked, and the day."""
 
-    Bookings that have a pickup already are left out, so that a repeated call asks for nothing twice. Never inside a
-    transaction. Raises NotFound, TransientError or PermanentError.
+    reference: str
+    on: date
+
+
+def schedule_pickups(
+    *, account_id: int, booking_ids: Sequence[int], on: date, today: date | None = None
+) -> PickupAsked:
+    """Ask the carrier to collect these parcels on a day; what it was asked, now or before.
+
+    Bookings that have a pickup already are left out, so that a repeated call asks for nothing twice, unless its day is
+    over (before `today`, else before `on`): the driver did not come. Never inside a transaction. Raises NotFound,
+    Conflict where the carrier is asked in its panel, TransientError, or PermanentError with the parcels that were
+    refused, after the others were asked for.
     """
     refuse_open_transaction("schedule_pickups")
     account = CarrierAccount.objects.filter(pk=account_id).first()
@@ -29,17 +42,49 @@ def schedule_pickups(*, account_id: int, booking_ids: Sequence[int], on: date) -
         raise NotFound(f"There is no carrier account {account_id}.")
     adapter = adapter_for(account.adapter)
     if not isinstance(adapter, SchedulesPickups):
-        return ""
-    booked = Booking.objects.filter(pk__in=booking_ids, account=account, state=BookingState.BOOKED).order_by("pk")
-    waiting = [booking for booking in booked if not booking.pickup_reference]
+        if isinstance(adapter, LeavesOut) and "pickups" in adapter.not_offered:
+            raise Conflict(f"{account.name} is not asked over an API: ask it to come in its panel.")
+        return PickupAsked("", on)
+    booked = list(Booking.objects.filter(pk__in=booking_ids, account=account, state=BookingState.BOOKED).order_by("pk"))
+    waiting = [booking for booking in booked if not _stands(booking, today or on)]
     if not waiting:
-        return next((booking.pickup_reference for booking in booked if booking.pickup_reference), "")
+        return next((PickupAsked(row.pickup_reference, row.pickup_on or on) for row in booked), PickupAsked("", on))
+    try:
+        return _ask(adapter, account, waiting, on)
+    except PermanentError:
+        if len(waiting) == 1:
+            raise
+    return _ask_one_by_one(adapter, account, waiting, on)
+
+
+def _stands(booking: Booking, today: date) -> bool:
+    return bool(booking.pickup_reference) and booking.pickup_on is not None and booking.pickup_on >= today
+
+
+def _ask(adapter: SchedulesPickups, account: CarrierAccount, waiting: Sequence[Booking], on: date) -> PickupAsked:
     try:
         reference = adapter.schedule_pickup(account_config(account), [booked_of(booking) for booking in waiting], on)
     except (TransientError, UnknownOutcome) as error:
         note_failure(account, error)
         raise TransientError(str(error)) from error
     note_ok(account)
-    reference = (reference or WITHOUT_REFERENCE)[:80]
-    Booking.objects.filter(pk__in=[booking.pk for booking in waiting]).update(pickup_reference=reference)
-    return reference
+    asked = PickupAsked((reference or WITHOUT_REFERENCE)[:80], on)
+    rows = Booking.objects.filter(pk__in=[booking.pk for booking in waiting])
+    rows.update(pickup_reference=asked.reference, pickup_on=on)
+    return asked
+
+
+def _ask_one_by_one(
+    adapter: SchedulesPickups, account: CarrierAccount, waiting: Sequence[Booking], on: date
+) -> PickupAsked:
+    """One of them was refused: the others are asked for all the same. A carrier takes a repetition as what stands."""
+    asked, refused = PickupAsked("", on), []
+    for booking in waiting:
+        try:
+            asked = _ask(adapter, account, [booking], on)
+        except PermanentError as error:
+            refused.append(f"{booking.awb}: {error}")
+    if refused:
+        more = f" {len(refused) - 3} more were refused." if len(refused) > 3 else ""
+        raise PermanentError(f"Refused of {len(waiting)} parcels: {' '.join(refused[:3])}{more}")
+    return asked

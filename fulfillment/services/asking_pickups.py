@@ -30,8 +30,9 @@ class AskedPickup:
 def ask_for_pickup(*, node_id: int, account_id: int, actor: str) -> AskedPickup:
     """Ask the carrier to come for its parcels at a node: today before the cut-off, else on the next day of work.
 
-    Parcels it was asked for before are left out. Never inside a transaction. Raises NotFound for a node or carrier,
-    Conflict where no parcel of it waits, and what the carrier answers as TransientError or PermanentError.
+    Parcels it was asked for before are left out until that day is over. Never inside a transaction. Raises NotFound for
+    a node or carrier, Conflict where no parcel of it waits or it is asked in its panel, and what the carrier answers as
+    TransientError or PermanentError.
     """
     node = Node.objects.filter(pk=node_id).first()
     account = CarrierAccount.objects.filter(pk=account_id).first()
@@ -44,8 +45,8 @@ def ask_for_pickup(*, node_id: int, account_id: int, actor: str) -> AskedPickup:
     if not bookings:
         raise Conflict(f"No parcel of {account.name} waits at {node.name}.")
     day = pickup_day(node, now())
-    reference = schedule_pickups(account_id=account_id, booking_ids=bookings, on=day)
-    return AskedPickup(account.name, reference, day, len(bookings))
+    asked = schedule_pickups(account_id=account_id, booking_ids=bookings, on=day, today=node.today())
+    return AskedPickup(account.name, asked.reference, asked.on, len(bookings))
 
 
 def pickup_day(node: Node, moment: datetime) -> date:

@@ -32,7 +32,7 @@ from fulfillment.services import (
 )
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
-from oms.core.errors import DomainError, NotFound, TransientError
+from oms.core.errors import DomainError, NotFound, PermanentError, TransientError
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.work_views import scoped_manifests, scoped_shipments, sections
 from oms.dashboard.orders.posting import is_fragment
@@ -240,7 +240,7 @@ def pickup(request: HttpRequest) -> HttpResponse:
         raise NotFound("No parcels of this carrier wait there.")
     try:
         asked = ask_for_pickup(node_id=node.pk, account_id=int(account_text), actor=principal.name)
-    except (DomainError, TransientError) as error:
+    except (DomainError, TransientError, PermanentError) as error:
         messages.error(request, str(error))
     else:
         comes, come = _("%(carrier)s comes unasked."), _("%(carrier)s was asked to come on %(day)s.")

@@ -1,18 +1,20 @@
 """Labels and pickups of booked parcels."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carriers.base import BookingRequest, ParcelItem
-from carriers.models import Booking, Label
+from carriers import registry
+from carriers.base import Booked, BookingRequest, CarrierConfig, ParcelItem
+from carriers.models import Booking, CarrierAccount, Label
 from carriers.services import book, make_label, schedule_pickups
 from carriers.services.stored_request import read_request, write_request
 from carriers.simulators.shiprocket.faults import Fault
 from carriers.simulators.shiprocket.server import SimulatorServer
-from oms.core.errors import Conflict, NotFound, TransientError
+from oms.core.errors import Conflict, NotFound, PermanentError, TransientError
 from oms.core.ids import uuid7
 from oms.core.values import Address
 from tests.carriers.services.world import (
@@ -81,9 +83,9 @@ def test_a_pickup_is_asked_for_once_for_each_parcel(simulator: SimulatorServer) 
     bookings = [book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk) for _ in range(2)]
     ids = [booking.pk for booking in bookings]
 
-    first = schedule_pickups(account_id=account.pk, booking_ids=ids[:1], on=TOMORROW)
-    both = schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW)
-    again = schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW)
+    first = schedule_pickups(account_id=account.pk, booking_ids=ids[:1], on=TOMORROW).reference
+    both = schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW).reference
+    again = schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW).reference
 
     assert first
     assert both
@@ -97,7 +99,7 @@ def test_a_carrier_that_comes_unasked_is_asked_for_nothing() -> None:
     account = manual_account()
     booking = book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk)
 
-    assert schedule_pickups(account_id=account.pk, booking_ids=[booking.pk], on=TOMORROW) == ""
+    assert schedule_pickups(account_id=account.pk, booking_ids=[booking.pk], on=TOMORROW).reference == ""
     with pytest.raises(NotFound):
         schedule_pickups(account_id=999_999, booking_ids=[], on=TOMORROW)
 
@@ -161,3 +163,51 @@ def test_a_request_of_another_version_is_read() -> None:
     del stored["courier_id"]
 
     assert read_request(stored) == booking_request()
+
+
+@pytest.mark.django_db
+def test_a_carrier_that_is_asked_in_its_panel_says_so() -> None:
+    account = CarrierAccount.objects.create(code="dtdc", name="DTDC", adapter="dtdc")
+
+    with pytest.raises(Conflict, match="DTDC is not asked over an API"):
+        schedule_pickups(account_id=account.pk, booking_ids=[], on=TOMORROW)
+
+
+class AskedCarrier(ScriptedCarrier):
+    """Comes when it is asked, but not for the parcels in `bad`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bad: set[str] = set()
+        self.asked: list[list[str]] = []
+
+    def schedule_pickup(self, config: CarrierConfig, booked: Sequence[Booked], on: date) -> str:
+        """A token for each day."""
+        if self.bad & {parcel.awb for parcel in booked}:
+            raise PermanentError("Address not verified.")
+        self.asked.append([parcel.awb for parcel in booked])
+        return f"T-{on:%d}"
+
+
+@pytest.mark.django_db
+def test_one_refused_parcel_keeps_no_other_and_a_driver_who_did_not_come_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    carrier = AskedCarrier()
+    monkeypatch.setitem(registry.ADAPTERS, "scripted", carrier)
+    account = scripted_account()
+    rows = [book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk) for _ in range(2)]
+    ids, awbs = [row.pk for row in rows], [row.awb for row in rows]
+    carrier.bad = {awbs[0]}
+
+    with pytest.raises(PermanentError, match=f"Refused of 2 parcels: {awbs[0]}: Address not verified"):
+        schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW)
+    carrier.bad = set()
+    schedule_pickups(account_id=account.pk, booking_ids=ids, on=TOMORROW + timedelta(days=1), today=TOMORROW)
+    later = TOMORROW + timedelta(days=2)
+    asked = schedule_pickups(account_id=account.pk, booking_ids=ids, on=later, today=TOMORROW + timedelta(days=1))
+
+    assert carrier.asked == [[awbs[1]], [awbs[0]], [awbs[1]]]
+    assert asked.on == later
+    last = schedule_pickups(account_id=account.pk, booking_ids=ids[:1], on=later, today=TOMORROW + timedelta(days=1))
+    assert last.on == TOMORROW + timedelta(days=1)
