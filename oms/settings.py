@@ -317,6 +317,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_TEMPLATE = "account/locked.html"
 AXES_DISABLE_ACCESS_LOG = True
+# What was typed beside a wrong password is kept without these.
+AXES_SENSITIVE_PARAMETERS = ["password", "pin", "again", "current", "code"]
 AXES_VERBOSE = False
 
 # -- the browser ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
 from fulfillment.selectors import ended_at, with_lines
 from fulfillment.selectors.boxes import boxes_at
 from fulfillment.services import NOTHING_NAMED, LineUnits, ParcelPlan, pack
@@ -121,14 +121,30 @@ def _once(action: ActionIn, actor: Actor, device: str, happened_at: datetime) ->
         stored = StoreEvent.objects.get(uid=action.uid)
         if stored.digest != digest:
             return _refused(str(action.uid), _("Something else was sent under this name before."))
+        # Sent again: nobody may have seen the first answer.
+        unseen = StoreEvent.objects.filter(pk=stored.pk, is_late=False, settled_at=None)
+        unseen.exclude(outcome=OK).update(is_late=True)
         return _answer(stored.uid, stored)
     came = _came(action, actor)
     row.outcome, row.result, row.text, row.work = came.outcome, came.result, came.text[:500], came.work
     row.units_back, row.sku_code = came.units_back, came.sku_code
     if action.discarded:
-        row.settled_at, row.settled_by = now(), actor.principal.name
+        other = _other_discarder(action, actor, device)
+        if other:
+            # Whose work it was is told of it.
+            row.is_late, row.text = True, _("%(name)s discarded: %(why)s") % {"name": other, "why": action.discarded}
+        else:
+            row.settled_at, row.settled_by = now(), actor.principal.name
     row.save()
     return _answer(action.uid, row)
+
+
+def _other_discarder(action: ActionIn, actor: Actor, device: str) -> str:
+    """Who discarded it, where it was somebody else than who did it."""
+    stamp = read_stamp(action.discarder)
+    if stamp is None or stamp.device != device or stamp.person_id == actor.user.pk:
+        return ""
+    return User.objects.filter(pk=stamp.person_id).values_list("name", flat=True).first() or _("Somebody else")
 
 
 def _answer(uid: UUID, row: StoreEvent) -> Answer:
@@ -244,6 +260,8 @@ def _pack(action: ActionIn, actor: Actor) -> Came:
     plan = ParcelPlan(weight_grams=action.weight, length_mm=box.length_mm, width_mm=box.width_mm,
                       height_mm=box.height_mm)  # fmt: skip
     pack(fulfillment_order_id=work.pk, parcels=[plan], actor=actor.principal.name)
+    if work.kind == FulfillmentOrderKind.PICKUP:
+        return Came(OK, "ok", _("%(number)s is packed, and waits for its customer.") % {"number": number})
     return Came(OK, "ok", _("%(number)s is packed. Its label is being bought.") % {"number": number})
 
 

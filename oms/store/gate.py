@@ -150,6 +150,8 @@ def show(
         "idle_seconds": settings.STORE_IDLE_SECONDS if is_pin_session(request) else 0,
     }  # fmt: skip
     response = render(request, f"store/{template}.html", context, status=status)
+    # "Back" must not show the page of the person before: what may be opened later is kept by the worker alone.
+    response["Cache-Control"] = "no-store"
     if template in KEPT and status == 200:
         response["X-Store-Scope"] = scope
     return response

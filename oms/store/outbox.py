@@ -50,11 +50,13 @@ class ActionIn(BaseModel):
     late: bool = False
     #: Why the person does not want it any more, where they discarded it before it was sent.
     discarded: Annotated[str, Field(max_length=200)] = ""
+    #: The stamp of the page on which it was discarded: on a shared phone perhaps somebody else's.
+    discarder: Annotated[str, Field(max_length=400)] = ""
 
     @property
     def said(self) -> dict[str, Any]:
         """What the action is, without the circumstances of sending it."""
-        return self.model_dump(mode="json", exclude={"stamp", "late", "discarded", "uid"})
+        return self.model_dump(mode="json", exclude={"stamp", "late", "discarded", "discarder", "uid"})
 
 
 class ActionsIn(BaseModel):

@@ -53,6 +53,8 @@ const change = (uid, changes) =>
   });
 const forget = (uids) => inStore("readwrite", (store) => uids.map((uid) => store.delete(uid)).at(-1));
 
+/** What was kept on this very page: nobody looks at the answer to anything older. */
+const mine = new Set();
 let last = 0;
 /** The present moment, later than every one before. */
 function moment() {
@@ -68,6 +70,7 @@ export const whyNot = () => hindrance;
 export async function keep(said) {
   const order = moment();
   const row = { uid: freshKey(), stamp: phone.stamp, at: new Date(order).toISOString(), order, tries: isConnected() ? 0 : 1, ...said };
+  mine.add(row.uid);
   await save(row);
   await tell([]);
   send();
@@ -79,7 +82,7 @@ export async function discard(uid, why) {
   const row = (await actions()).find((each) => each.uid === uid);
   if (!row) return;
   if (row.refused) await forget([uid]);
-  else await change(uid, { discarded: why || "-" });
+  else await change(uid, { discarded: why || "-", discarder: phone.stamp });
   await tell([]);
   send();
 }
@@ -112,7 +115,7 @@ function token() {
 async function post(rows) {
   const shown = document.querySelector("#walk[data-facts]");
   const walk = shown ? JSON.parse(shown.dataset.facts).walk : "";
-  const events = rows.map(({ tries, order: _order, refused: _refused, walk: _walk, ...said }) => ({ ...said, late: tries > 0 }));
+  const events = rows.map(({ tries, order: _order, refused: _refused, walk: _walk, ...said }) => ({ ...said, late: tries > 0 || !mine.has(said.uid) }));
   const at = new URLSearchParams(location.search).get("at") ?? "";
   const response = await fetch(phone.eventsUrl, {
     method: "POST",
@@ -221,6 +224,7 @@ export function startSync() {
     send();
   });
   addEventListener("offline", () => tell([]));
+  addEventListener("pageshow", (event) => event.persisted && isConnected() && location.reload());
   addEventListener("focus", send);
   document.addEventListener("visibilitychange", () => document.hidden || send());
   document.addEventListener("submit", signOut, true);

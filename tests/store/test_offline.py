@@ -281,6 +281,32 @@ def test_what_is_discarded_is_not_done_and_what_was_done_stays(
     assert "This was not done" not in client.get("/s/").content.decode()
 
 
+def test_what_somebody_else_discarded_is_told_to_whose_work_it_was(
+    client: Client, work: FulfillmentOrder, stamp: str
+) -> None:
+    asha = User.objects.get(name="Asha")
+    client.force_login(make_person("Manju"), backend=BACKEND)
+    other = stamp_on(client.get("/s/"))
+
+    send(client, action(stamp, "pick", work, code="KURTA-M") | {"discarded": "Not mine", "discarder": other})
+
+    event = StoreEvent.objects.get()
+    assert (event.person, event.settled_at, event.settled_by) == (asha, None, "")
+    assert "Not mine" not in client.get("/s/").content.decode()
+    client.force_login(asha, backend=BACKEND)
+    assert "Manju discarded: Not mine" in client.get("/s/").content.decode()
+
+
+def test_what_is_sent_a_second_time_becomes_a_card_as_its_answer_may_be_lost(
+    client: Client, work: FulfillmentOrder, stamp: str
+) -> None:
+    cancel_order(order_id=work.order_id, reason="Changed their mind", actor="care")
+    made = action(stamp, "pick", work, code="KURTA-M") | {"late": False}
+    assert "Put back" not in send(client, made).json()["cards"]
+
+    assert "Put back 1 item" in send(client, made).json()["cards"]
+
+
 def test_a_card_is_of_its_person_only(client: Client, work: FulfillmentOrder, stamp: str) -> None:
     cancel_order(order_id=work.order_id, reason="Changed their mind", actor="care")
     send(client, action(stamp, "pick", work, code="KURTA-M"))

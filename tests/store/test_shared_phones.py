@@ -155,6 +155,16 @@ def test_five_wrong_pins_lock_that_person_on_that_phone(
     with time_machine.travel(now() + timedelta(minutes=5, seconds=1)):
         assert enter(phone, asha, "0000").status_code == 422
         assert enter(phone, asha, "2580").status_code == 302
+        assert "no-store" in phone.get("/s/")["Cache-Control"]
+
+
+def test_another_pin_of_the_manager_opens_at_once(phone: Client, asha: User) -> None:
+    for _ in range(5):
+        enter(phone, asha, "0000")
+
+    set_pin(person=asha, pin="8024", again="8024", by="Manju")
+
+    assert enter(phone, asha, "8024").status_code == 302
 
 
 def test_many_wrong_pins_at_once_are_no_more_than_five(phone: Client, asha: User) -> None:
