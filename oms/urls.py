@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/", include("oms.portal.urls")),
     path("", include("channels.webhooks")),
     path("", include("carriers.webhooks")),
+    path("", include("oms.notifications.webhooks")),
     path("api/", include("oms.api.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -8,6 +8,7 @@ EVERY_SECONDS: dict[str, float] = {
     "retry channel updates": 60,
     "retry channel stock": 30,
     "retry webhooks": 5,
+    "send waiting messages": 15,
     "retry instructions": 5,
     "write files for WMS": 60,
     "look at answers of WMS": 30,

@@ -40,6 +40,7 @@ from oms.flow.replenishment_jobs import suggest_after_demand
 from oms.flow.substituting import substitute_all
 from oms.flow.waiting import try_waiting
 from oms.integrations.services import prune_webhooks, wake_instructions, wake_webhooks, write_hand_off_files
+from oms.notifications.services import send_waiting
 from oms.reporting.stock_audit import ORDER_CHECKS
 from orders.services import release_expired_holds
 from routing.services import check_canary, publish_planned, write_promises
@@ -91,6 +92,7 @@ SCHEDULE: dict[str, Callable[[], object]] = {
     "retry channel updates": retry_updates,
     "retry channel stock": push_waiting_stock,
     "retry webhooks": wake_webhooks,
+    "send waiting messages": send_waiting,
     "retry instructions": wake_instructions,
     "write files for WMS": write_hand_off_files,
     "look at answers of WMS": look_at_hand_offs,

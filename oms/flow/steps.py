@@ -413,6 +413,8 @@ def write_customer(events: Sequence[Event]) -> None:
                 wanted.append(("confirmation", event.order_id, ""))
             case ShipmentHandedOver():
                 wanted.append(("shipped", event.order_id, str(event.shipment_id)))
+            case ShipmentMoved() if event.state == "out_for_delivery":
+                wanted.append(("out_for_delivery", event.order_id, str(event.shipment_id)))
             case ShipmentMoved() if event.state == "ndr_open":
                 wanted.append(("delivery_failed", event.order_id, str(event.shipment_id)))
             case DeliveryFailedAgain():
@@ -482,7 +484,7 @@ def _news(event: Event) -> str:
 
 
 def send_mail(events: Sequence[Event]) -> None:
-    """Hand queued messages to the mail server."""
+    """Hand queued messages to their providers."""
     send_messages([event.message_id for event in events if isinstance(event, MessageQueued)])
 
 

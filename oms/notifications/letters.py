@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from babel.dates import format_date
@@ -22,6 +23,7 @@ from orders.models import Order, OrderLine
 SUBJECTS = {
     "confirmation": "We have your order {number}",
     "shipped": "Your order {number} is on its way",
+    "out_for_delivery": "Your order {number} comes today",
     "delivered": "Your order {number} was delivered",
     "delivery_failed": "We could not deliver your order {number}",
     "ready_for_pickup": "Your order {number} is ready to collect",
@@ -59,21 +61,20 @@ def write_letter(template: str, order: Order, shipment: Shipment | None = None) 
     if template == "ready_for_pickup" and shipment is not None:
         context["items"] = _ready_items(shipment)
         context["code"] = pickup_code(order)
-        context["kept_until"] = _day(kept_until(order.pk))
+        context["kept_until"] = day_text(kept_until(order.pk))
     text = render_to_string(f"emails/{template}.txt", context)
     return Letter(subject, f"{text.strip()}\n", render_to_string(f"emails/{template}.html", context))
 
 
 def _context(order: Order, shipment: Shipment | None) -> dict[str, Any]:
     payment = getattr(order, "payment", None)
-    promised = timezone.localtime(order.promised_by).date() if order.promised_by else None
-    expected = (shipment.expected_delivery if shipment else None) or promised
     return {
-        "order": order, "shipment": shipment, "link": tracking_url(order), "first_name": _first_name(order),
+        "order": order, "shipment": shipment, "link": tracking_url(order), "first_name": first_name(order),
         "brand": order.channel.brand or order.channel.name, "address": _address(order),
         "items": _parcel_items(shipment) if shipment else _order_items(order),
-        "totals": _totals(order), "arriving": _day(expected), "is_paid": bool(payment and payment.captured_minor),
-        "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": _pickup_node(order, shipment),
+        "totals": _totals(order), "arriving": day_text(expected_day(order, shipment)),
+        "is_paid": bool(payment and payment.captured_minor),
+        "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": pickup_node(order, shipment),
         "substitutes": [] if shipment else _substitutes(order),
         "is_part": bool(shipment) and order.shipments.exclude(state="cancelled").count() > 1,
     }  # fmt: skip
@@ -86,12 +87,20 @@ def _address(order: Order) -> list[str]:
     return replace(address, country="" if at_home else address.country).lines()
 
 
-def _first_name(order: Order) -> str:
+def first_name(order: Order, unknown: str = "there") -> str:
+    """How the customer is spoken to."""
     words = (order.customer_name or order.shipping_address.name).split()
-    return words[0] if words else "there"
+    return words[0] if words else unknown
 
 
-def _day(day: Any) -> str:
+def expected_day(order: Order, shipment: Shipment | None) -> date | None:
+    """The day on which it comes, as the carrier says, else as it was promised."""
+    promised = timezone.localtime(order.promised_by).date() if order.promised_by else None
+    return (shipment.expected_delivery if shipment else None) or promised
+
+
+def day_text(day: date | None) -> str:
+    """A day in words of the active language; nothing stays nothing."""
     return format_date(day, "EEEE, d MMMM", locale=active_locale()) if day else ""
 
 
@@ -158,7 +167,8 @@ def _totals(order: Order) -> list[tuple[str, int]]:
     return [*shown, ("Total", order.total_minor)]
 
 
-def _pickup_node(order: Order, shipment: Shipment | None) -> Node | None:
+def pickup_node(order: Order, shipment: Shipment | None) -> Node | None:
+    """The store where the order is collected."""
     if order.service_level != Order.ServiceLevel.PICKUP:
         return None
     return shipment.node if shipment else Node.objects.filter(code=order.pickup_node_code).first()

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import smtplib
 from datetime import datetime, timedelta
-from threading import Event, Thread, Timer
+from threading import Event, Thread
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
-from django.db import connection, transaction
+from django.db import connection
+from time_machine import travel
 
 from fulfillment.models import Shipment
-from oms.core.errors import TransientError
+from oms.core.clock import now
 from oms.core.models import OutboxEvent
+from oms.notifications.claiming import claim
 from oms.notifications.letters import SUBJECTS, write_letter
 from oms.notifications.links import order_of_token, tracking_token, tracking_url
 from oms.notifications.models import Message
-from oms.notifications.services import GIVE_UP_ATTEMPTS, queue_messages, resend, send_messages
+from oms.notifications.services import GIVE_UP_ATTEMPTS, queue_messages, resend, send_messages, send_waiting
 from orders.canonical import CanonicalPayment
 from orders.models import Order, SalesChannel
 from tests.factories import World, capture, make_line, make_order, make_world, stock
@@ -185,15 +187,19 @@ def break_mail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(EmailMultiAlternatives, "send", refuse)
 
 
-def test_a_mail_server_that_is_away_is_tried_again(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_server_that_is_away_is_tried_again_by_the_clock(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         break_mail(patch, ConnectionRefusedError("port 25"))
-        with pytest.raises(TransientError, match="port 25"):
-            send_messages([message.pk])
+        assert send_messages([message.pk]) == 0
     message.refresh_from_db()
     assert (message.state, message.attempts, message.error) == ("pending", 1, "ConnectionRefusedError: port 25")
+    assert message.not_before is not None
+    assert send_messages([message.pk]) == 0
 
-    assert send_messages([message.pk]) == 1
+    with travel(message.not_before, tick=False):
+        assert send_waiting() == "1 sent, 0 not known"
 
     message.refresh_from_db()
     assert (message.state, message.error) == ("sent", "")
@@ -204,10 +210,10 @@ def test_after_the_last_try_a_message_has_failed_and_waits_for_a_person(
 ) -> None:
     Message.objects.update(attempts=GIVE_UP_ATTEMPTS - 1)
     with monkeypatch.context() as patch:
-        break_mail(patch, TimeoutError("too slow"))
+        break_mail(patch, ConnectionRefusedError("port 25"))
         assert send_messages([message.pk]) == 0
     message.refresh_from_db()
-    assert (message.state, message.error) == ("failed", "TimeoutError: too slow")
+    assert (message.state, message.error) == ("failed", "ConnectionRefusedError: port 25")
     assert send_messages([message.pk]) == 0
 
     resend(message_id=message.pk)
@@ -215,6 +221,23 @@ def test_after_the_last_try_a_message_has_failed_and_waits_for_a_person(
     assert send_messages([message.pk]) == 1
     message.refresh_from_db()
     assert (message.state, message.attempts) == ("sent", 1)
+
+
+def test_a_letter_whose_answer_was_lost_is_sent_again_by_a_person_only(
+    message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        break_mail(patch, TimeoutError("too slow"))
+        assert send_messages([message.pk]) == 0
+    message.refresh_from_db()
+    assert message.state == "unknown"
+    assert message.error == "TimeoutError: too slow It may have arrived: send it again only on purpose."
+    with travel(now() + timedelta(days=1)):
+        assert send_waiting() == "0 sent, 0 not known"
+
+    resend(message_id=message.pk)
+
+    assert send_messages([message.pk]) == 1
 
 
 def test_a_letter_that_leaves_twice_bears_one_name_and_one_sent_again_another(message: Message) -> None:
@@ -232,27 +255,47 @@ def test_a_letter_that_leaves_twice_bears_one_name_and_one_sent_again_another(me
     assert first.endswith("@example.com>")
 
 
-def test_a_message_whose_sender_dies_is_sent_by_the_worker_that_waits_for_it(message: Message) -> None:
-    holds, waits = Event(), Event()
+def test_two_workers_at_once_send_a_message_once(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    calling, answered = Event(), Event()
+    real = EmailMultiAlternatives.send
 
-    def dies_while_sending() -> None:
-        with transaction.atomic():
-            Message.objects.select_for_update().get(pk=message.pk)
-            holds.set()
-            waits.wait(timeout=10)
-            transaction.set_rollback(True)
+    def slow(mail_out: EmailMultiAlternatives) -> int:
+        calling.set()
+        assert answered.wait(timeout=10)
+        return real(mail_out)
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", slow)
+    sent: list[int] = []
+
+    def work() -> None:
+        sent.append(send_messages([message.pk]))
         connection.close()
 
-    other = Thread(target=dies_while_sending)
-    other.start()
-    assert holds.wait(timeout=10)
-    Timer(0.3, waits.set).start()
+    first = Thread(target=work)
+    first.start()
+    assert calling.wait(timeout=10)
+    assert Message.objects.get().state == "sending"
 
-    assert send_messages([message.pk]) == 1
+    assert send_messages([message.pk]) == 0
 
-    other.join()
-    assert waits.is_set()
+    answered.set()
+    first.join()
+    assert sent == [1]
     assert len(mail.outbox) == 1
+
+
+def test_what_a_dead_worker_was_sending_is_not_known_and_not_sent_a_second_time(message: Message) -> None:
+    [claimed] = claim([message.pk])
+    assert claimed.lease_until is not None
+
+    with travel(claimed.lease_until + timedelta(seconds=1)):
+        assert send_waiting() == "0 sent, 1 not known"
+        assert send_waiting() == "0 sent, 0 not known"
+
+    message.refresh_from_db()
+    assert message.state == "unknown"
+    assert "nobody knows whether it arrived" in message.error
+    assert mail.outbox == []
 
 
 def test_an_address_that_the_server_refuses_fails_at_once(message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
