@@ -12,7 +12,7 @@ from oms.core import clock
 from oms.core.db import run_atomic
 from oms.notifications.hours import next_allowed, zones_of
 from oms.notifications.models import ChannelMessaging, Medium, Message, MessageAccount, MessageState
-from oms.notifications.planning import opt_out_reason, opted_out
+from oms.notifications.planning import opt_out_reason, opted_out, parcel_of
 
 #: A worker that has not come back for so long is dead, and what it was sending is not known.
 LEASE = timedelta(minutes=5)
@@ -79,11 +79,11 @@ def _mark_skipped(rows: Sequence[Message], moment: datetime) -> list[Message]:
 def _parcels_that_came(rows: Sequence[Message]) -> dict[str, str]:
     """Of the parcels that these are about, those whose way is over, with the word for it."""
     asked = [row for row in rows if row.template in _OF_THE_ROAD and row.medium != Medium.EMAIL]
-    parts = {int(row.part) for row in asked if row.part.isdecimal()}
+    parts = {row.part: pk for row in asked if (pk := parcel_of(row.part)) is not None}
     if not parts:
         return {}
-    found = Shipment.objects.filter(pk__in=parts, state__in=_OVER).values_list("pk", "state")
-    return {str(pk): str(ShipmentState(state).label) for pk, state in found}
+    found = dict(Shipment.objects.filter(pk__in=parts.values(), state__in=_OVER).values_list("pk", "state"))
+    return {part: str(ShipmentState(found[pk]).label) for part, pk in parts.items() if pk in found}
 
 
 def _until_morning(rows: Sequence[Message], moment: datetime) -> list[Message]:

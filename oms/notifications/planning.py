@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -66,6 +67,15 @@ class Setup:
     def account(self, channel_id: int, medium: str) -> MessageAccount | None:
         """The contract by which a channel sends: its own, else one for all."""
         return self.accounts.get((channel_id, medium)) or self.accounts.get((None, medium))
+
+
+_PARCEL = re.compile(r"(\d{1,18})(?:-\d{1,3})?", re.ASCII)
+
+
+def parcel_of(part: str) -> int | None:
+    """The parcel that a part names: its number alone, or with which of several tellings of it this is ("12-2")."""
+    found = _PARCEL.fullmatch(part)
+    return int(found[1]) if found else None
 
 
 def international(phone: str, country: str) -> str:

@@ -11,7 +11,7 @@ from oms.core.db import run_atomic
 from oms.core.outbox import publish
 from oms.notifications.events import MessageQueued
 from oms.notifications.models import Message, MessageState
-from oms.notifications.planning import Wanted, first_that_can, plan, read_setup
+from oms.notifications.planning import Wanted, first_that_can, parcel_of, plan, read_setup
 from orders.models import Order, SalesChannel
 
 
@@ -69,9 +69,9 @@ def fall_back(message: Message) -> int:
 
 def _parcels(parts: Iterable[str]) -> dict[str, Shipment]:
     """The parcels that parts name."""
-    named = {int(part) for part in parts if part.isdecimal()}
-    found = Shipment.objects.select_related("node").in_bulk(named) if named else {}
-    return {str(pk): shipment for pk, shipment in found.items()}
+    named = {part: pk for part in parts if (pk := parcel_of(part)) is not None}
+    found = Shipment.objects.select_related("node").in_bulk(set(named.values())) if named else {}
+    return {part: found[pk] for part, pk in named.items() if pk in found}
 
 
 def anybody_is_written_to() -> bool:

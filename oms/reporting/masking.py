@@ -29,3 +29,8 @@ def shown_email(email: str, *, masked: bool) -> str:
 def shown_phone(phone: str, *, masked: bool) -> str:
     """The number, or its mask; nothing stays nothing."""
     return str(masked_phone(phone)) if masked and phone else phone
+
+
+def shown_recipient(recipient: str, *, masked: bool) -> str:
+    """Whom a message went to, an address or a number, or the mask of it."""
+    return (shown_email if "@" in recipient else shown_phone)(recipient, masked=masked)

@@ -214,7 +214,7 @@ def test_a_visitor_is_sent_to_sign_in_and_a_fragment_says_so(estate: Estate) -> 
 PUBLIC = {"/healthz", "/readyz", "portal:order", "portal:cancel", "portal:on_my_way", "portal:here", "portal:missing",
           "portal:deliver", "portal:send_back", "portal:not_here",
           "channel-webhook",
-          "carrier_tracking_webhook", "store:worker", "store:manifest_json", "store:offline",
+          "carrier_tracking_webhook", "message_receipts", "store:worker", "store:manifest_json", "store:offline",
           "store:people", "store:people_enter", "store:people_first", "store:lock"}  # fmt: skip
 
 

@@ -137,7 +137,7 @@ def resend_message(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     message = get_object_or_404(order.messages_to_customer, pk=pk)
 
     def work() -> dict[str, object]:
-        if message.state == "pending":
+        if message.state in ("pending", "sending"):
             raise DomainError("This message is about to be sent already.")
         resend(message_id=message.pk)
         return {}

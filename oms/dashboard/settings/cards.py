@@ -18,6 +18,7 @@ from oms.accounts.access import Principal, in_channel_scope, in_node_scope
 from oms.accounts.models import ApiToken, User
 from oms.dashboard.settings.admin_links import admin_list
 from oms.integrations.models import WebhookEndpoint
+from oms.notifications.models import MessageAccount
 from orders.models import SalesChannel
 
 
@@ -47,6 +48,7 @@ def settings_cards(principal: Principal) -> list[Card]:
         _people(principal),
         _tokens(principal),
         _webhooks(principal),
+        _messages(principal),
         _wms(principal),
     ]
 
@@ -162,6 +164,18 @@ def _wms(principal: Principal) -> Card:
         text=_("Warehouses and 3PLs that work with a system of their own: told by webhook or file, heard by API."),
         fact=ngettext("%(n)s linked node", "%(n)s linked nodes", count) % {"n": count},
         locked="" if principal.may("settings.edit") else _("Needs the right to change settings. An admin can."),
+    )  # fmt: skip
+
+
+def _messages(principal: Principal) -> Card:
+    count = MessageAccount.objects.filter(is_active=True).count()
+    allowed = principal.may("orders.view")
+    return Card(
+        icon="message", title=_("Messages"), action=_("Open messages"), url=reverse("dashboard:messages"),
+        text=_("What customers are told by e-mail, SMS and WhatsApp: the log, the texts, when and by which medium."),
+        fact=ngettext("%(n)s provider", "%(n)s providers", count) % {"n": count},
+        locked="" if allowed else _("Needs the right to see orders. An admin can grant it."),
+        more=[] if _admin_lock(principal) else [(_("Accounts and keys"), admin_list("notifications_messageaccount"))],
     )  # fmt: skip
 
 

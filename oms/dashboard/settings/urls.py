@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from oms.dashboard.settings import index_views, token_views, webhook_message_views, webhook_views, wms_views
+from oms.dashboard.settings import (
+    index_views,
+    message_channel_views,
+    message_log_views,
+    message_text_views,
+    token_views,
+    webhook_message_views,
+    webhook_views,
+    wms_views,
+)
 from oms.dashboard.settings.imports import job_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -26,6 +35,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("wms/<slug:code>/", wms_views.wms_link, name="wms_link"),
     path("wms/<slug:code>/secret/", wms_views.wms_secret, name="wms_secret"),
     path("wms/<slug:code>/test/", wms_views.wms_test, name="wms_test"),
+    path("messages/", message_log_views.log, name="messages"),
+    path("messages/resend/", message_log_views.resend_chosen, name="messages_resend"),
+    path("messages/export.csv", message_log_views.export, name="messages_export"),
+    path("messages/one/<int:pk>/", message_log_views.one, name="message"),
+    path("messages/texts/", message_text_views.texts, name="message_texts"),
+    path("messages/texts/<slug:event>/<slug:medium>/<slug:language>/", message_text_views.text, name="message_text"),
+    path("messages/channels/", message_channel_views.channels, name="message_channels"),
+    path("messages/channels/<slug:code>/", message_channel_views.channel, name="message_channel"),
+    path("messages/opt-outs/", message_channel_views.opt_outs, name="message_opt_outs"),
+    path("messages/opt-outs/<int:pk>/remove/", message_channel_views.opt_out_remove, name="message_opt_out_remove"),
     path("import/", views.upload, name="import"),
     path("import/samples/<slug:kind>.csv", views.sample, name="import_sample"),
     path("import/jobs/<uuid:uid>/", job_views.import_job, name="import_job"),
