@@ -11,7 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils import translation
 
 from fulfillment.models import Shipment
-from fulfillment.selectors.pickups import kept_until, pickup_code
+from fulfillment.selectors.keeping import kept_until
+from fulfillment.selectors.pickups import pickup_code
 from oms.core.errors import Conflict, DomainError
 from oms.notifications.defaults import default_body, default_template_name
 from oms.notifications.kinds import kind_of
@@ -178,7 +179,7 @@ def values_for(order: Order, shipment: Shipment | None, language: str) -> dict[s
             "carrier": shipment.courier_name if shipment else "", "awb": shipment.awb if shipment else "",
             "arriving": day_text(expected_day(order, shipment)), "amount_due": _plain_money(due, order.currency),
             "store": node.name if node else "", "code": pickup_code(order) if node else "",
-            "kept_until": day_text(kept_until(node, node.today())) if node else "",
+            "kept_until": day_text(kept_until(order.pk)) if node else "",
         }  # fmt: skip
     return {name: value or unknown.get(name, "") for name, value in values.items()}
 
