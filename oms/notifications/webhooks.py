@@ -1,7 +1,7 @@
 """The door through which providers of messages tell what became of them: /hooks/messages/<account code>/.
 
 GET is the handshake of providers that have one. POST replies: 200 taken (however often), 400 unreadable, 401 not signed
-as it should be, 404 no such account, 413 too large. Of messages that are not ours nothing is kept.
+as it should be, 404 no such account, 405 a GET without a handshake, 413 too large. Of messages that are not ours nothing is kept.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def receive_receipts(request: HttpRequest, account_code: str) -> HttpResponse:
     try:
         if request.method == "GET":
             greeting = provider.greet(config_of(account), query)
-            return _reply(404, "There is nothing here.") if greeting is None else _plain(greeting)
+            return _reply(405, "There is no handshake.") if greeting is None else _plain(greeting)
         body = request.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             return _reply(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from oms.core.models import Job
 from oms.notifications.links import tracking_token
-from oms.notifications.models import OptOut
+from oms.notifications.models import MessageAccount, OptOut
 from tests.accounts.estate import Estate, Side
 
 NODES, CHANNELS, OWNER = "nodes", "channels", "owner"
@@ -105,7 +105,7 @@ def _orders(side: Side) -> Rows:
          "order_note order_tags order_tell order_hasten", order, (number,)),
         ("order_proof", order, (number, 1)), ("order_other_node", order, (number, 1, side.node.pk)),
         ("order_release", order, (number, side.hold.pk)), ("order_resend", order, (number, side.letter.pk)),
-        ("message", order, (side.letter.pk,)),
+        ("customer_message", order, (side.letter.pk,)),
         ("order_transfer_gone", order, (side.awaited.order.number, side.awaited.pk)),
         ("order_substitute order_take_back", order, (side.stand_in.order.number, side.stand_in.pk)),
         ("order_label order_invoice", order, (side.packed.order.number, side.shipment.pk)),
@@ -244,7 +244,9 @@ def rows_of_all(estate: Estate) -> Rows:
         **{f"portal:{name}": (tracking_token(estate.mine.travelling.order), estate.mine.travelling.pk)
            for name in ("deliver", "send_back", "not_here")},
         "portal:missing": ("nowhere",),
-        "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",), "message_receipts": ("nobody",),
+        "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),
+        "message_receipts": (MessageAccount.objects.get_or_create(
+            code="texts", defaults={"name": "Texts", "provider": "twilio"})[0].code,),
         "dashboard:message_text": ("shipped", "sms", "en"), "dashboard:message_channel": ("web",),
         "dashboard:message_opt_out_remove": (OptOut.objects.get_or_create(
             medium="sms", recipient="+919845099999", defaults={"source": "person"})[0].pk,),
