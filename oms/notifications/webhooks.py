@@ -1,7 +1,8 @@
 """The door through which providers of messages tell what became of them: /hooks/messages/<account code>/.
 
 GET is the handshake of providers that have one. POST replies: 200 taken (however often), 400 unreadable, 401 not signed
-as it should be, 404 no such account, 405 a GET without a handshake, 413 too large. Of messages that are not ours nothing is kept.
+as it should be, 404 no such account, 405 a GET without a handshake, 413 too large. Of messages that are not ours
+nothing is kept.
 """
 
 from __future__ import annotations
