@@ -85,12 +85,22 @@ _STATE_ALIASES = {
     "new delhi": "delhi",
     "orissa": "odisha",
     "pondicherry": "puducherry",
+    **dict.fromkeys(("yanam", "mahe", "karaikal"), "puducherry"),
+    **dict.fromkeys(
+        ("daman and diu", "daman", "diu", "dadra and nagar haveli", "silvassa"),
+        "dadra and nagar haveli and daman and diu",
+    ),
     "uttaranchal": "uttarakhand",
     "jammu kashmir": "jammu and kashmir",
     "andaman and nicobar": "andaman and nicobar islands",
     "andaman nicobar": "andaman and nicobar islands",
 }
 
+#: PIN codes of enclaves, whose first digits are those of the state around them.
+ENCLAVES = dict.fromkeys(
+    ("396210", "396215", "396220", "396230", "396240", "362520", "362540", "362570"),
+    "dadra and nagar haveli and daman and diu",
+) | {"533464": "puducherry"}
 #: State by PIN prefix, longest prefix first (India Post's sorting districts). Border offices can belong to a neighbour:
 #: a table of PIN codes is better where there is one.
 _STATE_BY_PIN_PREFIX = {
@@ -149,6 +159,8 @@ def state_of_pin(postcode: str) -> str:
     pin = postcode.strip()
     if not is_pin(pin):
         return ""
+    if pin in ENCLAVES:
+        return ENCLAVES[pin]
     for length in (5, 3, 2):
         state = _STATE_BY_PIN_PREFIX.get(pin[:length])
         if state:

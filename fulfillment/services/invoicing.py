@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from carriers.zones import normal_state, state_of_pin
+from carriers.zones import ENCLAVES, normal_state, state_of_pin
+from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, NotFound
+from oms.core.places import find_place
 from orders.errors import CannotInvoice
 from orders.gst.gstin import what_is_wrong
 from orders.gst.places import ABROAD, state_code
@@ -30,7 +32,13 @@ def place_of_supply(shipment: Shipment) -> str:
     if order.buyer_gstin and not what_is_wrong(order.buyer_gstin):
         return order.buyer_gstin[:2]
     region = order.ship_region
-    return state_code(region) or state_code(normal_state(region)) or state_code(state_of_pin(order.ship_postcode))
+    written = state_code(region) or state_code(normal_state(region))
+    if written:
+        return written
+    # What is known of the very PIN code comes before what its first digits say.
+    place = find_place("IN", order.ship_postcode)
+    found = ENCLAVES.get(order.ship_postcode.strip()) or (normal_state(place.state) if place is not None else "")
+    return state_code(found) or state_code(state_of_pin(order.ship_postcode))
 
 
 def why_not_invoiced(shipment: Shipment, registered: frozenset[str] | None = None) -> str:
@@ -70,8 +78,8 @@ def invoice_parcel(*, shipment_id: int, actor: str) -> Invoice:
     """The invoice of a parcel that was packed without one. Raises CannotInvoice with what is in the way."""
 
     def work() -> Invoice:
-        rows = Shipment.objects.select_related("order", "node", "fulfillment_order")
-        shipment = rows.filter(pk=shipment_id).first()
+        # What is judged here must not be cancelled or opened before its invoice is written.
+        shipment = next(iter(lock_shipments([shipment_id])), None)
         if shipment is None:
             raise NotFound(f"There is no parcel {shipment_id}.")
         if shipment.state == ShipmentState.CANCELLED:
@@ -86,9 +94,7 @@ def invoice_parcel(*, shipment_id: int, actor: str) -> Invoice:
 
 def cancel_invoices_of(shipments: Sequence[Shipment], *, reason: str, actor: str) -> None:
     """What these parcels had was not sold: their invoices are cancelled."""
-    uids = [shipment.uid for shipment in shipments if shipment.node.gstin]
-    if uids:
-        cancel_invoices(parcel_uids=uids, reason=reason, actor=actor)
+    cancel_invoices(parcel_uids=[shipment.uid for shipment in shipments], reason=reason, actor=actor)
 
 
 def _issue(shipments: Sequence[Shipment], actor: str) -> list[Invoice]:

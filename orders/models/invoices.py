@@ -26,7 +26,7 @@ def _is_gstin(text: str) -> None:
 
 def _is_short_prefix(text: str) -> None:
     try:
-        invoice_number(text, 2026, 99_999)
+        invoice_number(text, 2026, 999_999)
     except ValueError as error:
         raise ValidationError(str(error)) from error
 

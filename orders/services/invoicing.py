@@ -255,7 +255,14 @@ def _number(invoices: Sequence[Invoice]) -> None:
     for (registration_id, year, prefix), rows in sorted(by_series.items()):
         [(last,)] = fetch_all(_TAKE_NUMBERS, [registration_id, year, prefix, len(rows)])
         for running, invoice in enumerate(rows, start=last - len(rows) + 1):
-            invoice.number = invoice_number(prefix, year, running)
+            invoice.number = _number_of(prefix, year, running)
+
+
+def _number_of(prefix: str, year: int, running: int) -> str:
+    try:
+        return invoice_number(prefix, year, running)
+    except ValueError as error:
+        raise CannotInvoice(f"{error} An admin changes it with the tax registration.") from error
 
 
 def cancel_invoices(*, parcel_uids: Sequence[UUID], reason: str, actor: str) -> list[Invoice]:
@@ -263,8 +270,10 @@ def cancel_invoices(*, parcel_uids: Sequence[UUID], reason: str, actor: str) -> 
 
     def work() -> list[Invoice]:
         # Under the lock of their orders, as issuing is: what an invoice had goes to the next one.
-        ids = Invoice.objects.filter(parcel_uid__in=parcel_uids).values_list("order_id", flat=True)
-        lock_orders(set(ids))
+        ids = set(Invoice.objects.filter(parcel_uid__in=parcel_uids).values_list("order_id", flat=True))
+        if not ids:
+            return []
+        lock_orders(ids)
         rows = list(Invoice.objects.filter(parcel_uid__in=parcel_uids, state=InvoiceState.ISSUED).order_by("pk"))
         Invoice.objects.filter(pk__in=[row.pk for row in rows]).update(
             state=InvoiceState.CANCELLED, cancelled_at=now(), cancelled_by=actor[:120], cancel_reason=reason[:200]

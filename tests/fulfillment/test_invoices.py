@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from django.db import DatabaseError, transaction
 
@@ -17,6 +19,7 @@ from fulfillment.services import (
     pick_all,
     why_not_invoiced,
 )
+from oms.core.errors import Conflict
 from oms.core.values import Address
 from orders.canonical import CanonicalPayment
 from orders.errors import CannotInvoice
@@ -24,7 +27,7 @@ from orders.models import Invoice, InvoiceLine, InvoiceState, Order, OrderEvent,
 from orders.services import cancel_invoices
 from tests.factories import ASHA, World, make_line, make_world, register_for_tax
 from tests.fulfillment.floor import make_work, packed, picked
-from tests.threads import at_once
+from tests.threads import at_once, behind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +59,10 @@ def test_a_parcel_is_invoiced_when_it_is_packed(world: World) -> None:
         ({"region": "KA"}, "", "29", False),
         ({"region": "Maharashtra", "postcode": "400001"}, "", "27", True),
         ({"region": "", "postcode": "400001"}, "", "27", True),
+        # Enclaves, whose PIN codes begin as those of the state around them.
+        ({"region": "Daman & Diu", "postcode": "396210"}, "", "26", True),
+        ({"region": "", "postcode": "362520"}, "", "26", True),
+        ({"region": "", "postcode": "533464"}, "", "34", True),
         # For a buyer who is registered elsewhere the sale is there, wherever the goods go.
         ({"region": "Karnataka"}, "07AAGCB7383J1ZA", "07", True),
     ],
@@ -74,6 +81,22 @@ def test_where_the_sale_takes_place(
     invoice = Invoice.objects.get()
     assert (invoice.place_of_supply, invoice.between_states) == (place, between)
     assert (invoice.igst_minor > 0, invoice.cgst_minor > 0) == (between, not between)
+
+
+def test_a_parcel_that_is_cancelled_while_it_is_invoiced_keeps_no_invoice(world: World) -> None:
+    gstin, world.blr.gstin = world.blr.gstin, ""
+    world.blr.save()
+    shipment = packed(make_work(world, "1", make_line(world.kurta)))
+    world.blr.gstin = gstin
+    world.blr.save()
+
+    def invoice() -> None:
+        with contextlib.suppress(Conflict):
+            invoice_parcel(shipment_id=shipment.pk, actor="Asha")
+
+    behind(lambda: cancel_order(order_id=shipment.order_id, reason="No", actor="Ravi"), invoice)
+
+    assert not Invoice.objects.filter(state=InvoiceState.ISSUED).exists()
 
 
 def test_parcels_of_an_order_add_up_to_it_to_the_paisa(world: World) -> None:

@@ -67,7 +67,7 @@ def test_a_card_draws_its_own_borders() -> None:
 def test_state_names_have_one_spelling() -> None:
     assert normal_state("Jammu & Kashmir") == normal_state("JAMMU AND KASHMIR") == "jammu and kashmir"
     assert normal_state("NCT of Delhi") == "delhi"
-    assert normal_state("The Dadra and Nagar Haveli") == "dadra and nagar haveli"
+    assert normal_state("The Dadra and Nagar Haveli") == normal_state("Daman & Diu")
 
 
 def test_a_pin_code_that_is_none_has_no_state() -> None:
