@@ -348,7 +348,7 @@ def _unpack(work: Sequence[FulfillmentOrder], actor: str, reason: str) -> None:
                 for leg, part in enumerate(units.get(item.pk, ()), start=1)
             ]  # fmt: skip
             moves.append(UnitMove(item.line.order_line_id, "packed", "cancelled", item.quantity))
-        advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor)
+        advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor, manifest=None)
         publish([ShipmentVoided(shipment_id=shipment.pk, order_id=shipment.order_id, booking_id=shipment.booking_id)])
         node_id = by_id[shipment.fulfillment_order_id].node_id
         announce([item.line.sku_id for item in contents], reason="unpacked", grew_at=node_id)

@@ -133,9 +133,11 @@ def close_manifest(*, manifest_id: int, actor: str, driver: Driver = NOBODY) -> 
         manifest = lock_manifest(manifest_id)
         if manifest.state == ManifestState.CLOSED:
             return []
-        ids = list(manifest.shipments.filter(state=ShipmentState.MANIFESTED).values_list("pk", flat=True))
-        if not ids:
+        on_it = manifest.shipments.exclude(state=ShipmentState.CANCELLED)
+        if not on_it.exists():
             raise Conflict(f"{manifest} is empty: scan a parcel first.")
+        # The carrier's own scans may have been quicker than the dock: then the proof is all that is left to keep.
+        ids = list(on_it.filter(state=ShipmentState.MANIFESTED).values_list("pk", flat=True))
         left = hand_over(shipment_ids=ids, actor=actor, reason=f"manifest {manifest}")
         manifest.state, manifest.closed_at, manifest.closed_by = ManifestState.CLOSED, now(), actor
         manifest.driver_name, manifest.vehicle = driver.name[:120], driver.vehicle[:40]

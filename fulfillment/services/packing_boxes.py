@@ -26,26 +26,33 @@ from orders.services import TimelineEntry, record
 _MOST_GRAMS = 1_000_000
 
 
-def choose_box(*, packing_id: int, box: str) -> None:
+def choose_box(*, packing_id: int, box: str, packer: str) -> None:
     """Pack into another box than the one that was suggested."""
 
     def work() -> None:
-        packing, _ = locked_packing(packing_id)
+        packing, _ = locked_packing(packing_id, packer)
         _change(packing, carton=box, weighed_grams=None, weight_accepted=False)
 
     run_atomic(work)
 
 
-def next_box(*, packing_id: int) -> int:
-    """Go on in another box: the number of it. Raises DomainError while the one in hand is empty, or all is packed."""
+def next_box(*, packing_id: int, packer: str) -> int:
+    """Go on in another box: the number of it. Raises DomainError while the one in hand is empty, or all is packed.
+
+    Raises CheckOpen for a box that is still to be weighed: later it is not in hand any more.
+    """
 
     def work() -> int:
-        packing, lines = locked_packing(packing_id)
+        packing, lines = locked_packing(packing_id, packer)
         number = box_in_hand(packing)
         if not packing.scans.filter(box=number).exists():
             raise DomainError("The box in hand is empty: fill it first.")
         if not _is_missing(packing, lines):
             raise DomainError("Everything is in a box: close it.")
+        wanted = next((row for row in open_checks(packing.fulfillment_order, lines)
+                       if row.kind == PackCheckKind.WEIGH), None)  # fmt: skip
+        if wanted is not None and _in_hand(packing, lines).weighed_grams is None:
+            raise CheckOpen(f"First: {wanted.words}.", field="grams")
         PackingBox.objects.get_or_create(packing=packing, number=number)
         PackingBox.objects.create(packing=packing, number=number + 1)
         return number + 1
@@ -53,7 +60,7 @@ def next_box(*, packing_id: int) -> int:
     return run_atomic(work)
 
 
-def weigh_box(*, packing_id: int, grams: int) -> FilledBox:
+def weigh_box(*, packing_id: int, grams: int, packer: str) -> FilledBox:
     """What the scale says of the box in hand, filling and goods together; the box with it.
 
     Where that is far from what the catalogue says the box does not close before `accept_weight`. Raises DomainError
@@ -61,7 +68,7 @@ def weigh_box(*, packing_id: int, grams: int) -> FilledBox:
     """
 
     def work() -> FilledBox:
-        packing, lines = locked_packing(packing_id)
+        packing, lines = locked_packing(packing_id, packer)
         if not 1 <= grams <= _MOST_GRAMS:
             raise DomainError(f"{grams} g is no weight of a parcel: 1 g to 1,000 kg.", field="grams")
         _change(packing, weighed_grams=grams, weight_accepted=False)
@@ -74,11 +81,13 @@ def accept_weight(*, packing_id: int, packer: str) -> None:
     """Somebody looked: the box weighs what the scale says. Kept in the order's timeline."""
 
     def work() -> None:
-        packing, lines = locked_packing(packing_id)
-        found = _in_hand(packing, lines)
+        packing, lines = locked_packing(packing_id, packer)
+        filled = filled_boxes(packing, lines, boxes_at(packing.fulfillment_order.node_id))
+        # An earlier box may be the one in doubt: it is the first that keeps the boxes open.
+        found = next((box for box in filled if weight_doubt(box)), filled[-1])
         if found.weighed_grams is None:
             raise DomainError("The box was not weighed.")
-        _change(packing, weight_accepted=True)
+        packing.boxes.filter(number=found.number).update(weight_accepted=True)
         record([TimelineEntry(
             order_id=packing.fulfillment_order.order_id, kind="weight_accepted", actor=packer,
             message=f"Box {found.number} weighs {found.weighed_grams} g; by the catalogue {found.expected_grams} g.",
@@ -104,7 +113,7 @@ def prove_check(*, packing_id: int, check_id: int, packer: str, photo: File[byte
     """
 
     def work() -> None:
-        packing, lines = locked_packing(packing_id)
+        packing, lines = locked_packing(packing_id, packer)
         item = packing.fulfillment_order
         check = next((row for row in open_checks(item, lines) if row.pk == check_id), None)
         if check is None:
@@ -134,7 +143,7 @@ def close_box(*, packing_id: int, packer: str) -> list[Shipment]:
     """
 
     def work() -> list[Shipment]:
-        packing, lines = locked_packing(packing_id)
+        packing, lines = locked_packing(packing_id, packer)
         if _is_missing(packing, lines):
             raise Conflict(still_missing(lines, units_in_box(packing)))
         item = packing.fulfillment_order

@@ -112,12 +112,13 @@ def scan_into_box(*, packing_id: int, code: str, packer: str) -> InBox:
     """
 
     def work() -> InBox:
-        packing, lines = locked_packing(packing_id)
-        if packing.packer != packer and packing.scans.exists():
-            raise Conflict(f"{packing.packer} goes on with {packing.fulfillment_order.order.number}. Put it aside.")
+        packing, lines = locked_packing(packing_id, packer)
         line, serial = _line_of(packing, lines, code.strip()[:80])
+        box = box_in_hand(packing)
+        # A box that was weighed has another weight now.
+        packing.boxes.filter(number=box, weighed_grams__isnull=False).update(weighed_grams=None, weight_accepted=False)
         PackScan.objects.create(
-            packing=packing, box=box_in_hand(packing), line=line, serial=serial, code=code.strip()[:80],
+            packing=packing, box=box, line=line, serial=serial, code=code.strip()[:80],
             scanned_by=packer,
         )  # fmt: skip
         Packing.objects.filter(pk=packing.pk).update(touched_at=now(), packer=packer)
@@ -132,14 +133,19 @@ def box_in_hand(packing: Packing) -> int:
     return max([1, *packing.boxes.values_list("number", flat=True)])
 
 
-def locked_packing(packing_id: int) -> tuple[Packing, list[FulfillmentLine]]:
-    """The boxes with the lines that were picked; the work is locked first, and must still be to pack."""
+def locked_packing(packing_id: int, packer: str) -> tuple[Packing, list[FulfillmentLine]]:
+    """The boxes with the lines that were picked; the work is locked first, and must still be to pack.
+
+    Raises Conflict for another packer than the one who goes on with it.
+    """
     found = Packing.objects.filter(pk=packing_id).first()
     if found is None:
         raise NotFound("This box is closed already.")
     item = lock_one_work(found.fulfillment_order_id)
     _refuse_unpackable(item)
     found.fulfillment_order = item
+    if found.packer != packer and found.scans.exists():
+        raise Conflict(f"{found.packer} goes on with {item.order.number}. Put it aside.")
     return found, [line for line in lock_work_lines([item]) if line.picked]
 
 
@@ -211,11 +217,11 @@ def still_missing(lines: list[FulfillmentLine], counts: Counter[int]) -> str:
     return f"This box needs {listed(wanted)}." if wanted else "This box is full."
 
 
-def undo_scan(*, packing_id: int) -> str:
+def undo_scan(*, packing_id: int, packer: str) -> str:
     """Take the last unit out of its box again; its code, empty where nothing is in any. An empty box is given up."""
 
     def work() -> str:
-        packing, _ = locked_packing(packing_id)
+        packing, _ = locked_packing(packing_id, packer)
         last = packing.scans.order_by("-pk").first()
         if last is None:
             return ""

@@ -36,7 +36,7 @@ def short_in_box(*, packing_id: int, line_id: int, quantity: int, reason: str, p
         raise DomainError(f"{reason!r} is not a reason for a short pick.", field="reason")
 
     def work() -> bool:
-        packing, lines = locked_packing(packing_id)
+        packing, lines = locked_packing(packing_id, packer)
         item = packing.fulfillment_order
         line = next((row for row in lines if row.pk == line_id), None)
         if line is None:
@@ -100,7 +100,7 @@ def hold_at_bench(*, packing_id: int, note: str, packer: str) -> None:
     """Somebody must look before this is packed: the order is on hold until it is released. Twice is once."""
 
     def work() -> None:
-        packing, _ = locked_packing(packing_id)
+        packing, _ = locked_packing(packing_id, packer)
         place_hold(
             order_id=packing.fulfillment_order.order_id, reason=HoldReason.OTHER, source=f"Pack station, {packer}",
             handle=BENCH_HOLD, actor=packer, note=note[:500] or "Put aside by the packer.",

@@ -10,7 +10,8 @@ from django.db.models import Q, QuerySet
 
 from carriers.models import Label
 from fulfillment.locks import lock_print_jobs
-from fulfillment.models import Printer, PrintJob, PrintJobState, ShipmentState
+from fulfillment.models import Printer, PrintJob, PrintJobState
+from fulfillment.selectors.held import BEFORE_ROAD
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import NotFound
@@ -90,8 +91,7 @@ def _is_free(job: PrintJob, moment: datetime) -> bool:
 def _drop(waiting: QuerySet[PrintJob]) -> None:
     gone = PrintJob.objects.filter(
         pk__in=waiting.values("pk"),
-        shipment__state__in=[ShipmentState.CANCELLED, ShipmentState.DELIVERED],
-    )
+    ).exclude(shipment__state__in=BEFORE_ROAD)
     gone.update(state=PrintJobState.DROPPED, ended_at=now())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fulfillment.errors import NothingLeft, WrongItem
-from fulfillment.models import FulfillmentLine, WaveOrder
+from fulfillment.models import WaveOrder
 from fulfillment.services.picking import pick, report_short, units_named_by
 from fulfillment.services.units import NOTHING_NAMED, LineUnits
 from fulfillment.services.waves import Locked, end_if_nothing_is_left, lock_live_wave
@@ -41,16 +41,25 @@ def pick_in_wave(*, wave_id: int, code: str, tote: str = "", quantity: int = 1, 
     def work() -> InTote:
         found = _begun(lock_live_wave(wave_id), actor)
         sku, named = sku_in_wave(found, code, quantity)
-        entry, line = _place(found, sku, tote)
-        if quantity < 1 or quantity > line.to_pick:
-            raise NothingLeft(f"{sku.code}: {line.to_pick} left for tote {entry.tote}, not {quantity}.")
-        done = pick(fulfillment_order_id=entry.fulfillment_order_id, line_id=line.pk, quantity=quantity, actor=actor,
-                    named=named)  # fmt: skip
-        line.picked = done.picked
+        entry = _place(found, sku, tote)
+        # An order may want one SKU by several lines: the tote has what they want together.
+        lines = [line for line in found.to_pick(entry) if line.sku_id == sku.pk]
+        there = sum(line.to_pick for line in lines)
+        if quantity < 1 or quantity > there:
+            raise NothingLeft(f"{sku.code}: {there} left for tote {entry.tote}, not {quantity}.")
+        left = quantity
+        for line in lines:
+            units = min(left, line.to_pick)
+            if units:
+                done = pick(fulfillment_order_id=entry.fulfillment_order_id, line_id=line.pk, quantity=units,
+                            actor=actor, named=named)  # fmt: skip
+                line.picked = done.picked
+                left -= units
         end_if_nothing_is_left(found, actor)
         return InTote(
             sku=sku, tote=entry.tote, order_number=found.work[entry.fulfillment_order_id].order.number,
-            picked=done.picked, quantity=done.quantity - done.short, is_done=not found.wave.is_live,
+            picked=sum(line.picked for line in lines), quantity=sum(line.quantity - line.short for line in lines),
+            is_done=not found.wave.is_live,
         )  # fmt: skip
 
     return run_atomic(work)
@@ -109,19 +118,19 @@ def sku_in_wave(found: Locked, code: str, quantity: int = 1) -> tuple[Sku, LineU
     raise WrongItem(f"{text[:40] or 'Nothing'} is no item of wave {found.wave.number}.", field="code")
 
 
-def _place(found: Locked, sku: Sku, tote: str) -> tuple[WaveOrder, FulfillmentLine]:
-    """The order whose tote it is, and its line; of single items the one that is due first."""
+def _place(found: Locked, sku: Sku, tote: str) -> WaveOrder:
+    """The order whose tote it is; of single items the one that is due first."""
     wave = found.wave
-    wanting = [(entry, line) for entry in found.entries for line in found.to_pick(entry) if line.sku_id == sku.pk]
+    wanting = [entry for entry in found.entries if any(line.sku_id == sku.pk for line in found.to_pick(entry))]
     if wave.has_totes:
         if not tote.strip():
             raise DomainError(f"Scan the tote that {sku.code} goes into.", field="tote")
         own = [entry for entry in found.entries if entry.tote.casefold() == tote.strip().casefold()]
         if not own:
             raise WrongItem(f"{tote[:40]} is no tote of wave {wave.number}.", field="tote")
-        wanted = next(((entry, line) for entry, line in wanting if entry.pk == own[0].pk), None)
+        wanted = next((entry for entry in wanting if entry.pk == own[0].pk), None)
         if wanted is None:
-            totes = ", ".join(entry.tote for entry, _ in wanting)
+            totes = ", ".join(entry.tote for entry in wanting)
             words = f"It goes into {totes}." if totes else "No tote needs more of it."
             raise WrongItem(f"Tote {own[0].tote} needs no {sku.code}. {words}", field="tote")
         return wanted

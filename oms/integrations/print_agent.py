@@ -106,15 +106,22 @@ class PrintAgent:
             else:
                 self._journal.add(job_id)
         self._say(f"{awb}: {problem or 'printed on ' + printer}")
-        self._post(f"/{job_id}/end", {"problem": problem[:300]})
+        # A job may be gone there, with its printer perhaps: the others go on.
+        if self._post(f"/{job_id}/end", {"problem": problem[:300]}, may_be_gone=True) is None:
+            self._say(f"{awb}: the OMS does not know this job any more")
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
+    def _post(self, path: str, body: dict[str, Any], *, may_be_gone: bool = False) -> Any:
         try:
             response = self._http.post(self._url + path, json=body)
         except requests.RequestException as error:
             raise TransientError(f"The OMS did not answer: {error}") from error
+        if may_be_gone and response.status_code == 404:
+            return None
         raise_for_response(response, what="The OMS")
-        return response.json()
+        try:
+            return response.json()
+        except ValueError as error:
+            raise TransientError("What answered is not the OMS: it sent no JSON.") from error
 
     def run(self, *, pause_seconds: float = 1.0, until: Callable[[], bool] = lambda: False) -> None:
         """Print until `until` says so; after failures the pauses grow. Raises PermanentError: a token that is wrong."""

@@ -176,6 +176,11 @@ def _rows(
     delivery_tax = max(0, order.tax_minor - sum(line.tax_minor for line in ordered))
     named = {InvoiceLineKind.SHIPPING: order.shipping_minor + delivery_tax, InvoiceLineKind.COD: order.cod_fee_minor}
     rest = charges - sum(named.values())
+    # A discount that is more than the goods makes the charges less, the first of them first.
+    beyond = max(0, -rest - sum(line.total_minor for line in ordered))
+    for kind, amount in named.items():
+        named[kind] = amount - min(beyond, amount)
+        beyond -= amount - named[kind]
     rows = _reduced(shares, min(max(0, -rest - before.order_discount), sum(row.total for row in shares)))
     rate = max(rows, key=lambda row: row.total).rate_bp
     for kind, amount in (*named.items(), (InvoiceLineKind.OTHER, rest)):

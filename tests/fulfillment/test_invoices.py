@@ -99,6 +99,14 @@ def test_a_parcel_that_is_cancelled_while_it_is_invoiced_keeps_no_invoice(world:
     assert not Invoice.objects.filter(state=InvoiceState.ISSUED).exists()
 
 
+def test_an_order_that_is_given_away_is_invoiced_at_nothing(world: World) -> None:
+    free = 99_900 + 5_000
+    packed(make_work(world, "1", make_line(world.kurta), shipping_minor=5_000, order_discount_minor=free,
+                     payment=CanonicalPayment(method="prepaid", state="paid", amount_minor=0)))  # fmt: skip
+    invoice = Invoice.objects.get()
+    assert (Order.objects.get().total_minor, invoice.total_minor, invoice.cgst_minor) == (0, 0, 0)
+
+
 def test_parcels_of_an_order_add_up_to_it_to_the_paisa(world: World) -> None:
     line = make_line(world.kurta, 3)
     total = 3 * 99_900 + 4_999 + 2_500 - 10_001

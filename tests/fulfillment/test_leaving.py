@@ -113,6 +113,22 @@ def test_a_parcel_of_another_carrier_is_refused_with_both_names(world: World) ->
     assert (shipment.state, shipment.manifest) == ("labelled", None)
 
 
+def test_a_manifest_whose_parcels_the_carrier_scanned_first_is_closed_with_its_proof(world: World) -> None:
+    account = make_carrier()
+    gone, cancelled = (labelled(make_work(world, name, make_line(world.kurta))) for name in ("1", "2"))
+    manifest = open_manifest(node_id=world.blr.pk, carrier_account_id=account.pk, actor="Asha")
+    add_all(manifest_id=manifest.pk, actor="Asha")
+    hand_over(shipment_ids=[gone.pk], actor="carrier", is_gone=True)
+    cancel_order(order_id=cancelled.order_id, reason="No longer wanted", actor="care")
+
+    sheet = manifest_sheet(manifest)
+    left = close_manifest(manifest_id=manifest.pk, driver=Driver(name="Suresh"), actor="Asha")
+
+    assert [row.pk for row in sheet.scanned] == [gone.pk]  # what is cancelled is on no paper
+    assert left == []
+    assert (Manifest.objects.get().state, Manifest.objects.get().driver_name) == ("closed", "Suresh")
+
+
 def test_a_closed_manifest_takes_nothing_more(world: World) -> None:
     account = make_carrier()
     labelled(make_work(world, "1", make_line(world.kurta)))

@@ -92,13 +92,13 @@ def test_a_node_packs_in_the_cartons_it_was_given(world: World) -> None:
 def test_an_order_goes_into_two_boxes_and_each_becomes_a_parcel(world: World) -> None:
     packing = opened(to_pack(world, "1", kurta=2, saree=1))
     with pytest.raises(DomainError, match="empty"):
-        next_box(packing_id=packing.pk)
+        next_box(packing_id=packing.pk, packer="Asha")
     put_in(packing, world.kurta.code)
-    choose_box(packing_id=packing.pk, box="bag")
-    assert next_box(packing_id=packing.pk) == 2
+    choose_box(packing_id=packing.pk, box="bag", packer="Asha")
+    assert next_box(packing_id=packing.pk, packer="Asha") == 2
     put_in(packing, world.kurta.code, world.saree.code)
     with pytest.raises(DomainError, match="Everything is in a box"):
-        next_box(packing_id=packing.pk)
+        next_box(packing_id=packing.pk, packer="Asha")
     first, second = close_box(packing_id=packing.pk, packer="Asha")
     contents = [{item.line.sku.code: item.quantity for item in parcel.items.all()} for parcel in (first, second)]
     assert contents == [{"KURTA-M": 1}, {"KURTA-M": 1, "SAREE-1": 1}]
@@ -108,8 +108,8 @@ def test_an_order_goes_into_two_boxes_and_each_becomes_a_parcel(world: World) ->
 def test_undo_gives_an_empty_box_up_and_goes_back_to_the_one_before(world: World) -> None:
     packing = opened(to_pack(world, "1", kurta=2))
     put_in(packing, world.kurta.code)
-    next_box(packing_id=packing.pk)
-    assert undo_scan(packing_id=packing.pk) == world.kurta.code
+    next_box(packing_id=packing.pk, packer="Asha")
+    assert undo_scan(packing_id=packing.pk, packer="Asha") == world.kurta.code
     put_in(packing, world.kurta.code, world.kurta.code)
     assert set(PackScan.objects.values_list("box", flat=True)) == {1}
     assert len(close_box(packing_id=packing.pk, packer="Asha")) == 1
@@ -120,7 +120,7 @@ def test_serial_numbers_travel_in_the_box_they_were_scanned_into(world: World) -
     put_serials(phone, world.blr, "I-1", "I-2")
     packing = opened(picked(make_work(world, "1", make_line(phone, 2))))
     put_in(packing, "I-2")
-    next_box(packing_id=packing.pk)
+    next_box(packing_id=packing.pk, packer="Asha")
     put_in(packing, "I-1")
     parcels = close_box(packing_id=packing.pk, packer="Asha")
     named = [[unit.serial.number for item in parcel.items.all() for unit in item.picked_units.all() if unit.serial]
@@ -134,8 +134,8 @@ def test_serial_numbers_travel_in_the_box_they_were_scanned_into(world: World) -
 def test_an_odd_weight_keeps_the_box_open_until_somebody_looked(world: World) -> None:
     packing = opened(to_pack(world, "1", kurta=1))
     put_in(packing, world.kurta.code)
-    assert weight_doubt(weigh_box(packing_id=packing.pk, grams=440)) == ""
-    doubt = weight_doubt(weigh_box(packing_id=packing.pk, grams=900))
+    assert weight_doubt(weigh_box(packing_id=packing.pk, grams=440, packer="Asha")) == ""
+    doubt = weight_doubt(weigh_box(packing_id=packing.pk, grams=900, packer="Asha"))
     assert doubt.startswith("Box 1 weighs 900 g, by the catalogue 420 g.")
     with pytest.raises(WeightOff, match="900 g"):
         close_box(packing_id=packing.pk, packer="Asha")
@@ -148,12 +148,12 @@ def test_an_odd_weight_keeps_the_box_open_until_somebody_looked(world: World) ->
 def test_a_unit_that_is_taken_out_takes_the_weight_with_it(world: World) -> None:
     packing = opened(to_pack(world, "1", kurta=2))
     put_in(packing, world.kurta.code, world.kurta.code)
-    weigh_box(packing_id=packing.pk, grams=820)
-    undo_scan(packing_id=packing.pk)
+    weigh_box(packing_id=packing.pk, grams=820, packer="Asha")
+    undo_scan(packing_id=packing.pk, packer="Asha")
     assert PackingBox.objects.get().weighed_grams is None
     for grams in (0, -5, 2_000_000):
         with pytest.raises(DomainError, match="no weight of a parcel"):
-            weigh_box(packing_id=packing.pk, grams=grams)
+            weigh_box(packing_id=packing.pk, grams=grams, packer="Asha")
 
 
 # -- checks ------------------------------------------------------------------------------------------------------------
@@ -224,13 +224,53 @@ def test_what_must_be_weighed_is_weighed_in_every_box(world: World) -> None:
     check(world, "weigh")
     packing = opened(to_pack(world, "1", kurta=2))
     put_in(packing, world.kurta.code)
-    weigh_box(packing_id=packing.pk, grams=430)
-    next_box(packing_id=packing.pk)
+    weigh_box(packing_id=packing.pk, grams=430, packer="Asha")
+    next_box(packing_id=packing.pk, packer="Asha")
     put_in(packing, world.kurta.code)
     with pytest.raises(CheckOpen):
         close_box(packing_id=packing.pk, packer="Asha")
-    weigh_box(packing_id=packing.pk, grams=425)
+    weigh_box(packing_id=packing.pk, grams=425, packer="Asha")
     assert [parcel.weight_grams for parcel in close_box(packing_id=packing.pk, packer="Asha")] == [430, 425]
+
+
+def test_a_box_is_weighed_before_the_next_and_its_weight_may_be_confirmed_later(world: World) -> None:
+    check(world, "weigh")
+    packing = opened(to_pack(world, "1", kurta=2))
+    put_in(packing, world.kurta.code)
+    with pytest.raises(CheckOpen):
+        next_box(packing_id=packing.pk, packer="Asha")
+    weigh_box(packing_id=packing.pk, grams=900, packer="Asha")
+    assert next_box(packing_id=packing.pk, packer="Asha") == 2
+    put_in(packing, world.kurta.code)
+    weigh_box(packing_id=packing.pk, grams=425, packer="Asha")
+    with pytest.raises(WeightOff, match="Box 1 weighs 900 g"):
+        close_box(packing_id=packing.pk, packer="Asha")
+    accept_weight(packing_id=packing.pk, packer="Asha")
+    assert [parcel.weight_grams for parcel in close_box(packing_id=packing.pk, packer="Asha")] == [900, 425]
+
+
+def test_what_is_scanned_after_weighing_makes_the_weight_unknown(world: World) -> None:
+    check(world, "weigh")
+    packing = opened(to_pack(world, "1", kurta=2))
+    put_in(packing, world.kurta.code)
+    weigh_box(packing_id=packing.pk, grams=900, packer="Asha")
+    accept_weight(packing_id=packing.pk, packer="Asha")
+    put_in(packing, world.kurta.code)
+    with pytest.raises(CheckOpen):
+        close_box(packing_id=packing.pk, packer="Asha")
+
+
+def test_who_was_relieved_changes_nothing_any_more(world: World) -> None:
+    packing = opened(to_pack(world, "1", kurta=2))
+    put_in(packing, world.kurta.code)
+    type(packing).objects.update(packer="Ravi")
+    for act in (
+        lambda: undo_scan(packing_id=packing.pk, packer="Asha"),
+        lambda: weigh_box(packing_id=packing.pk, grams=420, packer="Asha"),
+        lambda: close_box(packing_id=packing.pk, packer="Asha"),
+    ):
+        with pytest.raises(Conflict, match="Ravi goes on with"):
+            act()
 
 
 # -- short and hold ----------------------------------------------------------------------------------------------------

@@ -269,6 +269,13 @@ def test_an_item_goes_into_the_tote_that_needs_it_and_into_no_other(world: World
         pick_in_wave(wave_id=wave.pk, code="SAREE-1", tote=second, actor="Ravi")
 
 
+def test_a_tote_takes_one_item_for_several_lines_of_its_order(world: World) -> None:
+    lines = (make_line(world.kurta, 1, "a"), make_line(world.kurta, 2, "b"), make_line(world.saree))
+    wave = wave_of(world, make_work(world, "1", *lines), make_work(world, "2", make_line(world.saree)))
+    done = pick_in_wave(wave_id=wave.pk, code="KURTA-M", tote=totes(wave)[0], quantity=3, actor="Ravi")
+    assert (done.picked, done.quantity) == (3, 3)
+
+
 def test_single_items_need_no_tote_and_go_to_the_order_due_first(world: World) -> None:
     works = [make_work(world, str(nth), make_line(world.kurta)) for nth in range(2)]
     wave = wave_of(world, *works, kind="singles")

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from carriers.models import Label
 from fulfillment.models import Printer, PrintJob, Shipment
-from fulfillment.services import ask_print, book_shipment, cancel_order, take_labels
+from fulfillment.services import ask_print, book_shipment, cancel_order, hand_over, take_labels
 from oms.accounts.services import create_token
 from oms.core.errors import NotFound, PermanentError, TransientError
 from oms.core.models import IdempotencyKey
@@ -150,6 +150,25 @@ def test_a_parcel_that_was_opened_again_is_not_printed(world: World, printer: Pr
     cancel_order(order_id=shipment.order_id, reason="Ordered twice", actor="Asha")
     assert take_labels(node_codes=None, printers=["ZEBRA-1"], most=5) == []
     assert PrintJob.objects.get().state == "dropped"
+
+
+def test_the_label_of_a_parcel_that_has_left_is_not_printed(world: World, printer: Printer) -> None:
+    shipment = parcel(world)
+    ask_print(printer_id=printer.pk, shipment_ids=[shipment.pk], actor="Asha")
+    hand_over(shipment_ids=[shipment.pk], actor="Asha")
+    assert take_labels(node_codes=None, printers=["ZEBRA-1"], most=5) == []
+    assert PrintJob.objects.get().state == "dropped"
+
+
+def test_a_job_that_is_gone_stops_no_other(
+    live_server: object, world: World, printer: Printer, zebra: PaperPrinter, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    running = PrintAgent(url=str(live_server), token=token(), printers={"ZEBRA-1": zebra.address},
+                         journal=Journal(tmp_path / "journal"), say=said.append)  # fmt: skip
+    running._print(404_404, "ZEBRA-1", "AWB-1", "^XA^XZ")
+    zebra.switch_off()
+    assert said[-1] == "AWB-1: the OMS does not know this job any more"
 
 
 def test_two_agents_never_get_the_same_label(world: World, printer: Printer) -> None:

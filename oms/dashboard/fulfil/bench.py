@@ -20,6 +20,7 @@ from fulfillment.models import (
 from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
 from fulfillment.selectors.boxes import Box, FilledBox, boxes_at, filled_boxes, units_in_box
 from fulfillment.selectors.checks import open_checks
+from fulfillment.selectors.held import BEFORE_ROAD
 from fulfillment.services import cash_of_work, weight_doubt
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
@@ -125,6 +126,7 @@ class Station:
         self._session[_NODE] = node.pk
         self.put_aside()
         self._session.pop(_LAST, None)
+        self._session.pop(_UNPROVEN, None)
         self.node = node
 
     def put_on_bench(self, packing_id: int) -> None:
@@ -155,7 +157,8 @@ class Station:
     def unproven(self) -> list[Shipment]:
         """The parcels whose labels have to be scanned next; those that have no label yet are not waited for."""
         ids = self._session.get(_UNPROVEN, [])
-        return list(Shipment.objects.select_related("order").filter(pk__in=ids).exclude(awb="")) if ids else []
+        waiting = Shipment.objects.select_related("order").filter(pk__in=ids, state__in=BEFORE_ROAD)
+        return list(waiting.exclude(awb="")) if ids else []
 
     def proven(self, shipment_id: int) -> None:
         """The label is on its box."""

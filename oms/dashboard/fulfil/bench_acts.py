@@ -193,23 +193,23 @@ def _command(packer: str, bench: Station, code: str) -> Said:
     if code in ASKING:
         return Said("ok", _("Choose below."))
     if code.startswith(_BOX):
-        return _boxed(opened, code.removeprefix(_BOX))
+        return _boxed(packer, opened, code.removeprefix(_BOX))
     if code.startswith(_REASON):
         return _short_of_the_only_line(packer, bench, opened, code.removeprefix(_REASON))
     known: dict[str, Callable[[], Said]] = {
-        UNDO: lambda: _undone(opened), CLOSE: lambda: _closed(packer, bench), LEAVE: lambda: _left(bench),
-        NEXT: lambda: _next(opened), CONFIRM: lambda: _confirmed(packer, bench, opened),
+        UNDO: lambda: _undone(packer, opened), CLOSE: lambda: _closed(packer, bench), LEAVE: lambda: _left(bench),
+        NEXT: lambda: _next(packer, opened), CONFIRM: lambda: _confirmed(packer, bench, opened),
         HOLD: lambda: held(packer, bench, opened, ""), SHORT: lambda: Said("ok", _("Choose below.")),
     }  # fmt: skip
     return known[code]()
 
 
-def _boxed(opened: OpenBox, text: str) -> Said:
+def _boxed(packer: str, opened: OpenBox, text: str) -> Said:
     sizes = opened.sizes
     box = sizes[int(text) - 1] if text.isdecimal() and 0 < int(text) <= len(sizes) else None
     if box is None:
         return Said("unknown", _("There is no box %(text)s.") % {"text": text})
-    choose_box(packing_id=opened.packing.pk, box=box.key)
+    choose_box(packing_id=opened.packing.pk, box=box.key, packer=packer)
     return Said("ok", _("%(box)s, %(size)s") % {"box": box.label, "size": box.size})
 
 
@@ -220,8 +220,8 @@ def _print_elsewhere(packer: str, bench: Station, parcels: Sequence[Shipment]) -
         ask_print(printer_id=printer.pk, shipment_ids=[parcel.pk for parcel in parcels], actor=packer)
 
 
-def _next(opened: OpenBox) -> Said:
-    number = next_box(packing_id=opened.packing.pk)
+def _next(packer: str, opened: OpenBox) -> Said:
+    number = next_box(packing_id=opened.packing.pk, packer=packer)
     return Said("ok", _("Box %(n)d: go on with it.") % {"n": number})
 
 
@@ -286,8 +286,8 @@ def short(packer: str, bench: Station, opened: OpenBox, told: Shortage) -> Said:
     return Said("ok", text)
 
 
-def _undone(opened: OpenBox) -> Said:
-    code = undo_scan(packing_id=opened.packing.pk)
+def _undone(packer: str, opened: OpenBox) -> Said:
+    code = undo_scan(packing_id=opened.packing.pk, packer=packer)
     if not code:
         return Said("wrong", _("Nothing is in the box."))
     return Said("ok", _("%(code)s is out of the box again.") % {"code": code})

@@ -176,7 +176,8 @@ def weigh(request: HttpRequest) -> HttpResponse:
     """What the scale says, in grams or, with a point or comma, in kilograms."""
 
     def act(packer: str, bench: Station, opened: OpenBox) -> Said:
-        box = weigh_box(packing_id=opened.packing.pk, grams=grams_of(request.POST.get("weight", "")))
+        grams = grams_of(request.POST.get("weight", ""))
+        box = weigh_box(packing_id=opened.packing.pk, grams=grams, packer=packer)
         doubt = weight_doubt(box)
         said = _("Weighed: %(n)d g.") % {"n": box.grams}
         return Said("wrong", doubt) if doubt else done_of_check(packer, bench, said)

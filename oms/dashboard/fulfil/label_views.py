@@ -22,7 +22,14 @@ from fulfillment.selectors import label_problems, with_contents, without_label
 from fulfillment.selectors.failures import failures_by_parcel
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
-from fulfillment.services import book_shipment, booking_request, parcel_terms, take_apart, why_not_invoiced
+from fulfillment.services import (
+    book_shipment,
+    booking_request,
+    cash_of_parcel,
+    parcel_terms,
+    take_apart,
+    why_not_invoiced,
+)
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound, PermanentError, TransientError
 from oms.core.posting import once_per_form
@@ -94,7 +101,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "tabs": sections(principal, "labels" if open_label else ""),
         "invoice": invoice_of(shipment), "not_invoiced": why_not_invoiced(shipment),
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
-        "held": held_parcels([shipment]).get(shipment.pk, []),
+        "held": held_parcels([shipment]).get(shipment.pk, []), "cash_minor": cash_of_parcel(shipment),
         "doubt": _doubt(shipment) if open_label else None, "may_decide": principal.may("carriers.edit"),
         "attempts": failures_by_parcel([shipment.pk]).get(shipment.pk, []),
     }  # fmt: skip
