@@ -183,7 +183,7 @@ def _is_drawing(content: bytes) -> bool:
         with Image.open(BytesIO(content), formats=["PNG"]) as picture:
             width, height = picture.size
             picture.verify()
-    except (UnidentifiedImageError, OSError, SyntaxError):
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError):
         return False
     return 0 < width <= _MOST_PIXELS and 0 < height <= _MOST_PIXELS
 

@@ -138,11 +138,15 @@ def locked_packing(packing_id: int, packer: str) -> tuple[Packing, list[Fulfillm
 
     Raises Conflict for another packer than the one who goes on with it.
     """
+    work_id = Packing.objects.filter(pk=packing_id).values_list("fulfillment_order_id", flat=True).first()
+    if work_id is None:
+        raise NotFound("This box is closed already.")
+    item = lock_one_work(work_id)
+    _refuse_unpackable(item)
+    # Who goes on with it is known only under the lock.
     found = Packing.objects.filter(pk=packing_id).first()
     if found is None:
         raise NotFound("This box is closed already.")
-    item = lock_one_work(found.fulfillment_order_id)
-    _refuse_unpackable(item)
     found.fulfillment_order = item
     if found.packer != packer and found.scans.exists():
         raise Conflict(f"{found.packer} goes on with {item.order.number}. Put it aside.")

@@ -16,7 +16,7 @@ from fulfillment.services.hand_off_work import Left, PackedBox, Part
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of
 from oms.api.fulfillment import work_out, works_in_scope
 from oms.api.gate import ErrorOut, idempotent, need
-from oms.core.errors import DomainError, NotFound
+from oms.core.errors import DomainError, Forbidden, NotFound
 from oms.core.ids import uuid7
 from oms.integrations.instruction_payloads import payloads_of, with_work
 
@@ -277,9 +277,9 @@ def list_files(request: HttpRequest, node: str, after: int = 0, limit: int = 100
 
 
 def _files(principal: Principal) -> QuerySet[HandOffFile]:
-    """A file holds orders of every channel: who sees some channels has none."""
+    """A file holds orders of every channel. Raises Forbidden for who sees some channels only."""
     if not principal.all_channels:
-        return HandOffFile.objects.none()
+        raise Forbidden(f"A file holds orders of every channel, and {principal.name} sees some only.")
     return in_node_scope(HandOffFile.objects.all(), principal, "link__node__code")
 
 

@@ -36,6 +36,7 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
     """Every operation, naming the objects of this side."""
     both, node = (NODES, CHANNELS), (NODES,)
     order, work = {"number": side.order.number}, {"work_id": side.work.pk}
+    given = {"number": side.work.number}
     line = {"line_id": side.work.lines.get().pk, "quantity": 1}
     here = {"node": side.node.code, "reference": "r"}
     parcel, sku = {"shipment_id": side.shipment.pk}, side.sku.code
@@ -60,6 +61,17 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
             Operation("fulfillment.work", both, {"shipment_ids": [side.shipment.pk]}),
         ("POST", "/shipments/{shipment_id}/take-apart"): Operation("fulfillment.work", both, {}, parcel),
         ("GET", "/shipments/{shipment_id}/label"): Operation("fulfillment.view", both, None, parcel),
+        ("GET", "/hand-offs"): Operation("fulfillment.view"),
+        ("GET", "/hand-offs/{number}"): Operation("fulfillment.view", both, None, given),
+        **{("POST", f"/hand-offs/{{number}}/{said}"): Operation("fulfillment.work", both, {"version": 1}, given)
+           for said in ("accept", "reject", "picks", "shorts", "pack", "ship", "cancellation/accept",
+                        "cancellation/reject")},
+        ("POST", "/hand-off-events"): Operation("fulfillment.work", (), {"events": []}),
+        ("GET", "/hand-off-files"): Operation(
+            "fulfillment.view", query=f"node={side.node.code}", closed_to=(CHANNELS,)),
+        ("GET", "/hand-off-files/{node}/{sequence}"): Operation(
+            "fulfillment.view", node, None, {"node": side.node.code, "sequence": side.file.sequence},
+            closed_to=(CHANNELS,)),
         ("POST", "/print-jobs/take"): Operation(
             "fulfillment.work", (), {"printers": [side.print_job.printer.name]}, closed_to=(CHANNELS,)),
         ("POST", "/print-jobs/{job_id}/end"): Operation(

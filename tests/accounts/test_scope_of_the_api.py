@@ -25,6 +25,7 @@ ALSO = {
     "/shipments/{shipment_id}/label": "pii.view|fulfillment.work",
     f"{_SESSION}/release": "inventory.approve", f"{_SESSION}/discard": "inventory.approve",
     "/lots/{lot_id}/recall": "orders.view",
+    **dict.fromkeys(("/hand-offs/{number}", "/hand-off-files/{node}/{sequence}"), "pii.view|fulfillment.work"),
 }  # fmt: skip
 
 

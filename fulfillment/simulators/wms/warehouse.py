@@ -51,6 +51,8 @@ class Job:
     picked: dict[int, int] = field(default_factory=dict)
     short: dict[int, int] = field(default_factory=dict)
     shipped: dict[int, int] = field(default_factory=dict)
+    #: What it said had left, while nobody heard the answer.
+    said_left: dict[int, int] = field(default_factory=dict)
     rejects: bool = False
     refusals: list[str] = field(default_factory=list)
 
@@ -187,6 +189,7 @@ class SimulatedWms:
         parcel = {"box": "B1"}
         if job.labels == "theirs":
             parcel |= {"awb": f"WMS{job.work.replace('-', '')}", "carrier": "Own riders"}
+        job.said_left = dict(packed)
         if not self._say(job, "ship", "shipped", {"parcels": [parcel]}):
             return False
         job.shipped = dict(packed)
@@ -207,7 +210,9 @@ class SimulatedWms:
             return True
         job.refusals.append(f"{kind}: {reply.get('message', status)}")
         if reply.get("code") in _OVER and job.step != "shipped":
-            job.step = "stopped"
+            # Refused because it is over: perhaps because what was said before was heard.
+            job.step = "shipped" if self._left(job) else "stopped"
+            job.shipped = dict(job.said_left) if job.step == "shipped" else {}
         if reply.get("code") == "old_version":
             self._read_again(job)
         return False
@@ -220,6 +225,10 @@ class SimulatedWms:
             return status, reply
         [heard] = reply["events"]
         return (409 if heard["status"] == "refused" else 200), heard
+
+    def _left(self, job: Job) -> bool:
+        status, reply = self._call("GET", f"/hand-offs/{job.work}")
+        return bool(job.said_left) and status == 200 and reply.get("work_state") == "completed"
 
     def _read_again(self, job: Job) -> None:
         status, reply = self._call("GET", f"/hand-offs/{job.work}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,12 +15,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from fulfillment.models import FulfillmentOrderKind, Shipment
-from fulfillment.selectors import with_contents
+from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
 from fulfillment.selectors.held import BEFORE_ROAD
 from fulfillment.services import invoice_parcel
 from oms.accounts.access import Principal, principal_of, requires
@@ -35,6 +35,9 @@ from orders.models import Invoice, InvoiceLine, InvoiceState, TaxRegistration
 PAGE_ROWS = 100
 #: How many parcels one press invoices.
 _AT_ONCE = 200
+_MOST_LOOKED_AT = 2000
+#: What left without an invoice is named so long: two months, the one that is declared and the one that runs.
+_LATELY = timedelta(days=62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Question:
         """From the address; what makes no sense counts as nothing."""
         get = request.GET
         found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", get.get("month", ""))
-        today = now().date()
+        today = timezone.localdate()
         return cls(
             month=date(int(found[1]), int(found[2]), 1) if found else today.replace(day=1),
             gstin=get.get("gstin", "")[:15],
@@ -105,7 +108,7 @@ def register(request: HttpRequest) -> HttpResponse:
 
 def _months(chosen: date) -> list[date]:
     """This month and the twelve before it, and the chosen one."""
-    day, found = now().date().replace(day=1), []
+    day, found = timezone.localdate().replace(day=1), []
     for _step in range(13):
         found.append(day)
         day = date(day.year - (day.month == 1), (day.month - 2) % 12 + 1, 1)
@@ -123,10 +126,11 @@ def _sums(rows: QuerySet[Invoice]) -> dict[str, Any]:
 
 
 def _without_invoice(principal: Principal) -> QuerySet[Shipment]:
-    """Parcels at nodes that sell under a registered GSTIN, not gone yet, without an invoice."""
+    """Parcels of nodes that sell under a registered GSTIN, still here or packed lately, without an invoice."""
+    lately = Q(created_at__gte=now() - _LATELY) & ~Q(state=ShipmentState.CANCELLED)
     return (
         scoped_shipments(principal)
-        .filter(state__in=BEFORE_ROAD, node__gstin__in=TaxRegistration.objects.values("gstin"))
+        .filter(Q(state__in=BEFORE_ROAD) | lately, node__gstin__in=TaxRegistration.objects.values("gstin"))
         .exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
         .exclude(Exists(Invoice.objects.filter(parcel_uid=OuterRef("uid"))))
     )
@@ -138,11 +142,14 @@ def issue_missing(request: HttpRequest) -> HttpResponse:
     """Invoice the parcels that have none, as many as one press takes; what is in the way is said of each."""
     principal = principal_of(request)
     done, refused = 0, []
-    for shipment in with_contents(_without_invoice(principal)).order_by("pk")[:_AT_ONCE]:
+    # Those that can have none stand first for ever: they do not count.
+    for pk, number in _without_invoice(principal).order_by("pk").values_list("pk", "order__number")[:_MOST_LOOKED_AT]:
+        if done == _AT_ONCE:
+            break
         try:
-            invoice_parcel(shipment_id=shipment.pk, actor=principal.name)
+            invoice_parcel(shipment_id=pk, actor=principal.name)
         except DomainError as error:
-            refused.append(f"{shipment.order.number}: {error.message}")
+            refused.append(f"{number}: {error.message}")
         else:
             done += 1
     text = ngettext("%(n)d invoice issued", "%(n)d invoices issued", done) % {"n": done}

@@ -122,7 +122,7 @@ def _sheet(manifest: Manifest) -> dict[str, Any]:
 
 def _page(request: HttpRequest, manifest: Manifest, problem: str = "", status: int = 200) -> HttpResponse:
     principal = principal_of(request)
-    context = {**_sheet(manifest), "manifest": manifest, "problem": problem,
+    context = {**_sheet(manifest), "manifest": manifest, "problem": problem, "may_print": principal.sees_labels,
                "may_edit": principal.may("fulfillment.manifest"), "tabs": sections(principal, "manifests")}  # fmt: skip
     return render(request, "dashboard/fulfil/manifest.html", context, status=status)
 
@@ -221,7 +221,9 @@ def _say_left_behind(request: HttpRequest, pk: int) -> None:
 @requires("fulfillment.view")
 def manifest_signature(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The driver's signature, as it was drawn."""
-    manifest = _manifest(principal_of(request), pk)
+    principal = principal_of(request)
+    manifest = _manifest(principal, pk)
+    principal.require_labels()
     if not manifest.signature or not manifest.signature.storage.exists(manifest.signature.name or ""):
         raise NotFound(f"{manifest} has no signature.")
     return FileResponse(manifest.signature.open("rb"), content_type="image/png")
