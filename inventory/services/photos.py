@@ -27,6 +27,7 @@ def checked_photo(upload: File[bytes]) -> Photo:
     """The content of an upload. Raises DomainError for what is too large or no JPEG, PNG or WebP picture."""
     if (upload.size or 0) > MOST_PHOTO_BYTES:
         raise DomainError(f"The photo is larger than {MOST_PHOTO_BYTES // 1024 // 1024} MB.", field="photo")
+    upload.seek(0)  # a transaction that is done again reads it again
     content = upload.read(MOST_PHOTO_BYTES + 1)
     suffix = _suffix_of(content)
     if len(content) > MOST_PHOTO_BYTES or not suffix:
