@@ -82,7 +82,10 @@ def _label(parcel: Shipment) -> dict[str, Any]:
 def station(request: HttpRequest) -> HttpResponse:
     """The bench as it stands: an empty one says what waits, an open box what is missing."""
     bench = _station(request)
-    context = _context(request, bench) | {"tabs": sections(principal_of(request), "pack")}
+    asking = request.GET.get("ask", "")
+    context = _context(request, bench) | {
+        "tabs": sections(principal_of(request), "pack"), "asking": asking if asking in ("short", "hold") else "",
+    }  # fmt: skip
     return render(request, "dashboard/fulfil/pack.html", context)
 
 
@@ -121,13 +124,13 @@ def _done(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, bench: Station, said: Said) -> HttpResponse:
-    if not is_fragment(request):
-        messages.add_message(request, messages.SUCCESS if said.result == "ok" else messages.ERROR, said.text)
-        return HttpResponseRedirect(reverse("dashboard:fulfil_pack"))
     code = request.POST.get("command", "") or request.POST.get("code", "")
-    context = _context(request, bench) | {
-        "again": code == REPRINT, "papers": code == PAPERS, "asking": asked_by(code, said),
-    }  # fmt: skip
+    asking = asked_by(code, said)
+    if not is_fragment(request):
+        # Also where a key was quicker than the script of the page: the question must not be lost with it.
+        messages.add_message(request, messages.SUCCESS if said.result == "ok" else messages.ERROR, said.text)
+        return HttpResponseRedirect(reverse("dashboard:fulfil_pack") + (f"?ask={asking}" if asking else ""))
+    context = _context(request, bench) | {"again": code == REPRINT, "papers": code == PAPERS, "asking": asking}
     response = render(request, "dashboard/fulfil/_bench.html", context)
     response["HX-Trigger"] = json.dumps({"scan": asdict(said)})
     return response
