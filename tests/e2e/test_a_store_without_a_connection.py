@@ -30,7 +30,7 @@ FIRST_LOAD_BYTES = 60 * 1024
 def patience() -> Iterator[None]:
     expect.set_options(timeout=20_000)
     yield
-    expect.set_options(timeout=5_000)
+    expect.set_options(timeout=12_000)
 
 
 @pytest.fixture

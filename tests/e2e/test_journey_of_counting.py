@@ -27,7 +27,7 @@ def patience() -> Iterator[None]:
     """Three browsers share the machine here: what is expected may take longer to appear."""
     expect.set_options(timeout=20_000)
     yield
-    expect.set_options(timeout=5_000)
+    expect.set_options(timeout=12_000)
 
 
 @pytest.fixture
