@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Min, Q, QuerySet
@@ -169,8 +170,8 @@ def _post(target: Target, addresses: Sequence[str], secrets: Sequence[str], row:
 
 def _settle(link: WmsLink, tries: Sequence[Tried]) -> None:
     for tried in tries:
-        run_atomic(lambda tried=tried: _settle_one(tried))  # type: ignore[misc]
-    run_atomic(lambda: _settle_link(link.pk, tries))
+        run_atomic(partial(_settle_one, tried))
+    run_atomic(partial(_settle_link, link.pk, tries))
 
 
 def _settle_one(tried: Tried) -> None:
