@@ -17,7 +17,7 @@ from oms.flow.jobs import RUNNERS
 from oms.flow.switch_jobs import refused_parcels, start_switch
 from tests.dashboard.carriers.test_carriers import sign_in, text
 from tests.factories import make_line, make_world
-from tests.fulfillment.floor import labelled, make_carrier, make_work
+from tests.fulfillment.floor import labelled, make_carrier, make_work, packed
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +97,19 @@ def test_rules_are_moved_and_removed_and_who_only_looks_sees_no_buttons(browser:
     assert list(ChoiceRule.objects.values_list("name", flat=True)) == ["Second"]
     assert "New rule" not in text(reader.get("/carriers/rules/"))
     assert reader.post(f"/carriers/rules/{second.pk}/remove/").status_code == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_parcel_that_no_carrier_took_stands_in_the_list_and_stays_where_none_takes_it() -> None:
+    world = make_world()
+    parcel = packed(make_work(world, "O-1", make_line(world.kurta)))
+    browser = sign_in()
+
+    page = text(browser.get("/fulfil/change-carriers/"))
+    preview = text(browser.post("/fulfil/change-carriers/", {"ids": [parcel.pk], "to": ""}))
+
+    assert parcel.order.number in page
+    assert "Stays" in preview
 
 
 @pytest.mark.django_db(transaction=True)
