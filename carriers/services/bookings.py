@@ -162,8 +162,8 @@ def _asks_for_something_else(live: Booking, wish: _Wish) -> bool:
 
 
 def _book_anew(wish: _Wish) -> Booking | None:
-    refusals: list[str] = []
-    unserved = 0
+    # What was said, once however many services say it, and whether it was about the lane.
+    refusals: dict[str, bool] = {}
     for candidate in _candidates(wish)[:MAX_CANDIDATES]:
         account = CarrierAccount.objects.get(pk=candidate.account_id)
         adapter = adapter_for(account.adapter)  # Raises NoCarrier while there is nothing yet to be in doubt about.
@@ -172,9 +172,9 @@ def _book_anew(wish: _Wish) -> Booking | None:
             booking = _open(account, wish, candidate, " ".join([candidate.because, *refusals]), reserved)
             return None if booking is None else _call(booking)
         except PermanentError as error:
-            refusals.append(f"{account.name}: {error}")
-            unserved += isinstance(error, LaneRefused)
-    if unserved == len(refusals) and wish.account_id is None:
+            words = f"{account.name}: {error}"
+            refusals[words] = isinstance(error, LaneRefused)
+    if all(refusals.values()) and wish.account_id is None:
         raise LaneNotServed(" ".join(refusals))
     raise PermanentError(" ".join(refusals))
 

@@ -217,6 +217,21 @@ def test_when_the_best_carrier_refuses_the_next_best_is_booked(scripted: Scripte
     ]
 
 
+def test_what_every_service_of_a_carrier_refuses_is_said_once(scripted: ScriptedCarrier) -> None:
+    scripted_account()
+    scripted.on_rates = lambda request: [rate(1000), rate(1200)]
+
+    def refuse(request: BookingRequest) -> Booked:
+        raise PermanentError("An e-mail address is required.")
+
+    scripted.on_book = refuse
+
+    with pytest.raises(PermanentError, match=r"^Scripted: An e-mail address is required\.$"):
+        book(request=booking_request(), parcel_uid=uuid7())
+
+    assert Booking.objects.filter(state="failed").count() == 2
+
+
 def test_a_place_that_nobody_serves_names_every_carrier_and_its_reason() -> None:
     account = manual_account()
     Serviceability.objects.create(account=account, postcode="110001")
