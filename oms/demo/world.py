@@ -235,6 +235,7 @@ def _carriers(world: DemoWorld) -> tuple[CarrierAccount, CarrierAccount]:
     aggregator = CarrierAccount.objects.create(
         code=brand.AGGREGATOR, name="Courier aggregator", adapter="shiprocket", base_url=settings.DEMO_CARRIER_URL,
         secrets=carrier_secrets(world), priority=10,
+        settings={"default_email": f"parcels@{brand.MAIL_DOMAIN}"},
     )  # fmt: skip
     riders = CarrierAccount.objects.create(
         code=brand.RIDERS, name="City riders", adapter="manual", rate_card=card, priority=50, max_weight_grams=15_000,
