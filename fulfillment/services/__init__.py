@@ -8,7 +8,7 @@ from fulfillment.services.batches import pack_many, pick_many
 from fulfillment.services.cancelling import CancelPreview, cancel_order, lines_with_kits, preview_cancel
 from fulfillment.services.capacity import movable_work, orders_above, shed_excess
 from fulfillment.services.cash import cash_of_parcel, cash_of_work
-from fulfillment.services.invoicing import invoice_parcel, why_not_invoiced
+from fulfillment.services.invoicing import invoice_parcel, why_not_invoiced, whys_not_invoiced
 from fulfillment.services.labels import retry_labels
 from fulfillment.services.manifests import Driver, add_all, add_to_manifest, close_manifest, open_manifest, picture_of
 from fulfillment.services.naming import Swapped, forget_unit, name_unit, swap_units
@@ -133,6 +133,7 @@ __all__ = [
     "weigh_box",
     "weight_doubt",
     "why_not_invoiced",
+    "whys_not_invoiced",
     "withdraw",
     "withdraw_from_node",
     "work_at_risk",

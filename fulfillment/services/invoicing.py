@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from django.db import transaction
 
 from carriers.zones import ENCLAVES, normal_state, state_of_pin
 from fulfillment.locks import lock_shipments
@@ -13,8 +15,10 @@ from oms.core.errors import Conflict, NotFound
 from oms.core.places import find_place
 from orders.errors import CannotInvoice
 from orders.gst.gstin import what_is_wrong
+from orders.gst.numbers import financial_year
 from orders.gst.places import ABROAD, state_code
-from orders.models import Invoice, TaxRegistration
+from orders.models import Invoice, InvoiceKind, TaxRegistration
+from orders.selectors import full_series
 from orders.services import Goods, InvoiceRequest, cancel_invoices, issue_invoices
 
 
@@ -41,17 +45,37 @@ def place_of_supply(shipment: Shipment) -> str:
     return state_code(found) or state_code(state_of_pin(order.ship_postcode))
 
 
-def why_not_invoiced(shipment: Shipment, registered: frozenset[str] | None = None) -> str:
-    """Why a parcel can have no tax invoice, as a sentence; empty where it can. `registered` are known GSTINs."""
+def why_not_invoiced(shipment: Shipment) -> str:
+    """Why a parcel can have no tax invoice, as a sentence; empty where it can."""
+    return whys_not_invoiced([shipment])[shipment.pk]
+
+
+def whys_not_invoiced(shipments: Sequence[Shipment]) -> dict[int, str]:
+    """Why each of these parcels can have no tax invoice, by its id, as `why_not_invoiced`."""
+    gstins = {shipment.node.gstin for shipment in shipments}
+    registered, full = _registered(gstins), full_series(gstins)
+    # Goods without tax are numbered by another series.
+    taxed = ShipmentItem.objects.filter(shipment__in=shipments, line__sku__tax_rate_bp__gt=0)
+    with_tax = set(taxed.values_list("shipment_id", flat=True)) if full else set()
+
+    def no_number(shipment: Shipment) -> str:
+        kind = InvoiceKind.INVOICE if shipment.pk in with_tax else InvoiceKind.BILL
+        return full.get((shipment.node.gstin, kind, financial_year(shipment.node.today())), "")
+
+    return {shipment.pk: _why_not(shipment, registered) or no_number(shipment) for shipment in shipments}
+
+
+def _registered(gstins: Collection[str]) -> frozenset[str]:
+    return frozenset(TaxRegistration.objects.filter(gstin__in=gstins).values_list("gstin", flat=True))
+
+
+def _why_not(shipment: Shipment, registered: Collection[str]) -> str:
     node, order = shipment.node, shipment.order
     if shipment.fulfillment_order.kind == FulfillmentOrderKind.TRANSFER:
         return "It goes to a store of ours: the store invoices it when it is collected."
     if not node.gstin:
         return f"{node.name} has no GSTIN."
-    known = (
-        TaxRegistration.objects.filter(gstin=node.gstin).exists() if registered is None else node.gstin in registered
-    )
-    if not known:
+    if node.gstin not in registered:
         return f"The GSTIN {node.gstin} of {node.name} is not registered here. An admin adds it."
     if order.currency != "INR":
         return f"{order.number} is in {order.currency}: GST invoices are in rupees."
@@ -68,10 +92,21 @@ def invoice_packed(shipments: Sequence[Shipment], actor: str) -> list[Invoice]:
     taxed = [shipment for shipment in shipments if shipment.node.gstin]
     if not taxed:
         return []
-    gstins = {shipment.node.gstin for shipment in taxed}
-    registered = frozenset(TaxRegistration.objects.filter(gstin__in=gstins).values_list("gstin", flat=True))
-    ready = [shipment for shipment in taxed if not why_not_invoiced(shipment, registered)]
-    return _issue(ready, actor) if ready else []
+    registered = _registered({shipment.node.gstin for shipment in taxed})
+    return _issue_possible([shipment for shipment in taxed if not _why_not(shipment, registered)], actor)
+
+
+def _issue_possible(shipments: Sequence[Shipment], actor: str) -> list[Invoice]:
+    """The invoices that can be: where a series is full, all of them are tried alone."""
+    if not shipments:
+        return []
+    try:
+        with transaction.atomic():
+            return _issue(shipments, actor)
+    except CannotInvoice:
+        if len(shipments) == 1:
+            return []
+    return [invoice for shipment in shipments for invoice in _issue_possible([shipment], actor)]
 
 
 def invoice_parcel(*, shipment_id: int, actor: str) -> Invoice:

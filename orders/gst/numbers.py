@@ -20,3 +20,12 @@ def invoice_number(prefix: str, year: int, running: int) -> str:
     if len(number) > LONGEST:
         raise ValueError(f"{number} has more than {LONGEST} signs: choose a shorter prefix.")
     return number
+
+
+def why_no_number(prefix: str, year: int, running: int) -> str:
+    """Why a series cannot give this number, as a sentence; empty where it can."""
+    try:
+        invoice_number(prefix, year, running)
+    except ValueError as error:
+        return f"{error} An admin changes it with the tax registration."
+    return ""

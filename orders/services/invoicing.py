@@ -14,7 +14,7 @@ from oms.core.clock import now
 from oms.core.db import fetch_all, run_atomic
 from oms.core.values import Address, major_units
 from orders.errors import CannotInvoice
-from orders.gst.numbers import financial_year, invoice_number
+from orders.gst.numbers import financial_year, invoice_number, why_no_number
 from orders.gst.tax import Split, split_price
 from orders.locks import lock_orders
 from orders.models import (
@@ -97,7 +97,8 @@ def issue_invoices(*, requests: Sequence[InvoiceRequest], actor: str) -> list[In
     The invoices of an order add up to what it costs: each line's price is shared out over its units to the paisa, and
     what was agreed for the order as a whole (delivery, charges, a discount) is on the first. A charge bears the tax
     rate of the goods that are worth most (composite supply, CGST Act 2017, section 8). Raises CannotInvoice, and then
-    none is issued: for a GSTIN that nobody registered, and for a currency other than the rupee.
+    none is issued: for a GSTIN that nobody registered, a currency other than the rupee, and a series that is full. What it
+    did until then is to be undone, or numbers are missing.
     """
 
     def work() -> list[Invoice]:
@@ -260,14 +261,10 @@ def _number(invoices: Sequence[Invoice]) -> None:
     for (registration_id, year, prefix), rows in sorted(by_series.items()):
         [(last,)] = fetch_all(_TAKE_NUMBERS, [registration_id, year, prefix, len(rows)])
         for running, invoice in enumerate(rows, start=last - len(rows) + 1):
-            invoice.number = _number_of(prefix, year, running)
-
-
-def _number_of(prefix: str, year: int, running: int) -> str:
-    try:
-        return invoice_number(prefix, year, running)
-    except ValueError as error:
-        raise CannotInvoice(f"{error} An admin changes it with the tax registration.") from error
+            why = why_no_number(prefix, year, running)
+            if why:
+                raise CannotInvoice(why)
+            invoice.number = invoice_number(prefix, year, running)
 
 
 def cancel_invoices(*, parcel_uids: Sequence[UUID], reason: str, actor: str) -> list[Invoice]:

@@ -23,7 +23,8 @@ from oms.core.errors import Conflict
 from oms.core.values import Address
 from orders.canonical import CanonicalPayment
 from orders.errors import CannotInvoice
-from orders.models import Invoice, InvoiceLine, InvoiceState, Order, OrderEvent, TaxRegistration
+from orders.gst.numbers import financial_year
+from orders.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceState, Order, OrderEvent, TaxRegistration
 from orders.services import cancel_invoices
 from tests.factories import ASHA, World, make_line, make_world, register_for_tax
 from tests.fulfillment.floor import make_work, packed, picked
@@ -200,6 +201,26 @@ def test_packing_goes_on_where_nothing_can_be_invoiced(world: World) -> None:
         invoice_parcel(shipment_id=shipment.pk, actor="Asha")
     register_for_tax(world.blr)
     assert invoice_parcel(shipment_id=shipment.pk, actor="Asha").number.endswith("00001")
+
+
+def test_a_full_series_stops_no_packing_and_leaves_no_gap(world: World) -> None:
+    seller = TaxRegistration.objects.get()
+    TaxRegistration.objects.update(invoice_prefix="KAKA")
+    year = financial_year(world.blr.today())
+    InvoiceSeries.objects.create(registration=seller, financial_year=year, prefix="KAKA", last_number=99_998)
+    world.saree.tax_rate_bp = 0
+    world.saree.save()
+    skus = (world.kurta, world.kurta, world.saree)
+    works = [picked(make_work(world, str(number), make_line(sku))) for number, sku in enumerate(skus)]
+    first, second, bill = pack_many(fulfillment_order_ids=[work.pk for work in works], actor="Asha")
+
+    numbers = {row.parcel_uid: row.number for row in Invoice.objects.all()}
+    assert [numbers.get(row.uid, "")[-6:] for row in (first, second, bill)] == ["/99999", "", "/00001"]
+    assert "/100000 has more than 16 signs: choose a shorter prefix. An admin" in why_not_invoiced(second)
+    with pytest.raises(CannotInvoice, match="shorter prefix"):
+        invoice_parcel(shipment_id=second.pk, actor="Asha")
+    TaxRegistration.objects.update(invoice_prefix="KA")
+    assert invoice_parcel(shipment_id=second.pk, actor="Asha").number.endswith("/00001")
 
 
 def test_an_address_in_no_known_state_waits_for_a_person(world: World) -> None:

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
 from fulfillment.selectors.held import BEFORE_ROAD
-from fulfillment.services import invoice_parcel
+from fulfillment.services import invoice_parcel, whys_not_invoiced
 from oms.accounts.access import Principal, principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import DomainError
@@ -33,6 +33,8 @@ from orders.gst.places import place_name
 from orders.models import Invoice, InvoiceLine, InvoiceState, TaxRegistration
 
 PAGE_ROWS = 100
+#: Of the parcels without an invoice so many are named.
+_SHOWN_MISSING = 20
 #: How many parcels one press invoices.
 _AT_ONCE = 200
 _MOST_LOOKED_AT = 2000
@@ -100,10 +102,22 @@ def register(request: HttpRequest) -> HttpResponse:
         "rows": [(row, parcels.get(row.parcel_uid)) for row in page[:PAGE_ROWS]],
         "next_url": question.query(before=str(page[PAGE_ROWS - 1].pk)) if len(page) > PAGE_ROWS else "",
         "sums": _sums(rows), "registrations": TaxRegistration.objects.all(), "states": InvoiceState.choices,
-        "missing": _without_invoice(principal).count(), "may_issue": principal.may("fulfillment.work"),
+        **_missing(principal), "may_issue": principal.may("fulfillment.work"),
         "may_export": principal.may("orders.export"), "export_query": question.query(),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/invoices.html", context)
+
+
+def _missing(principal: Principal) -> dict[str, Any]:
+    """The parcels without an invoice: how many are still here and have left, and the oldest with what is in the way."""
+    rows = _without_invoice(principal)
+    here = Count("pk", filter=Q(state__in=BEFORE_ROAD))
+    counts = rows.aggregate(missing=Count("pk"), missing_here=here)
+    shown = list(rows.select_related("order", "node", "fulfillment_order").order_by("pk")[:_SHOWN_MISSING])
+    whys = whys_not_invoiced(shown) if shown else {}
+    return {**counts, "missing_gone": counts["missing"] - counts["missing_here"],
+            "missing_rows": [(row, whys[row.pk]) for row in shown],
+            "missing_unshown": counts["missing"] - len(shown)}  # fmt: skip
 
 
 def _months(chosen: date) -> list[date]:

@@ -54,6 +54,9 @@ def test_all_that_are_missing_are_issued_and_what_cannot_be_is_said(client: Clie
     second.order.ship_region, second.order.ship_postcode = "Atlantis", "999999"
     second.order.save()
     register_for_tax(world.blr)
+    page = show("/fulfil/invoices/")
+    assert "Nobody knows the state of Atlantis 999999." in page
+    assert "Nothing: it can be invoiced now." in page
     answer = client.post("/fulfil/invoices/missing/", follow=True).content.decode()
     assert "1 invoice issued. 1 not" in answer
     assert "Atlantis" in answer
