@@ -97,8 +97,8 @@ def issue_invoices(*, requests: Sequence[InvoiceRequest], actor: str) -> list[In
     The invoices of an order add up to what it costs: each line's price is shared out over its units to the paisa, and
     what was agreed for the order as a whole (delivery, charges, a discount) is on the first. A charge bears the tax
     rate of the goods that are worth most (composite supply, CGST Act 2017, section 8). Raises CannotInvoice, and then
-    none is issued: for a GSTIN that nobody registered, a currency other than the rupee, and a series that is full. What it
-    did until then is to be undone, or numbers are missing.
+    none is issued: for a GSTIN that nobody registered, a currency other than the rupee, and a series that is full. Undo
+    what it did until then, or numbers are missing.
     """
 
     def work() -> list[Invoice]:
