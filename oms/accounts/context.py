@@ -26,10 +26,10 @@ _NAVIGATION = (
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of base templates: `nav`, `principal`, `demo`, `shell`."""
+    """Context of base templates: `nav`, `principal`, `demo`, `shell`, and `may_see_orders` for links to orders."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
-        return {"nav": [], "principal": None, "demo": settings.DEMO}
+        return {"nav": [], "principal": None, "demo": settings.DEMO, "may_see_orders": False}
     principal = principal_of_user(user)
     path = request.path
     nav = [
@@ -41,4 +41,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "jobs_url": "/jobs/" if principal.may("jobs.view") else "",
         "shortcuts_off": not user.single_key_shortcuts,
     }
-    return {"nav": nav, "principal": principal, "demo": settings.DEMO, "shell": frame}
+    return {
+        "nav": nav, "principal": principal, "demo": settings.DEMO, "shell": frame,
+        "may_see_orders": principal.may("orders.view"),
+    }  # fmt: skip

@@ -14,6 +14,7 @@ from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, Radi
 from django.http import QueryDict
 from django.template import Context
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -104,6 +105,14 @@ def sla_clock(due_at: datetime | None, state: str = "", met_at: datetime | None 
         sla_tone(left), due_at.isoformat(), when_text(due_at), int(due_at.timestamp() * 1000), icon("clock", 14),
         _sla_text(left),
     )  # fmt: skip
+
+
+@register.simple_tag(takes_context=True)
+def order_link(context: Context, number: str) -> SafeString | str:
+    """The number of an order, as a link for who may see orders."""
+    if not context.get("may_see_orders"):
+        return number
+    return format_html('<a href="{}" data-open>{}</a>', reverse("dashboard:order", args=[number]), number)
 
 
 @register.simple_tag(takes_context=True)

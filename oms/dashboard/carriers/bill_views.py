@@ -123,7 +123,6 @@ def bill(request: HttpRequest, pk: int) -> HttpResponse:
         "bill": shown, "tone": BILL_TONES[BillState(shown.state)], "question": question, "tabs": _tabs(shown, question),
         "rows": line_rows(lines[:PAGE_ROWS], shown.currency), "states": BillLineState.choices,
         "total": question.lines(shown).count(), "may_edit": principal.may(EDIT), "credits": shown.credits.all(),
-        "may_see_orders": principal.may("orders.view"),
         "prev_url": f"{question.query}&page={page - 1}" if page else "",
         "next_url": f"{question.query}&page={page + 1}" if len(lines) > PAGE_ROWS else "",
     }  # fmt: skip

@@ -120,19 +120,21 @@ def sections(principal: Principal, active: str) -> list[dict[str, Any]]:
     problems = label_problems(scoped_shipments(principal)).count()
     manifests = scoped_manifests(principal).filter(state=ManifestState.OPEN).count()
     return [
-        {"label": _("Work"), "url": reverse("dashboard:fulfil"), "active": active == "work", "count": None},
-        {"label": _("Waves"), "url": reverse("dashboard:fulfil_waves"), "active": active == "waves", "count": None},
-        {"label": _("Pack station"), "url": reverse("dashboard:fulfil_pack"), "active": active == "pack",
-         "count": None},
-        {"label": _("Label problems"), "url": reverse("dashboard:fulfil_labels"), "active": active == "labels",
-         "count": problems or "", "tone": "bad" if problems else ""},
-        {"label": _("Manifests"), "url": reverse("dashboard:fulfil_manifests"), "active": active == "manifests",
-         "count": manifests or ""},
-        {"label": _("Invoices"), "url": reverse("dashboard:fulfil_invoices"), "active": active == "invoices",
-         "count": None},
+        _tab(_("Work"), "fulfil", active == "work"),
+        _tab(_("Waves"), "fulfil_waves", active == "waves"),
+        *([_tab(_("Pack station"), "fulfil_pack", active == "pack")] if principal.may("fulfillment.work") else []),
+        _tab(_("Label problems"), "fulfil_labels", active == "labels", problems, "bad"),
+        _tab(_("Manifests"), "fulfil_manifests", active == "manifests", manifests),
+        _tab(_("Invoices"), "fulfil_invoices", active == "invoices"),
         *_wms_tab(principal, active),
         *care_tabs(principal, active),
-    ]  # fmt: skip
+    ]
+
+
+def _tab(label: str, name: str, active: bool, count: int = 0, tone: str = "") -> dict[str, Any]:
+    """One tab; what waits behind it is counted where there is something."""
+    return {"label": label, "url": reverse(f"dashboard:{name}"), "active": active, "count": count or "",
+            "tone": tone if count else ""}  # fmt: skip
 
 
 def _wms_tab(principal: Principal, active: str) -> list[dict[str, Any]]:
@@ -140,21 +142,20 @@ def _wms_tab(principal: Principal, active: str) -> list[dict[str, Any]]:
     if not WmsLink.objects.exists():
         return []
     late = HandOff.objects.filter(fulfillment_order__in=scoped_work(principal), answer_by__lt=now()).count()
-    return [{"label": _("Hand-offs"), "url": reverse("dashboard:fulfil_hand_offs"), "active": active == "hand_offs",
-             "count": late or "", "tone": "bad" if late else ""}]  # fmt: skip
+    return [_tab(_("Hand-offs"), "fulfil_hand_offs", active == "hand_offs", late, "bad")]
 
 
 def care_tabs(principal: Principal, active: str) -> list[dict[str, Any]]:
-    """Failed deliveries and the road, with what waits behind each."""
+    """Failed deliveries and the road, with what waits behind each; nothing for who sees no orders."""
+    if not principal.may("orders.view"):
+        return []
     shipments = scoped_shipments(principal)
     failures = needs_somebody(FailedDelivery.objects.filter(shipment__in=shipments)).count()
     troubles = open_troubles(RoadTrouble.objects.filter(shipment__in=shipments)).count()
     return [
-        {"label": _("Failed deliveries"), "url": reverse("dashboard:fulfil_ndr"), "active": active == "ndr",
-         "count": failures or "", "tone": "bad" if failures else ""},
-        {"label": _("On the road"), "url": reverse("dashboard:fulfil_road"), "active": active == "road",
-         "count": troubles or "", "tone": "warn" if troubles else ""},
-    ]  # fmt: skip
+        _tab(_("Failed deliveries"), "fulfil_ndr", active == "ndr", failures, "bad"),
+        _tab(_("On the road"), "fulfil_road", active == "road", troubles, "warn"),
+    ]
 
 
 @require_safe

@@ -52,7 +52,7 @@ def count_page(
         "count": found, "tone": TONES[found.state], "icon": ICONS.get(found.state, ""), **steps,
         "progress": progress_of([found])[found.pk], "sessions": count_sessions(found.pk),
         "unmatched": unmatched_codes(found.pk), "refused": refused, "problem": problem, "going": going,
-        "shown": shown, "may_reroute": principal.may("orders.reroute"), "may_see_orders": principal.may("orders.view"),
+        "shown": shown, "may_reroute": principal.may("orders.reroute"),
         "currency": settings.DEFAULT_CURRENCY, "again_of": found.recount_of,
         "recounts": list(found.recounts.order_by("pk")),
     }  # fmt: skip

@@ -92,7 +92,7 @@ def _page_context(request: HttpRequest, sku: Sku, node_ids: Sequence[int]) -> di
         "sku": sku, "rows": [row_in_words(row) for row in page.rows], "raw": raw, "from_day": raw.get("from", ""),
         "next_url": f"{base}before={page.before}" if page.before else "", "first_url": base if before else "",
         "reasons": list(REASON_WORDS.items()), "export_query": urlencode(raw),
-        "may_export": principal.may("inventory.export"), "may_see_orders": principal.may("orders.view"),
+        "may_export": principal.may("inventory.export"),
         **_as_of(request, sku.pk, node_ids),
     }  # fmt: skip
 

@@ -58,7 +58,7 @@ def level_context(request: HttpRequest, found: LevelExplanation) -> dict[str, An
     return {
         "found": found, "sku": sku, "node": node, "level": found.level, "bars": bars, "page_url": page,
         "ledger": [row_in_words(row) for row in found.ledger], "ledger_url": ledger_url(sku.pk, node.code),
-        "may_see_orders": principal.may("orders.view"), "safety_form": SafetyForm(
+        "safety_form": SafetyForm(
             initial={"quantity": found.level.safety_stock}),
         "last_count": last_count(sku.pk, node.pk), "may_count": principal.may("inventory.count"),
         "more_reservations": found.reserved_orders - len({row.order_id for row in found.reservations}),

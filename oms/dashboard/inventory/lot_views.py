@@ -226,7 +226,7 @@ def lot(request: HttpRequest, pk: int) -> HttpResponse:
     parcels = _got(_parcels(principal, found)) if may_see else _Got()
     totes = _got(_totes(principal, found)) if may_see else _Got()
     context = {
-        "row": row, "lot": found, "sku": found.sku, "parcels": parcels.shown, "may_see_orders": may_see,
+        "row": row, "lot": found, "sku": found.sku, "parcels": parcels.shown,
         "sent": parcels.units, "totes": totes.shown, "picked": totes.units, "got": parcels.rows + totes.rows,
         "got_shown": len(parcels.shown) + len(totes.shown),
         "promised": [item for item in promised_unsold(now(), node_ids=node_ids) if item.lot_id == found.pk],

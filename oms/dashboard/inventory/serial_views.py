@@ -88,7 +88,6 @@ def serial(request: HttpRequest, pk: int) -> HttpResponse:
         "totes": list(totes[:5]) if may_see else [],
         "returns": list(back.select_related("line__return_order").order_by("-pk")[:50]) if may_see else [],
         "story": [_posting(row) for row in story_of_serial(found) if row.node.code in seen],
-        "may_see_orders": may_see,
     }  # fmt: skip
     return render(request, "dashboard/inventory/serials/detail.html", context)
 

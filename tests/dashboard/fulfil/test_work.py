@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -144,6 +145,20 @@ def test_the_screens_need_the_verb_to_see_the_floor(client: Client, sign_in: Sig
     sign_in(role)
 
     assert client.get(f"/fulfil/{path}").status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.STORE_ASSOCIATE, Role.READ_ONLY, Role.PACKER])
+def test_nothing_is_offered_that_its_reader_may_not_open(
+    client: Client, world: World, show: Show, sign_in: SignIn, role: str
+) -> None:
+    make_carrier()
+    parcel = labelled(make_work(world, "1", make_line(world.kurta)))
+    make_work(world, "2", make_line(world.kurta))
+    sign_in(role)
+
+    for page in ("/fulfil/", "/fulfil/waves/?node=blr-01", f"/fulfil/parcels/{parcel.pk}/"):
+        for link in set(re.findall(r'href="(/(?:fulfil|orders)/[^"#]*)"', show(page))):
+            assert client.get(link).status_code == 200, f"{page} offers {link}"
 
 
 def test_visitors_are_asked_to_sign_in(client: Client) -> None:
