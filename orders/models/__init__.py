@@ -1,5 +1,7 @@
 """Orders with their lines, holds and payments; the invoices for what was sold."""
 
+from orders.models.channels import SalesChannel, SalesChannelKind
+from orders.models.holds import Hold, HoldReason
 from orders.models.invoices import (
     Invoice,
     InvoiceKind,
@@ -9,23 +11,17 @@ from orders.models.invoices import (
     InvoiceState,
     TaxRegistration,
 )
+from orders.models.lines import OrderKit, OrderLine
 from orders.models.orders import (
-    Hold,
-    HoldReason,
     Order,
-    OrderEvent,
-    OrderKit,
-    OrderLine,
     OrderPaymentMethod,
     OrderSearch,
     OrderServiceLevel,
     OrderStage,
     OrderSubstitutions,
-    Payment,
-    PaymentState,
-    SalesChannel,
-    SalesChannelKind,
 )
+from orders.models.payments import Payment, PaymentState
+from orders.models.timeline import OrderEvent
 
 __all__ = [
     "Hold",

@@ -15,7 +15,8 @@ from oms.core.values import Address
 from orders.gst.gstin import what_is_wrong
 from orders.gst.numbers import LONGEST, invoice_number
 from orders.gst.places import STATES, place_name
-from orders.models.orders import Order, OrderLine
+from orders.models.lines import OrderLine
+from orders.models.orders import Order
 
 
 def _is_gstin(text: str) -> None:
