@@ -265,9 +265,10 @@ def waiting_in(code: str, node: Node | None) -> FulfillmentOrder | None:
 
     A tote is used again: the last order that went into it counts. None where the code is neither.
     """
+    named = code.upper()
+    wave = Wave.objects.filter(number=named).values("pk")[:1]
     rows = WaveOrder.objects.filter(
-        Q(tote__iexact=code) | Q(wave__number__iexact=code), wave__node=node, left_at__isnull=True,
-        fulfillment_order__state=State.PICKED,
+        Q(tote=named) | Q(wave=wave), wave__node=node, left_at__isnull=True, fulfillment_order__state=State.PICKED,
     ).select_related("fulfillment_order__order")  # fmt: skip
     found = rows.order_by("-wave_id", "place").first() if code else None
     return found.fulfillment_order if found is not None else None

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from inventory.models.places import Node
 from oms.core.constraints import money_bounds, one_of, quantity_bounds
@@ -60,6 +60,7 @@ class Sku(models.Model):
         indexes = [
             models.Index(fields=["category", "code"], name="sku_by_category"),
             models.Index(fields=["brand", "code"], name="sku_by_brand"),
+            models.Index(Upper("code"), name="sku_by_code_in_any_case"),
             GinIndex(
                 OpClass(F("code"), "gin_trgm_ops"), OpClass(F("name"), "gin_trgm_ops"), name="sku_by_part_of_name"
             ),

@@ -24,6 +24,7 @@ from fulfillment.selectors import (
     without_label,
 )
 from fulfillment.selectors.arrivals import awaited_at
+from fulfillment.selectors.finding import order_called
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.pickups import shelves_of, unstaged, waiting_parcels
 from fulfillment.services import (
@@ -198,7 +199,7 @@ def _by_token(node: Node, code: str) -> str:
 
 
 def _by_number(node: Node, code: str) -> str:
-    return _pickup_url(node, False, order__number__iexact=code) if code else ""
+    return _pickup_url(node, False, order=order_called(code))
 
 
 def _by_awb(node: Node, code: str) -> str:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK
+from fulfillment.selectors.finding import called
 from inventory.models import Node, Sku, StockLevel
 from oms.accounts.access import principal_of
 from oms.store.gate import show, store_page
@@ -39,7 +40,7 @@ def lookup(request: HttpRequest, node: Node) -> HttpResponseBase:
         return show(request, node, "lookup", "scan", code="")
     sku = sku_of(code)
     if sku is None:
-        work = FulfillmentOrder.objects.filter(node=node, order__number__iexact=code).order_by("-pk").first()
+        work = called(FulfillmentOrder.objects.filter(node=node), code).order_by("-pk").first()
         if work is not None:
             return HttpResponseRedirect(reverse("store:work", args=[work.pk]))
         return show(request, node, "lookup", "scan", code=code, unknown=True)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from fulfillment.errors import CheckOpen
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, PackCheckKind, Shipment
 from fulfillment.selectors.boxes import USUAL, boxes_at
+from fulfillment.selectors.finding import called
 from fulfillment.selectors.waves import waiting_in
 from fulfillment.services import (
     SHORT_REASONS,
@@ -32,6 +32,7 @@ from fulfillment.services import (
     short_in_box,
     undo_scan,
 )
+from inventory.models import Node, Sku
 from inventory.selectors import find_sku_by_code_or_barcode
 from oms.core.errors import DomainError, NotFound
 from oms.dashboard.fulfil.bench import OpenBox, Station
@@ -94,17 +95,24 @@ def _begun(packer: str, bench: Station, code: str) -> Said:
     unproven = bench.unproven()
     if unproven:
         return _proven(packer, bench, unproven, code)
+    # Nearly every scan is an item.
+    sku = find_sku_by_code_or_barcode(code)
+    if sku is not None:
+        return _begun_with(packer, bench, sku, code)
     parcel = Shipment.objects.filter(node=bench.node, awb=code).exclude(awb="").order_by("-pk").first()
     if parcel is not None:
         bench.show_parcel(parcel.pk)
         return Said("ok", _("The label of %(order)s.") % {"order": parcel.order.number})
-    work = _work_called(bench, code)
+    work = _work_called(bench.node, code)
     if work is not None:
         bench.put_on_bench(open_packing(fulfillment_order_id=work.pk, packer=packer).pk)
         return Said("ok", _("%(order)s is on the bench.") % {"order": work.order.number})
-    sku = find_sku_by_code_or_barcode(code)
-    if sku is None:
-        return Said("unknown", _("Nobody knows %(code)s: no item, order or label has it.") % {"code": code})
+    return Said("unknown", _("Nobody knows %(code)s: no item, order or label has it.") % {"code": code})
+
+
+def _begun_with(packer: str, bench: Station, sku: Sku, code: str) -> Said:
+    """The first due order that is this one item."""
+    assert bench.node is not None
     opened = open_for_item(node_id=bench.node.pk, sku_id=sku.pk, packer=packer)
     if opened is None:
         text = _("No order to pack is one %(sku)s alone. Scan the order of a tote.")
@@ -127,15 +135,15 @@ def _proven(packer: str, bench: Station, unproven: Sequence[Shipment], code: str
     return Said("ok", _("The label of %(order)s is on its box.") % {"order": own.order.number})
 
 
-def _work_called(bench: Station, code: str) -> FulfillmentOrder | None:
+def _work_called(node: Node, code: str) -> FulfillmentOrder | None:
     """Work by the code of its tote, the number of its wave (the first of it that waits), its own or its order's."""
-    waved = waiting_in(code, bench.node)
+    waved = waiting_in(code, node)
     if waved is not None:
         return waved
-    named = Q(number__iexact=code) | Q(order__number__iexact=code)
-    rows = FulfillmentOrder.objects.select_related("order").filter(named, node=bench.node)
-    to_pack = rows.filter(state=FulfillmentOrderState.PICKED).order_by("pk").first()
-    return to_pack or rows.order_by("-pk").first()
+    rows = called(FulfillmentOrder.objects.select_related("order").filter(node=node), code)
+    newest = list(rows.order_by("-pk"))
+    to_pack = [work for work in newest if work.state == FulfillmentOrderState.PICKED]
+    return next(iter(to_pack[-1:] or newest), None)
 
 
 # -- an open box -------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors import AT_NODE, NodeLoad, by_urgency, label_problems, load_by_node
 from fulfillment.selectors.failures import needs_somebody, open_troubles
+from fulfillment.selectors.finding import called
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.clock import now
 
@@ -251,7 +252,7 @@ def find(request: HttpRequest) -> HttpResponse:
     shipment = scoped_shipments(principal).filter(awb=text).exclude(awb="").first() if text else None
     if shipment is not None:
         return HttpResponseRedirect(reverse("dashboard:fulfil_parcel", args=[shipment.pk]))
-    work = scoped_work(principal).filter(Q(order__number__iexact=text) | Q(number__iexact=text)).order_by("-pk").first()
+    work = called(scoped_work(principal), text).order_by("-pk").first()
     parcel = scoped_shipments(principal).filter(fulfillment_order=work).order_by("-pk").first() if work else None
     if parcel is not None:
         return HttpResponseRedirect(reverse("dashboard:fulfil_parcel", args=[parcel.pk]))

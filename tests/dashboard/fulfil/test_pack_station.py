@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import (
     FulfillmentOrder,
@@ -90,6 +93,21 @@ def test_an_item_alone_opens_and_closes_its_order_in_one_scan(
     assert Shipment.objects.get().fulfillment_order_id == single.pk
     assert "Nothing waits" not in client.get("/fulfil/pack/counts/").content.decode()
     assert scan(client, "SAREE-1") == ("wrong", "No order to pack is one SAREE-1 alone. Scan the order of a tote.")
+
+
+def test_an_item_asks_for_no_order_and_an_order_is_asked_for_as_its_index_has_it(
+    client: Client, world: World, work: FulfillmentOrder
+) -> None:
+    with CaptureQueriesContext(connection) as caught:
+        assert scan(client, "SHOE-42")[0] == "wrong"
+        assert scan(client, work.order.number.lower())[0] == "ok"
+    by_item, by_order = (
+        [row["sql"] for row in caught if f"= '{code}'" in row["sql"]] for code in ("SHOE-42", work.order.number)
+    )
+    assert len(by_item) == 2
+    assert not [sql for sql in by_item if "orders_order" in sql or "fulfillment_" in sql]
+    assert any('U0."number" = ' in sql for sql in by_order)
+    assert not [row["sql"] for row in caught if re.search(r'UPPER\("(orders|fulfillment)_', row["sql"])]
 
 
 def test_commands_undo_put_aside_and_say_what_they_cannot(client: Client, work: FulfillmentOrder) -> None:
