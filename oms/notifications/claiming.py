@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
@@ -11,8 +11,9 @@ from fulfillment.models import Shipment, ShipmentState
 from oms.core import clock
 from oms.core.db import run_atomic
 from oms.notifications.hours import next_allowed, zones_of
-from oms.notifications.models import ChannelMessaging, Medium, Message, MessageAccount, MessageState
+from oms.notifications.models import ChannelMessaging, Medium, Message, MessageAccount, MessageState, OptOut
 from oms.notifications.planning import opt_out_reason, opted_out, parcel_of
+from oms.notifications.writing import fall_back
 
 #: A worker that has not come back for so long is dead, and what it was sending is not known.
 LEASE = timedelta(minutes=5)
@@ -42,13 +43,17 @@ def _claim(message_ids: Sequence[int]) -> list[Message]:
     )
     if not rows:
         return []
-    skipped = _mark_skipped(rows, moment)
+    refused = opted_out({(row.medium, row.recipient) for row in rows})
+    skipped = _mark_skipped(rows, refused, moment)
     left = [row for row in rows if row not in skipped]
     waiting = _until_morning(left, moment)
     chosen = _within_limits([row for row in left if row not in waiting], moment)
     put_off = [row for row in left if row not in chosen]
     Message.objects.bulk_update(put_off, ["not_before"])
     Message.objects.bulk_update(skipped, ["state", "error"])
+    for row in skipped:
+        if (row.medium, row.recipient.lower()) in refused:
+            fall_back(row)
     changes = {"state": MessageState.SENDING, "lease_until": moment + LEASE}
     Message.objects.filter(pk__in=[row.pk for row in chosen]).update(
         **changes, sends=F("sends") + 1, attempts=F("attempts") + 1
@@ -59,16 +64,17 @@ def _claim(message_ids: Sequence[int]) -> list[Message]:
     return chosen
 
 
-def _mark_skipped(rows: Sequence[Message], moment: datetime) -> list[Message]:
+def _mark_skipped(
+    rows: Sequence[Message], refused: Mapping[tuple[str, str], OptOut], moment: datetime
+) -> list[Message]:
     """Those that must not go out, or that are out of date, with the reason."""
     over = _parcels_that_came(rows)
-    refused = opted_out({(row.medium, row.recipient) for row in rows})
     skipped = []
     for row in rows:
         reason = opt_out_reason(refused.get((row.medium, row.recipient.lower())))
         if not reason and row.expires_at is not None and row.expires_at <= moment:
             reason = "It is no news any more: it could not go out in time."
-        if not reason and row.template in _OF_THE_ROAD and row.medium != Medium.EMAIL and row.part in over:
+        if not reason and _is_of_the_road(row) and row.part in over:
             reason = f"It would come too late: the parcel is {over[row.part].lower()} by now."
         if reason:
             row.state, row.error = MessageState.SKIPPED, reason
@@ -76,10 +82,14 @@ def _mark_skipped(rows: Sequence[Message], moment: datetime) -> list[Message]:
     return skipped
 
 
+def _is_of_the_road(row: Message) -> bool:
+    """News of the road that may be late: a letter goes out at once, unless it stands in for another medium."""
+    return row.template in _OF_THE_ROAD and (row.medium != Medium.EMAIL or row.expires_at is not None)
+
+
 def _parcels_that_came(rows: Sequence[Message]) -> dict[str, str]:
     """Of the parcels that these are about, those whose way is over, with the word for it."""
-    asked = [row for row in rows if row.template in _OF_THE_ROAD and row.medium != Medium.EMAIL]
-    parts = {row.part: pk for row in asked if (pk := parcel_of(row.part)) is not None}
+    parts = {row.part: pk for row in rows if _is_of_the_road(row) and (pk := parcel_of(row.part)) is not None}
     if not parts:
         return {}
     found = dict(Shipment.objects.filter(pk__in=parts.values(), state__in=_OVER).values_list("pk", "state"))

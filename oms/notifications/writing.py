@@ -59,12 +59,18 @@ def keep(rows: Sequence[Message]) -> int:
 
 
 def fall_back(message: Message) -> int:
-    """Write the message that stands in for one that failed; how many were written. Inside a transaction."""
+    """Write the message that stands in for one that cannot go; how many go out. Inside a transaction.
+
+    It is news for no longer than the first one was.
+    """
     if not message.falls_back_to:
         return 0
     order = Order.objects.select_related("channel", "payment").get(pk=message.order_id)
     told = Wanted(message.template, order, message.part, _parcels([message.part]).get(message.part))
-    return keep(first_that_can(told, message.falls_back_to, read_setup([order], {message.template})))
+    rows = first_that_can(told, message.falls_back_to, read_setup([order], {message.template}))
+    for row in rows:
+        row.expires_at = message.expires_at or row.expires_at
+    return keep(rows)
 
 
 def _parcels(parts: Iterable[str]) -> dict[str, Shipment]:

@@ -23,6 +23,7 @@ from oms.notifications.models import (
 )
 from oms.notifications.planning import international
 from oms.notifications.providers.whatsapp import signature
+from oms.notifications.receipts import opt_out
 from oms.notifications.services import queue_messages, resend, resend_many, send_messages, send_waiting
 from oms.notifications.simulators.server import MessageServer
 from oms.notifications.sms import sms_length
@@ -133,6 +134,36 @@ def test_a_receipt_that_it_did_not_arrive_lets_the_next_medium_take_over_once(or
     assert [receipt(row, "failed"), receipt(row, "failed", "sent")] == [200, 200]
 
     assert states() == {"whatsapp": "failed", "sms": "pending"}
+
+
+def test_an_opt_out_after_the_writing_lets_the_next_medium_take_over(order: Order) -> None:
+    falls_back(order)
+    row = written(order)["whatsapp"]
+    opt_out(medium="whatsapp", recipients=[row.recipient], source="person")
+
+    assert [send_messages([row.pk]), send_messages([row.pk])] == [0, 0]
+
+    assert states() == {"whatsapp": "skipped", "sms": "pending"}
+
+
+def test_what_stands_in_is_news_for_no_longer_than_the_first(world: World, order: Order) -> None:
+    falls_back(order)
+    MessageAccount.objects.filter(code="tw").delete()
+    MessageChoice.objects.create(channel=world.channel, event="out_for_delivery", medium="email", is_on=True)
+    make_carrier()
+    parcel = labelled(make_work(world, "W-2", make_line(world.kurta)))
+    first = written(parcel.order, "out_for_delivery", str(parcel.pk))["whatsapp"]
+    send_messages([first.pk])
+    first.refresh_from_db()
+    receipt(first, "failed")
+    letter = Message.objects.get(medium="email", template="out_for_delivery")
+    assert letter.expires_at == first.expires_at
+    Shipment.objects.update(state="delivered")
+
+    assert send_messages([letter.pk]) == 0
+
+    letter.refresh_from_db()
+    assert (letter.state, letter.error) == ("skipped", "It would come too late: the parcel is delivered by now.")
 
 
 def test_without_a_number_the_e_mail_goes_out_and_the_others_say_why(order: Order) -> None:
