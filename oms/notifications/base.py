@@ -92,10 +92,11 @@ class ReceiptNews:
 
 @dataclass(frozen=True, slots=True)
 class OptReply:
-    """Somebody answered; `text` is what they wrote."""
+    """Somebody answered; `text` is what they wrote, `at` when."""
 
     sender: str
     text: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

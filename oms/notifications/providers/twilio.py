@@ -86,7 +86,7 @@ class TwilioSms:
         if not hmac.compare_digest(request.headers.get("x-twilio-signature", "").encode(), expected.encode()):
             raise BadSignature("X-Twilio-Signature does not match.")
         if "MessageStatus" not in form:
-            return Hook(replies=(OptReply(form["From"], form["Body"]),))
+            return Hook(replies=(OptReply(form["From"], form["Body"], now()),))
         status = _STATUSES.get(form["MessageStatus"])
         if status is None:
             return Hook()

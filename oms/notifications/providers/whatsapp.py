@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from carriers.adapters.calls import Calls
+from oms.core.clock import now
 from oms.core.errors import PermanentError, TransientError
 from oms.notifications.base import (
     Accepted,
@@ -104,10 +105,7 @@ class WhatsAppCloud:
             for change in entry["changes"]:
                 value = change["value"]
                 receipts += [_news(item) for item in value.get("statuses", []) if item["status"] in _STATUSES]
-                replies += [
-                    OptReply(f"+{item['from']}", str(item["text"]["body"]))
-                    for item in value.get("messages", []) if item.get("type") == "text"
-                ]  # fmt: skip
+                replies += [reply for item in value.get("messages", []) if (reply := _reply(item)) is not None]
         return Hook(tuple(receipts), tuple(replies))
 
 
@@ -118,6 +116,19 @@ def signature(app_secret: str, body: bytes) -> str:
 
 def _language(config: MessageConfig, message: OutgoingMessage) -> str:
     return str((config.settings.get("languages") or {}).get(message.language, message.language))
+
+
+def _reply(item: dict[str, Any]) -> OptReply | None:
+    """What a customer wrote, or the button of a template that they pressed; None for a picture and the like."""
+    match item.get("type"):
+        case "text":
+            text = str(item["text"]["body"])
+        case "button":
+            text = str(item["button"]["text"])
+        case _:
+            return None
+    at = datetime.fromtimestamp(int(item["timestamp"]), UTC) if "timestamp" in item else now()
+    return OptReply(f"+{item['from']}", text, at)
 
 
 def _news(item: dict[str, Any]) -> ReceiptNews:
