@@ -34,7 +34,8 @@ MAX_BODY_BYTES = 1024 * 1024
 @require_http_methods(["GET", "POST"])
 def receive_receipts(request: HttpRequest, account_code: str) -> HttpResponse:
     """Check, parse and keep one request."""
-    account = MessageAccount.objects.filter(code=account_code, is_active=True).first()
+    # Of an account that is switched off, too: what it sent before, and who wants no more, is told still.
+    account = MessageAccount.objects.filter(code=account_code).first()
     provider = PROVIDERS.get(account.provider) if account is not None else None
     if account is None or provider is None or not isinstance(provider, ReceivesReceipts):
         return _reply(404, "There is no such account.")
@@ -55,7 +56,8 @@ def receive_receipts(request: HttpRequest, account_code: str) -> HttpResponse:
         logger.warning("A receipt for message account %s was refused: %s", account.code, error)
         return _reply(401, "The signature does not match.")
     except (PermanentError, DomainError, TypeError, ValueError, LookupError, AttributeError) as error:
-        logger.warning("A receipt for message account %s cannot be read: %r", account.code, error)
+        # By its kind alone: the words of the error may be those of a customer.
+        logger.warning("A receipt for message account %s cannot be read: %s", account.code, type(error).__name__)
         return _reply(400, "The body cannot be read.")
     found = take_hook(account, provider.medium, hook)
     return _reply(200, f"{found} of {len(hook.receipts)} receipts are of our messages.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
@@ -200,6 +201,33 @@ def test_who_answers_stop_gets_no_more_and_the_log_says_so(order: Order) -> None
     assert waiting.error == "They want no messages by WhatsApp (their reply)."
 
 
+def reply(kind: str, text: str, at: datetime) -> int:
+    said = {"type": kind, kind: {"body" if kind == "text" else "text": text}}
+    item = {"from": "919845012345", "id": "1", "timestamp": str(int(at.timestamp()))} | said
+    body = json.dumps({"entry": [{"changes": [{"value": {"messages": [item]}}]}]}).encode()
+    headers = {"x-hub-signature-256": signature("s", body)}
+    return Client().post(HOOK, body, content_type="application/json", headers=headers).status_code
+
+
+def test_a_start_that_is_told_again_does_not_take_back_a_later_stop(order: Order) -> None:
+    MessageAccount.objects.update(is_active=False)
+    assert reply("button", "Stop", MORNING) == 200
+    assert OptOut.objects.get().created_at == MORNING
+
+    reply("text", "START", MORNING - timedelta(minutes=1))
+    assert OptOut.objects.count() == 1
+    reply("text", "START", MORNING + timedelta(minutes=1))
+    assert OptOut.objects.count() == 0
+
+
+def test_what_cannot_be_read_is_not_written_to_the_log(order: Order, caplog: pytest.LogCaptureFixture) -> None:
+    body = b"Body=my address is 12 MG Road\xff"
+    answer = Client().post("/hooks/messages/tw/", body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+    assert "cannot be read: UnicodeDecodeError" in caplog.text
+    assert "MG Road" not in caplog.text
+
+
 def test_the_handshake_of_meta_answers_the_right_word_only(order: Order) -> None:
     asked = {"hub.mode": "subscribe", "hub.verify_token": "v", "hub.challenge": "1158201444"}
     assert Client().get(HOOK, asked).content == b"1158201444"
@@ -253,6 +281,20 @@ def test_a_late_receipt_of_the_first_sending_does_not_speak_for_the_second(order
 
     row.refresh_from_db()
     assert (row.state, row.sends, row.receipt) == ("sent", 2, "")
+
+
+def test_a_receipt_told_again_does_not_speak_for_what_waits_to_be_sent_again(order: Order) -> None:
+    row = written(order)["whatsapp"]
+    send_messages([row.pk])
+    row.refresh_from_db()
+    first = row.provider_id
+    receipt(row, "failed")
+    resend(message_id=row.pk)
+
+    receipt(row, "failed", provider_id=first)
+
+    row.refresh_from_db()
+    assert (row.state, row.receipt) == ("pending", "")
 
 
 def test_a_provider_that_limits_us_is_left_alone_as_long_as_it_asks(order: Order, simulator: MessageServer) -> None:
