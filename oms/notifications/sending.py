@@ -84,12 +84,11 @@ def resend(*, message_id: int) -> None:
 
 
 def resend_many(message_ids: Sequence[int]) -> int:
-    """Send messages again, on purpose; how many. What waits to go out, or is just being sent, is left alone."""
+    """Send messages again, on purpose; how many. Others are left alone (`is_sent_again`)."""
 
     def work() -> int:
         rows = Message.objects.select_for_update(no_key=True).filter(pk__in=message_ids).order_by("pk")
-        busy = (MessageState.PENDING, MessageState.SENDING)
-        ids = [row.pk for row in rows if row.state not in busy]
+        ids = [row.pk for row in rows if is_sent_again(row)]
         Message.objects.filter(pk__in=ids).update(
             state=MessageState.PENDING, error="", attempts=0, receipt="", provider_id="", not_before=None,
             expires_at=None, lease_until=None,
@@ -100,10 +99,16 @@ def resend_many(message_ids: Sequence[int]) -> int:
     return run_atomic(work)
 
 
+def is_sent_again(row: Message) -> bool:
+    """Whether it can be sent again: it neither waits to go out nor is just being sent, and it names a recipient."""
+    return bool(row.recipient) and row.state not in (MessageState.PENDING, MessageState.SENDING)
+
+
 def _send(row: Message, account: MessageAccount | None) -> int:
     """Call the provider of one claimed message and write down what came of it; 1 where it went out."""
     if row.lease_until is not None and row.lease_until < clock.now() + _CALL:
-        _outcome(row, state=MessageState.PENDING, attempts=row.attempts - 1)
+        # Nobody was called: neither a try nor a call counts.
+        _outcome(row, state=MessageState.PENDING, attempts=row.attempts - 1, sends=row.sends - 1)
         return 0
     try:
         provider = _provider(row, account)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from oms.notifications.letters import SUBJECTS
 from oms.notifications.sending import (
     GIVE_UP_ATTEMPTS,
+    is_sent_again,
     resend,
     resend_many,
     send_messages,
@@ -17,6 +18,7 @@ __all__ = [
     "GIVE_UP_ATTEMPTS",
     "SUBJECTS",
     "anybody_is_written_to",
+    "is_sent_again",
     "queue_messages",
     "resend",
     "resend_many",

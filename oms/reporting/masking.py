@@ -34,3 +34,12 @@ def shown_phone(phone: str, *, masked: bool) -> str:
 def shown_recipient(recipient: str, *, masked: bool) -> str:
     """Whom a message went to, an address or a number, or the mask of it."""
     return (shown_email if "@" in recipient else shown_phone)(recipient, masked=masked)
+
+
+def shown_words(words: str, recipient: str, *, masked: bool) -> str:
+    """What was said of a message, with whom it went to masked: providers repeat numbers and addresses in refusals."""
+    if not masked or not recipient:
+        return words
+    for name in (recipient, recipient.removeprefix("+")):
+        words = words.replace(name, shown_recipient(recipient, masked=True))
+    return words

@@ -59,6 +59,25 @@ def test_the_log_is_filtered_searched_and_masked(letters: list[Message]) -> None
     assert two not in page(reader, q="+919845012345")
 
 
+def test_a_refusal_that_names_the_recipient_is_masked_and_what_names_nobody_is_not_sent_again(
+    letters: list[Message],
+) -> None:
+    words = "21211 The 'To' number +919845012345 is not valid (919845012345)"
+    Message.objects.filter(pk=letters[1].pk).update(error=words)
+    reader, admin = sign_in(Role.READ_ONLY), sign_in(Role.ADMIN)
+    number = letters[1].order.number
+    for path in (LOG, f"{LOG}one/{letters[1].pk}/", f"/orders/{number}/"):
+        assert "9845012345" not in page(reader, path), path
+        assert words.partition("(")[0].replace("'", "&#x27;") in page(admin, path), path
+    Message.objects.update(recipient="", state="skipped")
+
+    again = f"/orders/{number}/messages/{letters[1].pk}/resend/"
+    assert admin.post(again, headers={"HX-Request": "true"}).status_code != 200
+    admin.post(f"{LOG}resend/", {"ids": [letters[1].pk], "sure": "1"})
+
+    assert set(Message.objects.values_list("state", flat=True)) == {"skipped"}
+
+
 def test_orders_out_of_scope_are_not_there(letters: list[Message]) -> None:
     other = sign_in(Role.OPS_AGENT, all_channels=False, channel_codes=["other"])
     assert "data-row" not in page(other)

@@ -15,7 +15,7 @@ from oms.dashboard.orders.detail import order_or_404
 from oms.dashboard.orders.detail_views import peeked_order, rendered_order
 from oms.dashboard.orders.forms import HoldForm
 from oms.dashboard.orders.posting import into_modal, is_fragment, with_toast
-from oms.notifications.services import resend
+from oms.notifications.services import resend_many
 from orders.models import Order
 from orders.services import add_note, place_hold, release_hold, release_orders, set_tags
 
@@ -137,9 +137,8 @@ def resend_message(request: HttpRequest, number: str, pk: int) -> HttpResponse:
     message = get_object_or_404(order.messages_to_customer, pk=pk)
 
     def work() -> dict[str, object]:
-        if message.state in ("pending", "sending"):
-            raise DomainError("This message is about to be sent already.")
-        resend(message_id=message.pk)
+        if not resend_many([message.pk]):
+            raise DomainError("This message is about to be sent already, or names nobody to send it to.")
         return {}
 
     once_per_form(request, work)

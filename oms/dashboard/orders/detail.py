@@ -35,8 +35,9 @@ from oms.dashboard.orders.words import (
     STAGE_TONES,
     WORK_TONES,
 )
+from oms.dashboard.settings.message_rows import message_row
 from oms.notifications.models import Message
-from oms.reporting.masking import shown_email, shown_name, shown_phone, shown_recipient
+from oms.reporting.masking import shown_email, shown_name, shown_phone
 from orders.kits import by_kit, kit_units
 from orders.models import Invoice, Order, OrderKit, OrderLine, Payment
 from orders.selectors import TO_SHIP, orders_in_scope
@@ -150,7 +151,7 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "timeline": timeline_of(order, kind, masked=masked),
         "timeline_kind": kind,
         "timeline_filters": FILTERS,
-        "messages_sent": [(m, shown_recipient(m.recipient, masked=masked)) for m in _messages(order)],
+        "messages_sent": [message_row(m, masked=masked) for m in _messages(order)],
         "masked": masked,
         "customer": customer_facts(order, masked=masked),
         "address_lines": address_lines(order, masked=masked),

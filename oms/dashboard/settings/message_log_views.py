@@ -22,6 +22,7 @@ from oms.dashboard.settings.message_rows import PAGE_ROWS, RECEIPT_TONES, Questi
 from oms.notifications.kinds import event_names, kind_of
 from oms.notifications.models import Medium, Message, MessageState
 from oms.notifications.services import resend_many
+from oms.reporting.masking import shown_words
 from oms.reporting.order_export import csv_text, safe_text
 from orders.models import SalesChannel
 
@@ -69,7 +70,10 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     if message is None:
         raise NotFound("There is no such message.")
     masked = not principal.may("pii.view")
-    receipts = [(row, RECEIPT_TONES[row.status]) for row in message.receipts.order_by("-occurred_at", "-pk")]
+    receipts = [
+        (row, RECEIPT_TONES[row.status], shown_words(row.detail, message.recipient, masked=masked))
+        for row in message.receipts.order_by("-occurred_at", "-pk")
+    ]
     context = {
         "row": message_row(message, masked=masked), "message": message, "receipts": receipts, "masked": masked,
         "may_resend": principal.may("orders.note"),
@@ -127,6 +131,6 @@ def _parts(question: Question, principal: Principal, masked: bool) -> Iterator[s
             message.order.channel.name, row.event, message.get_medium_display(), row.recipient,
             message.get_state_display(), message.get_receipt_display() if message.receipt else "",
             f"{timezone.localtime(message.sent_at):%Y-%m-%d %H:%M}" if message.sent_at else "", message.provider,
-            message.error,
+            row.error,
         ]  # fmt: skip
         yield csv_text([[safe_text(cell) for cell in cells]])

@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from oms.accounts.access import Principal, in_order_scope
 from oms.notifications.kinds import kind_of
 from oms.notifications.models import Medium, Message, MessageState, ReceiptStatus
-from oms.reporting.masking import shown_recipient
+from oms.notifications.services import is_sent_again
+from oms.reporting.masking import shown_recipient, shown_words
 
 PAGE_ROWS = 50
 _TONES = {
@@ -98,11 +99,12 @@ class MessageRow:
     tone: str
     word: str
     recipient: str
+    error: str
 
     @property
     def can_resend(self) -> bool:
-        """It neither waits to go out nor is just being sent."""
-        return self.message.state not in (MessageState.PENDING, MessageState.SENDING)
+        """It neither waits to go out nor is just being sent, and there is somebody to send it to."""
+        return is_sent_again(self.message)
 
 
 def message_row(message: Message, *, masked: bool) -> MessageRow:
@@ -113,4 +115,5 @@ def message_row(message: Message, *, masked: bool) -> MessageRow:
     return MessageRow(
         message, kind_of(message.template).title, _TONES[MessageState(message.state)], word,
         shown_recipient(message.recipient, masked=masked),
+        shown_words(message.error, message.recipient, masked=masked),
     )  # fmt: skip
