@@ -61,8 +61,7 @@ def look_after_failures(limit: int = 200) -> tuple[int, int]:
 
     How many came back, and how many were answered. Twice changes nothing.
     """
-    told = FailedDelivery.objects.filter(state=FailureState.TOLD, act_by__lt=now())
-    back = told.update(state=FailureState.NOT_DONE, act_by=None, due_at=now())
+    back = run_atomic(_bring_back)
     ruled = CarrierAccount.objects.filter(settings__care__after_due__in=["again", "return"])
     waiting = FailedDelivery.objects.filter(
         state=FailureState.WAITING, due_at__lt=now(), answers__isnull=True,
@@ -85,6 +84,13 @@ def look_after_failures(limit: int = 200) -> tuple[int, int]:
             continue
         answered += 1
     return back, answered
+
+
+def _bring_back() -> int:
+    """Under the locks of the parcels, as scans write these rows too."""
+    told = FailedDelivery.objects.filter(state=FailureState.TOLD, act_by__lt=now())
+    lock_shipments(list(told.values_list("shipment_id", flat=True)))
+    return told.update(state=FailureState.NOT_DONE, act_by=None, due_at=now())
 
 
 # -- what people do ----------------------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def _claim(failure_id: int) -> DeliveryAnswer | None:
         shipment_id = rows.values_list("failure__shipment_id", flat=True).first()
         if shipment_id is None:
             return None
-        lock_shipments([shipment_id])
+        [shipment] = lock_shipments([shipment_id])
         for answer in rows.select_related("failure").order_by("pk"):
             if answer.claimed_until is not None and answer.claimed_until > now():
                 raise TransientError(f"Answer {answer.pk} is being told at this moment.")
@@ -57,6 +57,7 @@ def _claim(failure_id: int) -> DeliveryAnswer | None:
                 _settle(answer, AnswerState.LATE)
             elif answer.state == AnswerState.SENDING and answer.kind == AnswerKind.FAKE:
                 _settle(answer, AnswerState.UNSURE, "It is not known whether the carrier got this.")
+                _follow_newest(answer, shipment)
             else:
                 answer.state, answer.claimed_until = AnswerState.SENDING, now() + _CLAIM
                 answer.save(update_fields=["state", "claimed_until"])
@@ -94,9 +95,7 @@ def _finish(answer: DeliveryAnswer, state: AnswerState, error: str = "") -> None
             # A person said meanwhile what became of it.
             return
         _settle(fresh, state, error)
-        newest = fresh.failure.answers.order_by("-pk").values_list("pk", flat=True).first()
-        if newest == fresh.pk:
-            follow(fresh.failure, fresh, shipment)
+        _follow_newest(fresh, shipment)
         if state == AnswerState.QUEUED:
             return
         what = f"{shipment.courier_name or 'The carrier'}: {fresh.get_state_display().lower()}"
@@ -104,6 +103,12 @@ def _finish(answer: DeliveryAnswer, state: AnswerState, error: str = "") -> None
                               message=f"{what} ({words_of(fresh)}). {error}".strip())])  # fmt: skip
 
     run_atomic(work)
+
+
+def _follow_newest(answer: DeliveryAnswer, shipment: Shipment) -> None:
+    newest = answer.failure.answers.order_by("-pk").values_list("pk", flat=True).first()
+    if newest == answer.pk:
+        follow(answer.failure, answer, shipment)
 
 
 def _settle(answer: DeliveryAnswer, state: AnswerState, error: str = "") -> None:

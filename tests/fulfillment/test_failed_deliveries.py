@@ -199,7 +199,9 @@ def test_a_complaint_of_which_the_reply_was_lost_is_not_made_twice(world: World)
     DeliveryAnswer.objects.update(state="sending", claimed_until=timezone.now() - timedelta(minutes=1))
     tell_carrier(complaint.pk)
     complaint.refresh_from_db()
-    assert complaint.state == "unsure"
+    failure.refresh_from_db()
+    # A person sees it again, in the queue of what has to be answered.
+    assert (complaint.state, failure.state) == ("unsure", "refused")
 
 
 def test_a_delivery_that_is_scanned_late_ends_what_had_failed_after_it(world: World) -> None:
