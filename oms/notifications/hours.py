@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-#: Zone -> states of its country (postal codes and names in small letters), for the large countries of many clocks.
+#: Zone -> states of its country (postal codes in small letters), for the large countries of many clocks.
 _STATES: dict[str, dict[str, str]] = {
     "US": {
         "America/New_York": "ct dc de fl ga ma md me mi nc nh nj ny oh pa ri sc va vt wv",

@@ -29,7 +29,7 @@ def tracking_url(order: Order) -> str:
 
 
 def order_of_token(token: str) -> Order | None:
-    """The order a token belongs to; None for every token that was not made here. Takes the same time either way."""
+    """The order a token belongs to; None for every token that was not made here."""
     key, _, signature = token.partition("-")
     order = Order.objects.filter(pk=int(key)).first() if key.isascii() and key.isdecimal() and len(key) < 16 else None
     expected = _signature(order) if order is not None else "x" * 22

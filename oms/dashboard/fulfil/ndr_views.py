@@ -43,7 +43,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     question = Question.read(request)
     page = _page(request)
     rows = list(question.rows(principal)[page * PAGE_ROWS : (page + 1) * PAGE_ROWS + 1])
-    every = FailedDelivery.objects.filter(shipment__in=failures_of_scope(principal).values("shipment"))
+    every = FailedDelivery.objects.filter(shipment__in=scoped_shipments(principal))
     seen = every.filter(closed_at__isnull=question.show != "closed")
     couriers = seen.order_by("shipment__courier_name").values_list("shipment__courier_name", flat=True).distinct()
     nodes = seen.order_by("shipment__node__code").values_list("shipment__node__code", flat=True).distinct()
@@ -53,7 +53,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "couriers": [(name, name) for name in couriers if name], "nodes": [(code, code) for code in nodes],
         "values": [(str(value), str(money(value, "INR"))) for value in VALUES],
         "may_answer": principal.may("orders.edit"), "may_export": principal.may("orders.export"),
-        "may_see": principal.may("pii.view"), "any": bool(rows) or every.exists(),
+        "may_see": principal.may("pii.view"),
         "prev_url": question.query(page=str(page - 1)) if page else "",
         "next_url": question.query(page=str(page + 1)) if len(rows) > PAGE_ROWS else "",
         "bulk": [(kind, kind_label(kind)) for kind in ("again", "on_day", "return", "fake")],

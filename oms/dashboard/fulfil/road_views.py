@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -38,7 +39,7 @@ def road(request: HttpRequest) -> HttpResponse:
     text = get.get("page", "")
     page = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
     rows = list(troubles_shown(principal, show, kind, courier)[page * PAGE_ROWS : (page + 1) * PAGE_ROWS + 1])
-    base = f"?show={show}&kind={kind}&courier={courier}"
+    asked = {"show": show, "kind": kind, "courier": courier}
     every = troubles_of(scoped_shipments(principal))
     couriers = every.filter(closed_at__isnull=show != "closed").order_by("shipment__courier_name")
     words = {"open": _("Open"), "off": _("Put off"), "closed": _("Closed")}
@@ -49,8 +50,8 @@ def road(request: HttpRequest) -> HttpResponse:
                      couriers.values_list("shipment__courier_name", flat=True).distinct() if name],
         "shown": [{"label": words[key], "url": f"?show={key}", "active": key == show, "count": None}
                   for key in _SHOWN],
-        "prev_url": f"{base}&page={page - 1}" if page else "",
-        "next_url": f"{base}&page={page + 1}" if len(rows) > PAGE_ROWS else "",
+        "prev_url": f"?{urlencode(asked | {'page': page - 1})}" if page else "",
+        "next_url": f"?{urlencode(asked | {'page': page + 1})}" if len(rows) > PAGE_ROWS else "",
     }  # fmt: skip
     return render(request, "dashboard/fulfil/road.html", context)
 
