@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from fulfillment.models import Shipment, ShipmentState
 from oms.core import clock
@@ -19,6 +19,7 @@ from oms.notifications.writing import fall_back
 LEASE = timedelta(minutes=5)
 _MINUTE = timedelta(minutes=1)
 #: News of the road that a parcel's arrival, or its return, makes old.
+_NEW_DATE = "new_date"
 _OF_THE_ROAD = frozenset({"shipped", "out_for_delivery", "delivery_failed"})
 _OVER = frozenset({ShipmentState.DELIVERED, ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT,
                    ShipmentState.RTO_RECEIVED, ShipmentState.LOST, ShipmentState.CANCELLED})  # fmt: skip
@@ -68,18 +69,29 @@ def _mark_skipped(
     rows: Sequence[Message], refused: Mapping[tuple[str, str], OptOut], moment: datetime
 ) -> list[Message]:
     """Those that must not go out, or that are out of date, with the reason."""
-    over = _parcels_that_came(rows)
+    over, newest = _parcels_that_came(rows), _newest_dates(rows)
     skipped = []
     for row in rows:
         reason = opt_out_reason(refused.get((row.medium, row.recipient.lower())))
         if not reason and row.expires_at is not None and row.expires_at <= moment:
             reason = "It is no news any more: it could not go out in time."
-        if not reason and _is_of_the_road(row) and row.part in over:
+        elif not reason and _is_of_the_road(row) and row.part in over:
             reason = f"It would come too late: the parcel is {over[row.part].lower()} by now."
+        elif not reason and row.medium != Medium.EMAIL:
+            reason = _overtaken(row, newest)
         if reason:
             row.state, row.error = MessageState.SKIPPED, reason
             skipped.append(row)
     return skipped
+
+
+def _overtaken(row: Message, newest: Mapping[tuple[int, str], int]) -> str:
+    """Why what waited for the morning, say, is not so any more; empty where it is."""
+    if row.order.stage == "cancelled" and row.template != "cancelled":
+        return "It is no news any more: the order was cancelled."
+    if row.template == _NEW_DATE and newest.get((row.order_id, row.medium), row.pk) > row.pk:
+        return "It is no news any more: a newer date was told."
+    return ""
 
 
 def _is_of_the_road(row: Message) -> bool:
@@ -94,6 +106,15 @@ def _parcels_that_came(rows: Sequence[Message]) -> dict[str, str]:
         return {}
     found = dict(Shipment.objects.filter(pk__in=parts.values(), state__in=_OVER).values_list("pk", "state"))
     return {part: str(ShipmentState(found[pk]).label) for part, pk in parts.items() if pk in found}
+
+
+def _newest_dates(rows: Sequence[Message]) -> dict[tuple[int, str], int]:
+    """Of the orders of which a new date is told here, the newest such message by medium."""
+    told = [row.order_id for row in rows if row.template == _NEW_DATE]
+    if not told:
+        return {}
+    found = Message.objects.filter(order__in=told, template=_NEW_DATE).values_list("order", "medium")
+    return {(order, medium): pk for order, medium, pk in found.annotate(newest=Max("pk"))}
 
 
 def _until_morning(rows: Sequence[Message], moment: datetime) -> list[Message]:
