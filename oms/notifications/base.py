@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 from carriers.base import UnknownOutcome
-from oms.core.errors import DomainError
+from oms.core.errors import DomainError, PermanentError
 from oms.notifications.models import Medium, ReceiptStatus
 
 __all__ = [
     "Accepted", "BadSignature", "Hook", "HookRequest", "MessageConfig", "MessageProvider", "OptReply",
-    "OutgoingMessage", "ReceiptNews", "ReceivesReceipts", "UnknownOutcome",
+    "OutgoingMessage", "ReceiptNews", "ReceivesReceipts", "Stopped", "UnknownOutcome",
 ]  # fmt: skip
 
 
@@ -28,6 +28,10 @@ class BadSignature(DomainError):
 
     code = "bad_signature"
     http_status = 401
+
+
+class Stopped(PermanentError):
+    """The provider refuses because the recipient told it, not us, that they want no more messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

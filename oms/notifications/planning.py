@@ -81,14 +81,17 @@ def parcel_of(part: str) -> int | None:
 def international(phone: str, country: str) -> str:
     """A number as providers take it (+919845012345); empty where it cannot be one."""
     digits = "".join(sign for sign in phone if sign.isascii() and sign.isdecimal())
-    if phone.strip().startswith("+"):
-        return f"+{digits}" if 8 <= len(digits) <= 15 else ""
     if phone.strip().startswith("00"):
-        return f"+{digits[2:]}" if 10 <= len(digits) <= 17 else ""
-    if country == "IN":
-        digits = digits.removeprefix("91") if len(digits) == 12 else digits.lstrip("0")
-        return f"+91{digits}" if len(digits) == 10 else ""
-    return ""
+        digits = digits[2:]
+    elif not phone.strip().startswith("+"):
+        if country != "IN":
+            return ""
+        digits = digits if len(digits) == 12 else f"91{digits.lstrip('0')}"
+        digits = digits if digits.startswith("91") else ""
+    if digits.startswith("91"):
+        # A digit too many, or a number within the country, would be somebody else's.
+        return f"+{digits}" if len(digits) == 12 else ""
+    return f"+{digits}" if 8 <= len(digits) <= 15 else ""
 
 
 def recipient_of(order: Order, medium: str) -> str:

@@ -16,10 +16,11 @@ from oms.core import clock
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError, PermanentError, TransientError
 from oms.core.outbox import publish
-from oms.notifications.base import Accepted, MessageConfig, MessageProvider, OutgoingMessage, UnknownOutcome
+from oms.notifications.base import Accepted, MessageConfig, MessageProvider, OutgoingMessage, Stopped, UnknownOutcome
 from oms.notifications.claiming import claim
 from oms.notifications.events import MessageQueued
-from oms.notifications.models import Medium, Message, MessageAccount, MessageState
+from oms.notifications.models import Medium, Message, MessageAccount, MessageState, OptOutSource
+from oms.notifications.receipts import opt_out
 from oms.notifications.registry import MAIL, provider_for
 from oms.notifications.writing import fall_back
 
@@ -115,6 +116,10 @@ def _send(row: Message, account: MessageAccount | None) -> int:
         accepted = provider.send(config_of(account), _outgoing(row))
     except TransientError as error:
         _try_again(row, account, error)
+        return 0
+    except Stopped as error:
+        opt_out(medium=row.medium, recipients=[row.recipient], source=OptOutSource.PROVIDER)
+        _give_up(row, account, str(error))
         return 0
     except (PermanentError, DomainError) as error:
         _give_up(row, account, str(error))

@@ -179,7 +179,8 @@ def test_without_a_number_the_e_mail_goes_out_and_the_others_say_why(order: Orde
 @pytest.mark.parametrize(("given", "country", "known"), [
     ("98450 12345", "IN", "+919845012345"), ("09845012345", "IN", "+919845012345"),
     ("919845012345", "IN", "+919845012345"), ("+44 20 7946 0000", "GB", "+442079460000"), ("12345", "IN", ""),
-    ("555 0100", "US", "")])  # fmt: skip
+    ("555 0100", "US", ""), ("+91 98450 123456", "IN", ""), ("0091 98450 12345", "GB", "+919845012345"),
+    ("98450 12345 67", "IN", "")])  # fmt: skip
 def test_numbers_are_sent_in_international_form(given: str, country: str, known: str) -> None:
     assert international(given, country) == known
 
@@ -226,6 +227,21 @@ def test_what_cannot_be_read_is_not_written_to_the_log(order: Order, caplog: pyt
     assert answer.status_code == 400
     assert "cannot be read: UnicodeDecodeError" in caplog.text
     assert "MG Road" not in caplog.text
+
+
+def test_who_told_the_provider_to_stop_is_put_down_and_the_next_medium_takes_over(
+    order: Order, simulator: MessageServer
+) -> None:
+    falls_back(order)
+    MessageAccount.objects.filter(code="wa").update(is_active=False)
+    row = written(order)["sms"]
+    MessageChoice.objects.filter(medium="whatsapp").delete()
+    simulator.fault("stopped")
+
+    assert send_messages([row.pk]) == 0
+
+    assert OptOut.objects.values_list("medium", "recipient", "source").get() == ("sms", "+919845012345", "provider")
+    assert states() == {"sms": "failed", "email": "pending"}
 
 
 def test_the_handshake_of_meta_answers_the_right_word_only(order: Order) -> None:
@@ -347,6 +363,25 @@ def test_at_night_a_text_waits_for_the_morning_and_an_urgent_one_and_a_letter_do
     assert (waits.state, waits.not_before) == ("pending", datetime(2026, 11, 24, 3, 30, tzinfo=UTC))
     with travel(waits.not_before, tick=True):
         assert send_waiting() == "3 sent, 0 not known"
+
+
+def test_in_the_morning_what_the_night_made_untrue_is_not_sent(order: Order) -> None:
+    MessageChoice.objects.create(channel=order.channel, event="new_date", medium="sms", is_on=True)
+    with travel(datetime(2026, 11, 23, 18, tzinfo=UTC), tick=True):
+        confirmed = written(order)["sms"]
+        for part in ("2026-11-26", "2026-11-27"):
+            queue_messages([("new_date", order.pk, part)])
+        older, newer = Message.objects.filter(template="new_date", medium="sms").order_by("pk")
+        send_messages([confirmed.pk, older.pk, newer.pk])
+    with travel(datetime(2026, 11, 24, 3, 30, tzinfo=UTC), tick=True):
+        assert send_messages([older.pk, newer.pk]) == 1
+        Order.objects.update(stage="cancelled")
+        assert send_messages([confirmed.pk]) == 0
+    reasons = dict(Message.objects.filter(state="skipped").values_list("pk", "error"))
+    assert reasons == {
+        confirmed.pk: "It is no news any more: the order was cancelled.",
+        older.pk: "It is no news any more: a newer date was told.",
+    }
 
 
 def test_news_that_comes_too_late_is_not_sent(world: World, order: Order) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -32,12 +33,15 @@ from oms.notifications.base import (
     OptReply,
     OutgoingMessage,
     ReceiptNews,
+    Stopped,
     UnknownOutcome,
 )
 from oms.notifications.models import Medium, ReceiptStatus
 from oms.notifications.providers.replies import form_of, needed
 
 _HOME = "https://api.twilio.com"
+#: The recipient answered STOP, and Twilio remembers it (https://www.twilio.com/docs/api/errors/21610).
+_STOPPED = 21610
 _STATUSES = {
     "sent": ReceiptStatus.SENT, "delivered": ReceiptStatus.DELIVERED, "read": ReceiptStatus.READ,
     "undelivered": ReceiptStatus.FAILED, "failed": ReceiptStatus.FAILED, "canceled": ReceiptStatus.FAILED,
@@ -68,7 +72,10 @@ class TwilioSms:
             "POST", f"{config.base_url or _HOME}/2010-04-01/Accounts/{sid}/Messages.json", what="Twilio", safe=False,
             data=data, auth=(sid, needed(config.secrets, "auth_token", "secrets")),
         )  # fmt: skip
-        reply = self._calls.judge(response, what="Twilio", safe=False).as_object()
+        try:
+            reply = self._calls.judge(response, what="Twilio", safe=False).as_object()
+        except PermanentError as error:
+            raise (Stopped if _code_of(response.content) == _STOPPED else PermanentError)(str(error)) from error
         if not reply.get("sid"):
             raise UnknownOutcome(f"Twilio answered without a sid: {reply}")
         if reply.get("status") in ("failed", "undelivered"):
@@ -107,3 +114,11 @@ def signature(auth_token: str, url: str, form: Mapping[str, str]) -> str:
 
 def _message_of(body: Any) -> str:
     return f"{body.get('code', '')} {body.get('message', '')}".strip() if isinstance(body, dict) else ""
+
+
+def _code_of(content: bytes) -> object:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return None
+    return body.get("code") if isinstance(body, dict) else None

@@ -19,9 +19,10 @@ from oms.core.http import Session
 from oms.notifications.providers.twilio import signature as twilio_signature
 from oms.notifications.providers.whatsapp import signature as meta_signature
 
-#: `500` and `429` do nothing; `lost` takes the message and never answers; the others are about receipts.
-KINDS = ("500", "429", "lost", "refused", "duplicate_receipts", "receipts_out_of_order", "undelivered")
-_CALLS = ("500", "429", "lost", "refused")
+#: `500` and `429` do nothing; `stopped` is Twilio's word for who answered STOP; `lost` takes the message and never
+#: answers; the others are about receipts.
+KINDS = ("500", "429", "lost", "refused", "stopped", "duplicate_receipts", "receipts_out_of_order", "undelivered")
+_CALLS = ("500", "429", "lost", "refused", "stopped")
 _GOOD = ("sent", "delivered", "read")
 
 
@@ -179,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reply(int(fault), {"message": "Not now"}, {"Retry-After": "30"} if fault == "429" else {})
         if fault == "refused":
             return self._reply(400, _refusal(message))
+        if fault == "stopped":
+            return self._reply(400, {"code": 21610, "message": "Attempt to send to unsubscribed recipient"})
         simulator.taken.append(message)
         if fault == "lost":
             self.close_connection = True
