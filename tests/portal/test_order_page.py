@@ -19,6 +19,7 @@ from django.utils import timezone, translation
 from carriers.models import TrackingEvent
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import ParcelPlan, apply_tracking, cancel_order, collect, hand_over, pack, pick_all
+from oms.core.templatetags.oms_format import ago
 from oms.notifications.links import tracking_token
 from oms.portal.days import day_text
 from oms.portal.story import tell
@@ -304,6 +305,12 @@ def test_the_page_speaks_hindi_when_asked_by_link_or_browser(client: Client, wor
         assert "यह ऑर्डर रद्द करें" in text
         assert "Cancel this order" not in text
     assert "Cancel this order" in client.get(f"{address}?lang=xx", headers={"Accept-Language": "de"}).content.decode()
+
+
+def test_how_long_ago_is_said_in_hindi() -> None:
+    with translation.override("hi"):
+        assert "12 मिनट पहले" in ago(timezone.now() - timedelta(minutes=12, seconds=5))
+        assert "3 घंटे 05 मिनट पहले" in ago(timezone.now() - timedelta(hours=3, minutes=5, seconds=5))
 
 
 def portal_words() -> set[str]:
