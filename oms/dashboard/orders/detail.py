@@ -36,6 +36,7 @@ from oms.dashboard.orders.words import (
     WORK_TONES,
 )
 from oms.dashboard.settings.message_rows import message_row
+from oms.notifications.links import tracking_url
 from oms.notifications.models import Message
 from oms.reporting.masking import shown_email, shown_name, shown_phone
 from orders.kits import by_kit, kit_units
@@ -153,6 +154,8 @@ def detail_context(order: Order, principal: Principal, *, kind: str = "") -> dic
         "timeline_filters": FILTERS,
         "messages_sent": [message_row(m, masked=masked) for m in _messages(order)],
         "masked": masked,
+        # Who has it may do what the customer may.
+        "customers_page": tracking_url(order) if not masked and principal.may("orders.cancel") else "",
         "customer": customer_facts(order, masked=masked),
         "address_lines": address_lines(order, masked=masked),
         "title": title_of(order, masked=masked),

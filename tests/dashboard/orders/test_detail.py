@@ -11,6 +11,7 @@ from django.utils import timezone
 from carriers.models import Booking, CarrierAccount, Label, TrackingEvent
 from fulfillment.models import Shipment
 from fulfillment.services import pack, pick, reject
+from oms.notifications.links import tracking_url
 from oms.notifications.models import Message
 from orders.canonical import CanonicalPayment
 from orders.models import Order
@@ -144,6 +145,13 @@ def test_without_the_right_to_personal_data_it_is_masked_everywhere(sign_in: Sig
         assert secret not in html
     assert "Bengaluru 560001" in html
     assert "a•••@example.com" in html
+
+
+@pytest.mark.parametrize(("role", "has_it"), [("customer_service", True), ("finance", False), ("read_only", False)])
+def test_who_may_cancel_for_the_customer_finds_the_customers_page(
+    sign_in: SignIn, order: Order, role: str, has_it: bool
+) -> None:
+    assert (tracking_url(order) in sign_in(role).get(f"/orders/{order.number}/").content.decode()) is has_it
 
 
 def test_outside_the_scope_every_address_of_the_order_is_404(sign_in: SignIn, order: Order) -> None:
