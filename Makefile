@@ -98,6 +98,10 @@ bench-promise: env ## Are promises kept as often as was said? Real parcels playe
 bench-promise-http: env ## Promises per second and their latency over HTTP, beside a floor (a minute)
 	@$(WITH_SERVICES) $(PY) benchmarks/promise_http.py $(ARGS)
 
+.PHONY: bench-papers
+bench-papers: env ## Milliseconds of each paper of a parcel by page, beside a sheet with one word (half a minute)
+	@$(PY) benchmarks/printed_papers.py $(ARGS)
+
 .PHONY: replay
 replay: env ## Real orders and stock at 600 times their speed through the whole system: ARGS="--hours 12" (eight minutes)
 	@$(WITH_SERVICES) --durable $(PY) -u benchmarks/replay_history.py $(ARGS)
