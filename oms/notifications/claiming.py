@@ -85,9 +85,9 @@ def _mark_skipped(
     return skipped
 
 
-def _overtaken(row: Message, newest: Mapping[tuple[int, str], int]) -> str:
+def _overtaken(row: Message, newest: Mapping[tuple[int | None, str], int]) -> str:
     """Why what waited for the morning, say, is not so any more; empty where it is."""
-    if row.order.stage == "cancelled" and row.template != "cancelled":
+    if row.order is not None and row.order.stage == "cancelled" and row.template != "cancelled":
         return "It is no news any more: the order was cancelled."
     if row.template == _NEW_DATE and newest.get((row.order_id, row.medium), row.pk) > row.pk:
         return "It is no news any more: a newer date was told."
@@ -108,7 +108,7 @@ def _parcels_that_came(rows: Sequence[Message]) -> dict[str, str]:
     return {part: str(ShipmentState(found[pk]).label) for part, pk in parts.items() if pk in found}
 
 
-def _newest_dates(rows: Sequence[Message]) -> dict[tuple[int, str], int]:
+def _newest_dates(rows: Sequence[Message]) -> dict[tuple[int | None, str], int]:
     """Of the orders of which a new date is told here, the newest such message by medium."""
     told = [row.order_id for row in rows if row.template == _NEW_DATE]
     if not told:
@@ -119,14 +119,16 @@ def _newest_dates(rows: Sequence[Message]) -> dict[tuple[int, str], int]:
 
 def _until_morning(rows: Sequence[Message], moment: datetime) -> list[Message]:
     """Those that come to a phone in its quiet hours: they wait for the morning there."""
-    disturbing = [row for row in rows if row.medium != Medium.EMAIL and not row.urgent]
+    disturbing = [
+        (row, row.order) for row in rows if row.medium != Medium.EMAIL and not row.urgent and row.order is not None
+    ]
     if not disturbing:
         return []
-    setups = ChannelMessaging.objects.in_bulk({row.order.channel_id for row in disturbing})
+    setups = ChannelMessaging.objects.in_bulk({order.channel_id for _, order in disturbing})
     waiting = []
-    for row in disturbing:
-        setup = setups.get(row.order.channel_id) or ChannelMessaging()
-        zones = zones_of(row.order.ship_country, row.order.ship_region)
+    for row, order in disturbing:
+        setup = setups.get(order.channel_id) or ChannelMessaging()
+        zones = zones_of(order.ship_country, order.ship_region)
         allowed = next_allowed(moment, zones, setup.quiet_from, setup.quiet_until)
         if allowed > moment:
             row.not_before = allowed

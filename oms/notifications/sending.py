@@ -101,8 +101,8 @@ def resend_many(message_ids: Sequence[int]) -> int:
 
 
 def is_sent_again(row: Message) -> bool:
-    """Whether it can be sent again: it neither waits to go out nor is just being sent, and it names a recipient."""
-    return bool(row.recipient) and row.state not in (MessageState.PENDING, MessageState.SENDING)
+    """Whether it can be sent again: no test, no longer on its way out, and with a recipient."""
+    return bool(row.recipient) and not row.is_test and row.state not in (MessageState.PENDING, MessageState.SENDING)
 
 
 def _send(row: Message, account: MessageAccount | None) -> int:

@@ -13,7 +13,7 @@ from django.utils import translation
 from fulfillment.models import Shipment
 from fulfillment.selectors.keeping import kept_until
 from fulfillment.selectors.pickups import pickup_code
-from oms.core.errors import Conflict, DomainError
+from oms.core.errors import Conflict, DomainError, NotFound
 from oms.notifications.defaults import default_body, default_template_name
 from oms.notifications.kinds import kind_of
 from oms.notifications.letters import day_text, expected_day, first_name, pickup_node
@@ -149,6 +149,19 @@ def save_text(
     return Text(
         event=event, medium=medium, language=language, version=row.version, body=body,
         provider_template=provider_template, urgent=urgent, made_by=actor,
+    )  # fmt: skip
+
+
+def restore_text(*, held: Text, version: int, actor: str, seen_version: int) -> Text:
+    """Write an earlier version of a text anew, as its next one. Raises NotFound, or Conflict as `save_text` does."""
+    event, medium, language = held.event, held.medium, held.language
+    row = MessageText.objects.filter(event=event, medium=medium, language=language, version=version).first()
+    source = row or (default_text(event, medium, language) if version == 1 else None)
+    if source is None:
+        raise NotFound(f"There is no version {version} of this text.")
+    return save_text(
+        event=event, medium=medium, language=language, body=source.body, urgent=source.urgent, actor=actor,
+        provider_template=source.provider_template, seen_version=seen_version,
     )  # fmt: skip
 
 

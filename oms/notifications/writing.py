@@ -63,7 +63,7 @@ def fall_back(message: Message) -> int:
 
     It is news for no longer than the first one was.
     """
-    if not message.falls_back_to:
+    if not message.falls_back_to or message.order_id is None:
         return 0
     order = Order.objects.select_related("channel", "payment").get(pk=message.order_id)
     told = Wanted(message.template, order, message.part, _parcels([message.part]).get(message.part))

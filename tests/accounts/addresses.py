@@ -247,7 +247,8 @@ def rows_of_all(estate: Estate) -> Rows:
         "channel-webhook": ("web",), "carrier_tracking_webhook": ("riders",),
         "message_receipts": (MessageAccount.objects.get_or_create(
             code="texts", defaults={"name": "Texts", "provider": "twilio"})[0].code,),
-        "dashboard:message_text": ("shipped", "sms", "en"), "dashboard:message_channel": ("web",),
+        "dashboard:message_text": ("shipped", "sms", "en"), "dashboard:message_text_test": ("shipped", "sms", "en"),
+        "dashboard:message_text_restore": ("shipped", "sms", "en"), "dashboard:message_channel": ("web",),
         "dashboard:message_opt_out_remove": (OptOut.objects.get_or_create(
             medium="sms", recipient="+919845099999", defaults={"source": "person"})[0].pk,),
     }  # fmt: skip

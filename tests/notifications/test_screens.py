@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.test import Client
+from time_machine import travel
 
 from oms.accounts.models import Role, User
-from oms.notifications.models import ChannelMessaging, Message, MessageChoice, MessageText, OptOut
-from oms.notifications.services import queue_messages, send_messages
+from oms.core.clock import now
+from oms.notifications.defaults import default_body
+from oms.notifications.models import ChannelMessaging, Message, MessageAccount, MessageChoice, MessageText, OptOut
+from oms.notifications.services import queue_messages, resend_many, send_messages
+from oms.notifications.simulators.server import MessageServer
+from orders.models import Order
 from tests.factories import World, capture, make_line, make_order, make_world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,9 +53,10 @@ def page(client: Client, path: str = LOG, **query: str) -> str:
 def test_the_log_is_filtered_searched_and_masked(letters: list[Message]) -> None:
     admin, reader = sign_in(Role.ADMIN), sign_in(Role.READ_ONLY)
     one, two = (f'data-row="{letter.pk}"' for letter in letters)
+    number = Order.objects.get(external_number="W-1").number
     for query, shown in (({}, (True, True)), ({"state": "failed"}, (False, True)), ({"medium": "email"}, (True, False)),
                          ({"q": "98450 12345"}, (False, True)), ({"q": "asha@example.com"}, (True, False)),
-                         ({"q": letters[0].order.number}, (True, False)), ({"since": "2999-01-01"}, (False, False)),
+                         ({"q": number}, (True, False)), ({"since": "2999-01-01"}, (False, False)),
                          ({"since": "2026-99-99", "event": "confirmation"}, (True, True))):  # fmt: skip
         text = page(admin, **query)
         assert (one in text, two in text) == shown, query
@@ -65,7 +73,7 @@ def test_a_refusal_that_names_the_recipient_is_masked_and_what_names_nobody_is_n
     words = "21211 The 'To' number +919845012345 is not valid (919845012345)"
     Message.objects.filter(pk=letters[1].pk).update(error=words)
     reader, admin = sign_in(Role.READ_ONLY), sign_in(Role.ADMIN)
-    number = letters[1].order.number
+    number = Order.objects.get(external_number="W-2").number
     for path in (LOG, f"{LOG}one/{letters[1].pk}/", f"/orders/{number}/"):
         assert "9845012345" not in page(reader, path), path
         assert words.partition("(")[0].replace("'", "&#x27;") in page(admin, path), path
@@ -120,6 +128,49 @@ def test_a_text_is_looked_at_refused_by_name_and_saved_as_a_version(world: World
     assert admin.post(path, form).status_code == 409
     assert MessageText.objects.values_list("version", "body", "made_by").get() == (2, "{brand}: {number} left", "Meera")
     assert admin.get(f"{LOG}texts/shipped/email/en/").status_code == 404
+
+
+def test_an_earlier_version_is_restored_as_the_next_one(world: World) -> None:
+    admin, path = sign_in(Role.ADMIN), f"{LOG}texts/shipped/sms/en/"
+    admin.post(path, {"body": "{brand}: {number} left", "seen_version": "1"})
+    assert "Restore version 1" in page(admin, path)
+
+    assert admin.post(f"{path}restore/", {"version": "1", "seen_version": "2"}).status_code == 302
+
+    assert MessageText.objects.get(version=3).body == default_body("shipped", "sms", "en")
+    assert admin.post(f"{path}restore/", {"version": "2", "seen_version": "2"}).status_code == 409
+    assert admin.post(f"{path}restore/", {"version": "9", "seen_version": "3"}).status_code == 404
+    assert MessageText.objects.count() == 2
+
+
+def test_a_test_goes_to_ones_own_number_by_the_provider_at_night_and_not_without_end(world: World) -> None:
+    admin, path = sign_in(Role.ADMIN), f"{LOG}texts/shipped/sms/en/"
+    assert "No account sends SMS yet" in page(admin, path)
+    with travel(datetime(2026, 11, 23, 18, tzinfo=UTC), tick=True), MessageServer() as simulator:
+        account = MessageAccount.objects.create(
+            code="tw", name="Twilio", provider="twilio", base_url=simulator.base_url, secrets={"auth_token": "t"},
+            settings={"account_sid": "AC1", "from": "+15005550006"},
+        )  # fmt: skip
+        form = {"test-recipient": "98450 00001", "test-account": str(account.pk)}
+        assert admin.post(f"{path}test/", form | {"test-recipient": "x"}).status_code == 422
+        for key in ("1", "1", "2", "3", "4", "5"):
+            assert admin.post(f"{path}test/", form | {"idempotency_key": key}).status_code == 302
+        with travel(now() + timedelta(minutes=1)):
+            assert admin.post(f"{path}test/", form | {"idempotency_key": "6"}).status_code == 429
+        assert send_messages([Message.objects.earliest("pk").pk]) == 1
+
+    assert [(taken.to, taken.text[:31]) for taken in simulator.taken] == [
+        ("+919845000001", "Kaveri: your order TEST-1042 is"),
+    ]  # fmt: skip
+    sent = Message.objects.earliest("pk")
+    assert (Message.objects.count(), sent.is_test, sent.asked_by, sent.order) == (5, True, "Meera", None)
+    assert "Test, Meera" in page(admin)
+    assert "asked for by Meera" in page(admin, f"{LOG}one/{sent.pk}/")
+    assert "Test: Shipped" in page(admin, f"{LOG}export.csv")
+    assert resend_many([sent.pk]) == 0
+    assert sign_in(Role.OPS_AGENT).post(f"{path}test/", form).status_code == 403
+    limited = sign_in(Role.READ_ONLY, all_channels=False, channel_codes=["web"])
+    assert "data-row" not in page(limited)
 
 
 def test_how_a_channel_writes_is_kept_where_it_is_not_usual(world: World) -> None:

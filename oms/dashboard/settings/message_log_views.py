@@ -127,8 +127,9 @@ def _parts(question: Question, principal: Principal, masked: bool) -> Iterator[s
     for message in found.iterator(chunk_size=1_000):
         row = message_row(message, masked=masked)
         cells = [
-            f"{timezone.localtime(message.created_at):%Y-%m-%d %H:%M}", message.order.number,
-            message.order.channel.name, row.event, message.get_medium_display(), row.recipient,
+            f"{timezone.localtime(message.created_at):%Y-%m-%d %H:%M}",
+            message.order.number if message.order else "", message.order.channel.name if message.order else "",
+            f"Test: {row.event}" if message.is_test else row.event, message.get_medium_display(), row.recipient,
             message.get_state_display(), message.get_receipt_display() if message.receipt else "",
             f"{timezone.localtime(message.sent_at):%Y-%m-%d %H:%M}" if message.sent_at else "", message.provider,
             row.error,

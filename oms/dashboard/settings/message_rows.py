@@ -103,7 +103,7 @@ class MessageRow:
 
     @property
     def can_resend(self) -> bool:
-        """It neither waits to go out nor is just being sent, and there is somebody to send it to."""
+        """Whether people may send it again."""
         return is_sent_again(self.message)
 
 

@@ -41,6 +41,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("messages/one/<int:pk>/", message_log_views.one, name="customer_message"),
     path("messages/texts/", message_text_views.texts, name="message_texts"),
     path("messages/texts/<slug:event>/<slug:medium>/<slug:language>/", message_text_views.text, name="message_text"),
+    path(
+        "messages/texts/<slug:event>/<slug:medium>/<slug:language>/test/",
+        message_text_views.test,
+        name="message_text_test",
+    ),
+    path(
+        "messages/texts/<slug:event>/<slug:medium>/<slug:language>/restore/",
+        message_text_views.restore,
+        name="message_text_restore",
+    ),
     path("messages/channels/", message_channel_views.channels, name="message_channels"),
     path("messages/channels/<slug:code>/", message_channel_views.channel, name="message_channel"),
     path("messages/opt-outs/", message_channel_views.opt_outs, name="message_opt_outs"),

@@ -33,17 +33,22 @@ class ReceiptStatus(models.TextChoices):
 
 
 class Message(models.Model):
-    """One message to one customer about one order, by one medium.
+    """One message to one customer about one order, by one medium; a test of a text is of no order.
 
     SENDING with a `lease_until` in the past is a call whose process died: nobody knows whether it went out.
     `not_before` is when it may go out, `expires_at` when it is no news any more; `falls_back_to` are the media to try
-    where this one fails. `receipt` is the furthest that its provider said.
+    where this one fails. `receipt` is the furthest that its provider said. `asked_by` is who had a
+    test sent.
     """
 
     State = MessageState
 
     id = models.BigAutoField(primary_key=True)
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="messages_to_customer")
+    order = models.ForeignKey(
+        Order, null=True, blank=True, on_delete=models.CASCADE, related_name="messages_to_customer"
+    )  # fmt: skip
+    is_test = models.BooleanField(default=False, db_default=False)
+    asked_by = models.CharField(max_length=120, blank=True, db_default="")
     template = models.CharField(max_length=40)
     part = models.CharField(max_length=60, blank=True, db_default="")
     medium = models.CharField(max_length=10, choices=Medium, default=Medium.EMAIL, db_default=Medium.EMAIL)
@@ -76,6 +81,10 @@ class Message(models.Model):
         constraints = [
             one_of("state", MessageState, prefix="message"),
             one_of("medium", Medium, prefix="message"),
+            models.CheckConstraint(
+                condition=Q(is_test=False, order__isnull=False) | Q(is_test=True, order__isnull=True),
+                name="message_of_an_order_or_a_test",
+            ),
             models.CheckConstraint(condition=among("receipt", "", *ReceiptStatus.values), name="message_receipt_known"),
             models.CheckConstraint(
                 condition=~Q(state=MessageState.SENDING) | Q(lease_until__isnull=False), name="message_sending_leased"
