@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Self
@@ -49,3 +50,8 @@ class Recorded:
 def event_class(kind: str) -> type[Event] | None:
     """The class of a stored event, None where this version of the code does not know it."""
     return _REGISTRY.get(kind)
+
+
+def order_ids(events: Iterable[Event]) -> list[int]:
+    """The orders that the events speak of, each once, oldest event first."""
+    return list(dict.fromkeys(event.order_id for event in events if hasattr(event, "order_id")))

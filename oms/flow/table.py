@@ -29,8 +29,8 @@ from fulfillment.events import (
 from inventory.events import NodeCapacityChanged, NodeSwitched, StockArrived, StockChanged
 from oms.core.events import Event
 from oms.core.jobs import JobQueued
-from oms.flow import steps as do
 from oms.flow.deliveries import Step
+from oms.flow.steps import channels, customers, decisions, long_work, nodes, parcels, systems, wms, work
 from oms.integrations.events import WebhooksDue
 from oms.notifications.events import MessageQueued
 from orders.events import (
@@ -46,46 +46,57 @@ from returns.events import ReturnReceived
 from routing.events import OrderRouted, OrderUnroutable, WaitingOrdersTried
 
 # The urgent ones wait for a batch of another to end: what is slow for each event comes in small batches.
-route = Step("route", do.route, urgent=True)
-open_work = Step("open_work", do.open_work)
-release_work = Step("release_work", do.release_work)
-hold_work = Step("hold_work", do.hold_work)
-leave_waves = Step("leave_waves", do.leave_waves, batch=50, network=True)  # a transaction for each wave
-reroute_moved = Step("reroute_moved", do.reroute_moved, batch=20)
-tell_wms_of_address = Step("tell_wms_of_address", do.tell_wms_of_address, batch=50, needed=do.some_wms)
-tell_wms = Step("tell_wms", do.tell_wms, batch=1, network=True)  # one WMS at a time: one may be slow
-book_left = Step("book_left", do.book_left, batch=1, network=True)
-retry_waiting = Step("retry_waiting", do.retry_waiting, batch=500)
-retry_next_page = Step("retry_next_page", do.retry_next_page, batch=1)
-node_switched = Step("node_switched", do.node_switched, batch=1)
-capacity_changed = Step("capacity_changed", recorded=do.capacity_changed, batch=1, network=True)
-reroute_refused = Step("reroute_refused", do.reroute_refused, batch=1, network=True)
-withdraw_rest = Step("withdraw_rest", do.withdraw_rest, batch=1)
-book_parcel = Step("book_parcel", do.book_parcels, batch=5, network=True)
-book_settled = Step("book_settled", do.book_settled, batch=5, network=True)
-void_label = Step("void_label", do.void_labels, batch=5, network=True)
-apply_scans = Step("apply_scans", do.apply_scans)
+route = Step("route", decisions.route, urgent=True)
+open_work = Step("open_work", work.open_work)
+release_work = Step("release_work", work.release_work)
+hold_work = Step("hold_work", work.hold_work)
+leave_waves = Step("leave_waves", work.leave_waves, batch=50, network=True)  # a transaction for each wave
+reroute_moved = Step("reroute_moved", decisions.reroute_moved, batch=20)
+tell_wms_of_address = Step("tell_wms_of_address", wms.tell_wms_of_address, batch=50, needed=wms.some_wms)
+tell_wms = Step("tell_wms", wms.tell_wms, batch=1, network=True)  # one WMS at a time: one may be slow
+book_left = Step("book_left", wms.book_left, batch=1, network=True)
+retry_waiting = Step("retry_waiting", decisions.retry_waiting, batch=500)
+retry_next_page = Step("retry_next_page", decisions.retry_next_page, batch=1)
+node_switched = Step("node_switched", nodes.node_switched, batch=1)
+capacity_changed = Step("capacity_changed", recorded=nodes.capacity_changed, batch=1, network=True)
+reroute_refused = Step("reroute_refused", decisions.reroute_refused, batch=1, network=True)
+withdraw_rest = Step("withdraw_rest", nodes.withdraw_rest, batch=1)
+book_parcel = Step("book_parcel", parcels.book_parcels, batch=5, network=True)
+book_settled = Step("book_settled", parcels.book_settled, batch=5, network=True)
+void_label = Step("void_label", parcels.void_labels, batch=5, network=True)
+apply_scans = Step("apply_scans", parcels.apply_scans)
 tell_carrier = Step(
-    "tell_carrier", do.tell_carriers, batch=5, network=True, on_dead=do.give_up_telling_of, on_replay=do.tell_again_of
+    "tell_carrier",
+    parcels.tell_carriers,
+    batch=5,
+    network=True,
+    on_dead=parcels.give_up_telling_of,
+    on_replay=parcels.tell_again_of,
 )
-expect_return = Step("expect_return", do.expect_returns)
-read_inbox = Step("read_inbox", do.read_inbox, batch=500, network=True, urgent=True)
-count_sellable = Step("count_sellable", do.count_sellable, batch=500, urgent=True)
-push_stock = Step("push_stock", do.push_stock, batch=500, network=True, urgent=True)
+expect_return = Step("expect_return", parcels.expect_returns)
+read_inbox = Step("read_inbox", channels.read_inbox, batch=500, network=True, urgent=True)
+count_sellable = Step("count_sellable", channels.count_sellable, batch=500, urgent=True)
+push_stock = Step("push_stock", channels.push_stock, batch=500, network=True, urgent=True)
 substitute = Step(  # a transaction for each order
-    "substitute", do.substitute, batch=20, network=True, needed=do.somebody_substitutes
+    "substitute", decisions.substitute, batch=20, network=True, needed=decisions.somebody_substitutes
 )
-tell_channel = Step("tell_channel", do.tell_channel)
-push_updates = Step("push_updates", do.push_updates, batch=10, network=True)
-write_customer = Step("write_customer", do.write_customer, batch=20, needed=do.somebody_is_written_to)
-look_ahead = Step("look_ahead", do.look_ahead, batch=200, network=True)  # two short transactions of its own
-send_mail = Step("send_mail", do.send_mail, batch=10, network=True)
-tell_systems = Step("tell_systems", recorded=do.tell_systems, batch=500, needed=do.somebody_listens)
+tell_channel = Step("tell_channel", channels.tell_channel)
+push_updates = Step("push_updates", channels.push_updates, batch=10, network=True)
+write_customer = Step("write_customer", customers.write_customer, batch=20, needed=customers.somebody_is_written_to)
+look_ahead = Step("look_ahead", decisions.look_ahead, batch=200, network=True)  # two short transactions of its own
+send_mail = Step("send_mail", customers.send_mail, batch=10, network=True)
+tell_systems = Step("tell_systems", recorded=systems.tell_systems, batch=500, needed=systems.somebody_listens)
 send_webhooks = Step(  # one endpoint at a time: one may be slow
-    "send_webhooks", do.send_webhooks, batch=1, network=True
+    "send_webhooks", systems.send_webhooks, batch=1, network=True
 )
 run_job = Step(  # its lease covers a slice and the last chunk of it
-    "run_job", do.run_jobs, batch=1, network=True, leases=2.5, on_dead=do.give_up_job, on_replay=do.reopen_job
+    "run_job",
+    long_work.run_jobs,
+    batch=1,
+    network=True,
+    leases=2.5,
+    on_dead=long_work.give_up_job,
+    on_replay=long_work.reopen_job,
 )
 
 #: What happened -> what follows. Steps of one event are independent of each other and may run in any order.

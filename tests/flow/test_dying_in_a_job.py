@@ -25,12 +25,13 @@ from inventory.models import Sku
 from oms.core import jobs
 from oms.core.clock import now
 from oms.core.db import run_atomic
-from oms.core.events import Event
+from oms.core.events import Event, order_ids
 from oms.core.jobs import JobCancelled, JobQueued, progress, run_slice, start_job
 from oms.core.models import Delivery, Job, OutboxEvent
-from oms.flow import deliveries, steps, table
+from oms.flow import deliveries, table
 from oms.flow.deliveries import MAX_ATTEMPTS, fan_out, replay_deliveries, run_batch
 from oms.flow.relay import REWAKE_SECONDS, Relay
+from oms.flow.steps import decisions, long_work
 from oms.flow.table import EVENT_STEPS
 from orders.models import Order
 from tests.factories import capture, make_line, make_order, make_world
@@ -117,7 +118,7 @@ def test_a_worker_dies_when_the_next_slice_is_queued_and_its_own_is_not_done_yet
 ) -> None:
     monkeypatch.setattr(jobs, "SLICE_SECONDS", 0.0)
     with monkeypatch.context() as moment:
-        moment.setattr(steps, "run_slice", dies_after(run_slice))
+        moment.setattr(long_work, "run_slice", dies_after(run_slice))
         die()
     assert OutboxEvent.objects.filter(kind="core.JobQueued").count() == 2
 
@@ -188,9 +189,9 @@ def test_what_kills_its_worker_each_time_is_given_up_and_the_others_are_done() -
     good, bad = (capture(world, make_order(name, make_line(world.kurta, 1))) for name in ("good", "bad"))
 
     def kills_for_bad(events: Sequence[Event]) -> None:
-        if bad in steps.order_ids(events):
+        if bad in order_ids(events):
             raise Killed
-        steps.route(events)
+        decisions.route(events)
 
     step = replace(table.route, run=kills_for_bad)
     fan_out(EVENT_STEPS)
@@ -306,7 +307,7 @@ def test_a_job_that_is_given_up_says_so_and_goes_on_when_its_delivery_is_replaye
 ) -> None:
     job = start_job(kind="count", title="Count", args={})
     fan_out(EVENT_STEPS)
-    monkeypatch.setattr(steps, "RUNNERS", {"count": runner})
+    monkeypatch.setattr(long_work, "RUNNERS", {"count": runner})
     for _ in range(MAX_ATTEMPTS + 1):
         with contextlib.suppress(Killed):
             run_batch(table.run_job)
@@ -320,7 +321,7 @@ def test_a_job_that_is_given_up_says_so_and_goes_on_when_its_delivery_is_replaye
     assert reason in job.error
     assert job.finished_at is not None
 
-    monkeypatch.setattr(steps, "RUNNERS", {"count": lambda _: True})
+    monkeypatch.setattr(long_work, "RUNNERS", {"count": lambda _: True})
     assert replay_deliveries([dead.pk], table.STEPS) == 1
     assert Job.objects.values_list("state", "error", "finished_at").get() == ("queued", "", None)
     drain()

@@ -14,7 +14,7 @@ from fulfillment.events import ParcelPacked, ShipmentVoided
 from fulfillment.models import Shipment
 from fulfillment.services import booking_request, cancel_order
 from oms.core.errors import TransientError
-from oms.flow import steps
+from oms.flow.steps import parcels
 from tests.carriers.services.world import ScriptedCarrier, pass_time, rate, scripted_account
 from tests.factories import make_line, make_world
 from tests.fulfillment.floor import make_work, packed
@@ -42,7 +42,7 @@ def parcel(scripted: ScriptedCarrier) -> Shipment:
 def cancel(parcel: Shipment) -> None:
     """Cancel the order and let the flow hear of it."""
     cancel_order(order_id=parcel.order_id, reason="Changed their mind", actor="care")
-    steps.void_labels([ShipmentVoided(shipment_id=parcel.pk, order_id=parcel.order_id)])
+    parcels.void_labels([ShipmentVoided(shipment_id=parcel.pk, order_id=parcel.order_id)])
 
 
 def lose_the_reply(scripted: ScriptedCarrier) -> None:
@@ -60,7 +60,7 @@ def test_a_booking_that_turns_out_to_stand_after_the_cancellation_is_given_back(
 ) -> None:
     lose_the_reply(scripted)
     packed_event = ParcelPacked(shipment_id=parcel.pk, order_id=parcel.order_id)
-    steps.book_parcels([packed_event])
+    parcels.book_parcels([packed_event])
     booking = Booking.objects.get()
     assert booking.state == "unknown"
     cancel(parcel)
@@ -70,8 +70,8 @@ def test_a_booking_that_turns_out_to_stand_after_the_cancellation_is_given_back(
     scripted.on_find = scripted.booked.get
     [settled] = settle_unknown([booking.pk])
     event = BookingSettled(booking_id=settled.pk, parcel_uid=str(parcel.uid))
-    steps.book_settled([event])
-    steps.book_settled([event])
+    parcels.book_settled([event])
+    parcels.book_settled([event])
 
     booking.refresh_from_db()
     assert (booking.state, scripted.cancelled) == ("cancelled", [booking.awb])
@@ -81,13 +81,13 @@ def test_a_booking_that_the_carrier_never_had_is_not_asked_for_again(
     scripted: ScriptedCarrier, parcel: Shipment
 ) -> None:
     lose_the_reply(scripted)
-    steps.book_parcels([ParcelPacked(shipment_id=parcel.pk, order_id=parcel.order_id)])
+    parcels.book_parcels([ParcelPacked(shipment_id=parcel.pk, order_id=parcel.order_id)])
     booking = Booking.objects.get()
     cancel(parcel)
     pass_time(booking)
 
     settle_unknown([booking.pk])
-    steps.book_settled([BookingSettled(booking_id=booking.pk, parcel_uid=str(parcel.uid))])
+    parcels.book_settled([BookingSettled(booking_id=booking.pk, parcel_uid=str(parcel.uid))])
 
     booking.refresh_from_db()
     assert (booking.state, booking.awb, scripted.cancelled) == ("failed", "", [])
@@ -102,12 +102,12 @@ def test_a_booking_that_waits_to_be_asked_for_again_ends_with_the_cancellation(
     scripted.on_book = too_busy
     event = ParcelPacked(shipment_id=parcel.pk, order_id=parcel.order_id)
     with pytest.raises(TransientError):
-        steps.book_parcels([event])
+        parcels.book_parcels([event])
     assert Booking.objects.get().state == "requested"
     cancel(parcel)
 
     scripted.on_book = scripted.accept
-    steps.book_parcels([event])
+    parcels.book_parcels([event])
 
     assert Booking.objects.get().state == "failed"
     assert scripted.booked == {}

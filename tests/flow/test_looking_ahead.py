@@ -21,7 +21,7 @@ from oms.accounts.access import principal_of_user
 from oms.accounts.models import User
 from oms.core.models import OutboxEvent
 from oms.flow.promises import judge_due_promises, look_again, look_ahead, look_at_missed
-from oms.flow.steps import look_ahead as step
+from oms.flow.steps.decisions import look_ahead as step
 from oms.reporting.scope import Scope
 from oms.reporting.troubles import trouble_groups, trouble_members
 from orders.models import Order

@@ -9,8 +9,9 @@ from fulfillment.services import work as work_of_nodes
 from inventory.models import Node
 from inventory.services import switch_node
 from oms.core.models import Delivery, OutboxEvent
-from oms.flow import schedule, steps
+from oms.flow import schedule
 from oms.flow.deliveries import fan_out, run_batch
+from oms.flow.steps import nodes
 from oms.flow.table import EVENT_STEPS, STEPS
 from tests.factories import World, make_line, make_world
 from tests.flow.driver import drain
@@ -26,7 +27,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     def two_at_once(*, node_id: int, reason: str) -> int:
         return work_of_nodes.withdraw_from_node(node_id=node_id, reason=reason, limit=2)
 
-    monkeypatch.setattr(steps, "withdraw_from_node", two_at_once)
+    monkeypatch.setattr(nodes, "withdraw_from_node", two_at_once)
     made = make_world()
     for number in range(5):
         make_work(made, str(number), make_line(made.kurta))

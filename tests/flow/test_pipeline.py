@@ -13,8 +13,9 @@ from oms.core.clock import now
 from oms.core.events import Event
 from oms.core.models import Delivery
 from oms.core.outbox import PublishedOutsideTransaction, publish
-from oms.flow import deliveries, steps, table
+from oms.flow import deliveries, table
 from oms.flow.deliveries import MAX_ATTEMPTS, fan_out, replay_deliveries, run_batch
+from oms.flow.steps import decisions
 from oms.notifications.models import Message
 from orders.events import OrderCaptured
 from orders.models import Order
@@ -99,7 +100,7 @@ def test_a_step_that_fails_is_tried_again_then_given_up_and_takes_no_other_event
     def fails_for_bad(events: Sequence[Event]) -> None:
         if any(isinstance(event, OrderCaptured) and event.order_id == bad for event in events):
             raise ValueError("poison")
-        steps.route(events)
+        decisions.route(events)
 
     step = replace(table.route, run=fails_for_bad)
     fan_out(table.EVENT_STEPS)

@@ -14,7 +14,7 @@ from fulfillment.services import (
     reroute_order,
 )
 from inventory.models import Node, Reservation, Sku, StockLevel, StockMovement
-from oms.flow.steps import reroute_moved
+from oms.flow.steps.decisions import reroute_moved
 from orders.events import AddressChanged
 from orders.models import Order, OrderEvent
 from routing.models import RoutingDecision

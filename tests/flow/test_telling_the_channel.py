@@ -14,7 +14,7 @@ from fulfillment.models import FulfillmentOrder
 from fulfillment.services import ParcelPlan, book_shipment, hand_over, open_fulfillment_orders, pack
 from oms.core.models import OutboxEvent
 from oms.flow.deliveries import fan_out, run_batch
-from oms.flow.steps import tell_channel
+from oms.flow.steps.channels import tell_channel
 from oms.flow.table import EVENT_STEPS, STEPS
 from orders.models import OrderLine
 from routing.services import route_orders

@@ -56,7 +56,7 @@ def without_events(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(*, trigger: str, sku_ids: Sequence[int] | None = None, after: int = 0) -> int:
         return 0
 
-    monkeypatch.setattr("oms.flow.steps.try_waiting", nothing)
+    monkeypatch.setattr("oms.flow.steps.decisions.try_waiting", nothing)
 
 
 def test_only_orders_that_could_go_now_are_asked_for_and_in_pages(world: World) -> None:
