@@ -19,27 +19,40 @@ from fulfillment.models import (
     WmsLink,
 )
 from oms.core.errors import NotFound
-from orders.locks import lock_orders
+from orders.locks import lock_order_if_free, lock_orders
 
 
 def lock_work(fulfillment_order_ids: Iterable[int]) -> list[FulfillmentOrder]:
     """Fulfillment orders with their orders locked, in key order; `order` and `node` are loaded."""
     ids = list(fulfillment_order_ids)
     lock_orders(FulfillmentOrder.objects.filter(pk__in=ids).values_list("order_id", flat=True))
+    return _locked(ids)
+
+
+def _locked(ids: Iterable[int]) -> list[FulfillmentOrder]:
     return list(
         FulfillmentOrder.objects.select_for_update(of=("self",), no_key=True)
         .select_related("order", "node")
-        .filter(pk__in=ids)
+        .filter(pk__in=list(ids))
         .order_by("pk")
     )
 
 
-def lock_one_work(fulfillment_order_id: int) -> FulfillmentOrder:
-    """One fulfillment order, locked with its order. Raises NotFound."""
-    found = lock_work([fulfillment_order_id])
+def lock_one_work(fulfillment_order_id: int, order_id: int | None = None) -> FulfillmentOrder:
+    """One fulfillment order, locked with its order, whose id spares a statement where it is known. Raises NotFound."""
+    if order_id is None:
+        found = lock_work([fulfillment_order_id])
+    else:
+        lock_orders([order_id])
+        found = _locked([fulfillment_order_id])
     if not found:
         raise NotFound(f"There is no fulfillment order {fulfillment_order_id}.")
     return found[0]
+
+
+def lock_work_if_free(fulfillment_order_id: int, order_id: int) -> FulfillmentOrder | None:
+    """One fulfillment order, locked with its order; None where somebody else holds the order at this moment."""
+    return next(iter(_locked([fulfillment_order_id])), None) if lock_order_if_free(order_id) else None
 
 
 def lock_work_of_orders(order_ids: Iterable[int]) -> list[FulfillmentOrder]:

@@ -27,6 +27,12 @@ def lock_order(order_id: int) -> Order:
     return order
 
 
+def lock_order_if_free(order_id: int) -> bool:
+    """Lock one order; False where somebody else holds it at this moment, or it is not there."""
+    rows = Order.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=order_id)
+    return rows.values_list("pk", flat=True).first() is not None
+
+
 def lock_lines(order_ids: Iterable[int]) -> list[OrderLine]:
     """The lines of the orders, locked, by order and position. Lock the orders first."""
     return list(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
-from fulfillment.models import Carton, FulfillmentLine, Packing, PackingBox
+from fulfillment.models import Carton, FulfillmentLine, FulfillmentOrder, Packing, PackingBox, PackScan
 from inventory.models import Sku
+from routing.engine.wording import listed
 
 #: Share of a box that goods of mixed shapes fill at most: the rest is air and padding.
 _FILLED = 0.8
@@ -84,11 +85,6 @@ def _sides(sku: Sku) -> tuple[int, int, int]:
     return sku.length_mm, sku.width_mm, sku.height_mm
 
 
-def units_in_box(packing: Packing) -> Counter[int]:
-    """Units that were scanned into an order's boxes, by the id of their line."""
-    return Counter(packing.scans.values_list("line_id", flat=True))
-
-
 @dataclass(frozen=True, slots=True)
 class FilledBox:
     """One box of an order that is being packed: what it is made of, what is in it and what it should weigh."""
@@ -113,22 +109,77 @@ class FilledBox:
         return apart > 50 and apart * 100 > self.expected_grams * tolerance_percent
 
 
-def filled_boxes(packing: Packing, lines: Iterable[FulfillmentLine], boxes: Sequence[Box]) -> list[FilledBox]:
-    """The boxes of an order in their order, the one that is being filled last.
+@dataclass(slots=True)
+class OpenBoxes:
+    """The boxes of an order that is being packed and what lies in them, as they were read or are being changed.
 
-    The last one is suggested for what is in it and all that is still to come, the others for what is in them.
+    `lines` are those of which anything was picked, `scans` in the order in which they were made, `rows` what is known
+    of boxes beside their contents. `packing` is not written before somebody has to find it again.
     """
-    rows = {row.number: row for row in PackingBox.objects.filter(packing=packing)}
-    within: dict[int, Counter[int]] = defaultdict(Counter)
-    for number, line_id in packing.scans.values_list("box", "line_id"):
-        within[number][line_id] += 1
-    by_id = {line.pk: line for line in lines}
-    done = sum(within.values(), Counter[int]())
-    last = max([1, *rows, *within])
-    return [
-        _filled(number, rows.get(number), within[number], by_id, boxes, done if number == last else None)
-        for number in range(1, last + 1)
-    ]
+
+    packing: Packing
+    work: FulfillmentOrder
+    lines: Sequence[FulfillmentLine]
+    scans: list[PackScan]
+    rows: list[PackingBox]
+
+    @classmethod
+    def read(cls, packing: Packing, work: FulfillmentOrder, lines: Sequence[FulfillmentLine]) -> OpenBoxes:
+        """In two statements; none where nothing was kept yet. `sku` of the lines must be loaded."""
+        found = cls(packing, work, lines, [], [])
+        if found.is_kept:
+            found.scans = list(PackScan.objects.select_related("serial").filter(packing=packing).order_by("pk"))
+            found.rows = list(PackingBox.objects.filter(packing=packing))
+        by_id = {line.pk: line for line in lines}
+        for scan in found.scans:
+            if scan.line_id in by_id:
+                scan.line = by_id[scan.line_id]
+        return found
+
+    @property
+    def is_kept(self) -> bool:
+        """Who closes the page finds it again."""
+        return not self.packing._state.adding
+
+    @property
+    def units(self) -> Counter[int]:
+        """Units that were scanned into the boxes, by the id of their line."""
+        return Counter(scan.line_id for scan in self.scans)
+
+    @property
+    def is_full(self) -> bool:
+        """All that was picked is in the boxes."""
+        units = self.units
+        return all(units[line.pk] == line.picked for line in self.lines)
+
+    @property
+    def number(self) -> int:
+        """The number of the box that is being filled."""
+        return max([1, *(row.number for row in self.rows)])
+
+    def missing(self) -> str:
+        """What the boxes still want, as a sentence."""
+        units = self.units
+        wanted = [
+            f"{line.picked - units[line.pk]} x {line.sku.code}" for line in self.lines if units[line.pk] < line.picked
+        ]
+        return f"This box needs {listed(wanted)}." if wanted else "This box is full."
+
+    def filled(self, sizes: Sequence[Box]) -> list[FilledBox]:
+        """The boxes in their order, the one that is being filled last.
+
+        The last one is suggested for what is in it and all that is still to come, the others for what is in them.
+        """
+        rows = {row.number: row for row in self.rows}
+        within: dict[int, Counter[int]] = defaultdict(Counter)
+        for scan in self.scans:
+            within[scan.box][scan.line_id] += 1
+        by_id = {line.pk: line for line in self.lines}
+        last = max([self.number, *within])
+        return [
+            _filled(number, rows.get(number), within[number], by_id, sizes, self.units if number == last else None)
+            for number in range(1, last + 1)
+        ]
 
 
 def _filled(

@@ -129,11 +129,24 @@ def contents_of(shipments: Iterable[Shipment]) -> list[ShipmentItem]:
 
 def held_parcels(shipments: Sequence[Shipment]) -> dict[int, list[Held]]:
     """What may not leave of those of these parcels that are still at the node, by their id; in three statements."""
-    here = {row.pk: row for row in shipments if row.state in BEFORE_ROAD}
+    here = [row for row in shipments if row.state in BEFORE_ROAD]
+    return _held(here, contents_of(here), held_by_stores(here)) if here else {}
+
+
+def held_of_loaded(shipments: Sequence[Shipment]) -> dict[int, list[Held]]:
+    """As `held_parcels`, of parcels that were read `with_contents`; without a statement where no lot is in them."""
+    here = [row for row in shipments if row.state in BEFORE_ROAD]
+    to_stores = [row for row in here if row.fulfillment_order.kind == FulfillmentOrderKind.TRANSFER]
+    return _held(here, [item for row in here for item in row.items.all()], held_by_stores(to_stores))
+
+
+def _held(
+    here: Sequence[Shipment], contents: Sequence[ShipmentItem], closed: Sequence[HeldParcel]
+) -> dict[int, list[Held]]:
     found: dict[int, list[Held]] = {}
-    for item in held_units(contents_of(here.values()), here) if here else ():
+    for item in held_units(contents, {row.pk: row for row in here}):
         found.setdefault(item.shipment.pk, []).append(item)
-    for parcel in held_by_stores(here.values()):
+    for parcel in closed:
         found.setdefault(parcel.shipment.pk, []).append(parcel)
     return found
 

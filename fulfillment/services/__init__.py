@@ -16,15 +16,18 @@ from fulfillment.services.opening import open_fulfillment_orders
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.packing_boxes import (
     accept_weight,
+    add_and_close,
     choose_box,
     close_box,
+    close_boxes,
     next_box,
     prove_check,
     prove_label,
     weigh_box,
     weight_doubt,
 )
-from fulfillment.services.packing_scans import InBox, open_for_item, open_packing, scan_into_box, undo_scan
+from fulfillment.services.packing_opening import keep, locked_boxes, open_for_item, open_packing
+from fulfillment.services.packing_scans import InBox, scan_into_box, undo_scan
 from fulfillment.services.packing_shorts import hold_at_bench, short_in_box
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
 from fulfillment.services.printing import ReadyLabel, ask_print, end_print, take_labels
@@ -67,6 +70,7 @@ __all__ = [
     "Swapped",
     "accept",
     "accept_weight",
+    "add_and_close",
     "add_all",
     "add_to_manifest",
     "apply_tracking",
@@ -80,6 +84,7 @@ __all__ = [
     "cash_of_work",
     "choose_box",
     "close_box",
+    "close_boxes",
     "close_manifest",
     "collect",
     "end_print",
@@ -91,7 +96,9 @@ __all__ = [
     "hold_at_bench",
     "hold_back",
     "invoice_parcel",
+    "keep",
     "lines_with_kits",
+    "locked_boxes",
     "movable_work",
     "move_promises_at_risk",
     "name_unit",

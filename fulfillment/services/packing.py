@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from django.db.models import F
+
 from fulfillment.events import ParcelPacked
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import (
@@ -78,26 +80,33 @@ def pack(
         if item.state != FulfillmentOrderState.PICKED:
             raise Conflict(f"{item.number} is {item.get_state_display().lower()}: pick it first.")
         refuse_on_hold(item)
-        lines = lock_work_lines([item])
-        plans = _filled(parcels, lines)
-        _refuse_strange_names(plans, lines)
-        made = [_make_shipment(item, plan, lines) for plan in plans]
-        shipments = [shipment for shipment, _ in made]
-        parts = [
-            PackedPart(row.line, item.node, row.quantity, plan.units.get(row.line_id, NOTHING_NAMED), row)
-            for (plan, _), (_, contents) in zip(plans, made, strict=True) for row in contents if is_tracked(row.line)
-        ]  # fmt: skip
-        _consume(item, lines, parts, actor)
-        advance(item, FulfillmentOrderState.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
+        shipments = pack_picked(item, lock_work_lines([item]), parcels, actor)
         Packing.objects.filter(fulfillment_order=item).delete()
-        pickup = item.kind == FulfillmentOrderKind.PICKUP
-        if pickup:
-            advance(item, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor=actor)
-        invoice_packed(shipments, actor)
-        publish([ParcelPacked(shipment_id=s.pk, order_id=item.order_id, pickup=pickup) for s in shipments])
         return shipments
 
     return run_atomic(work)
+
+
+def pack_picked(
+    item: FulfillmentOrder, lines: Sequence[FulfillmentLine], parcels: Sequence[ParcelPlan], actor: str
+) -> list[Shipment]:
+    """What `pack` does, for work that is locked, picked and not on hold, and its locked lines."""
+    plans = _filled(parcels, lines)
+    _refuse_strange_names(plans, lines)
+    made = [_make_shipment(item, plan, lines) for plan in plans]
+    shipments = [shipment for shipment, _ in made]
+    parts = [
+        PackedPart(row.line, item.node, row.quantity, plan.units.get(row.line_id, NOTHING_NAMED), row)
+        for (plan, _), (_, contents) in zip(plans, made, strict=True) for row in contents if is_tracked(row.line)
+    ]  # fmt: skip
+    _consume(item, lines, parts, actor)
+    advance(item, FulfillmentOrderState.PACKED, using=FULFILLMENT_ORDER, actor=actor, packed_at=now())
+    pickup = item.kind == FulfillmentOrderKind.PICKUP
+    if pickup:
+        advance(item, FulfillmentOrderState.READY, using=FULFILLMENT_ORDER, actor=actor)
+    invoice_packed(shipments, actor)
+    publish([ParcelPacked(shipment_id=s.pk, order_id=item.order_id, pickup=pickup) for s in shipments])
+    return shipments
 
 
 def refuse_on_hold(item: FulfillmentOrder) -> None:
@@ -196,9 +205,7 @@ def consume_lines(
 def _consume(item: FulfillmentOrder, lines: Sequence[FulfillmentLine], parts: Sequence[PackedPart], actor: str) -> None:
     picked = [line for line in lines if line.picked]
     consume_lines([(item, line) for line in picked], parts, actor)
-    for line in picked:
-        line.packed = line.picked
-        line.save(update_fields=["packed"])
+    FulfillmentLine.objects.filter(pk__in=[line.pk for line in picked]).update(packed=F("picked"))
     units = sum(line.picked for line in picked)
     entry = TimelineEntry(
         order_id=item.order_id, kind="packed", actor=actor, message=f"{units} packed at {item.node.code}."

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
+from django.db import transaction
 
 from fulfillment.errors import CheckOpen, WeightOff
 from fulfillment.models import FulfillmentLine, PackCheckKind, Packing, PackingBox, PackProof, Shipment
-from fulfillment.selectors.boxes import FilledBox, boxes_at, filled_boxes, units_in_box
+from fulfillment.selectors.boxes import FilledBox, OpenBoxes, boxes_at
 from fulfillment.selectors.checks import open_checks
-from fulfillment.services.packing import ParcelPlan, pack
-from fulfillment.services.packing_scans import box_in_hand, locked_packing, still_missing
+from fulfillment.services.packing import ParcelPlan, pack_picked
+from fulfillment.services.packing_opening import keep, locked_boxes
+from fulfillment.services.packing_scans import add_unit, keep_unit
 from fulfillment.services.units import LineUnits
+from inventory.models import Sku
 from inventory.services import checked_photo
 from oms.core.clock import now
 from oms.core.db import run_atomic
@@ -30,8 +34,7 @@ def choose_box(*, packing_id: int, box: str, packer: str) -> None:
     """Pack into another box than the one that was suggested."""
 
     def work() -> None:
-        packing, _ = locked_packing(packing_id, packer)
-        _change(packing, carton=box, weighed_grams=None, weight_accepted=False)
+        _change(locked_boxes(packing_id, packer), carton=box, weighed_grams=None, weight_accepted=False)
 
     run_atomic(work)
 
@@ -43,18 +46,17 @@ def next_box(*, packing_id: int, packer: str) -> int:
     """
 
     def work() -> int:
-        packing, lines = locked_packing(packing_id, packer)
-        number = box_in_hand(packing)
-        if not packing.scans.filter(box=number).exists():
+        opened = locked_boxes(packing_id, packer)
+        number = opened.number
+        if not any(scan.box == number for scan in opened.scans):
             raise DomainError("The box in hand is empty: fill it first.")
-        if not _is_missing(packing, lines):
+        if opened.is_full:
             raise DomainError("Everything is in a box: close it.")
-        wanted = next((row for row in open_checks(packing.fulfillment_order, lines)
-                       if row.kind == PackCheckKind.WEIGH), None)  # fmt: skip
-        if wanted is not None and _in_hand(packing, lines).weighed_grams is None:
+        wanted = next((row for row in open_checks(opened.work, opened.lines) if row.kind == PackCheckKind.WEIGH), None)
+        if wanted is not None and _in_hand(opened).weighed_grams is None:
             raise CheckOpen(f"First: {wanted.words}.", field="grams")
-        PackingBox.objects.get_or_create(packing=packing, number=number)
-        PackingBox.objects.create(packing=packing, number=number + 1)
+        PackingBox.objects.get_or_create(packing=opened.packing, number=number)
+        PackingBox.objects.create(packing=opened.packing, number=number + 1)
         return number + 1
 
     return run_atomic(work)
@@ -68,11 +70,11 @@ def weigh_box(*, packing_id: int, grams: int, packer: str) -> FilledBox:
     """
 
     def work() -> FilledBox:
-        packing, lines = locked_packing(packing_id, packer)
+        opened = locked_boxes(packing_id, packer)
         if not 1 <= grams <= _MOST_GRAMS:
             raise DomainError(f"{grams} g is no weight of a parcel: 1 g to 1,000 kg.", field="grams")
-        _change(packing, weighed_grams=grams, weight_accepted=False)
-        return _in_hand(packing, lines)
+        _change(opened, weighed_grams=grams, weight_accepted=False)
+        return _in_hand(opened)
 
     return run_atomic(work)
 
@@ -81,15 +83,15 @@ def accept_weight(*, packing_id: int, packer: str) -> None:
     """Somebody looked: the box weighs what the scale says. Kept in the order's timeline."""
 
     def work() -> None:
-        packing, lines = locked_packing(packing_id, packer)
-        filled = filled_boxes(packing, lines, boxes_at(packing.fulfillment_order.node_id))
+        opened = locked_boxes(packing_id, packer)
+        filled = opened.filled(boxes_at(opened.work.node_id))
         # An earlier box may be the one in doubt: it is the first that keeps the boxes open.
         found = next((box for box in filled if weight_doubt(box)), filled[-1])
         if found.weighed_grams is None:
             raise DomainError("The box was not weighed.")
-        packing.boxes.filter(number=found.number).update(weight_accepted=True)
+        opened.packing.boxes.filter(number=found.number).update(weight_accepted=True)
         record([TimelineEntry(
-            order_id=packing.fulfillment_order.order_id, kind="weight_accepted", actor=packer,
+            order_id=opened.work.order_id, kind="weight_accepted", actor=packer,
             message=f"Box {found.number} weighs {found.weighed_grams} g; by the catalogue {found.expected_grams} g.",
         )])  # fmt: skip
 
@@ -113,9 +115,9 @@ def prove_check(*, packing_id: int, check_id: int, packer: str, photo: File[byte
     """
 
     def work() -> None:
-        packing, lines = locked_packing(packing_id, packer)
-        item = packing.fulfillment_order
-        check = next((row for row in open_checks(item, lines) if row.pk == check_id), None)
+        opened = locked_boxes(packing_id, packer)
+        item = opened.work
+        check = next((row for row in open_checks(item, opened.lines) if row.pk == check_id), None)
         if check is None:
             if PackProof.objects.filter(fulfillment_order=item, check_done=check_id).exists():
                 return
@@ -142,36 +144,67 @@ def close_box(*, packing_id: int, packer: str) -> list[Shipment]:
     missing: then the boxes stay open as they are.
     """
 
-    def work() -> list[Shipment]:
-        packing, lines = locked_packing(packing_id, packer)
-        if _is_missing(packing, lines):
-            raise Conflict(still_missing(lines, units_in_box(packing)))
-        item = packing.fulfillment_order
-        filled = [box for box in filled_boxes(packing, lines, boxes_at(item.node_id)) if box.units]
-        _refuse_unchecked(packing, lines, filled)
-        plans = _plans(packing, filled)
-        return pack(fulfillment_order_id=item.pk, parcels=plans, actor=packer)
-
-    return run_atomic(work)
+    return run_atomic(lambda: close_boxes(locked_boxes(packing_id, packer), packer=packer))
 
 
-def _refuse_unchecked(packing: Packing, lines: list[FulfillmentLine], filled: list[FilledBox]) -> None:
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What one unit more made of an order: its parcels where it was the last one, or what keeps them open."""
+
+    line: FulfillmentLine
+    parcels: Sequence[Shipment] = ()
+    refused: DomainError | None = None
+
+
+def add_and_close(opened: OpenBoxes, *, code: str, packer: str, sku: Sku | None = None) -> Added:
+    """Count one unit into boxes that this transaction locked, and close them where it was the last one.
+
+    What keeps them from closing is told, and the unit stays in its box. Raises what `scan_into_box` raises of codes.
+    `sku` where it is known what the code means.
+    """
+    scan = add_unit(opened, code=code, packer=packer, sku=sku)
+    refused = None
+    if opened.is_full:
+        try:
+            with transaction.atomic():
+                return Added(scan.line, close_boxes(opened, packer=packer))
+        except DomainError as error:
+            refused = error
+    if not opened.is_kept:
+        keep(opened)
+    keep_unit(opened, scan)
+    return Added(scan.line, refused=refused)
+
+
+def close_boxes(opened: OpenBoxes, *, packer: str) -> list[Shipment]:
+    """What `close_box` does, with boxes that this transaction locked."""
+    if not opened.is_full:
+        raise Conflict(opened.missing())
+    filled = [box for box in opened.filled(boxes_at(opened.work.node_id)) if box.units]
+    _refuse_unchecked(opened, filled)
+    made = pack_picked(opened.work, opened.lines, _plans(opened, filled), packer)
+    if opened.is_kept:
+        Packing.objects.filter(pk=opened.packing.pk).delete()
+    return made
+
+
+def _refuse_unchecked(opened: OpenBoxes, filled: Sequence[FilledBox]) -> None:
     doubt = next(filter(None, map(weight_doubt, filled)), "")
     if doubt:
         raise WeightOff(doubt)
-    for check in open_checks(packing.fulfillment_order, lines):
+    for check in open_checks(opened.work, opened.lines):
         if check.kind != PackCheckKind.WEIGH:
             raise CheckOpen(f"First: {check.words}.")
         if any(box.weighed_grams is None for box in filled):
             raise CheckOpen(f"First: {check.words}.", field="grams")
 
 
-def _plans(packing: Packing, filled: list[FilledBox]) -> list[ParcelPlan]:
+def _plans(opened: OpenBoxes, filled: Sequence[FilledBox]) -> list[ParcelPlan]:
     """A parcel for each box; with several, what each holds, serial numbers by name."""
     serials: Mapping[tuple[int, int], list[str]] = defaultdict(list)
-    for number, line_id, serial in packing.scans.values_list("box", "line_id", "serial__number"):
-        if serial is not None:
-            serials[number, line_id].append(serial)
+    for scan in opened.scans:
+        if scan.serial is not None:
+            serials[scan.box, scan.line_id].append(scan.serial.number)
     several = len(filled) > 1
     return [
         ParcelPlan(
@@ -185,19 +218,15 @@ def _plans(packing: Packing, filled: list[FilledBox]) -> list[ParcelPlan]:
     ]  # fmt: skip
 
 
-def _is_missing(packing: Packing, lines: list[FulfillmentLine]) -> bool:
-    counts = units_in_box(packing)
-    return any(counts[line.pk] != line.picked for line in lines)
+def _in_hand(opened: OpenBoxes) -> FilledBox:
+    return opened.filled(boxes_at(opened.work.node_id))[-1]
 
 
-def _in_hand(packing: Packing, lines: list[FulfillmentLine]) -> FilledBox:
-    return filled_boxes(packing, lines, boxes_at(packing.fulfillment_order.node_id))[-1]
-
-
-def _change(packing: Packing, **fields: object) -> None:
+def _change(opened: OpenBoxes, **fields: object) -> None:
     """Set what is known of the box in hand."""
-    PackingBox.objects.update_or_create(packing=packing, number=box_in_hand(packing), defaults=fields)
-    Packing.objects.filter(pk=packing.pk).update(touched_at=now())
+    row, _ = PackingBox.objects.update_or_create(packing=opened.packing, number=opened.number, defaults=fields)
+    opened.rows = [*(each for each in opened.rows if each.number != row.number), row]
+    Packing.objects.filter(pk=opened.packing.pk).update(touched_at=now())
 
 
 def prove_label(*, shipment_id: int, packer: str) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fulfillment.errors import NothingLeft, WrongItem
-from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState, Packing
-from fulfillment.selectors.boxes import units_in_box
+from fulfillment.models import FulfillmentLine, FulfillmentOrderState
+from fulfillment.selectors.boxes import OpenBoxes
 from fulfillment.selectors.units import is_tracked
-from fulfillment.services.packing_scans import locked_packing
+from fulfillment.services.packing_opening import locked_boxes
 from fulfillment.services.picking import SHORT_REASONS, Short, go_short
 from fulfillment.services.short_units import units_short
 from fulfillment.services.units import NOTHING_NAMED, open_units
@@ -36,12 +36,12 @@ def short_in_box(*, packing_id: int, line_id: int, quantity: int, reason: str, p
         raise DomainError(f"{reason!r} is not a reason for a short pick.", field="reason")
 
     def work() -> bool:
-        packing, lines = locked_packing(packing_id, packer)
-        item = packing.fulfillment_order
-        line = next((row for row in lines if row.pk == line_id), None)
+        opened = locked_boxes(packing_id, packer)
+        item = opened.work
+        line = next((row for row in opened.lines if row.pk == line_id), None)
         if line is None:
             raise WrongItem(f"{item.order.number} has no such line.")
-        missing = line.picked - units_in_box(packing)[line.pk]
+        missing = line.picked - opened.units[line.pk]
         if not 1 <= quantity <= missing:
             raise NothingLeft(f"{line.sku.code}: {missing} missing in the box, {quantity} reported.", field="quantity")
         line.picked -= quantity
@@ -49,18 +49,18 @@ def short_in_box(*, packing_id: int, line_id: int, quantity: int, reason: str, p
         line.save(update_fields=["picked", "short"])
         go_short(
             Short(item, line, quantity, reason, f"Packer {packer}."), from_bucket="picked", actor=packer,
-            units=lambda: _units_missing(packing, line, quantity, reason),
+            units=lambda: _units_missing(opened, line, quantity, reason),
         )  # fmt: skip
-        return _goes_on(packing, item, lines, packer)
+        return _goes_on(opened, packer)
 
     return run_atomic(work)
 
 
-def _units_missing(packing: Packing, line: FulfillmentLine, quantity: int, reason: str) -> list[Units]:
+def _units_missing(opened: OpenBoxes, line: FulfillmentLine, quantity: int, reason: str) -> list[Units]:
     """The lots or serial numbers of the tote that are meant; they are not in it any more."""
     if not is_tracked(line):
         return []
-    scanned = set(packing.scans.filter(line=line, serial__isnull=False).values_list("serial_id", flat=True))
+    scanned = {scan.serial_id for scan in opened.scans if scan.line_id == line.pk and scan.serial_id}
     rows = [row for row in open_units([line]).get(line.pk, []) if row.serial_id not in scanned]
     if not rows:
         return units_short(line, line.fulfillment_order.node, quantity, NOTHING_NAMED, expired=reason == "expired")
@@ -86,24 +86,23 @@ def _units_missing(packing: Packing, line: FulfillmentLine, quantity: int, reaso
     return found
 
 
-def _goes_on(packing: Packing, item: FulfillmentOrder, lines: list[FulfillmentLine], packer: str) -> bool:
-    if not any(line.picked for line in lines):
-        advance(item, FulfillmentOrderState.CANCELLED, using=FULFILLMENT_ORDER, actor=packer, reason="nothing to pack",
-                end_reason="Nothing of it could be packed")  # fmt: skip
-        packing.delete()
+def _goes_on(opened: OpenBoxes, packer: str) -> bool:
+    if not any(line.picked for line in opened.lines):
+        advance(opened.work, FulfillmentOrderState.CANCELLED, using=FULFILLMENT_ORDER, actor=packer,
+                reason="nothing to pack", end_reason="Nothing of it could be packed")  # fmt: skip
+        opened.packing.delete()
         return False
-    counts = units_in_box(packing)
-    return all(counts[line.pk] == line.picked for line in lines)
+    return opened.is_full
 
 
 def hold_at_bench(*, packing_id: int, note: str, packer: str) -> None:
     """Somebody must look before this is packed: the order is on hold until it is released. Twice is once."""
 
-    def work() -> None:
-        packing, _ = locked_packing(packing_id, packer)
+    def hold() -> None:
+        work = locked_boxes(packing_id, packer).work
         place_hold(
-            order_id=packing.fulfillment_order.order_id, reason=HoldReason.OTHER, source=f"Pack station, {packer}",
+            order_id=work.order_id, reason=HoldReason.OTHER, source=f"Pack station, {packer}",
             handle=BENCH_HOLD, actor=packer, note=note[:500] or "Put aside by the packer.",
         )  # fmt: skip
 
-    run_atomic(work)
+    run_atomic(hold)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from inventory.models import Sku
+from django.db.models import Q
+
+from inventory.models import Barcode, Sku
 
 
 def find_sku_by_code_or_barcode(text: str) -> Sku | None:
-    """The SKU that a scanned or typed code means: a barcode, else the SKU's own code in any case. None if unknown."""
+    """The SKU that a scanned or typed code means: a barcode, else the SKU's own code in any case. None if unknown.
+
+    One statement, by indexes, also for what is no SKU.
+    """
     wanted = text.strip()
     if not wanted:
         return None
-    by_barcode = Sku.objects.filter(barcodes__code=wanted).first()
-    return by_barcode or Sku.objects.filter(code=wanted).first() or Sku.objects.filter(code__iexact=wanted).first()
+    by_barcode = Barcode.objects.filter(code=wanted).values("sku")[:1]
+    rows = list(Sku.objects.filter(Q(pk=by_barcode) | Q(code__iexact=wanted)).order_by("code"))
+    # With several, those by their own code say so: what is left was found by its barcode.
+    rows.sort(key=lambda sku: (sku.code.upper() == wanted.upper(), sku.code != wanted))
+    return rows[0] if rows else None
 
 
 def find_skus_by_codes(texts: Iterable[str]) -> dict[str, Sku]:

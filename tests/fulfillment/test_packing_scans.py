@@ -6,24 +6,28 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import transaction
 
 from fulfillment.errors import NothingLeft, WrongItem
 from fulfillment.models import FulfillmentOrder, Packing, PackScan, Shipment
 from fulfillment.services import (
     cancel_order,
     close_box,
+    keep,
     open_for_item,
     open_packing,
+    pack,
     scan_into_box,
     undo_scan,
 )
-from inventory.models import Barcode
+from inventory.models import Barcode, Sku
 from oms.core.clock import now
 from oms.core.errors import Conflict, DomainError, NotFound
+from orders.locks import lock_orders
 from tests.factories import World, make_line, make_sku, make_world, stock
 from tests.fulfillment.floor import make_work, picked
 from tests.fulfillment.tracked import make_serial_sku, put_serials
-from tests.threads import at_once
+from tests.threads import at_once, behind, elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +44,13 @@ def to_pack(world: World, name: str, **units: int) -> FulfillmentOrder:
 
 
 def opened(work: FulfillmentOrder, packer: str = "Asha") -> Packing:
-    return open_packing(fulfillment_order_id=work.pk, packer=packer)
+    return open_packing(fulfillment_order_id=work.pk, packer=packer).packing
+
+
+def begun(work: FulfillmentOrder, sku: Sku, packer: str) -> Packing | None:
+    with transaction.atomic():
+        found = open_for_item(node_id=work.node_id, sku_id=sku.pk, packer=packer)
+        return keep(found).packing if found else None
 
 
 def put_in(packing: Packing, *codes: str) -> list[bool]:
@@ -111,16 +121,28 @@ def test_an_item_opens_the_first_due_order_that_is_it_alone(world: World) -> Non
     late, later = to_pack(world, "late", kurta=1), to_pack(world, "later", kurta=1)
     FulfillmentOrder.objects.filter(pk=later.pk).update(due_at=now() - timedelta(days=3))
 
-    found = [
-        open_for_item(node_id=late.node_id, sku_id=world.kurta.pk, packer=packer) for packer in ("Asha", "Ravi", "Mia")
-    ]
+    found = [begun(late, world.kurta, packer) for packer in ("Asha", "Ravi", "Mia")]
     assert [each.fulfillment_order_id for each in found if each] == [later.pk, later.pk, later.pk]
     put_in(Packing.objects.get(), world.kurta.code)
-    other = open_for_item(node_id=late.node_id, sku_id=world.kurta.pk, packer="Ravi")
+    other = begun(late, world.kurta, "Ravi")
     assert other is not None
     assert other.fulfillment_order_id == late.pk
-    assert open_for_item(node_id=late.node_id, sku_id=world.shoe.pk, packer="Ravi") is None
+    assert begun(late, world.shoe, "Ravi") is None
     assert {both.pk, two.pk}.isdisjoint(Packing.objects.values_list("fulfillment_order", flat=True))
+
+
+def test_two_who_scan_the_same_item_get_two_orders_and_only_the_last_order_is_waited_for(world: World) -> None:
+    first, second = to_pack(world, "1", kurta=1), to_pack(world, "2", kurta=1)
+    with transaction.atomic():
+        mine = open_for_item(node_id=first.node_id, sku_id=world.kurta.pk, packer="Asha")
+        theirs = elsewhere(lambda: begun(first, world.kurta, "Ravi"))
+    assert mine is not None
+    assert theirs is not None
+    assert (mine.work.pk, theirs.fulfillment_order_id) == (first.pk, second.pk)
+    pack(fulfillment_order_id=second.pk, actor="Ravi")
+    waited = behind(lambda: lock_orders([first.order_id]), lambda: begun(first, world.kurta, "Mia"))
+    assert waited is not None
+    assert waited.fulfillment_order_id == first.pk
 
 
 def test_a_serial_number_is_scanned_once_and_its_barcode_is_not_enough(world: World) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from django.db.models import Count, Q, prefetch_related_objects
 from django.http import HttpRequest
 
 from fulfillment.models import (
@@ -14,18 +16,19 @@ from fulfillment.models import (
     FulfillmentOrderState,
     PackCheck,
     Packing,
+    PackScan,
     Printer,
     Shipment,
 )
-from fulfillment.selectors import TO_PICK, label_problems, with_contents, with_lines
-from fulfillment.selectors.boxes import Box, FilledBox, boxes_at, filled_boxes, units_in_box
+from fulfillment.selectors import TO_PICK, label_problems, with_contents
+from fulfillment.selectors.boxes import Box, FilledBox, OpenBoxes, boxes_at
 from fulfillment.selectors.checks import open_checks
 from fulfillment.selectors.held import BEFORE_ROAD
-from fulfillment.services import cash_of_work, weight_doubt
+from fulfillment.services import cash_of_work, locked_boxes, weight_doubt
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
 from oms.core.clock import now
-from oms.core.errors import Forbidden
+from oms.core.errors import Forbidden, NotFound
 
 #: What the browser's session remembers of the station.
 _NODE, _OPEN, _LAST, _PROVES, _UNPROVEN = "pack_node", "pack_open", "pack_last", "pack_proves", "pack_unproven"
@@ -53,7 +56,7 @@ class BenchLine:
 
 @dataclass(frozen=True, slots=True)
 class OpenBox:
-    """The order that is being packed, in one box or several."""
+    """The order that is being packed, in one box or several, as the screen shows it."""
 
     packing: Packing
     work: FulfillmentOrder
@@ -62,6 +65,7 @@ class OpenBox:
     sizes: Sequence[Box]
     cash_minor: int
     checks: Sequence[PackCheck]
+    last_scans: Sequence[PackScan]
 
     @property
     def box(self) -> FilledBox:
@@ -120,6 +124,7 @@ class Station:
         self.nodes = stations(principal)
         chosen = next((node for node in self.nodes if node.pk == self._session.get(_NODE)), None)
         self.node = chosen or (self.nodes[0] if len(self.nodes) == 1 else None)
+        self._shown: OpenBoxes | None = None
 
     def choose(self, node: Node) -> None:
         """Stand at another node; what was open there stays open there."""
@@ -129,9 +134,11 @@ class Station:
         self._session.pop(_UNPROVEN, None)
         self.node = node
 
-    def put_on_bench(self, packing_id: int) -> None:
-        """This box is open here now."""
-        self._session[_OPEN] = packing_id
+    def put_on_bench(self, opened: OpenBoxes) -> None:
+        """These boxes are open here now, as this request leaves them."""
+        if self._session.get(_OPEN) != opened.packing.pk:
+            self._session[_OPEN] = opened.packing.pk
+        self.shows(opened)
 
     def put_aside(self) -> None:
         """The bench is empty; the box keeps what is in it."""
@@ -167,12 +174,13 @@ class Station:
     def printer(self) -> Printer | None:
         """Where this station's labels come out; None: in its browser."""
         pk = self._session.get(_PRINTER)
-        return Printer.objects.filter(pk=pk, node=self.node, is_active=True).first() if pk and self.node else None
+        return next((printer for printer in self.printers if printer.pk == pk), None) if pk else None
 
     def print_on(self, printer_id: int | None) -> None:
         """Print this station's labels there from now on; None: in its browser."""
         self._session[_PRINTER] = printer_id
 
+    @cached_property
     def printers(self) -> list[Printer]:
         """The printers of its node."""
         return list(Printer.objects.filter(node=self.node, is_active=True)) if self.node else []
@@ -181,15 +189,41 @@ class Station:
         """This parcel's label is wanted again."""
         self._session[_LAST] = [shipment_id]
 
+    def take(self, packer: str) -> OpenBoxes | None:
+        """What lies on the bench, locked until the transaction ends; None where nothing does, or its box is closed.
+
+        Raises Conflict where it may not be packed any more, or somebody else goes on with it.
+        """
+        pk = self._session.get(_OPEN)
+        if not pk or self.node is None:
+            return None
+        try:
+            opened = locked_boxes(pk, packer)
+        except NotFound:
+            return None
+        return opened if opened.work.node_id == self.node.pk else None
+
+    def shows(self, opened: OpenBoxes | None) -> None:
+        """What this request left on the bench, so that its page need not read it again; None: nobody knows."""
+        self._shown = opened
+
     def open_box(self) -> OpenBox | None:
         """What lies on the bench; None where nothing does, or its work ended meanwhile."""
-        packing = Packing.objects.filter(pk=self._session.get(_OPEN, 0)).first()
-        if packing is None or self.node is None:
+        pk = self._session.get(_OPEN)
+        if not pk or self.node is None:
             return None
-        work = with_lines(FulfillmentOrder.objects.filter(pk=packing.fulfillment_order_id, node=self.node)).first()
-        if work is None or work.state != FulfillmentOrderState.PICKED:
+        if self._shown is not None and self._shown.packing.pk == pk:
+            return _shown(self._shown)
+        packing = (
+            Packing.objects.select_related("fulfillment_order__order", "fulfillment_order__node")
+            .filter(pk=pk, fulfillment_order__node=self.node, fulfillment_order__state=FulfillmentOrderState.PICKED)
+            .first()
+        )
+        if packing is None:
             return None
-        return open_box_of(packing, work)
+        work = packing.fulfillment_order
+        rows = FulfillmentLine.objects.select_related("sku", "order_line").filter(fulfillment_order=work, picked__gt=0)
+        return _shown(OpenBoxes.read(packing, work, list(rows.order_by("pk"))))
 
     def last_parcels(self) -> list[Shipment]:
         """The parcels of the order that was closed last at this station."""
@@ -201,22 +235,21 @@ class Station:
     def waiting(self) -> dict[str, Any]:
         """What waits at the node: orders to pack, late ones, parcels with a label problem, and the next cut-off."""
         assert self.node is not None
-        rows = FulfillmentOrder.objects.filter(node=self.node, state=FulfillmentOrderState.PICKED, with_wms=False)
-        moment = now()
-        to_pick = FulfillmentOrder.objects.filter(node=self.node, state__in=TO_PICK, with_wms=False)
-        return {
-            "to_pack": rows.count(), "to_pick": to_pick.count(), "late": rows.filter(due_at__lt=moment).count(),
-            "problems": label_problems(Shipment.objects.filter(node=self.node)).count(),
-            "cutoff_at": self.node.cutoff_at,
-        }  # fmt: skip
+        picked = Q(state=FulfillmentOrderState.PICKED)
+        counts = FulfillmentOrder.objects.filter(
+            node=self.node, state__in=(*TO_PICK, FulfillmentOrderState.PICKED), with_wms=False
+        ).aggregate(to_pack=Count("pk", filter=picked), to_pick=Count("pk", filter=~picked),
+                    late=Count("pk", filter=picked & Q(due_at__lt=now())))  # fmt: skip
+        return {**counts, "problems": label_problems(Shipment.objects.filter(node=self.node)).count(),
+                "cutoff_at": self.node.cutoff_at}  # fmt: skip
 
 
-def open_box_of(packing: Packing, work: FulfillmentOrder) -> OpenBox:
+def _shown(opened: OpenBoxes) -> OpenBox:
     """The order on the bench with its lines, boxes and checks."""
-    counts = units_in_box(packing)
-    lines = [line for line in work.lines.all() if line.picked]
+    work, lines, units = opened.work, opened.lines, opened.units
+    prefetch_related_objects(lines, "order_line__substitute_for")
     sizes = boxes_at(work.node_id)
     return OpenBox(
-        packing, work, [BenchLine(line, counts[line.pk]) for line in lines], filled_boxes(packing, lines, sizes), sizes,
-        cash_of_work(work), open_checks(work, lines),
+        opened.packing, work, [BenchLine(line, units[line.pk]) for line in lines], opened.filled(sizes), sizes,
+        cash_of_work(work), open_checks(work, lines), opened.scans[: -LAST_SCANS - 1 : -1],
     )  # fmt: skip

@@ -13,22 +13,23 @@ from django.utils.translation import ngettext
 
 from fulfillment.errors import CheckOpen
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, PackCheckKind, Shipment
-from fulfillment.selectors.boxes import USUAL, boxes_at
+from fulfillment.selectors.boxes import USUAL, OpenBoxes, boxes_at
+from fulfillment.selectors.checks import open_checks
 from fulfillment.selectors.finding import called
 from fulfillment.selectors.waves import waiting_in
 from fulfillment.services import (
     SHORT_REASONS,
     accept_weight,
+    add_and_close,
     ask_print,
     choose_box,
-    close_box,
+    close_boxes,
     hold_at_bench,
     next_box,
     open_for_item,
     open_packing,
     prove_check,
     prove_label,
-    scan_into_box,
     short_in_box,
     undo_scan,
 )
@@ -76,14 +77,17 @@ def told(act: Callable[[], Said]) -> Said:
 
 
 def _handled(packer: str, bench: Station, code: str) -> Said:
+    bench.shows(None)
     if _COMMAND.fullmatch(code):
         return _command(packer, bench, code)
-    opened = bench.open_box()
-    if opened is not None and opened.is_full:
-        first = next(iter(opened.checks), None)
+    opened = bench.take(packer)
+    if opened is None:
+        return _begun(packer, bench, code)
+    if opened.is_full:
+        first = next(iter(open_checks(opened.work, opened.lines)), None)
         text = _("First: %(what)s.") % {"what": first.words} if first else _("This box is full: close it first.")
         return Said("wrong", text)
-    return _scanned(packer, bench, opened, code) if opened else _begun(packer, bench, code)
+    return _scanned(packer, bench, opened, code)
 
 
 # -- nothing on the bench ----------------------------------------------------------------------------------------------
@@ -105,7 +109,7 @@ def _begun(packer: str, bench: Station, code: str) -> Said:
         return Said("ok", _("The label of %(order)s.") % {"order": parcel.order.number})
     work = _work_called(bench.node, code)
     if work is not None:
-        bench.put_on_bench(open_packing(fulfillment_order_id=work.pk, packer=packer).pk)
+        bench.put_on_bench(open_packing(fulfillment_order_id=work.pk, packer=packer))
         return Said("ok", _("%(order)s is on the bench.") % {"order": work.order.number})
     return Said("unknown", _("Nobody knows %(code)s: no item, order or label has it.") % {"code": code})
 
@@ -117,11 +121,7 @@ def _begun_with(packer: str, bench: Station, sku: Sku, code: str) -> Said:
     if opened is None:
         text = _("No order to pack is one %(sku)s alone. Scan the order of a tote.")
         return Said("wrong", text % {"sku": sku.code})
-    bench.put_on_bench(opened.pk)
-    box = bench.open_box()
-    if box is None:
-        return Said("wrong", _("Somebody else was faster. Scan it again."))
-    return _scanned(packer, bench, box, code)
+    return _scanned(packer, bench, opened, code, sku)
 
 
 def _proven(packer: str, bench: Station, unproven: Sequence[Shipment], code: str) -> Said:
@@ -149,36 +149,50 @@ def _work_called(node: Node, code: str) -> FulfillmentOrder | None:
 # -- an open box -------------------------------------------------------------------------------------------------------
 
 
-def _scanned(packer: str, bench: Station, opened: OpenBox, code: str) -> Said:
+def _scanned(packer: str, bench: Station, opened: OpenBoxes, code: str, sku: Sku | None = None) -> Said:
     """One unit into the box; the last one closes it. What keeps it from closing leaves the unit in the box."""
-    done = scan_into_box(packing_id=opened.packing.pk, code=code, packer=packer)
-    if not done.is_full:
-        name = done.line.sku.name or done.line.sku.code
-        text = _("%(sku)s: %(n)d of %(all)d")
-        return Said("ok", text % {"sku": name, "n": done.units, "all": done.line.picked})
-    return _closed_if_ready(packer, bench)
+    done = add_and_close(opened, code=code, packer=packer, sku=sku)
+    if done.parcels:
+        return _closed_as(packer, bench, opened, done.parcels)
+    bench.put_on_bench(opened)
+    if done.refused is not None:
+        return _refused(done.refused)
+    named = done.line.sku.name or done.line.sku.code
+    text = _("%(sku)s: %(n)d of %(all)d")
+    return Said("ok", text % {"sku": named, "n": opened.units[done.line.pk], "all": done.line.picked})
 
 
-def _closed_if_ready(packer: str, bench: Station, said: str = "") -> Said:
+def _refused(error: DomainError, said: str = "") -> Said:
+    """What is still in the way of closing: a check that is to be done is no mistake."""
+    if isinstance(error, CheckOpen):
+        return Said("ok", f"{said} {error.message}".strip())
+    return Said("wrong", error.message)
+
+
+def _closed_if_ready(packer: str, bench: Station, opened: OpenBoxes, said: str) -> Said:
     """Close what is complete; what is still in the way is said, and everything stays as it is."""
     try:
         with transaction.atomic():
-            return _closed(packer, bench)
-    except CheckOpen as error:
-        return Said("ok", f"{said} {error.message}".strip())
+            made = close_boxes(opened, packer=packer)
     except DomainError as error:
-        return Said("wrong", error.message)
+        return _refused(error, said)
+    return _closed_as(packer, bench, opened, made)
 
 
 def _closed(packer: str, bench: Station) -> Said:
-    opened = bench.open_box()
+    opened = bench.take(packer)
     if opened is None:
         return Said("ok", _("The box is closed."))
-    made = close_box(packing_id=opened.packing.pk, packer=packer)
+    return _closed_as(packer, bench, opened, close_boxes(opened, packer=packer))
+
+
+def _closed_as(packer: str, bench: Station, opened: OpenBoxes, made: Sequence[Shipment]) -> Said:
+    """The order became these parcels."""
     bench.closed([parcel.pk for parcel in made])
     _print_elsewhere(packer, bench, [parcel for parcel in made if opened.work.kind != FulfillmentOrderKind.PICKUP])
-    count = ngettext("%(order)s is packed: %(n)d item.", "%(order)s is packed: %(n)d items.", opened.wanted)
-    text = count % {"order": opened.work.order.number, "n": opened.wanted}
+    units = len(opened.scans)
+    count = ngettext("%(order)s is packed: %(n)d item.", "%(order)s is packed: %(n)d items.", units)
+    text = count % {"order": opened.work.order.number, "n": units}
     if len(made) > 1:
         text += " " + _("%(n)d boxes: each has its label.") % {"n": len(made)}
     return Said("ok", text)
@@ -247,9 +261,9 @@ def _confirmed(packer: str, bench: Station, opened: OpenBox) -> Said:
 
 def done_of_check(packer: str, bench: Station, said: str) -> Said:
     """After a check: an order that is complete closes by itself."""
-    opened = bench.open_box()
+    opened = bench.take(packer)
     if opened is not None and opened.is_full:
-        return _closed_if_ready(packer, bench, said)
+        return _closed_if_ready(packer, bench, opened, said)
     return Said("ok", said)
 
 
@@ -287,7 +301,7 @@ def short(packer: str, bench: Station, opened: OpenBox, told: Shortage) -> Said:
     )  # fmt: skip
     text = _("Reported: another node sends it, or the customer is told.")
     if is_full:
-        return _closed_if_ready(packer, bench, text)
+        return done_of_check(packer, bench, text)
     if bench.open_box() is None:
         bench.put_aside()
         text = _("Nothing of %(order)s is left to pack: it gets another node.") % {"order": opened.work.order.number}

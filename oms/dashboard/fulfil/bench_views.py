@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,14 +16,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import command_sheet_pdf
 from carriers.models import Label
-from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
-from fulfillment.selectors.held import held_parcels
+from fulfillment.models import FulfillmentOrderKind, PrintJob, Shipment, ShipmentState
+from fulfillment.selectors.held import held_of_loaded
 from fulfillment.selectors.printing import is_away, last_prints
 from fulfillment.services import SHORT_REASONS, prove_check, weigh_box, weight_doubt
 from oms.accounts.access import principal_of, requires
 from oms.core.errors import NotFound
 from oms.core.posting import once_per_form
-from oms.dashboard.fulfil.bench import LAST_SCANS, OpenBox, Station
+from oms.dashboard.fulfil.bench import OpenBox, Station
 from oms.dashboard.fulfil.bench_acts import (
     HOLD_NOTES,
     PAPERS,
@@ -56,25 +56,34 @@ def _context(request: HttpRequest, station: Station) -> dict[str, Any]:
         station.put_aside()
     return {
         "station": station, "opened": opened, "reasons": SHORT_REASONS, "hold_notes": HOLD_NOTES,
-        "unproven": station.unproven(), "printers": station.printers(), "printer": station.printer(),
-        "scans": list(opened.packing.scans.select_related("line__sku").order_by("-pk")[:LAST_SCANS]) if opened else [],
+        "unproven": station.unproven(), "printers": station.printers, "printer": station.printer(),
+        "scans": opened.last_scans if opened else [],
         "waiting": station.waiting() if station.node else {},
-        "parcels": [_label(parcel) for parcel in station.last_parcels()],
+        "parcels": _labels(station.last_parcels()),
     }  # fmt: skip
 
 
-def _label(parcel: Shipment) -> dict[str, Any]:
-    """A parcel that was closed last, and whether its label still has to come."""
+def _labels(parcels: Sequence[Shipment]) -> list[dict[str, Any]]:
+    """Parcels that were closed last, and whether their labels still have to come. Their contents must be loaded."""
+    jobs, held = last_prints(parcels), held_of_loaded(parcels)
+    # The carrier's own label is a picture: a printer that speaks ZPL cannot print it, the browser does.
+    booked = [parcel.booking_id for parcel in parcels if parcel.pk in jobs]
+    pictures = set(Label.objects.filter(booking__in=booked, zpl="").values_list("booking_id", flat=True))
+    invoiced = set(
+        Invoice.objects.filter(parcel_uid__in=[parcel.uid for parcel in parcels]).values_list("parcel_uid", flat=True)
+    )
+    return [
+        _label(parcel, jobs.get(parcel.pk) if parcel.booking_id not in pictures else None)
+        | {"held": held.get(parcel.pk, []), "invoiced": parcel.uid in invoiced}
+        for parcel in parcels
+    ]
+
+
+def _label(parcel: Shipment, job: PrintJob | None) -> dict[str, Any]:
     pickup = parcel.fulfillment_order.kind == FulfillmentOrderKind.PICKUP
     coming = not pickup and not parcel.awb and not parcel.problem and parcel.state == ShipmentState.CREATED
-    job = last_prints([parcel]).get(parcel.pk)
-    # The carrier's own label is a picture: a printer that speaks ZPL cannot print it, the browser does.
-    if job is not None and Label.objects.filter(booking=parcel.booking_id, zpl="").exists():
-        job = None
-    return {"parcel": parcel, "pickup": pickup, "coming": coming, "job": job,
-            "printing": job is not None and job.ended_at is None, "away": job is not None and is_away(job.printer),
-            "held": held_parcels([parcel]).get(parcel.pk, []),
-            "invoiced": Invoice.objects.filter(parcel_uid=parcel.uid).exists()}  # fmt: skip
+    printing, away = (job.ended_at is None, is_away(job.printer)) if job is not None else (False, False)
+    return {"parcel": parcel, "pickup": pickup, "coming": coming, "job": job, "printing": printing, "away": away}
 
 
 @require_safe
@@ -217,7 +226,7 @@ def choose_printer(request: HttpRequest) -> HttpResponse:
     """Where the labels of this station come out."""
     bench = _station(request)
     wanted = _number(request.POST.get("printer", ""))
-    bench.print_on(next((printer.pk for printer in bench.printers() if printer.pk == wanted), None))
+    bench.print_on(next((printer.pk for printer in bench.printers if printer.pk == wanted), None))
     return HttpResponseRedirect(reverse("dashboard:fulfil_pack"))
 
 
@@ -239,7 +248,7 @@ def counts(request: HttpRequest) -> HttpResponse:
 def label_panel(request: HttpRequest, pk: int) -> HttpResponse:
     """The parcel that was closed last: asked again until its label is there, or somebody must look."""
     parcel = parcel_of(principal_of(request), pk)
-    return render(request, "dashboard/fulfil/_pack_label.html", _label(parcel))
+    return render(request, "dashboard/fulfil/_pack_label.html", _labels([parcel])[0])
 
 
 @require_safe

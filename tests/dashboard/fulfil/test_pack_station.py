@@ -104,10 +104,21 @@ def test_an_item_asks_for_no_order_and_an_order_is_asked_for_as_its_index_has_it
     by_item, by_order = (
         [row["sql"] for row in caught if f"= '{code}'" in row["sql"]] for code in ("SHOE-42", work.order.number)
     )
-    assert len(by_item) == 2
+    assert len(by_item) == 1
     assert not [sql for sql in by_item if "orders_order" in sql or "fulfillment_" in sql]
     assert any('U0."number" = ' in sql for sql in by_order)
     assert not [row["sql"] for row in caught if re.search(r'UPPER\("(orders|fulfillment)_', row["sql"])]
+
+
+def test_a_scan_costs_so_many_statements(client: Client, world: World, work: FulfillmentOrder) -> None:
+    picked(make_work(world, "2", make_line(world.saree)))
+    costs = []
+    for key, code in enumerate((work.order.number, "KURTA-M", "KURTA-M", "SAREE-1", "SAREE-1")):
+        with CaptureQueriesContext(connection) as caught:
+            assert scan(client, code, f"key {key}")[0] == "ok"
+        costs.append(len(caught))
+    # An order, a unit, another one, the last one of three, and an item that is an order alone.
+    assert costs == [31, 28, 28, 53, 47]
 
 
 def test_commands_undo_put_aside_and_say_what_they_cannot(client: Client, work: FulfillmentOrder) -> None:
