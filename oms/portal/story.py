@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Prefetch
-from django.utils import timezone
-from django.utils.translation import npgettext, pgettext
+from django.utils.translation import pgettext
 
 from carriers.base import Milestone
 from carriers.models import TrackingEvent
@@ -32,25 +31,11 @@ from fulfillment.services.hand_offs import ASKED_FIRST
 from inventory.models import Node, Sku
 from oms.core.clock import now
 from oms.notifications.models import Message
+from oms.portal.dates import COMING_BACK, Dates, Headline, dates_of, pickup_headline
 from oms.portal.days import day_text
 from oms.portal.failing import Doubt, Failing, doubts_of, failing_of, scan_words
-from orders.models import Order, OrderEvent, OrderLine
+from orders.models import Order, OrderLine
 from orders.selectors.cancelled import really_cancelled
-
-_COMING_BACK = (ShipmentState.RTO_INITIATED, ShipmentState.RTO_IN_TRANSIT, ShipmentState.RTO_RECEIVED)
-_OVER = (ShipmentState.DELIVERED, ShipmentState.CANCELLED, ShipmentState.LOST, *_COMING_BACK)
-_TRAVELLING = (ShipmentState.HANDED_OVER, ShipmentState.IN_TRANSIT, ShipmentState.OUT_FOR_DELIVERY,
-               ShipmentState.NDR_OPEN)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headline:
-    """The first line, the date it replaces, why, and one sentence more."""
-
-    title: str
-    was: str = ""
-    reason: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +62,8 @@ class Parcel:
     last_scan_at: datetime | None = None
     failing: Failing | None = None
     doubt: Doubt | None = None
+    #: When it comes, where the order comes in several parcels.
+    arrival: Headline | None = None
 
     @property
     def failure_id(self) -> int | None:
@@ -116,8 +103,10 @@ def tell(order: Order) -> Story:
     scans = _scans(shipments)
     failing = failing_of(shipments, may_have=any(
         scan.milestone == Milestone.ATTEMPT_FAILED for told in scans.values() for scan in told))  # fmt: skip
-    headline = _headline(order, shipments, is_pickup, ready, list(failing.values()))
-    story = Story(order=order, headline=headline, who=_who(order))
+    dates = (
+        Dates(pickup_headline(order, shipments, ready), {}) if is_pickup else dates_of(order, shipments, failing)
+    )  # fmt: skip
+    story = Story(order=order, headline=dates.headline, who=_who(order))
     if is_pickup:
         story.pickup = Node.objects.filter(code=order.pickup_node_code).first() or _node_of(shipments)
         story.collectable = ready
@@ -130,7 +119,10 @@ def tell(order: Order) -> Story:
     doubts = {} if is_pickup else doubts_of(shipments)
     for position, shipment in enumerate(shipments, start=1):
         parcel = _parcel(shipment, position, len(shipments), scans.get(shipment.booking_id or 0, []), order, images)
-        story.parcels.append(replace(parcel, failing=failing.get(shipment.pk), doubt=doubts.get(shipment.pk)))
+        story.parcels.append(replace(
+            parcel, failing=failing.get(shipment.pk), doubt=doubts.get(shipment.pk),
+            arrival=dates.by_parcel.get(shipment.pk),
+        ))  # fmt: skip
     shown = _units_shown(shipments) if is_pickup else {line.pk: line.packed + line.shipped for line in lines}
     story.waiting = _goods(lines, images, lambda line: line.quantity - line.cancelled - shown.get(line.pk, 0))
     gone = really_cancelled(lines)
@@ -222,112 +214,6 @@ def may_cancel(order: Order, lines: Sequence[OrderLine]) -> tuple[bool, str]:
     return True, ""
 
 
-# -- the date ----------------------------------------------------------------------------------------------------------
-
-
-def _local_day(moment: datetime | None) -> date | None:
-    return timezone.localtime(moment).date() if moment else None
-
-
-def _headline(
-    order: Order, shipments: Sequence[Shipment], is_pickup: bool, ready: bool, failing: Sequence[Failing]
-) -> Headline:
-    if order.stage == "cancelled":
-        return Headline(title=pgettext("portal", "This order is cancelled"), note=_refund_note(order))
-    if is_pickup:
-        return _pickup_headline(order, shipments, ready)
-    if shipments and all(item.state in _COMING_BACK for item in shipments):
-        note = pgettext("portal", "The courier could not deliver it. Write to us, and we send it again.")
-        return Headline(title=pgettext("portal", "Your parcel is going back to us"), note=note)
-    delivered = [item.delivered_at for item in shipments if item.delivered_at]
-    if order.stage in ("delivered", "returned") and delivered:
-        text = pgettext("portal", "Delivered %(day)s") % {"day": day_text(timezone.localtime(max(delivered)).date())}
-        return Headline(title=text)
-    return _arrival(order, shipments, failing)
-
-
-def _pickup_headline(order: Order, shipments: Sequence[Shipment], ready: bool) -> Headline:
-    collected = [item.delivered_at for item in shipments if item.delivered_at]
-    if collected and order.stage == "delivered":
-        day = day_text(timezone.localtime(max(collected)).date())
-        return Headline(title=pgettext("portal", "Collected %(day)s") % {"day": day})
-    if ready:
-        return Headline(title=pgettext("portal", "Ready to collect"),
-                        note=pgettext("portal", "Show the code below at the counter."))  # fmt: skip
-    promised = _local_day(order.promised_by)
-    note = pgettext("portal", "We write to you as soon as it is ready.")
-    if promised is None:
-        return Headline(title=pgettext("portal", "We are getting it ready"), note=note)
-    return Headline(title=pgettext("portal", "Ready to collect by %(day)s") % {"day": day_text(promised)}, note=note)
-
-
-def _arrival(order: Order, shipments: Sequence[Shipment], failing: Sequence[Failing]) -> Headline:
-    promised = _local_day(order.promised_by)
-    first = _local_day(order.first_promised_by) or promised
-    on_way = [item for item in shipments if item.state not in _OVER]
-    expected = [item.expected_delivery for item in on_way if item.expected_delivery]
-    day = max([*expected, *([promised] if promised and not _all_known(order, on_way) else [])], default=promised)
-    failed = any(item.state == ShipmentState.NDR_OPEN for item in on_way)
-    today = timezone.localdate()
-    out = any(item.state == ShipmentState.OUT_FOR_DELIVERY for item in on_way)
-    if out:
-        day = today
-    wished = max((item.wished for item in failing if item.wished), default=None)
-    if wished is not None and wished > today:
-        day = wished
-    if day is not None and (day < today or failed and not out and day == today):
-        day = today + timedelta(days=1) if failed else None
-    if day is None:
-        title = pgettext("portal", "We are working on your date") if first else pgettext("portal", "On its way to you")
-        if not shipments and not first:
-            title = pgettext("portal", "We are getting it ready")
-    elif day == today:
-        title = pgettext("portal", "Arriving today")
-    else:
-        title = pgettext("portal", "Arriving %(day)s") % {"day": day_text(day)}
-    moved = first is not None and (day is None or day > first)
-    note = _shipped_note(shipments)
-    if not moved or first is None:
-        return Headline(title=title, note=note)
-    return Headline(title=title, was=day_text(first), reason=_reason(order, on_way, failed, failing), note=note)
-
-
-def _all_known(order: Order, on_way: Sequence[Shipment]) -> bool:
-    """Every unit travels with a date of its courier, so that the promise is replaced by what is known."""
-    still_here = order.stage in ("captured", "backordered", "routed", "released", "picked", "packed")
-    return bool(on_way) and not still_here and all(item.expected_delivery for item in on_way)
-
-
-def _reason(order: Order, on_way: Sequence[Shipment], failed: bool, failing: Sequence[Failing]) -> str:
-    if any(item.wished and item.by_customer for item in failing):
-        return pgettext("portal", "You asked the courier to come on this day.")
-    if any(item.may_answer and not item.answered for item in failing):
-        return pgettext("portal", "The courier tried and could not deliver. Tell us below what they should do.")
-    if failed:
-        return pgettext("portal", "The courier tried and could not deliver. They try again on the next working day.")
-    kinds = set(OrderEvent.objects.filter(order=order).values_list("kind", flat=True))
-    if kinds & {"short_pick", "work_withdrawn"}:
-        return pgettext("portal", "An item was not where we thought, so it comes from another place.")
-    if kinds & {"held", "address_changed"}:
-        return pgettext("portal", "We had to check your order before we could send it.")
-    if any(item.state in _TRAVELLING for item in on_way):
-        return pgettext("portal", "The courier needs longer than we had planned.")
-    return pgettext("portal", "We need longer than we had planned to get it ready.")
-
-
-def _shipped_note(shipments: Sequence[Shipment]) -> str:
-    if len(shipments) > 1:
-        return npgettext("portal", "In %(n)d parcel", "In %(n)d parcels", len(shipments)) % {"n": len(shipments)}
-    return ""
-
-
-def _refund_note(order: Order) -> str:
-    payment = getattr(order, "payment", None)
-    if payment is None or not payment.captured_minor:
-        return pgettext("portal", "You paid nothing, so there is nothing to give back.")
-    return pgettext("portal", "Your money goes back the way it came, within 5 to 7 working days.")
-
-
 # -- a parcel ----------------------------------------------------------------------------------------------------------
 
 
@@ -393,7 +279,7 @@ def _with_trouble(shipment: Shipment, scans: list[TrackingEvent], steps: list[di
         ShipmentState.NDR_OPEN: pgettext("portal", "Delivery failed"),
         ShipmentState.LOST: pgettext("portal", "The courier cannot find it"),
         ShipmentState.DAMAGED: pgettext("portal", "Damaged on the way"),
-    } | dict.fromkeys(_COMING_BACK, pgettext("portal", "Going back to us"))
+    } | dict.fromkeys(COMING_BACK, pgettext("portal", "Going back to us"))
     label = words.get(ShipmentState(shipment.state))
     if label is None:
         return steps

@@ -12,11 +12,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
+from django.utils.timezone import localdate
 from django.utils.translation import pgettext
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from fulfillment.models import CurbsideVisit, FailedDelivery
+from fulfillment.models import CurbsideVisit, FailedDelivery, RoadTrouble, TroubleKind
 from fulfillment.services import cancel_order
 from fulfillment.services.curbside import say_here, say_on_way
 from oms.accounts.access import public
@@ -82,8 +83,10 @@ def _version(order: Order) -> str:
     newest = order.shipments.values_list("state", "expected_delivery", "booking__last_scan_at").order_by("pk")
     visit = CurbsideVisit.objects.filter(order=order).values_list("here_at", "bay", "met_at")
     failures = FailedDelivery.objects.filter(shipment__order=order).order_by("pk", "answers")
-    answers = failures.values_list("state", "answers__state", "shipment__troubles__closed_at")
-    parts = f"{order.version}{list(newest)}{list(visit)}{list(answers)}"
+    answers = failures.values_list("state", "answers__state")
+    doubts = RoadTrouble.objects.filter(shipment__order=order, kind=TroubleKind.DISPUTED).order_by("pk")
+    said = doubts.values_list("closed_at")
+    parts = f"{order.version}{localdate()}{list(newest)}{list(visit)}{list(answers)}{list(said)}"
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 

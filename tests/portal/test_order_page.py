@@ -18,7 +18,16 @@ from django.utils import timezone, translation
 
 from carriers.models import TrackingEvent
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.services import ParcelPlan, apply_tracking, cancel_order, collect, hand_over, pack, pick_all
+from fulfillment.services import (
+    ParcelPlan,
+    apply_tracking,
+    book_shipment,
+    cancel_order,
+    collect,
+    hand_over,
+    pack,
+    pick_all,
+)
 from oms.core.templatetags.oms_format import ago
 from oms.notifications.links import tracking_token
 from oms.portal.days import day_text
@@ -199,14 +208,52 @@ def test_two_parcels_are_told_apart(client: Client, work: FulfillmentOrder) -> N
     ]  # fmt: skip
 
 
+def weight(page: bytes) -> int:
+    """Bytes on the way of a page with all that it loads."""
+    assets = [
+        Path(str(finders.find(name))).read_bytes() for name in ("css/portal.css", "js/portal.js", "vendor/icons.svg")
+    ]
+    return sum(len(gzip.compress(body)) for body in [page, *assets])
+
+
+def test_parcels_that_move_apart_each_say_their_day_and_why(client: Client, work: FulfillmentOrder) -> None:
+    pick_all(fulfillment_order_id=work.pk, actor="Asha")
+    kurta, saree = work.lines.order_by("pk")
+    pack(fulfillment_order_id=work.pk, actor="Asha",
+         parcels=[ParcelPlan(items=items) for items in ({kurta.pk: 1}, {kurta.pk: 1}, {saree.pk: 1})])  # fmt: skip
+    for parcel in Shipment.objects.all():
+        book_shipment(parcel.pk)
+    first, late, failing = Shipment.objects.order_by("pk")
+    scan(first, "out_for_delivery", 2)
+    for shipment in (late, failing):
+        scan(shipment, "in_transit", 10)
+    scan(failing, "attempt_failed", 2)
+    Shipment.objects.filter(pk=late.pk).update(expected_delivery=timezone.localdate() + timedelta(days=6))
+    Shipment.objects.filter(pk=failing.pk).update(expected_delivery=timezone.localdate() + timedelta(days=4))
+
+    story = tell(Order.objects.get())
+
+    assert (story.headline.title, story.headline.was) == (
+        f"The first parcel comes today, the last {day(6)}", day(3)
+    )  # fmt: skip
+    lines = [parcel.arrival for parcel in story.parcels]
+    assert [(line.title, line.was, line.reason) for line in lines if line] == [
+        ("Arriving today", "", ""),
+        (f"Arriving {day(6)}", day(3), "The courier needs longer than we had planned."),
+        (f"Arriving {day(4)}", day(3), "The courier tried and could not deliver. Tell us below what they should do."),
+    ]  # fmt: skip
+    page = client.get(f"{url(work.order_id)}?lang=hi").content.decode()
+    assert "पहला पार्सल आज आएगा, आख़िरी" in page
+    assert page.count("पहले <del>") == 3
+    assert weight(page.encode()) < 40 * 1024
+    assert page.count("कूरियर को हमारी योजना से अधिक समय लग रहा है।") == 1
+
+
 def test_the_page_is_light_and_needs_no_script(client: Client, work: FulfillmentOrder) -> None:
     labelled(work)
     page = client.get(url(work.order_id)).content
 
-    assets = [
-        Path(str(finders.find(name))).read_bytes() for name in ("css/portal.css", "js/portal.js", "vendor/icons.svg")
-    ]
-    assert sum(len(gzip.compress(body)) for body in [page, *assets]) < 40 * 1024
+    assert weight(page) < 40 * 1024
     assert b"htmx" not in page.replace(b"htmx-config", b"")
 
 
