@@ -25,7 +25,7 @@ from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.idempotency import body_hash, busy_after_lock_timeout
 from oms.core.posting import still_busy_text
-from oms.store.device import read_stamp
+from oms.store.device import had_left, read_stamp
 from oms.store.models import EventOutcome, StoreEvent
 from oms.store.outbox import ActionIn, Unreadable
 from oms.store.walk import Walk, read_walk, report, sku_of, take, take_code
@@ -102,6 +102,9 @@ def _actor(action: ActionIn, device: str, happened_at: datetime) -> Actor | str:
     user = User.objects.filter(pk=stamp.person_id, is_active=True).first()
     if user is None:
         return _("Who did this may not sign in any more.")
+    if had_left(stamp, happened_at):
+        text = _("%(name)s had left this phone when this was done. Do it again under your own name.")
+        return text % {"name": user.get_full_name()}
     principal = principal_of_user(user)
     node = in_node_scope(Node.objects.filter(code=stamp.node_code), principal, "code").first()
     if node is None or not principal.all_channels or not principal.may("fulfillment.work"):

@@ -13,8 +13,10 @@ from django.utils.crypto import salted_hmac
 
 from inventory.models import Node
 from oms.accounts.access import principal_of
+from oms.accounts.models import User
 from oms.core.clock import now
 from oms.core.ids import uuid7
+from oms.store.models import PhoneLeft
 
 #: Names a device. Nobody can guess it, and no script can read it.
 DEVICE_COOKIE = "oms_device"
@@ -24,6 +26,8 @@ _STAMP_SALT = "oms.store.stamp"
 STAMP_AGE = timedelta(days=7)
 #: How far before its page an action may seem to lie, clocks being what they are.
 _SLACK = timedelta(minutes=2)
+#: How far after somebody left an action may seem to lie: what travels, and what a clock may differ unnoticed.
+_TRAVEL = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def with_device(request: HttpRequest, response: HttpResponseBase) -> HttpRespons
 def stamp_of(request: HttpRequest, node: Node) -> str:
     """The proof that this person is signed in here now. Actions carry it, so that they can be sent by somebody else."""
     user = principal_of(request).user
-    made = [name_of_device(request), user.pk if user else 0, node.code, int(now().timestamp())]
+    made = [name_of_device(request), user.pk if user else 0, node.code, round(now().timestamp(), 3)]
     return signing.dumps(made, salt=_STAMP_SALT)
 
 
@@ -79,6 +83,19 @@ def read_stamp(text: str) -> Stamp | None:
     except (signing.BadSignature, ValueError, TypeError):
         return None
     return Stamp(device, person_id, code, datetime.fromtimestamp(seconds, UTC))
+
+
+def note_left(device: str, person: User) -> None:
+    """Somebody locks the phone or is signed out of it: from now on nothing is done under the stamps they have."""
+    moment = now()
+    PhoneLeft.objects.filter(device=device, at__lt=moment - STAMP_AGE - _SLACK).delete()
+    PhoneLeft.objects.create(device=device, person=person, at=moment)
+
+
+def had_left(stamp: Stamp, moment: datetime) -> bool:
+    """True where the person of the stamp had left the phone by then; a new stamp counts again once they are back."""
+    rows = PhoneLeft.objects.filter(device=stamp.device, person=stamp.person_id)
+    return rows.filter(at__gte=stamp.made_at, at__lt=moment - _TRAVEL).exists()
 
 
 def scope_of(request: HttpRequest, node: Node) -> str:

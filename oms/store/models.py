@@ -103,6 +103,21 @@ class Pin(models.Model):
         return f"PIN of {self.person_id}"
 
 
+class PhoneLeft(models.Model):
+    """Somebody locked a phone or signed out of it, or was signed out: what is done later is not theirs."""
+
+    id = models.BigAutoField(primary_key=True)
+    device = models.CharField(max_length=60)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(help_text="By the clock of the server.")
+
+    class Meta:
+        indexes = [models.Index(fields=["device", "person", "at"], name="phone_left_by_person")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} left {self.device}"
+
+
 class PinTries(models.Model):
     """Wrong PINs of one person on one phone since the last right one."""
 

@@ -65,9 +65,12 @@ def people(request: HttpRequest) -> HttpResponseBase:
 
 
 def _on_shared_phone(request: HttpRequest) -> SharedDevice:
+    """The phone on which somebody says who they are; whoever was in is so no more, right or wrong as the PIN may be."""
     device = shared_device(request)
     if device is None:
         raise Forbidden(_("This phone is not shared any more. Sign in with your e-mail address."))
+    if is_pin_session(request):
+        logout(request)
     return device
 
 

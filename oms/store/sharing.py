@@ -16,7 +16,9 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.signals import user_logged_out
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -27,6 +29,7 @@ from oms.accounts.access import principal_of_user
 from oms.accounts.models import Role, User
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
+from oms.store.device import device_of, note_left
 from oms.store.models import Pin, PinTries, SharedDevice
 
 #: Holds the secret of a shared phone. It opens the list of its people, and nothing else.
@@ -147,6 +150,14 @@ def enter(request: HttpRequest, device: SharedDevice, *, person: User, pin: str)
     logout(request)
     login(request, person, backend=_BACKEND)
     request.session[PIN_DEVICE], request.session[PIN_SEEN] = device.pk, int(now().timestamp())
+
+
+@receiver(user_logged_out)
+def _leave(request: HttpRequest, user: User | None, **_more: object) -> None:
+    """By the lock, by hand, for lying idle or for somebody else: whatever the way out, the phone knows the moment."""
+    device = device_of(request)
+    if user is not None and device:
+        note_left(device, user)
 
 
 def _why_not(device: SharedDevice, person: User, pin: str) -> str:

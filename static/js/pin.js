@@ -1,5 +1,5 @@
 // The locked screen of a shared phone: digits by thumb, sent with the last one. Nothing of who was here before stays.
-import { forgetPages } from "./sync.js";
+import { forgetPages, unlock } from "./sync.js";
 
 const form = document.querySelector("[data-pin]");
 const pin = form?.elements.pin;
@@ -9,6 +9,7 @@ function changed() {
 }
 
 form?.addEventListener("input", changed);
+addEventListener("submit", unlock);
 form?.addEventListener("click", (event) => {
   const key = event.target.closest("[data-key]")?.dataset.key;
   if (!key) return;

@@ -154,15 +154,17 @@ function hearVisits() {
   }
 }
 
-/** A shared phone that nobody touches locks by itself; the server ends the session at the same time. */
+/** A shared phone that nobody touches locks by itself, also without a connection; the server ends the session too. */
 function startIdleLock() {
   const seconds = Number(document.body.dataset.idleSeconds) || 0;
   const form = document.getElementById("lock");
   if (!seconds || !form) return;
   let touched = Date.now();
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => (touched = Date.now()), true);
-  setInterval(() => {
-    if (Date.now() - touched > seconds * 1000 && navigator.onLine) form.requestSubmit();
+  const watch = setInterval(() => {
+    if (Date.now() - touched <= seconds * 1000) return;
+    clearInterval(watch);
+    form.requestSubmit();
   }, 1000);
 }
 

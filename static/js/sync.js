@@ -1,11 +1,13 @@
 // The outbox of this phone: what people did is kept here first and sent after it, so that a lost connection loses
 // nothing. Sent at once, when the connection is back, when the page is looked at again, every 15 s, and by button.
 // Each action has a uid made here: sending it again changes nothing.
-import { freshKey } from "./dom.js";
+import { freshKey, recall, remember } from "./dom.js";
 
 const AGAIN_MS = 15_000;
 const MOST_AT_ONCE = 100;
 const PAGES = "oms-pages-";
+/** Set while a phone that was locked alone waits for the server to end the session. */
+const LOCKED = "oms.locked";
 const phone = document.body.dataset;
 const listeners = new Set();
 let opening = null;
@@ -206,17 +208,26 @@ async function startWorker() {
   else if (document.querySelector("[data-pick]")) await keepPage(location.href);
 }
 
-async function signOut(event) {
+/** Nothing of who leaves stays. Alone the phone shows no page any more, and the next one that opens ends the session. */
+async function leave(event) {
   const form = event.target.closest?.("form[data-leave]");
-  if (!form || form.dataset.left) return;
+  if (!form) return;
   event.preventDefault();
+  if (form.dataset.left) return;
   form.dataset.left = "1";
   await forgetPages();
-  form.submit();
+  const isAlone = form.id === "lock" && !isConnected();
+  remember(LOCKED, isAlone ? "1" : "");
+  if (isAlone) location.replace(phone.offlineUrl);
+  else form.submit();
 }
+
+/** Somebody says who they are: the phone is theirs. */
+export const unlock = () => remember(LOCKED, "");
 
 /** Start sending. Call once per page of the store app. */
 export function startSync() {
+  for (const each of document.querySelectorAll("[data-if-locked]")) each.hidden = each.dataset.ifLocked !== (recall(LOCKED) || "");
   if (!phone.stamp) return;
   addEventListener("online", () => {
     reached = true;
@@ -224,10 +235,11 @@ export function startSync() {
     send();
   });
   addEventListener("offline", () => tell([]));
-  addEventListener("pageshow", (event) => event.persisted && isConnected() && location.reload());
+  addEventListener("pageshow", (event) => event.persisted && (isConnected() || recall(LOCKED)) && location.reload());
   addEventListener("focus", send);
   document.addEventListener("visibilitychange", () => document.hidden || send());
-  document.addEventListener("submit", signOut, true);
+  document.addEventListener("submit", leave, true);
+  if (recall(LOCKED)) document.getElementById("lock")?.requestSubmit();
   document.addEventListener("click", (event) => event.target.closest?.("[data-send-now]") && send());
   setInterval(send, AGAIN_MS);
   tell([]);

@@ -108,3 +108,29 @@ class Visit:
             self._wait_until_quiet()
         self.context.close()
         assert self.problems == [], self.problems
+
+
+def is_kept(page: Page, part: str) -> bool:
+    """The phone keeps a page whose address has this part."""
+    return bool(
+        page.evaluate(
+            """async part => {
+              for (const name of await caches.keys()) {
+                if (!name.startsWith("oms-pages-")) continue;
+                const rows = await (await caches.open(name)).keys();
+                if (rows.some(row => row.url.includes(part))) return true;
+              }
+              return false;
+            }""",
+            part,
+        )
+    )
+
+
+def until_kept(page: Page, part: str) -> None:
+    """Wait until the phone keeps such a page."""
+    for _ in range(100):
+        if is_kept(page, part):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{part} is not kept")

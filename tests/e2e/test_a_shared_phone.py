@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from oms.accounts.models import Role, User
 from oms.store.sharing import set_pin
+from tests.e2e.browsing import until_kept
 from tests.e2e.conftest import Visitor
 from tests.factories import World
 
@@ -61,6 +62,21 @@ def test_people_take_turns_on_a_shared_phone(
     page.get_by_label("PIN").fill("739102")
     expect(page.get_by_role("button", name="Lock, Ravi works now")).to_be_visible()
     visit.open("/orders/")
+    expect(page.get_by_role("heading", name="To do now")).to_be_visible()
+
+    # Locked without a connection it shows nothing more; with one it asks who works, though the session was alive.
+    until_kept(page, "/outbox/")
+    visit.context.set_offline(True)
+    page.get_by_role("button", name="Lock, Ravi works now").click()
+    expect(page.get_by_text("This phone is locked.")).to_be_visible()
+    visit.look()
+    page.get_by_role("link", name="To the tasks").click()
+    expect(page.get_by_text("This phone is locked.")).to_be_visible()
+    visit.context.set_offline(False)
+    page.get_by_role("link", name="To the tasks").click()
+    expect(page.get_by_role("heading", name="Who works now?")).to_be_visible()
+    visit.problems.clear()
+    touch_in(page, "Ravi", "739102")
     expect(page.get_by_role("heading", name="To do now")).to_be_visible()
 
     # Nobody touches it for a second longer than it waits.

@@ -6,7 +6,7 @@ import gzip
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Response, expect
 
 from fulfillment.models import FulfillmentOrder
 from fulfillment.services import cancel_order
@@ -14,7 +14,7 @@ from inventory.models import Node
 from oms.accounts.models import Role, User
 from oms.store.models import StoreEvent
 from orders.models import OrderEvent
-from tests.e2e.browsing import Visit
+from tests.e2e.browsing import Visit, is_kept, until_kept
 from tests.e2e.conftest import Visitor
 from tests.e2e.scanner import scan
 from tests.factories import World, capture, make_line, make_order
@@ -46,31 +46,6 @@ def work(world: World, associate: User) -> list[FulfillmentOrder]:
     capture(world, make_order("2", make_line(world.shoe, 1)))
     drain()
     return list(FulfillmentOrder.objects.order_by("pk"))
-
-
-def is_kept(page: Page, part: str) -> bool:
-    """The phone keeps a page whose address has this part."""
-    return bool(
-        page.evaluate(
-            """async part => {
-              for (const name of await caches.keys()) {
-                if (!name.startsWith("oms-pages-")) continue;
-                const rows = await (await caches.open(name)).keys();
-                if (rows.some(row => row.url.includes(part))) return true;
-              }
-              return false;
-            }""",
-            part,
-        )
-    )
-
-
-def until_kept(page: Page, part: str) -> None:
-    for _ in range(100):
-        if is_kept(page, part):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"{part} is not kept")
 
 
 def lose_the_connection(visit: Visit) -> None:

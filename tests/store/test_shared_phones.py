@@ -18,10 +18,11 @@ from fulfillment.models import FulfillmentOrder
 from oms.accounts.models import Role, User
 from oms.core.clock import now
 from oms.core.errors import DomainError
-from oms.store.models import Pin, PinTries, SharedDevice
+from oms.store.models import Pin, PinTries, SharedDevice, StoreEvent
 from oms.store.sharing import _why_not, set_pin
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import make_carrier, make_work
+from tests.store.phones import action, outcomes, send, stamp_on
 from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,6 +191,45 @@ def test_a_phone_that_lies_idle_locks_whatever_it_polls(phone: Client, asha: Use
         assert (poll.status_code, poll["HX-Redirect"]) == (401, "/s/people/")
         assert phone.get("/s/")["Location"] == "/s/people/"
     assert who(phone) == ""
+
+
+def test_a_page_of_who_left_acts_for_them_no_more(phone: Client, world: World, asha: User, ravi: User) -> None:
+    work = make_work(world, "1", make_line(world.kurta, 2))
+    start = now()
+    names = ("enter", "before", "lock", "after", "sent")
+    moments = {name: start + timedelta(minutes=n) for n, name in enumerate(names)}
+    with time_machine.travel(moments["enter"], tick=False):
+        enter(phone, asha, "2580")
+        page = phone.get("/s/")
+    with time_machine.travel(moments["lock"], tick=False):
+        phone.post("/s/lock/")
+    rows = [action(stamp_on(page), "pick", work, code="KURTA-M", at=moments[name].isoformat())
+            for name in ("before", "after")]  # fmt: skip
+    with time_machine.travel(moments["sent"], tick=False):
+        enter(phone, ravi, "739102")
+        answers = send(phone, *rows).json()["answers"]
+        assert [(row["outcome"], row["kept"]) for row in answers] == [("ok", True), ("rejected", False)]
+        assert answers[1]["text"].startswith("Asha had left this phone")
+        enter(phone, asha, "2580")
+        back = action(stamp_on(phone.get("/s/")), "pick", work, code="KURTA-M")
+        assert [answer["outcome"] for answer in send(phone, back).json()["answers"]] == ["ok"]
+    assert list(StoreEvent.objects.values_list("person__name", flat=True)) == ["Asha", "Asha"]
+
+
+def test_a_phone_that_lay_idle_keeps_what_was_done_until_the_server_ended_it(
+    phone: Client, world: World, asha: User, ravi: User
+) -> None:
+    work = make_work(world, "1", make_line(world.kurta, 2))
+    start = now()
+    with time_machine.travel(start, tick=False):
+        enter(phone, asha, "2580")
+        stamp = stamp_on(phone.get("/s/"))
+    rows = [action(stamp, "pick", work, code="KURTA-M", at=(start + timedelta(minutes=n)).isoformat()) for n in (9, 11)]
+    with time_machine.travel(start + timedelta(minutes=10), tick=False):
+        assert send(phone, rows[0]).status_code == 302
+    with time_machine.travel(start + timedelta(minutes=12), tick=False):
+        enter(phone, ravi, "739102")
+        assert outcomes(phone, *rows) == ["ok", "rejected"]
 
 
 def test_ending_the_phone_signs_everybody_out(phone: Client, asha: User, manju: User) -> None:
