@@ -16,6 +16,9 @@ _LEFT, _RIGHT, _WIDTH = 14.0, 196.0, 182.0
 _ROW_MM = 13.0
 _FIRST_ROW, _NEXT_ROW, _LAST_ROW = 66.0, 34.0, 278.0
 _SIGNATURES_MM = 40.0
+_LINE_MM = 5.0
+#: Of the parcels that came off, so many are named.
+_MOST_TAKEN_OFF = 12
 #: Left edge and width of the columns.
 _COLUMNS = {
     "#": (14.0, 8.0),
@@ -32,7 +35,9 @@ def manifest_pdf(data: ManifestData) -> bytes:
     """The manifest as PDF; the same data gives the same bytes."""
     page = Page("A4", title=f"Manifest {data.number}", created_at=data.created_at)
     first_room, next_room = (int((_LAST_ROW - top) / _ROW_MM) for top in (_FIRST_ROW, _NEXT_ROW))
-    chunks = rows_by_page(data.rows, first_room, next_room, tail_rows=math.ceil(_SIGNATURES_MM / _ROW_MM))
+    taken_off = _taken_off(data)
+    tail = _SIGNATURES_MM + _LINE_MM * len(taken_off)
+    chunks = rows_by_page(data.rows, first_room, next_room, tail_rows=math.ceil(tail / _ROW_MM))
     position = 0
     for number, chunk in enumerate(chunks, start=1):
         page.add_page()
@@ -44,8 +49,19 @@ def manifest_pdf(data: ManifestData) -> bytes:
             _draw_row(page, y, position, row, data.currency)
             y += _ROW_MM
         if number == len(chunks):
-            _draw_signatures(page, y + 6, data)
+            for line, text in enumerate(taken_off):
+                page.put(_LEFT, y + _LINE_MM * line, _WIDTH, text, 9, bold=line == 0)
+            _draw_signatures(page, y + 6 + _LINE_MM * len(taken_off), data)
     return page.as_bytes()
+
+
+def _taken_off(data: ManifestData) -> list[str]:
+    """What stands over the signatures where parcels came off: lines, the first of them a heading."""
+    if not data.taken_off:
+        return []
+    more = len(data.taken_off) - _MOST_TAKEN_OFF
+    named = [*data.taken_off[:_MOST_TAKEN_OFF], *([f"and {more} more"] if more > 0 else [])]
+    return ["Not handed over: take these out of the pile", *named]
 
 
 def _draw_head(page: Page, data: ManifestData, number: int, count: int) -> None:

@@ -79,6 +79,8 @@ class ManifestData:
     driver_code: str = ""
     signature: bytes = b""
     pickup_reference: str = ""
+    #: Parcels that came off it and may still lie in the pile, as words.
+    taken_off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

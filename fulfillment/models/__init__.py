@@ -47,6 +47,7 @@ from fulfillment.models.rerouting import (
 from fulfillment.models.shipments import (
     Manifest,
     ManifestState,
+    OffManifest,
     PickedUnit,
     Shipment,
     ShipmentItem,
@@ -99,6 +100,7 @@ __all__ = [
     "FulfillmentOrderState",
     "Manifest",
     "ManifestState",
+    "OffManifest",
     "PackScan",
     "Packing",
     "PickedUnit",

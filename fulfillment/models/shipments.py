@@ -168,3 +168,23 @@ class Manifest(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class OffManifest(models.Model):
+    """A parcel that came off an open manifest while it may still lie in the driver's pile.
+
+    It ends when somebody says that it was taken out, and when it is scanned again. A closed manifest keeps those that
+    nobody answered for: the driver may have them.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="dropped")
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="+")
+    awb = models.CharField(max_length=60, help_text="What its label says, also where the carrier was changed since.")
+    dropped_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["manifest", "shipment"], name="off_manifest_once")]
+
+    def __str__(self) -> str:
+        return f"{self.awb} off {self.manifest_id}"

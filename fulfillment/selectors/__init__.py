@@ -17,6 +17,7 @@ from fulfillment.models import (
     FulfillmentOrderState,
     Manifest,
     ManifestState,
+    OffManifest,
     PickedUnit,
     Shipment,
     ShipmentItem,
@@ -304,11 +305,15 @@ def with_contents(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestSheet:
-    """A manifest with the parcels on it and those that the carrier should take too but nobody scanned."""
+    """A manifest with the parcels on it and those that the carrier should take too but nobody scanned.
+
+    `dropped` came off it and may still lie in the pile, with the AWB that their labels say.
+    """
 
     manifest: Manifest
     scanned: list[Shipment]
     missing: list[Shipment]
+    dropped: list[OffManifest]
 
     @property
     def expected(self) -> int:
@@ -325,7 +330,8 @@ def manifest_sheet(manifest: Manifest) -> ManifestSheet:
         missing = with_order.filter(
             node=manifest.node_id, carrier_account=manifest.carrier_account_id, state=ShipmentState.LABELLED
         )
-    return ManifestSheet(manifest=manifest, scanned=list(scanned), missing=list(missing.order_by("order__number")))
+    return ManifestSheet(manifest=manifest, scanned=list(scanned), missing=list(missing.order_by("order__number")),
+                         dropped=list(manifest.dropped.select_related("shipment__order").order_by("pk")))  # fmt: skip
 
 
 def without_label(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:

@@ -30,6 +30,7 @@ from fulfillment.services.packing_opening import keep, locked_boxes, open_for_it
 from fulfillment.services.packing_scans import InBox, scan_into_box, undo_scan
 from fulfillment.services.packing_shorts import hold_at_bench, short_in_box
 from fulfillment.services.picking import SHORT_REASONS, ShortReason, pick, pick_all, report_short, units_named_by
+from fulfillment.services.piles import take_out
 from fulfillment.services.printing import ReadyLabel, ask_print, end_print, take_labels
 from fulfillment.services.refused_parcels import reroute_refused_parcel
 from fulfillment.services.remedies import find_remedies, go_faster, save_promise
@@ -135,6 +136,7 @@ __all__ = [
     "swap_units",
     "take_apart",
     "take_labels",
+    "take_out",
     "undo_scan",
     "units_named_by",
     "weigh_box",

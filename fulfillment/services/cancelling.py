@@ -20,6 +20,7 @@ from fulfillment.services.cancelling_units import UNASSIGNED, cancel_units
 from fulfillment.services.cash import cash_collected, note_missing_cash, record_cash
 from fulfillment.services.hand_offs import ASKED_FIRST, ask_to_cancel, asked_first, close_finished, end_hand_offs
 from fulfillment.services.invoicing import cancel_invoices_of
+from fulfillment.services.piles import note_dropped
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_units
 from fulfillment.services.unworked import Unworked, release_unworked, unworked
@@ -336,6 +337,7 @@ def _unpack(work: Sequence[FulfillmentOrder], actor: str, reason: str) -> None:
     postings: list[Posting] = []
     moves = []
     shipments = lock_shipments(ids)
+    note_dropped(shipments)
     for shipment in shipments:
         contents = list(shipment.items.select_related("line__sku").order_by("pk"))
         units = packed_units(contents)

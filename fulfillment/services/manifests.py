@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
-from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
+from fulfillment.models import Manifest, ManifestState, OffManifest, Shipment, ShipmentState
 from fulfillment.selectors.held import Held, contents_of, held_by_stores, held_units
 from fulfillment.services.held import refuse_held
 from fulfillment.services.sending import is_transfer
@@ -67,6 +67,7 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
             raise Conflict(f"{awb} is {shipment.get_state_display().lower()}.")
         refuse_held(_held({shipment.pk: shipment}), field="awb")
         advance(shipment, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
+        OffManifest.objects.filter(shipment=shipment).delete()
         return shipment
 
     return run_atomic(work)
@@ -101,6 +102,7 @@ def add_all(*, manifest_id: int, actor: str) -> Added:
         if not ids:
             refuse_held(held, field="manifest")
         added = advance_many(Shipment, ids, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
+        OffManifest.objects.filter(shipment__in=added).delete()
         return Added(len(added), len(stay))
 
     return run_atomic(work)

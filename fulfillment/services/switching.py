@@ -12,6 +12,7 @@ from carriers.services.bookings import live_booking
 from carriers.services.choice import rate_request
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
+from fulfillment.services.piles import note_dropped
 from fulfillment.services.shipping import book_shipment, booking_request, parcel_terms
 from fulfillment.states import SHIPMENT
 from oms.core.clock import now
@@ -162,6 +163,7 @@ def _take_label_off(shipment_id: int, reason: str, actor: str) -> None:
     if shipment.state not in SWITCHABLE:
         raise Conflict(_past(shipment))
     if shipment.state == ShipmentState.MANIFESTED:
+        note_dropped([shipment])
         advance(shipment, ShipmentState.LABELLED, using=SHIPMENT, actor=actor, reason=reason[:200], manifest=None)
     if shipment.state == ShipmentState.LABELLED:
         problem = f"Its label is being exchanged since {now():%H:%M} UTC: {reason}"

@@ -15,6 +15,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors.held import BEFORE_ROAD, HeldUnits, held_by_stores, held_units
 from fulfillment.services.invoicing import cancel_invoices_of
+from fulfillment.services.piles import note_dropped
 from fulfillment.services.shipping import complete_work
 from fulfillment.services.units import packed_by_the_books
 from fulfillment.states import FULFILLMENT_ORDER, SHIPMENT
@@ -87,6 +88,7 @@ def open_parcel(
         message=f"{shipment} was taken apart at {shipment.node.code}: {why}.",
     )  # fmt: skip
     move_units([UnitMove(item.line.order_line_id, "packed", "unallocated", item.quantity) for item in items], [entry])
+    note_dropped([shipment])
     advance(shipment, ShipmentState.CANCELLED, using=SHIPMENT, actor=actor, reason=reason, manifest=None)
     cancel_invoices_of([shipment], reason=reason, actor=actor)
     _go_on(shipment.fulfillment_order, actor, reason)

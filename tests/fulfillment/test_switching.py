@@ -76,6 +76,7 @@ def test_a_parcel_on_an_open_manifest_leaves_it(parcel: Shipment) -> None:
     after = switch(parcel)
 
     assert (after.state, after.manifest_id) == (ShipmentState.LABELLED, None)
+    assert list(manifest.dropped.values_list("shipment", "awb")) == [(parcel.pk, parcel.awb)]
 
 
 def test_a_parcel_that_nobody_else_takes_keeps_its_label(parcel: Shipment, scripted: ScriptedCarrier) -> None:

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import ManifestData, ManifestRow, manifest_pdf
-from fulfillment.models import Manifest, ManifestState, Shipment, ShipmentState
+from fulfillment.models import Manifest, ManifestState, OffManifest, Shipment, ShipmentState
 from fulfillment.selectors import manifest_sheet
 from fulfillment.selectors.held import held_parcels
 from fulfillment.services import (
@@ -29,6 +29,7 @@ from fulfillment.services import (
     close_manifest,
     open_manifest,
     picture_of,
+    take_out,
 )
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
@@ -186,6 +187,16 @@ def manifest_all(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @requires("fulfillment.manifest")
+def manifest_take_out(request: HttpRequest, pk: int, parcel: int) -> HttpResponse:
+    """A parcel that does not leave any more is out of the driver's pile."""
+    principal = principal_of(request)
+    manifest = _manifest(principal, pk)
+    take_out(manifest_id=manifest.pk, shipment_id=parcel, actor=principal.name)
+    return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
+
+
+@require_POST
+@requires("fulfillment.manifest")
 def manifest_close(request: HttpRequest, pk: int) -> HttpResponse:
     """The driver took the parcels; stock leaves the books. Closing twice changes nothing."""
     principal = principal_of(request)
@@ -207,7 +218,15 @@ def manifest_close(request: HttpRequest, pk: int) -> HttpResponse:
         text = ngettext("%(n)d parcel handed to %(driver)s.", "%(n)d parcels handed to %(driver)s.", left)
         messages.success(request, text % {"n": left, "driver": name})
         _say_left_behind(request, pk)
+        in_pile = manifest.dropped.select_related("shipment__order").order_by("pk")
+        if in_pile:
+            text = _("These do not leave with the driver: %(parcels)s. Look whether they are still here.")
+            messages.warning(request, text % {"parcels": ", ".join(map(_named, in_pile))})
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
+
+
+def _named(row: OffManifest) -> str:
+    return f"{row.shipment.order.number} ({row.awb})"
 
 
 def _say_left_behind(request: HttpRequest, pk: int) -> None:
@@ -265,7 +284,7 @@ def manifest_paper(request: HttpRequest, pk: int) -> HttpResponse:
         node_lines=tuple(line for line in (node.line1, f"{node.city} {node.postcode}".strip()) if line),
         created_at=timezone.localtime(manifest.closed_at or manifest.created_at), vehicle=manifest.vehicle,
         driver_name=manifest.driver_name, driver_code=manifest.driver_code, signature=_signature(manifest),
-        rows=tuple(_row(shipment) for shipment in sheet.scanned),
+        rows=tuple(_row(shipment) for shipment in sheet.scanned), taken_off=tuple(map(_named, sheet.dropped)),
         currency=sheet.scanned[0].order.currency if sheet.scanned else "INR",
     )  # fmt: skip
     response = HttpResponse(manifest_pdf(data), content_type="application/pdf")

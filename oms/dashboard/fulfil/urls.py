@@ -68,6 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifests/<int:pk>/", manifest_views.manifest_page, name="fulfil_manifest"),
     path("manifests/<int:pk>/scan/", manifest_views.manifest_scan, name="fulfil_manifest_scan"),
     path("manifests/<int:pk>/all/", manifest_views.manifest_all, name="fulfil_manifest_all"),
+    path("manifests/<int:pk>/out/<int:parcel>/", manifest_views.manifest_take_out, name="fulfil_manifest_out"),
     path("manifests/<int:pk>/close/", manifest_views.manifest_close, name="fulfil_manifest_close"),
     path("manifests/pickup/", manifest_views.pickup, name="fulfil_pickup"),
     path("manifests/<int:pk>/signature.png", manifest_views.manifest_signature, name="fulfil_manifest_signature"),

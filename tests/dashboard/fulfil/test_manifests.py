@@ -12,10 +12,12 @@ from django.conf import LazySettings
 from django.test import Client
 
 from fulfillment.models import Manifest, Shipment
+from fulfillment.services import cancel_order
 from fulfillment.services.asking_pickups import pickup_day
 from inventory.models import NodeHoliday
 from oms.accounts.models import Role
 from oms.dashboard.fulfil.manifest_views import PAGE_ROWS
+from orders.models import OrderEvent
 from tests.carriers.labels.test_codes_are_read import text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line
@@ -218,6 +220,34 @@ def test_a_proof_is_wanted_where_the_settings_say_so_and_rubbish_is_none(
     assert client.get(f"{address}signature.png").status_code == 404
     assert client.post(f"{address}close/", {"driver_name": "Suresh", "driver_code": "4711"}).status_code == 302
     assert Manifest.objects.get().state == "closed"
+
+
+def test_what_comes_off_a_manifest_is_named_until_it_is_out_of_the_pile(
+    client: Client, world: World, show: Show
+) -> None:
+    account = make_carrier()
+    parcels = [labelled(make_work(world, name, make_line(world.kurta))) for name in "123"]
+    address = client.post("/fulfil/manifests/open/", {"node": world.blr.pk, "account": account.pk})["Location"]
+    client.post(f"{address}all/")
+    first, second, third = parcels
+    for gone in (first, second):
+        cancel_order(order_id=gone.order_id, reason="changed_mind", actor="Meera")
+
+    dropped = show(address).partition("Take these out of the pile")[2]
+    assert first.awb in dropped
+    assert second.awb in dropped
+    paper = text_of(client.get(f"{address}manifest.pdf").content)
+    assert f"{first.order.number} ({first.awb})" in paper
+    for _ in range(2):
+        assert client.post(f"{address}out/{first.pk}/").status_code == 302
+    assert first.awb not in show(address)
+    assert OrderEvent.objects.filter(order=first.order_id, kind="taken_out").count() == 1
+
+    said = client.post(f"{address}close/", {"driver_name": "Suresh"}, follow=True).content.decode()
+    assert f"These do not leave with the driver: {second.order.number} ({second.awb})." in said
+    assert "Take these out of the pile" not in said
+    third.refresh_from_db()
+    assert third.state == "handed_over"
 
 
 def test_a_carrier_is_asked_to_come_for_what_waits(client: Client, world: World, show: Show) -> None:
