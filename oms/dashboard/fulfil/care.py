@@ -152,6 +152,15 @@ def shown_tabs(question: Question) -> list[dict[str, Any]]:
     ]
 
 
+def choices() -> dict[str, list[tuple[str, str]]]:
+    """What the filters offer whose words are not those of a model."""
+    return {
+        "attempt": [("1", _("First")), ("2", _("Second")), ("3", _("Third and later"))],
+        "cod": [("yes", _("Cash on delivery")), ("no", _("Prepaid"))],
+        "customer": [("yes", _("Yes")), ("no", _("No"))],
+    }
+
+
 def kind_label(kind: str) -> str:
     """What an answer is called on a button."""
     return {

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from fulfillment.models import FulfillmentLine, HandOff, HandOffState, InstructionState
@@ -43,7 +44,7 @@ def hand_offs(request: HttpRequest) -> HttpResponse:
         "tabs": sections(principal, "hand_offs"), "shown": shown_tabs(question, principal), "question": question,
         "rows": [(row, failed.get(row.pk), TONES.get(row.fulfillment_order.state, "neutral"))
                  for row in rows[:PAGE_ROWS]],
-        "nodes": [(code, code) for code in codes], "query": question.query(),
+        "nodes": [(code, code) for code in codes], "answers": [("yes", _("Overdue"))], "query": question.query(),
         "may_manage": principal.may("handoffs.manage"), "may_export": principal.may("orders.export"),
         "prev_url": question.query(page=str(page - 1)) if page else "",
         "next_url": question.query(page=str(page + 1)) if len(rows) > PAGE_ROWS else "",

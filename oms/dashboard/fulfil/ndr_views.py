@@ -24,6 +24,7 @@ from oms.dashboard.fulfil.care import (
     TONES,
     VALUES,
     Question,
+    choices,
     kind_label,
     row_of,
     shown_tabs,
@@ -57,7 +58,7 @@ def queue(request: HttpRequest) -> HttpResponse:
         "prev_url": question.query(page=str(page - 1)) if page else "",
         "next_url": question.query(page=str(page + 1)) if len(rows) > PAGE_ROWS else "",
         "bulk": [(kind, kind_label(kind)) for kind in ("again", "on_day", "return", "fake")],
-        "query": question.query(),
+        "query": question.query(), "choices": choices(),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/ndr.html", context)
 
