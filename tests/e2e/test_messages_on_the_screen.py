@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from oms.accounts.models import Role
-from oms.notifications.models import Message, MessageText
+from oms.notifications.models import Message, MessageAccount, MessageText
+from oms.notifications.receipts import opt_out
 from oms.notifications.services import queue_messages, send_messages
 from tests.e2e.conftest import Visitor
 from tests.factories import World, capture, make_line, make_order
@@ -27,8 +28,13 @@ def test_an_admin_edits_a_text_and_sends_a_message_again(
     Message.objects.filter(pk=failed.pk).update(
         state="failed", error="131026 Message undeliverable", medium="whatsapp", recipient="+919845012345"
     )  # fmt: skip
+    MessageAccount.objects.create(code="tw", name="Twilio", provider="twilio", secrets={"auth_token": "t"})
+    opt_out(medium="sms", recipients=["+919845012345"], source="reply", said="STOP")
     visit = visitor(width=width, height=height)
     page = visit.sign_in("meera@example.com")
+    for part in ("texts/", "channels/", "opt-outs/"):
+        visit.open(f"/settings/messages/{part}")
+        visit.look()
 
     visit.open("/settings/messages/texts/shipped/sms/en/")
     page.get_by_label("Text").fill("{brand}: ₹ {nubmer}")
@@ -43,6 +49,15 @@ def test_an_admin_edits_a_text_and_sends_a_message_again(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Version 2 is saved").first).to_be_visible()
     assert MessageText.objects.get().made_by == "Meera"
+    page.get_by_role("button", name="Restore version 1").click()
+    expect(page.get_by_text("Version 3 says what version 1 said.").first).to_be_visible()
+    page.get_by_label("Your own number").fill("98450 00001")
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("asked for by Meera")).to_be_visible()
+    visit.look()
+    test = Message.objects.get(is_test=True)
+    assert (test.recipient, test.state) == ("+919845000001", "pending")
+    test.delete()
 
     visit.open("/settings/messages/channels/web/")
     visit.look()

@@ -52,13 +52,10 @@ def log(request: HttpRequest) -> HttpResponse:
         "next_url": f"?{question.query(before=page[PAGE_ROWS - 1].pk)}" if len(page) > PAGE_ROWS else "",
         "first_url": f"?{question.query()}" if before else "", "export_query": question.query(),
         "may_resend": principal.may("orders.note"), "may_export": principal.may("orders.export"),
-        "may_edit": _may_edit(principal),
+        "may_edit": principal.may("settings.edit") and principal.sees_everything,
+        "may_opt_out": principal.may("orders.note") and principal.sees_everything,
     }  # fmt: skip
     return render(request, "dashboard/settings/messages/log.html", context)
-
-
-def _may_edit(principal: Principal) -> bool:
-    return principal.may("settings.edit") and principal.sees_everything
 
 
 @require_GET

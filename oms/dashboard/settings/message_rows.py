@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from oms.accounts.access import Principal, in_order_scope
 from oms.notifications.kinds import kind_of
 from oms.notifications.models import Medium, Message, MessageState, ReceiptStatus
+from oms.notifications.registry import PROVIDERS
 from oms.notifications.services import is_sent_again
 from oms.reporting.masking import shown_recipient, shown_words
 
@@ -100,6 +101,12 @@ class MessageRow:
     word: str
     recipient: str
     error: str
+
+    @property
+    def provider(self) -> str:
+        """By whom it goes, or went, as people know them; empty where nobody is known yet."""
+        account, provider = self.message.account, PROVIDERS.get(self.message.provider)
+        return account.name if account is not None else provider.name if provider is not None else ""
 
     @property
     def can_resend(self) -> bool:
