@@ -51,6 +51,11 @@ class Question:
     state: str = ""
     text: str = ""
 
+    @property
+    def narrowed(self) -> bool:
+        """Something beside the month."""
+        return bool(self.gstin or self.state or self.text)
+
     @classmethod
     def read(cls, request: HttpRequest) -> Question:
         """From the address; what makes no sense counts as nothing."""
@@ -101,7 +106,8 @@ def register(request: HttpRequest) -> HttpResponse:
         "tabs": sections(principal, "invoices"), "question": question, "months": _months(question.month),
         "rows": [(row, parcels.get(row.parcel_uid)) for row in page[:PAGE_ROWS]],
         "next_url": question.query(before=str(page[PAGE_ROWS - 1].pk)) if len(page) > PAGE_ROWS else "",
-        "sums": _sums(rows), "registrations": TaxRegistration.objects.all(), "states": InvoiceState.choices,
+        "sums": _sums(rows), "states": InvoiceState.choices,
+        "registrations": [(row.gstin, str(row)) for row in TaxRegistration.objects.all()],
         **_missing(principal), "may_issue": principal.may("fulfillment.work"),
         "may_export": principal.may("orders.export"), "export_query": question.query(),
     }  # fmt: skip
