@@ -119,19 +119,18 @@ class PhoneLeft(models.Model):
 
 
 class PinTries(models.Model):
-    """Wrong PINs of one person on one phone since the last right one."""
+    """Wrong PINs of one person on all phones of one store since the last right one."""
 
     id = models.BigAutoField(primary_key=True)
-    device = models.ForeignKey(SharedDevice, on_delete=models.CASCADE, related_name="tries")
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     wrong = models.PositiveSmallIntegerField(default=0)
+    last_at = models.DateTimeField(null=True, blank=True)
+    last_on = models.CharField(max_length=60, blank=True, help_text="The phone of the last wrong one.")
     locked_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["device", "person"], name="pin_tries_once"),
-            models.CheckConstraint(condition=Q(wrong__lte=5), name="pin_tries_bounded"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["node", "person"], name="pin_tries_once_per_store")]
 
     def __str__(self) -> str:
-        return f"{self.wrong} wrong on {self.device_id}"
+        return f"{self.wrong} wrong for {self.person_id} in {self.node_id}"

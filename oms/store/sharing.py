@@ -7,6 +7,7 @@ phone is locked, lies idle, or is no shared phone any more.
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.signals import user_logged_out
@@ -23,21 +25,26 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from inventory.models import Node
 from oms.accounts.access import principal_of_user
 from oms.accounts.models import Role, User
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
+from oms.core.templatetags.oms_format import when_text
 from oms.store.device import device_of, note_left
 from oms.store.models import Pin, PinTries, SharedDevice
+
+log = logging.getLogger(__name__)
 
 #: Holds the secret of a shared phone. It opens the list of its people, and nothing else.
 SHARED_COOKIE = "oms_shared"
 _TWO_YEARS = 2 * 365 * 24 * 3600
 #: In the session of who came in with a PIN: the phone, and when they touched it last.
 PIN_DEVICE, PIN_SEEN = "pin_device", "pin_seen"
-MOST_WRONG, LOCKED_FOR = 5, timedelta(minutes=5)
+#: So many wrong PINs keep a person out for so long, twice as long each time until the right one, a day at most.
+MOST_WRONG, LOCKED_FOR, LONGEST_LOCK = 5, timedelta(minutes=5), timedelta(days=1)
 #: A session is written at most this often for having been touched.
 _SEEN_EVERY = 20
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -141,15 +148,19 @@ def set_pin(*, person: User, pin: str, again: str, by: str) -> None:
 def enter(request: HttpRequest, device: SharedDevice, *, person: User, pin: str) -> None:
     """Open the session of a person who knows their PIN; whatever was open on the phone ends.
 
-    Raises DomainError for a wrong PIN, which is counted, and while five of them keep the person out of this phone.
+    Raises DomainError for a wrong PIN, which is counted, and while five of them keep the person out of the phones of
+    this store. Who comes in is told of the wrong ones before.
     """
     refused = _why_not(device, person, pin)
     if refused:
         raise DomainError(refused, field="pin")
+    told = _begin_anew(device, person)
     # A fresh session with a fresh key, also where the same person had one: nothing of the old one is taken over.
     logout(request)
     login(request, person, backend=_BACKEND)
     request.session[PIN_DEVICE], request.session[PIN_SEEN] = device.pk, int(now().timestamp())
+    if told:
+        messages.warning(request, told)
 
 
 @receiver(user_logged_out)
@@ -162,21 +173,41 @@ def _leave(request: HttpRequest, user: User | None, **_more: object) -> None:
 
 def _why_not(device: SharedDevice, person: User, pin: str) -> str:
     with transaction.atomic():
-        PinTries.objects.get_or_create(device=device, person=person)
-        tries = PinTries.objects.select_for_update().get(device=device, person=person)
+        tries, _made = PinTries.objects.select_for_update().get_or_create(node=device.node, person=person)
         if tries.locked_until is not None and tries.locked_until > now():
             return locked_words(tries.locked_until)
         kept = Pin.objects.filter(person=person).first()
         if kept is not None and check_password(pin[:12], kept.secret):
-            tries.wrong, tries.locked_until = 0, None
-            tries.save()
             return ""
-        tries.wrong = 1 if tries.locked_until is not None else tries.wrong + 1
-        tries.locked_until = now() + LOCKED_FOR if tries.wrong >= MOST_WRONG else None
+        tries.wrong, tries.last_at, tries.last_on = tries.wrong + 1, now(), device.name
+        locks, since = divmod(tries.wrong, MOST_WRONG)
+        tries.locked_until = None if since else now() + min(LOCKED_FOR * 2 ** min(locks - 1, 30), LONGEST_LOCK)
         tries.save()
         if tries.locked_until is not None:
+            log.warning("%d wrong PINs for %s, the last on %s", tries.wrong, person.email, device.name)
             return locked_words(tries.locked_until)
-        return _("Wrong PIN. %(n)d more tries.") % {"n": MOST_WRONG - tries.wrong}
+        return _("Wrong PIN. %(n)d more tries.") % {"n": MOST_WRONG - since}
+
+
+def _begin_anew(device: SharedDevice, person: User) -> str:
+    """The PIN was right: what its person is told of the wrong ones before it; empty where there were none."""
+    with transaction.atomic():
+        tries = PinTries.objects.select_for_update().filter(node=device.node, person=person).first()
+        if tries is None:
+            return ""
+        wrong, last_at, last_on = tries.wrong, tries.last_at, tries.last_on
+        tries.wrong, tries.locked_until = 0, None
+        tries.save()
+    if not wrong or last_at is None:
+        return ""
+    text = ngettext(
+        "%(n)d wrong PIN was typed for you since you came in last: %(when)s, on %(phone)s. Was it somebody else? "
+        "Tell your manager.",
+        "%(n)d wrong PINs were typed for you since you came in last, the last one %(when)s, on %(phone)s. Was it "
+        "somebody else? Tell your manager.",
+        wrong,
+    )
+    return text % {"n": wrong, "when": when_text(last_at), "phone": last_on}
 
 
 def locked_words(until: datetime) -> str:

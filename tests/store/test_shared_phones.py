@@ -140,7 +140,7 @@ def test_the_phone_stays_in_its_store(phone: Client, asha: User) -> None:
     assert phone.get("/s/")["Location"] == "/s/node/"
 
 
-def test_five_wrong_pins_lock_that_person_on_that_phone(
+def test_five_wrong_pins_lock_that_person_on_all_phones_of_the_store(
     phone: Client, asha: User, ravi: User, manju: User
 ) -> None:  # fmt: skip
     answers = [enter(phone, asha, "0000") for _ in range(5)]
@@ -152,11 +152,27 @@ def test_five_wrong_pins_lock_that_person_on_that_phone(
     other = Client()
     other.force_login(manju, backend=BACKEND)
     other.post("/s/device/share/", {"name": "Counter 2"})
-    assert enter(other, asha, "2580").status_code == 302
+    assert "Five wrong PINs" in text_of(enter(other, asha, "2580"))
     with time_machine.travel(now() + timedelta(minutes=5, seconds=1)):
         assert enter(phone, asha, "0000").status_code == 422
         assert enter(phone, asha, "2580").status_code == 302
         assert "no-store" in phone.get("/s/")["Cache-Control"]
+
+
+def test_each_lock_is_twice_as_long_until_the_right_pin_and_its_person_is_told(phone: Client, asha: User) -> None:
+    moment = now()
+    for minutes in (5, 10, 20):
+        with time_machine.travel(moment, tick=False):
+            assert [enter(phone, asha, "0000").status_code for _ in range(5)] == [422] * 5
+            assert f"in {minutes} minutes" in text_of(enter(phone, asha, "2580"))
+        moment += timedelta(minutes=minutes, seconds=1)
+
+    with time_machine.travel(moment, tick=False):
+        enter(phone, asha, "2580")
+        assert "15 wrong PINs were typed for you" in text_of(phone.get("/s/"))
+        for _ in range(5):
+            enter(phone, asha, "0000")
+        assert "in 5 minutes" in text_of(enter(phone, asha, "2580"))
 
 
 def test_another_pin_of_the_manager_opens_at_once(phone: Client, asha: User) -> None:
