@@ -71,6 +71,8 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
     kits.add(world, standing, moment)
     named_units.add(world, standing, moment)
     waves.add(standing, moment)
+    with past.rewriting_history():
+        past.date_invoices(moment)
     third_party.add(standing)
     care.add(standing, moment)
     money.add(moment)

@@ -4,9 +4,9 @@ Services stamp what they write with the present. After each step of the story, `
 their time: for orders still in hand every time later than the beginning of the load can only be of the step just done,
 because all earlier ones were set back already. Rows of other orders are never touched.
 
-The ledger and the timelines refuse changes by trigger. `rewriting_history` switches those two triggers off inside the
-open transaction, which locks the two tables and the outbox against every other writer until it ends: meant for loading
-a demonstration, and for nothing else.
+The ledger, the timelines and the invoices refuse changes by trigger. `rewriting_history` switches those triggers off
+inside the open transaction, which locks the tables and the outbox against every other writer until it ends: meant for
+loading a demonstration, and for nothing else.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import connection, transaction
 
 from oms.core.clock import now
 from oms.core.db import execute, fetch_all
+from orders.gst.numbers import financial_year
 
 #: Table, its column with the order's id, its columns of time.
 ORDER = ("orders_order", "id", ("captured_at", "updated_at", "delivered_at"))
@@ -45,6 +46,7 @@ Table = tuple[str, str, tuple[str, ...]]
 _TRIGGERS = (
     ("inventory_stockmovement", "stock_movement_append_only"),
     ("orders_orderevent", "order_event_append_only"),
+    ("orders_invoice", "invoice_stays"),
 )
 
 # A posting names its order, its return, or (short picks) the work of its order.
@@ -83,7 +85,7 @@ _LAST = """SELECT (SELECT coalesce(max(id), 0) FROM inventory_stockmovement),
 
 @contextmanager
 def rewriting_history() -> Iterator[None]:
-    """A transaction in which the ledger and the timelines may be set back, and whose events nobody will hear of.
+    """A transaction in which all of that may be set back, and whose events nobody will hear of.
 
     The events of the past are deleted before the commit: customers must not be written to, carriers not be called,
     because of what happened weeks ago.
@@ -159,6 +161,47 @@ def put_in_order(order_ids: Sequence[int]) -> None:
     was handed over, and what is on the road is told last."""
     execute(_IN_ORDER, [list(order_ids)])
     execute("UPDATE orders_orderevent SET seq = -seq WHERE order_id = ANY(%s) AND seq < 0", [list(order_ids)])
+
+
+def date_invoices(moment: datetime) -> None:
+    """Invoices bear the day on which their parcel was packed, and their numbers go up with the days.
+
+    Numbers are shared out anew within each series. What was packed in the financial year before keeps the day of
+    `moment`: its number is of this year. There are no invoices but those of the demonstration yet.
+    """
+    rows = fetch_all(
+        """SELECT i.id, i.number, (i.registration_id, i.kind)::text, s.created_at,
+            (s.created_at AT TIME ZONE n.time_zone)::date, i.financial_year, i.issued_on
+        FROM orders_invoice i
+        JOIN fulfillment_shipment s ON s.uid = i.parcel_uid JOIN inventory_node n ON n.id = s.node_id
+        ORDER BY i.id"""
+    )
+    series: dict[tuple[str, int], list[tuple[datetime, int, date, str]]] = {}
+    for pk, number, name, packed_at, day, year, issued_on in rows:
+        if packed_at > moment or financial_year(day) != year:
+            packed_at, day = moment, issued_on
+        series.setdefault((name, year), []).append((packed_at, pk, day, number))
+    dated = []
+    for some in series.values():
+        numbers = sorted((row[3] for row in some), key=lambda number: (len(number), number))
+        dated += [(pk, old, new, at, day) for (at, pk, day, old), new in zip(sorted(some), numbers, strict=True)]
+    if not dated:
+        return
+    ids, old, new, at, day = (list(column) for column in zip(*dated, strict=True))
+    # In two steps: the numbers of a series are unique at every moment.
+    execute("UPDATE orders_invoice SET number = '~' || id WHERE id = ANY(%s)", [ids])
+    execute(
+        """UPDATE orders_invoice i SET number = d.number, created_at = d.at, issued_on = d.day
+        FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::date[]) AS d(id, number, at, day)
+        WHERE d.id = i.id""",
+        [ids, new, at, day],
+    )
+    execute(
+        """UPDATE orders_orderevent e SET message = replace(e.message, d.old, d.new)
+        FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS d(id, old, new)
+        WHERE e.kind IN ('invoiced', 'invoice_cancelled') AND (e.data->>'invoice')::bigint = d.id""",
+        [ids, old, new],
+    )
 
 
 def set_promises(order_ids: Sequence[int], promised_by: Sequence[datetime]) -> None:

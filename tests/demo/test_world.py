@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -109,10 +110,28 @@ def test_nothing_of_the_past_is_stamped_with_the_present() -> None:
         ("inventory_stockmovement", "occurred_at"), ("routing_routingdecision", "decided_at"),
         ("inventory_reservation", "created_at"), ("fulfillment_fulfillmentorder", "created_at"),
         ("fulfillment_shipment", "created_at"), ("carriers_booking", "booked_at"), ("orders_hold", "created_at"),
-        ("channels_inboundmessage", "received_at"), ("returns_return", "created_at"),
+        ("channels_inboundmessage", "received_at"), ("returns_return", "created_at"), ("orders_invoice", "created_at"),
     ):  # fmt: skip
         later = fetch_all(f"SELECT count(*) FROM {table} WHERE {column} > %s", [began])[0][0]
         assert later == 0, f"{table}.{column}"
+
+
+@pytest.mark.usefixtures("before", "db")
+def test_numbers_of_invoices_go_up_with_the_days_on_which_their_parcels_were_packed() -> None:
+    rows = fetch_all(
+        """SELECT i.registration_id, i.kind, i.financial_year, i.number, i.issued_on, e.message,
+            (s.created_at AT TIME ZONE n.time_zone)::date
+        FROM orders_invoice i JOIN fulfillment_shipment s ON s.uid = i.parcel_uid
+        JOIN inventory_node n ON n.id = s.node_id
+        JOIN orders_orderevent e ON e.order_id = i.order_id AND (e.data->>'invoice')::bigint = i.id
+        WHERE e.kind = 'invoiced' ORDER BY i.registration_id, i.kind, i.financial_year, i.number"""
+    )
+
+    assert len({row[4] for row in rows}) > 3
+    for _, group in groupby(rows, key=lambda row: row[:3]):
+        some = list(group)
+        assert [row[4] for row in some] == sorted(row[4] for row in some)
+    assert all(row[3] in row[5] and row[4] == row[6] for row in rows)
 
 
 @pytest.mark.usefixtures("before", "db")
