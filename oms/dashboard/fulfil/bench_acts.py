@@ -12,10 +12,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from fulfillment.errors import CheckOpen
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, PackCheckKind, Shipment
+from fulfillment.models import (
+    FulfillmentOrder,
+    FulfillmentOrderKind,
+    FulfillmentOrderState,
+    PackCheckKind,
+    Shipment,
+    ShipmentState,
+)
 from fulfillment.selectors.boxes import USUAL, OpenBoxes, boxes_at
 from fulfillment.selectors.checks import open_checks
 from fulfillment.selectors.finding import called
+from fulfillment.selectors.held import held_of_loaded
 from fulfillment.selectors.waves import waiting_in
 from fulfillment.services import (
     SHORT_REASONS,
@@ -204,12 +212,7 @@ def _closed_as(packer: str, bench: Station, opened: OpenBoxes, made: Sequence[Sh
 def _command(packer: str, bench: Station, code: str) -> Said:
     opened = bench.open_box()
     if code in (REPRINT, PAPERS):
-        parcels = bench.last_parcels()
-        if not parcels:
-            return Said("wrong", _("No parcel was closed here yet."))
-        if code == REPRINT:
-            _print_elsewhere(packer, bench, parcels)
-        return Said("ok", _("Printed again."))
+        return _printed(packer, bench, papers=code == PAPERS)
     if opened is None:
         return Said("wrong", _("Nothing is on the bench."))
     if code in ASKING:
@@ -224,6 +227,36 @@ def _command(packer: str, bench: Station, code: str) -> Said:
         HOLD: lambda: held(packer, bench, opened, ""), SHORT: lambda: Said("ok", _("Choose below.")),
     }  # fmt: skip
     return known[code]()
+
+
+def _printed(packer: str, bench: Station, *, papers: bool) -> Said:
+    """The label or the papers of the order that was closed last once more; what has no label is said."""
+    parcels = [parcel for parcel in bench.last_parcels() if parcel.state != ShipmentState.CANCELLED]
+    if not parcels:
+        return Said("wrong", _("No parcel was closed here yet."))
+    if papers:
+        return Said("ok", _("The papers print."))
+    held = held_of_loaded(parcels)
+    missing = [text for parcel in parcels if (text := _why_no_label(parcel, is_held=parcel.pk in held))]
+    ready = [parcel for parcel in parcels if parcel.awb and parcel.pk not in held]
+    if not ready:
+        return Said("wrong", " ".join(missing))
+    _print_elsewhere(packer, bench, ready)
+    return Said("ok", " ".join([_("Printed again."), *missing]))
+
+
+def _why_no_label(parcel: Shipment, *, is_held: bool) -> str:
+    """Why a parcel's label does not print, as a sentence; empty where it does."""
+    named = {"order": parcel.order.number, "problem": parcel.problem}
+    if is_held:
+        return _("%(order)s may not leave: its label is not printed.") % named
+    if parcel.awb:
+        return ""
+    if parcel.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
+        return _("%(order)s is collected: it has no label. F7 prints its papers.") % named
+    if parcel.problem:
+        return _("%(order)s has no label: %(problem)s") % named
+    return _("The label of %(order)s is not there yet: it prints by itself.") % named
 
 
 def _boxed(packer: str, opened: OpenBox, text: str) -> Said:

@@ -327,6 +327,32 @@ def test_the_papers_of_a_box_are_one_document_and_a_gift_names_no_price(client: 
     assert "999" not in text
 
 
+def test_what_does_not_print_is_said_and_papers_print_of_every_parcel(client: Client, world: World, show: Show) -> None:
+    make_carrier()
+    stock(world.kurta, world.store, 1)
+    sent = packed(make_work(world, "1", make_line(world.kurta)))
+    collected = packed(make_work(world, "2", make_line(world.kurta), service_level="pickup", pickup_node_code="blr-s1"))
+    for parcel, why in (
+        (sent, f"The label of {sent.order.number} is not there yet: it prints by itself."),
+        (collected, f"{collected.order.number} is collected: it has no label. F7 prints its papers."),
+    ):
+        client.post("/fulfil/pack/node/", {"node": parcel.node.code})
+        session = client.session
+        session["pack_last"] = [parcel.pk]
+        session.save()
+        assert scan(client, "OMS-REPRINT") == ("wrong", why)
+        assert f'data-pack-print="{parcel.pk}"' not in show("/fulfil/pack/")
+        answer = client.post("/fulfil/pack/do/", {"command": "OMS-PAPERS"}, headers=FRAGMENT)
+        assert "The papers print." in answer["HX-Trigger"]
+        assert f'data-pack-label="/fulfil/parcels/{parcel.pk}/papers.pdf"' in answer.content.decode()
+    client.post("/fulfil/pack/node/", {"node": sent.node.code})
+    session = client.session
+    session["pack_last"] = [sent.pk]
+    session.save()
+    book_shipment(sent.pk)
+    assert scan(client, "OMS-REPRINT") == ("ok", "Printed again.")
+
+
 def test_a_station_prints_on_the_printer_it_chose_and_says_what_became_of_it(
     client: Client, world: World, work: FulfillmentOrder, show: Show
 ) -> None:
