@@ -147,7 +147,7 @@ def manifest_scan(request: HttpRequest, pk: int) -> HttpResponse:
     if not is_fragment(request):
         messages.add_message(request, messages.SUCCESS if result == "ok" else messages.ERROR, text)
         return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
-    context = {**_sheet(manifest), "manifest": manifest, "may_edit": True}
+    context = {**_sheet(manifest), "manifest": manifest, "may_edit": True, "is_update": True}
     response = render(request, "dashboard/fulfil/_sheet.html", context)
     response["HX-Trigger"] = json.dumps({"scan": {"result": result, "text": text}})
     return response

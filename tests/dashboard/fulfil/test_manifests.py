@@ -236,6 +236,10 @@ def test_what_comes_off_a_manifest_is_named_until_it_is_out_of_the_pile(
     dropped = show(address).partition("Take these out of the pile")[2]
     assert first.awb in dropped
     assert second.awb in dropped
+    # Who goes on scanning is told with the next scan.
+    assert (
+        "Take these out of the pile" in client.post(f"{address}scan/", {"code": third.awb}, headers=HX).content.decode()
+    )
     paper = text_of(client.get(f"{address}manifest.pdf").content)
     assert f"{first.order.number} ({first.awb})" in paper
     for _ in range(2):
