@@ -1,6 +1,6 @@
 // The outbox page: what this phone did not send yet, with its time, to send again or to discard with a reason.
 import { icon, make } from "./dom.js";
-import { actions, discard, onSync, retry, whyNot } from "./sync.js";
+import { actions, discard, onSync, retry } from "./sync.js";
 
 const page = document.querySelector("[data-unsent]");
 const texts = page.dataset;
@@ -34,9 +34,6 @@ function card(row) {
 async function show() {
   if (list.contains(document.activeElement) && document.activeElement.matches("input")) return;
   const rows = await actions();
-  const why = page.querySelector("[data-unsent-why]");
-  why.hidden = whyNot() !== "signin" || !rows.length;
-  why.textContent = texts.textSignin;
   list.replaceChildren(...(rows.length ? rows.map(card) : [make("p", { className: "sub", textContent: texts.textNone })]));
 }
 

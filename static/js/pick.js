@@ -2,7 +2,7 @@
 // walk; without one this page goes on alone, from what it knows of the walk and what was not sent yet.
 import { make } from "./dom.js";
 import { feedback, onScan } from "./scan.js";
-import { isConnected, keep, keepPage, onSync, waiting } from "./sync.js";
+import { isTaken, keep, keepPage, onSync, waiting } from "./sync.js";
 
 const texts = document.querySelector("[data-pick-texts]").dataset;
 const at = (name) => document.querySelector(`[data-${name}]`);
@@ -110,7 +110,7 @@ async function show() {
 async function act(said, alone) {
   const { facts } = await present();
   const versions = Object.fromEntries(facts.work.map(({ pk, version }) => [pk, version]));
-  const isAlone = !isConnected();
+  const isAlone = !isTaken();
   const uid = await keep({ walk: facts.walk, work: facts.walk.split(",").map(Number), versions, quantity: 1, ...said });
   if (isAlone) feedback("ok", alone);
   else hoped.set(uid, alone);
@@ -125,7 +125,7 @@ function known(facts, code) {
 async function scanned(code) {
   const { facts } = await present();
   const row = known(facts, code);
-  if (!isConnected()) {
+  if (!isTaken()) {
     if (row && !left(row)) return feedback("wrong", texts.textAll.replace("{n}", row.picked).replace("{item}", row.name));
     if (!row && facts.rows.every(({ plain }) => plain)) return feedback("wrong", texts.textNot.replace("{code}", code));
     if (!row) return act({ kind: "pick", code }, texts.textKept.replace("{code}", code));
@@ -150,7 +150,7 @@ async function taken(form) {
 async function openShort(link, event) {
   const { facts } = await present();
   const row = facts.rows.find(({ sku }) => sku === link.dataset.short);
-  if (!row?.plain && isConnected()) return;
+  if (!row?.plain && isTaken()) return;
   event.preventDefault();
   const form = sheets.short.querySelector("form");
   form.reset();
@@ -237,7 +237,7 @@ async function heard({ answers, html }) {
   const newest = answers.findLast(({ uid }) => hoped.has(uid));
   if (newest) feedback(newest.result, newest.text || hoped.get(newest.uid));
   for (const { uid } of answers) hoped.delete(uid);
-  if (!isConnected() && hoped.size) {
+  if (!isTaken() && hoped.size) {
     feedback("ok", [...hoped.values()].at(-1) || texts.textKeptAny);
     hoped.clear();
   }

@@ -46,8 +46,19 @@ function queued(event) {
   settling = setTimeout(showOutbox, waiting ? 600 : 0);
 }
 
+/** Where the server does not take what waits, the page says why, and leads to where one signs in again. */
+function showHindrance() {
+  const note = document.querySelector("[data-hindrance]");
+  if (!note) return;
+  const why = outbox.left ? outbox.hindrance : "";
+  note.hidden = !why;
+  for (const each of note.querySelectorAll("[data-why]")) each.hidden = each.dataset.why !== why;
+  if (why === "signin" && outbox.door) note.querySelector("a").href = `${outbox.door}?next=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
 function outboxChanged(event) {
   outbox = event.detail;
+  showHindrance();
   clearTimeout(settling);
   settling = setTimeout(showOutbox, outbox.left && outbox.connected ? 600 : 0);
 }

@@ -14,8 +14,9 @@ let opening = null;
 let sending = null;
 /** Whether the last thing we heard from the server was an answer. */
 let reached = true;
-/** Why the server does not take what waits: `signin`, or a sentence. */
+/** Why the server does not take what waits: `signin`, `right` or `server`; and where one signs in again. */
 let hindrance = "";
+let door = "";
 
 function database() {
   opening ??= new Promise((done, fail) => {
@@ -66,7 +67,8 @@ function moment() {
 
 /** True while the server answers, as far as this page knows. */
 export const isConnected = () => navigator.onLine && reached;
-export const whyNot = () => hindrance;
+/** True while the server also takes what is done here; otherwise the page goes on alone. */
+export const isTaken = () => isConnected() && !hindrance;
 
 /** Keep one action of the person whose page this is, and send it. Gives its uid as soon as it is safe here. */
 export async function keep(said) {
@@ -104,7 +106,7 @@ async function tell(answers, reply = {}) {
   if (answers.length) document.dispatchEvent(new CustomEvent("oms:changed"));
   const rows = await actions();
   const left = rows.filter((row) => !row.refused).length;
-  document.dispatchEvent(new CustomEvent("oms:outbox", { detail: { left, refused: rows.length - left, connected: isConnected() } }));
+  document.dispatchEvent(new CustomEvent("oms:outbox", { detail: { left, refused: rows.length - left, connected: isConnected(), hindrance, door } }));
   for (const listener of listeners) await listener({ ...reply, answers, left });
 }
 
@@ -125,7 +127,8 @@ async function post(rows) {
     body: JSON.stringify({ now: new Date().toISOString(), events, walk, at }),
     redirect: "error",
   });
-  hindrance = response.status === 401 || response.status === 403 ? "signin" : "";
+  hindrance = response.ok ? "" : ({ 401: "signin", 403: "right" }[response.status] ?? "server");
+  door = response.headers.get("HX-Redirect") ?? "";
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
 }
@@ -149,6 +152,7 @@ async function sendAll() {
       reply = await post(rows);
     } catch (error) {
       reached = error.name !== "TypeError";
+      if (!reached) hindrance = "";
       for (const row of rows.filter(({ tries }) => !tries)) await change(row.uid, { tries: 1 });
       await tell([]);
       return;

@@ -14,7 +14,7 @@ from inventory.models import Node
 from oms.accounts.models import Role, User
 from oms.store.models import StoreEvent
 from orders.models import OrderEvent
-from tests.e2e.browsing import Visit, is_kept, until_kept
+from tests.e2e.browsing import PASSWORD, Visit, is_kept, until_kept
 from tests.e2e.conftest import Visitor
 from tests.e2e.scanner import scan
 from tests.factories import World, capture, make_line, make_order
@@ -196,6 +196,34 @@ def test_who_signs_out_leaves_no_page_and_what_they_did_is_sent_by_the_next(
     event = StoreEvent.objects.get()
     assert (event.outcome, event.person.name) == ("ok", "Asha Gowda")
     visit.problems[:] = [each for each in visit.problems if "ERR_FAILED" not in each]
+
+
+def test_a_failing_server_and_an_ended_session_are_said_on_the_walk(
+    visitor: Visitor, world: World, work: list[FulfillmentOrder]
+) -> None:
+    visit = visitor(width=360, height=740)
+    visit.sign_in(EMAIL)
+    page = visit.open(f"/s/pick/?work={work[0].pk}")
+    page.route("**/s/events/", lambda route: route.fulfill(status=503))
+    scan(page, "KURTA-M")
+    expect(page.get_by_text("Kept on this phone. The server fails")).to_be_visible()
+    expect(page.locator("#scan-band")).to_contain_text("The KURTA-M: 1 / 2")
+    visit.look()
+
+    page.unroute("**/s/events/")
+    visit.context.clear_cookies(name="oms_session")
+    scan(page, "KURTA-M")
+    expect(page.get_by_text("2 of 4 items")).to_be_visible()
+    page.get_by_role("link", name="Print the pick list").scroll_into_view_if_needed()
+    visit.look()
+    page.get_by_role("link", name="Sign in again").click()
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_text("2 of 4 items")).to_be_visible()
+    expect(page.locator("#walk[data-ahead]")).to_have_count(0)
+    assert units_of(work[0].order_id) == {"released": 2, "picked": 2}
+    visit.problems[:] = [each for each in visit.problems if "503" not in each and "401" not in each]
 
 
 def test_the_first_load_of_a_store_page_is_light(visitor: Visitor, world: World, work: list[FulfillmentOrder]) -> None:
