@@ -12,8 +12,13 @@ from fulfillment.selectors.pickups import waiting_parcels
 
 def kept_until(order_id: int) -> date | None:
     """The last day on which what lies ready of an order can be collected; None without one, or before it is ready."""
-    pickup = Pickup.objects.select_related("ready_parcel__node").filter(order=order_id).first()
-    return _last_day(pickup) if pickup else None
+    return kept_until_of([order_id]).get(order_id)
+
+
+def kept_until_of(order_ids: Collection[int]) -> dict[int, date]:
+    """`kept_until` of many orders, those alone that have such a day. One statement."""
+    rows = Pickup.objects.select_related("ready_parcel__node").filter(order__in=order_ids)
+    return {row.order_id: last for row in rows if (last := _last_day(row)) is not None}
 
 
 def _last_day(pickup: Pickup) -> date | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from babel.dates import format_date
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Prefetch, Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentState
-from fulfillment.selectors.keeping import kept_until
+from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
+from fulfillment.selectors.keeping import kept_until_of
 from fulfillment.selectors.pickups import pickup_code
 from inventory.models import Node
 from oms.core.templatetags.oms_format import active_locale
@@ -53,20 +54,74 @@ class Letter:
     html: str
 
 
-def write_letter(template: str, order: Order, shipment: Shipment | None = None) -> Letter:
-    """Render one message: subject, plain text and HTML say the same."""
+@dataclass(frozen=True, slots=True)
+class AtStore:
+    """What is said of an order that is collected: where, until when, and what lies there beside its own parcel."""
+
+    node: Node | None = None
+    kept_until: date | None = None
+    parcels: Sequence[Shipment] = ()
+
+
+def letter_orders() -> QuerySet[Order]:
+    """Orders with all that letters say of them, in a handful of statements however many they are."""
+    lines = OrderLine.objects.select_related("kit", "substitute_for")
+    parcels = Shipment.objects.only("order_id", "state").order_by("pk")
+    return Order.objects.select_related("channel", "payment").prefetch_related(
+        Prefetch("lines", lines), Prefetch("shipments", parcels), "kits"
+    )
+
+
+def letter_parcels() -> QuerySet[Shipment]:
+    """Parcels with what is in them, as letters say it."""
+    items = ShipmentItem.objects.select_related("line__order_line__kit", "line__order_line__substitute_for")
+    return Shipment.objects.select_related("node").prefetch_related(Prefetch("items", items.order_by("pk")))
+
+
+def at_stores(about: Sequence[tuple[Order, Shipment | None]]) -> dict[tuple[int, int | None], AtStore]:
+    """By order and parcel; of orders that are collected alone. Statements do not grow with them."""
+    wanted = [(order, parcel) for order, parcel in about if order.service_level == Order.ServiceLevel.PICKUP]
+    if not wanted:
+        return {}
+    ids = {order.pk for order, _ in wanted}
+    nodes = {node.code: node for node in Node.objects.filter(code__in={order.pickup_node_code for order, _ in wanted})}
+    kept = kept_until_of(ids)
+    own = {parcel.pk for _, parcel in wanted if parcel is not None}
+    lying: dict[int, list[Shipment]] = {}
+    ready = Q(pk__in=own) | Q(state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP)
+    for row in letter_parcels().filter(ready, order__in=ids).order_by("pk") if own else ():
+        lying.setdefault(row.order_id, []).append(row)
+    return {
+        (order.pk, parcel.pk if parcel else None): AtStore(
+            parcel.node if parcel else nodes.get(order.pickup_node_code), kept.get(order.pk), lying.get(order.pk, ())
+        )
+        for order, parcel in wanted
+    }
+
+
+def at_store(order: Order, shipment: Shipment | None) -> AtStore:
+    """`at_stores` of one."""
+    return at_stores([(order, shipment)]).get((order.pk, shipment.pk if shipment else None), AtStore())
+
+
+def write_letter(
+    template: str, order: Order, shipment: Shipment | None = None, store: AtStore | None = None
+) -> Letter:  # fmt: skip
+    """Render one message: subject, plain text and HTML say the same. `store` is read where it is not given."""
+    store = at_store(order, shipment) if store is None else store
     number = order.external_number or order.number
     subject = SUBJECTS[template].format(number=number)
-    context = _context(order, shipment) | {"number": number, "subject": subject}
+    context = _context(order, shipment, store) | {"number": number, "subject": subject}
     if template == "ready_for_pickup" and shipment is not None:
-        context["items"] = _ready_items(shipment)
+        # Beside this parcel: some came from the store's shelf, some in parcels of other nodes.
+        context["items"] = [item for parcel in store.parcels for item in _parcel_items(parcel)]
         context["code"] = pickup_code(order)
-        context["kept_until"] = day_text(kept_until(order.pk))
+        context["kept_until"] = day_text(store.kept_until)
     text = render_to_string(f"emails/{template}.txt", context)
     return Letter(subject, f"{text.strip()}\n", render_to_string(f"emails/{template}.html", context))
 
 
-def _context(order: Order, shipment: Shipment | None) -> dict[str, Any]:
+def _context(order: Order, shipment: Shipment | None, store: AtStore) -> dict[str, Any]:
     payment = getattr(order, "payment", None)
     return {
         "order": order, "shipment": shipment, "link": tracking_url(order), "first_name": first_name(order),
@@ -74,10 +129,18 @@ def _context(order: Order, shipment: Shipment | None) -> dict[str, Any]:
         "items": _parcel_items(shipment) if shipment else _order_items(order),
         "totals": _totals(order), "arriving": day_text(expected_day(order, shipment)),
         "is_paid": bool(payment and payment.captured_minor),
-        "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": pickup_node(order, shipment),
+        "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": store.node,
+        "due": due_minor(order, shipment),
         "substitutes": [] if shipment else _substitutes(order),
-        "is_part": bool(shipment) and order.shipments.exclude(state="cancelled").count() > 1,
+        "is_part": bool(shipment) and sum(row.state != ShipmentState.CANCELLED for row in order.shipments.all()) > 1,
     }  # fmt: skip
+
+
+def due_minor(order: Order, shipment: Shipment | None) -> int:
+    """What is to be paid when it comes: of a parcel on the road its own part."""
+    if shipment is not None and order.service_level != Order.ServiceLevel.PICKUP:
+        return shipment.cod_minor or 0
+    return order.total_minor if order.is_cod else 0
 
 
 def _address(order: Order) -> list[str]:
@@ -126,26 +189,16 @@ def _order_items(order: Order) -> list[Item]:
 
 def _substitutes(order: Order) -> list[tuple[Item, str]]:
     """What is sold in place of something, and of what."""
-    rows = order.lines.filter(substitute_for__isnull=False).select_related("substitute_for", "kit")
     return [
         (_item(line, line.quantity - line.cancelled), line.substitute_for.name or line.substitute_for.sku_code)
-        for line in rows.order_by("position", "pk")
+        for line in order.lines.all()
         if line.substitute_for is not None and line.quantity > line.cancelled
     ]
 
 
 def _parcel_items(shipment: Shipment) -> list[Item]:
     """What is in the parcel, piece by piece: a kit may come in several."""
-    rows = shipment.items.select_related("line__order_line__kit", "line__order_line__substitute_for").order_by("pk")
-    return [_item(row.line.order_line, row.quantity) for row in rows]
-
-
-def _ready_items(shipment: Shipment) -> list[Item]:
-    """What lies ready beside this parcel, too: some came from the store's shelf, some in parcels of other nodes."""
-    beside = shipment.order.shipments.filter(
-        Q(pk=shipment.pk) | Q(state=ShipmentState.CREATED, fulfillment_order__kind=FulfillmentOrderKind.PICKUP)
-    )  # fmt: skip
-    return [item for parcel in beside.order_by("pk") for item in _parcel_items(parcel)]
+    return [_item(row.line.order_line, row.quantity) for row in sorted(shipment.items.all(), key=lambda row: row.pk)]
 
 
 def _item(line: OrderLine, quantity: int, total_minor: int | None = None) -> Item:
@@ -165,10 +218,3 @@ def _totals(order: Order) -> list[tuple[str, int]]:
     shown = [(label, amount) for label, amount in parts if amount]
     shown = shown if sum(amount for _, amount in shown) == order.total_minor and len(shown) > 1 else []
     return [*shown, ("Total", order.total_minor)]
-
-
-def pickup_node(order: Order, shipment: Shipment | None) -> Node | None:
-    """The store where the order is collected."""
-    if order.service_level != Order.ServiceLevel.PICKUP:
-        return None
-    return shipment.node if shipment else Node.objects.filter(code=order.pickup_node_code).first()

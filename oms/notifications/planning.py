@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fulfillment.models import Shipment
 from oms.core import clock
 from oms.notifications.kinds import is_on_by_default, kind_of
-from oms.notifications.letters import write_letter
+from oms.notifications.letters import AtStore, write_letter
 from oms.notifications.models import (
     ChannelMessaging,
     Medium,
@@ -38,12 +38,13 @@ NO_NUMBER = "The order has no phone number."
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An event of an order that its customer is to be told, and the parcel it is about."""
+    """An event of an order that its customer is to be told, the parcel it is about, and where it is collected."""
 
     event: str
     order: Order
     part: str
     shipment: Shipment | None
+    store: AtStore
 
 
 @dataclass(slots=True)
@@ -178,14 +179,14 @@ def write(wanted: Wanted, medium: str, setup: Setup) -> Message | None:
     if medium == Medium.EMAIL:
         if not recipient:
             return None
-        letter = write_letter(wanted.event, order, wanted.shipment)
+        letter = write_letter(wanted.event, order, wanted.shipment, wanted.store)
         message.subject, message.text, message.html = letter.subject, letter.text, letter.html
     else:
         language = language_of(order, setup.messaging(order.channel_id).language)
         text = text_for(setup.texts, wanted.event, medium, language)
         if account is None or text is None:
             return None
-        values = values_for(order, wanted.shipment, text.language)
+        values = values_for(order, wanted.shipment, text.language, wanted.store)
         message.language, message.urgent = text.language, text.urgent
         message.subject, message.text = kind.title, filled(text.body, values)
         message.provider_template = text.provider_template

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import parseaddr
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from carriers.services.network import refuse_open_transaction
 from oms.core import clock
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError, PermanentError, TransientError
 from oms.core.outbox import publish
-from oms.notifications.base import Accepted, MessageConfig, MessageProvider, OutgoingMessage, Stopped, UnknownOutcome
-from oms.notifications.claiming import claim
+from oms.notifications.base import MessageConfig, MessageProvider, OutgoingMessage, Stopped, UnknownOutcome
+from oms.notifications.claiming import LEASE, claim
 from oms.notifications.events import MessageQueued
 from oms.notifications.models import Medium, Message, MessageAccount, MessageState, OptOutSource
 from oms.notifications.receipts import opt_out
@@ -29,11 +30,12 @@ logger = logging.getLogger(__name__)
 #: Tries after which a message counts as failed: about two hours and a half by the waits between them.
 GIVE_UP_ATTEMPTS = 20
 LONGEST_WAIT_SECONDS = 600.0
-#: A call takes at most so long: what could not be called so long before its lease ends is given back.
+#: A call takes at most so long: none begins nearer than this to the end of its lease.
 _CALL = timedelta(seconds=45)
 #: A message whose event was lost is found by the clock after so long.
 _UNANNOUNCED = timedelta(minutes=1)
-_PAGE = 100
+#: So many are claimed at once; what there is no time for is given back.
+_PAGE = 25
 _MAX_ERROR = 1000
 LOST = (
     "The process that sent it ended before the answer came: nobody knows whether it arrived. "
@@ -50,11 +52,38 @@ def send_messages(message_ids: Sequence[int]) -> int:
     UNKNOWN after its lease and waits for a person or a receipt. A message that the provider refuses, or cannot take
     `GIVE_UP_ATTEMPTS` times, is FAILED in the provider's words, and its next medium takes over where it has one. One
     that was surely not taken waits for its next try by `not_before`.
+
+    Beside the calls it takes one statement for each message, its outcome, and some for all of them.
     """
+    return _send_claimed(message_ids, math.inf)
+
+
+def _send_claimed(message_ids: Sequence[int], until: float) -> int:
+    """`send_messages`; what was not begun until a moment of the monotonic clock is given back."""
     refuse_open_transaction("send_messages")
     rows = claim(message_ids)
+    # The last call must end before the lease does.
+    until = min(until, time.monotonic() + (LEASE - _CALL).total_seconds())
     accounts = MessageAccount.objects.in_bulk({row.account_id for row in rows if row.account_id})
-    return sum(_send(row, accounts.get(row.account_id or 0)) for row in rows)
+    sent: list[Message] = []
+    for place, row in enumerate(rows):
+        if time.monotonic() >= until:
+            _give_back(rows[place:])
+            break
+        if _send(row, accounts.get(row.account_id or 0)):
+            sent.append(row)
+    answered = {row.account_id for row in sent if row.account_id}
+    if answered:
+        MessageAccount.objects.filter(pk__in=answered).update(last_ok_at=clock.now())
+    return len(sent)
+
+
+def _give_back(rows: Sequence[Message]) -> None:
+    """Nobody was called for these: neither a try nor a call counts."""
+    ours = Message.objects.filter(pk__in=[row.pk for row in rows], state=MessageState.SENDING)
+    ours.filter(lease_until__in={row.lease_until for row in rows}).update(
+        state=MessageState.PENDING, lease_until=None, attempts=F("attempts") - 1, sends=F("sends") - 1
+    )
 
 
 def send_waiting(seconds: float = 2.0) -> str:
@@ -65,11 +94,9 @@ def send_waiting(seconds: float = 2.0) -> str:
         due = Q(not_before__lte=moment) | Q(not_before__isnull=True, created_at__lt=moment - _UNANNOUNCED)
         rows = Message.objects.filter(due, state=MessageState.PENDING, pk__gt=after).order_by("pk")
         ids = list(rows.values_list("pk", flat=True)[:_PAGE])
-        for pk in ids:
-            if time.monotonic() >= until:
-                return f"{sent} sent, {lost} not known"
-            sent, after = sent + send_messages([pk]), pk
-        if len(ids) < _PAGE:
+        sent += _send_claimed(ids, until)
+        after = ids[-1] if ids else after
+        if len(ids) < _PAGE or time.monotonic() >= until:
             return f"{sent} sent, {lost} not known"
 
 
@@ -105,36 +132,35 @@ def is_sent_again(row: Message) -> bool:
     return bool(row.recipient) and not row.is_test and row.state not in (MessageState.PENDING, MessageState.SENDING)
 
 
-def _send(row: Message, account: MessageAccount | None) -> int:
-    """Call the provider of one claimed message and write down what came of it; 1 where it went out."""
-    if row.lease_until is not None and row.lease_until < clock.now() + _CALL:
-        # Nobody was called: neither a try nor a call counts.
-        _outcome(row, state=MessageState.PENDING, attempts=row.attempts - 1, sends=row.sends - 1)
-        return 0
+def _send(row: Message, account: MessageAccount | None) -> bool:
+    """Call the provider of one claimed message and write down what came of it; whether it went out."""
     try:
         provider = _provider(row, account)
         accepted = provider.send(config_of(account), _outgoing(row))
     except TransientError as error:
         _try_again(row, account, error)
-        return 0
+        return False
     except Stopped as error:
         opt_out(medium=row.medium, recipients=[row.recipient], source=OptOutSource.PROVIDER)
         _give_up(row, account, str(error))
-        return 0
+        return False
     except (PermanentError, DomainError) as error:
         _give_up(row, account, str(error))
-        return 0
+        return False
     except UnknownOutcome as error:
         _note(account, str(error))
         _outcome(row, state=MessageState.UNKNOWN, error=f"{error} {LOST_REPLY}"[:_MAX_ERROR])
-        return 0
+        return False
     except Exception as error:
         # A fault of the provider's code: nobody knows how far the call came.
         _outcome(row, state=MessageState.UNKNOWN, error=f"{type(error).__name__}: {error} {LOST_REPLY}"[:_MAX_ERROR])
         logger.exception("Message %s failed in the middle of a call.", row.pk)
-        return 0
-    _sent(row, account, provider.code, accepted)
-    return 1
+        return False
+    _outcome(
+        row, state=MessageState.SENT, sent_at=clock.now(), error="", provider=provider.code,
+        provider_id=accepted.provider_id[:160],
+    )  # fmt: skip
+    return True
 
 
 def _provider(row: Message, account: MessageAccount | None) -> MessageProvider:
@@ -188,15 +214,6 @@ def _outcome(row: Message, **changes: object) -> bool:
         pk=row.pk, sends=row.sends, state__in=(MessageState.SENDING, MessageState.UNKNOWN)
     )  # fmt: skip
     return bool(here.update(lease_until=None, **changes))
-
-
-def _sent(row: Message, account: MessageAccount | None, provider: str, accepted: Accepted) -> None:
-    _outcome(
-        row, state=MessageState.SENT, sent_at=clock.now(), error="", provider=provider,
-        provider_id=accepted.provider_id[:160],
-    )  # fmt: skip
-    if account is not None:
-        MessageAccount.objects.filter(pk=account.pk).update(last_ok_at=clock.now())
 
 
 def _try_again(row: Message, account: MessageAccount | None, error: TransientError) -> None:

@@ -11,12 +11,11 @@ from django.db import IntegrityError, transaction
 from django.utils import translation
 
 from fulfillment.models import Shipment
-from fulfillment.selectors.keeping import kept_until
 from fulfillment.selectors.pickups import pickup_code
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.notifications.defaults import default_body, default_template_name
 from oms.notifications.kinds import kind_of
-from oms.notifications.letters import day_text, expected_day, first_name, pickup_node
+from oms.notifications.letters import AtStore, day_text, due_minor, expected_day, first_name
 from oms.notifications.links import tracking_url
 from oms.notifications.models import Medium, MessageText
 from orders.models import Order
@@ -180,24 +179,24 @@ def as_registered(body: str) -> str:
     return body.format_map({name: f"{{{{{n}}}}}" for n, name in enumerate(placeholders_of(body), 1)})
 
 
-def values_for(order: Order, shipment: Shipment | None, language: str) -> dict[str, str]:
+def values_for(order: Order, shipment: Shipment | None, language: str, store: AtStore) -> dict[str, str]:
     """What the gaps of a text about this order hold."""
     with translation.override(language):
         unknown = _UNKNOWN_WORDS.get(language, _UNKNOWN_WORDS["en"])
-        node = pickup_node(order, shipment)
-        due = shipment.cod_minor if shipment else order.total_minor if order.is_cod else 0
+        node = store.node
         values = {
             "name": first_name(order, unknown["name"]), "number": order.external_number or order.number,
             "brand": order.channel.brand or order.channel.name, "link": tracking_url(order),
             "carrier": shipment.courier_name if shipment else "", "awb": shipment.awb if shipment else "",
-            "arriving": day_text(expected_day(order, shipment)), "amount_due": _plain_money(due, order.currency),
+            "arriving": day_text(expected_day(order, shipment)),
+            "amount_due": _plain_money(due_minor(order, shipment), order.currency),
             "store": node.name if node else "", "code": pickup_code(order) if node else "",
-            "kept_until": day_text(kept_until(order.pk)) if node else "",
+            "kept_until": day_text(store.kept_until),
         }  # fmt: skip
     return {name: value or unknown.get(name, "") for name, value in values.items()}
 
 
-def _plain_money(minor: int | None, currency: str) -> str:
+def _plain_money(minor: int, currency: str) -> str:
     """An amount without a sign that GSM-7 lacks."""
     if not minor:
         return ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from django.db.models import F, Q
+from django.db.models import Q
 
 from fulfillment.models import Shipment
 from oms.core.db import run_atomic
 from oms.core.outbox import publish
 from oms.notifications.events import MessageQueued
+from oms.notifications.letters import AtStore, at_stores, letter_orders, letter_parcels
 from oms.notifications.models import Message, MessageState
 from oms.notifications.planning import Wanted, first_that_can, parcel_of, plan, read_setup
 from orders.models import Order, SalesChannel
@@ -30,16 +31,16 @@ def queue_messages(wanted: Iterable[tuple[str, int, str]]) -> int:
         return 0
 
     def work() -> int:
-        orders = Order.objects.select_related("channel", "payment").in_bulk([order_id for _, order_id, _ in asked])
-        parcels = _parcels(part for _, _, part in asked)
-        told = [
-            Wanted(event, orders[order_id], part, parcels.get(part))
-            for event, order_id, part in asked
-            if order_id in orders and _should_write(event, orders[order_id])
-        ]
-        if not told:
+        orders = letter_orders().in_bulk({order_id for _, order_id, _ in asked})
+        told_of_others = _told_of_substitutes(asked)
+        due = [
+            (event, orders[order_id], part) for event, order_id, part in asked
+            if order_id in orders and _should_write(event, orders[order_id], told_of_others)
+        ]  # fmt: skip
+        if not due:
             return 0
-        setup = read_setup(list(orders.values()), {each.event for each in told})
+        told = _wanted(due)
+        setup = read_setup([order for _, order, _ in due], {event for event, _, _ in due})
         return keep(plan(told, setup))
 
     return run_atomic(work)
@@ -65,18 +66,30 @@ def fall_back(message: Message) -> int:
     """
     if not message.falls_back_to or message.order_id is None:
         return 0
-    order = Order.objects.select_related("channel", "payment").get(pk=message.order_id)
-    told = Wanted(message.template, order, message.part, _parcels([message.part]).get(message.part))
+    order = letter_orders().get(pk=message.order_id)
+    [told] = _wanted([(message.template, order, message.part)])
     rows = first_that_can(told, message.falls_back_to, read_setup([order], {message.template}))
     for row in rows:
         row.expires_at = message.expires_at or row.expires_at
     return keep(rows)
 
 
+def _wanted(due: Sequence[tuple[str, Order, str]]) -> list[Wanted]:
+    """Events of orders with what their messages say. Statements do not grow with them."""
+    parcels = _parcels(part for _, _, part in due)
+    stores = at_stores([(order, parcels.get(part)) for _, order, part in due])
+    found = []
+    for event, order, part in due:
+        parcel = parcels.get(part)
+        store = stores.get((order.pk, parcel.pk if parcel else None), AtStore())
+        found.append(Wanted(event, order, part, parcel, store))
+    return found
+
+
 def _parcels(parts: Iterable[str]) -> dict[str, Shipment]:
     """The parcels that parts name."""
     named = {part: pk for part in parts if (pk := parcel_of(part)) is not None}
-    found = Shipment.objects.select_related("node").in_bulk(set(named.values())) if named else {}
+    found = letter_parcels().in_bulk(set(named.values())) if named else {}
     return {part: found[pk] for part, pk in named.items() if pk in found}
 
 
@@ -91,14 +104,21 @@ def _who_is_written_to(order_ids: Collection[int]) -> set[int]:
     return set(found.exclude(Q(customer_email="") & Q(customer_phone="")).values_list("pk", flat=True))
 
 
-def _should_write(event: str, order: Order) -> bool:
+def _told_of_substitutes(asked: Iterable[tuple[str, int, str]]) -> set[int]:
+    """Of the orders of which a substitute was taken back, those whose customer was told of it."""
+    ids = [order_id for event, order_id, _ in asked if event == "substitute_taken_back"]
+    rows = Message.objects.filter(order__in=ids, template="substituted")
+    return set(rows.values_list("order_id", flat=True)) if ids else set()
+
+
+def _should_write(event: str, order: Order, told_of_substitutes: Collection[int]) -> bool:
     """Whether an order of `_who_is_written_to` gets this message."""
     if event in ("shipped", "out_for_delivery", "delivered") and order.service_level == Order.ServiceLevel.PICKUP:
         # Handed over at the counter: the customer has it in the hand.
         return False
     if event == "substituted":
         # What was taken back before its letter was written is no news.
-        return order.lines.filter(substitute_for__isnull=False, cancelled__lt=F("quantity")).exists()
+        return any(line.substitute_for_id and line.cancelled < line.quantity for line in order.lines.all())
     if event == "substitute_taken_back":
-        return Message.objects.filter(order=order, template="substituted").exists()
+        return order.pk in told_of_substitutes
     return not (event == "confirmation" and order.stage in ("shipped", "delivered", "cancelled"))
