@@ -11,7 +11,6 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
 from fulfillment.selectors import ended_at, with_lines
@@ -151,7 +150,7 @@ def _other_discarder(action: ActionIn, actor: Actor, device: str) -> str:
 
 
 def _answer(uid: UUID, row: StoreEvent) -> Answer:
-    return Answer(str(uid), row.outcome, row.result, row.text)
+    return Answer(str(uid), row.outcome, row.result, row.told)
 
 
 def _came(action: ActionIn, actor: Actor) -> Came:
@@ -197,11 +196,8 @@ def _pick(action: ActionIn, actor: Actor) -> Came:
 def _too_many(walk: Walk, sku_id: int, sku_code: str, units: int) -> Came:
     """Units in somebody's hands that nobody wants: their order ended, or somebody else picked for it."""
     ended = _ended(walk, sku_id)
-    back = ngettext("Put back %(n)d item.", "Put back %(n)d items.", units) % {"n": units}
-    if ended is None:
-        text = _("All of %(sku)s is picked already.") % {"sku": sku_code}
-        return Came(CONFLICT, "wrong", f"{text} {back}", None, units, sku_code)
-    return Came(CONFLICT, "wrong", f"{how_it_ended(ended)} {back}", ended, units, sku_code)
+    text = _("All of %(sku)s is picked already.") % {"sku": sku_code} if ended is None else how_it_ended(ended)
+    return Came(CONFLICT, "wrong", text, ended, units, sku_code)
 
 
 def _ended(walk: Walk, sku_id: int) -> FulfillmentOrder | None:

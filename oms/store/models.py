@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import ngettext
 
 from fulfillment.models import FulfillmentOrder
 from inventory.models import Node
@@ -65,6 +66,14 @@ class StoreEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.uid}"
+
+    @property
+    def told(self) -> str:
+        """What became of it, and what is to put back, as the person hears it at once."""
+        if not self.units_back:
+            return self.text
+        back = ngettext("Put back %(n)d item.", "Put back %(n)d items.", self.units_back) % {"n": self.units_back}
+        return f"{self.text} {back}"
 
 
 class SharedDevice(models.Model):

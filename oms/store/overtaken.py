@@ -7,7 +7,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 
 from fulfillment.selectors import ended_at
 from inventory.models import Node
@@ -57,16 +56,14 @@ def cards_of(request: HttpRequest, node: Node) -> list[Card]:
 
 
 def _group(row: StoreEvent) -> tuple[object, ...]:
-    """Goods to put back because of one order, or of one SKU, are one card; anything else is one by itself."""
-    return (row.work_id, row.sku_code if row.work_id is None else "") if row.units_back else (row.uid,)
+    """Goods to put back because of one order, or for one reason, are one card; anything else is one by itself."""
+    return (row.work_id, row.text if row.work_id is None else "") if row.units_back else (row.uid,)
 
 
 def _card(events: list[StoreEvent], moments: dict[int, datetime]) -> Card:
     first = events[0]
     units = sum(event.units_back for event in events)
     words = first.text
-    if units:
-        words = _("All of %(sku)s is picked already.") % {"sku": first.sku_code}
-        if first.work is not None:
-            words = how_it_ended(first.work, moments.get(first.work.pk))
+    if units and first.work is not None:
+        words = how_it_ended(first.work, moments.get(first.work.pk))
     return Card(events=events, words=words, units=units)

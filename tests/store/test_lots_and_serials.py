@@ -22,6 +22,7 @@ from tests.fulfillment.tracked import (
     put_lot,
     put_serials,
 )
+from tests.store.phones import action, send, stamp_on
 from tests.store.test_work import HX, scanned, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,3 +198,16 @@ def test_a_parcel_whose_lot_is_blocked_is_taken_apart_on_the_phone(
     serum = work.lines.get(sku__code="SERUM-30").sku
     assert lots_at(serum, world.blr) == {"LATE": {"on_hand": 5}, "SOON": {"quarantine": 2}}
     assert "is cancelled" not in text_of(client.post(url, follow=True))
+
+
+def test_a_late_pick_of_a_lot_that_was_blocked_says_so_on_its_card(client: Client, work: FulfillmentOrder) -> None:
+    stamp = stamp_on(client.get("/s/"))
+    block_lot(lot_id=Lot.objects.get(code="SOON").pk, reason="Glass", actor="Ravi")
+
+    made = action(stamp, "pick", work, sku="SERUM-30", quantity=2, lot="SOON")
+    [answer] = send(client, made).json()["answers"]
+
+    assert answer["text"].endswith("Put back 2 items.")
+    page = text_of(client.get("/s/"))
+    assert "picked already" not in page
+    assert answer["text"].removesuffix(" Put back 2 items.") in page
