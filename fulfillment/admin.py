@@ -115,11 +115,13 @@ class PackCheckAdmin(admin.ModelAdmin[PackCheck]):
 
 @admin.register(PackProof)
 class PackProofAdmin(ReadOnly, admin.ModelAdmin[PackProof]):
-    """Checks that were done, with their photos."""
+    """Checks that were done."""
 
-    list_display = ("fulfillment_order", "check_done", "done_by", "done_at", "photo")
+    # The photo itself is on the page of the parcel: nothing serves the files.
+    list_display = ("fulfillment_order", "check_done", "done_by", "done_at")
     list_filter = ("check_done",)
     search_fields = ("fulfillment_order__number", "fulfillment_order__order__number")
+    exclude = ("photo",)
 
 
 @admin.register(Printer)

@@ -21,6 +21,8 @@ from fulfillment.models import (
     HandOff,
     HandOffFile,
     Manifest,
+    PackCheck,
+    PackProof,
     Printer,
     PrintJob,
     RoadTrouble,
@@ -124,6 +126,8 @@ class Side:
     packed: FulfillmentOrder
     shipment: Shipment
     manifest: Manifest
+    #: A check of the packed work, with a photo.
+    proof: PackProof
     #: Two of the SKU are left to pick.
     wave: Wave
     #: Its label waits for an agent.
@@ -317,6 +321,10 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
         node=node, channel=channel, account=account, sku=sku, order=held.order, work=held,
         hold=Hold.objects.get(order=held.order), letter=Message.objects.get(order=held.order), picked=picked,
         packed=packed, shipment=shipment, manifest=manifest, wave=wave,
+        proof=PackProof.objects.create(
+            fulfillment_order=packed, done_by="Ravi", photo=SHOT,
+            check_done=PackCheck.objects.create(name=f"Seal at {code}", kind="photo", words="Photo of the seal"),
+        ),
         print_job=PrintJob.objects.create(
             printer=Printer.objects.create(node=node, name=f"ZEBRA-{code}"), shipment=labelled, asked_by="Ravi"
         ),

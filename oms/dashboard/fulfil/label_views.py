@@ -103,6 +103,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
         "held": held_parcels([shipment]).get(shipment.pk, []), "cash_minor": cash_of_parcel(shipment),
         "doubt": _doubt(shipment) if open_label else None, "may_decide": principal.may("carriers.edit"),
+        "checks": shipment.fulfillment_order.pack_proofs.select_related("check_done").order_by("pk"),
         "attempts": failures_by_parcel([shipment.pk]).get(shipment.pk, []),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from oms.dashboard.fulfil import (
     bench_views,
     care_urls,
+    check_views,
     hand_off_acts,
     hand_off_views,
     invoice_views,
@@ -63,6 +64,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invoices/", invoice_views.register, name="fulfil_invoices"),
     path("invoices/missing/", invoice_views.issue_missing, name="fulfil_invoices_missing"),
     path("invoices.csv", invoice_views.export, name="fulfil_invoices_csv"),
+    path("checks/<int:pk>/photo/", check_views.check_photo, name="fulfil_check_photo"),
     path("manifests/", manifest_views.manifest_list, name="fulfil_manifests"),
     path("manifests/open/", manifest_views.manifest_open, name="fulfil_manifest_open"),
     path("manifests/<int:pk>/", manifest_views.manifest_page, name="fulfil_manifest"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q, QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -25,7 +24,6 @@ from inventory.selectors import steps_of
 from inventory.services import (
     ADJUSTMENTS,
     COUNTED,
-    MEDIA_TYPES,
     UNDONE,
     approve_adjustment,
     reason_label,
@@ -40,6 +38,7 @@ from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
 from oms.core.values import major_units
 from oms.dashboard.inventory.grid_views import csv_response
+from oms.dashboard.photos import photo_response
 
 State = StockAdjustmentState
 PAGE_ROWS = 50
@@ -189,11 +188,7 @@ def _page(request: HttpRequest, row: StockAdjustment, problem: str = "", status:
 @requires("inventory.view")
 def adjustment_photo(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The photo of an adjustment."""
-    row = adjustment_for(request, pk)
-    media_type = MEDIA_TYPES.get(PurePath(row.photo.name or "").suffix)
-    if not row.photo or media_type is None or not row.photo.storage.exists(row.photo.name or ""):
-        raise NotFound("This adjustment has no photo.")
-    return FileResponse(row.photo.open("rb"), content_type=media_type)
+    return photo_response(adjustment_for(request, pk).photo, missing="This adjustment has no photo.")
 
 
 def _act(request: HttpRequest, row: StockAdjustment, act: Callable[[], StockAdjustment], done: str) -> HttpResponse:

@@ -266,6 +266,12 @@ def test_checks_stand_on_the_screen_and_the_last_one_closes_the_box(
     assert told(client, "check", check=look.pk)[0] == "ok"
     assert told(client, "weigh", weight="1300") == ("ok", f"{work.order.number} is packed: 3 items.")
     assert PackProof.objects.count() == 2
+    proof = PackProof.objects.get(check_done=photo)
+    parcel = show(f"/fulfil/parcels/{Shipment.objects.get().pk}/")
+    assert f'href="/fulfil/checks/{proof.pk}/photo/"' in parcel
+    assert "Is the seal whole" in parcel
+    shot = client.get(f"/fulfil/checks/{proof.pk}/photo/")
+    assert (shot["Content-Type"], b"".join(shot.streaming_content)[:4]) == ("image/png", b"\x89PNG")  # type: ignore[attr-defined]
 
 
 def test_an_order_in_two_boxes_shows_two_labels(
