@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Sequence
@@ -29,6 +30,13 @@ def facts_of(node_id: int, ids: str, rows: Sequence[PickRow], work: Sequence[Ful
     boxes = [{"key": box.key, "grams": box.empty_grams, "holds": box.holds_grams} for box in boxes_at(node_id)]
     live = [_work(item) for item in work if item.state in (State.OPEN, State.PICKED, *TO_PICK)]
     return json.dumps({"walk": ids, "rows": shown, "work": live, "boxes": boxes})
+
+
+def walk_version(work: Sequence[FulfillmentOrder]) -> str:
+    """Names how far a walk is: another one once anybody picked, reported, packed or ended some of its work."""
+    lines = [[item.pk, item.state, *((line.pk, line.quantity, line.picked, line.short) for line in item.lines.all())]
+             for item in work]  # fmt: skip
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:16]
 
 
 def _name(row: PickRow) -> str:

@@ -22,6 +22,7 @@ from oms.accounts.access import principal_of
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
+from oms.store.facts import walk_version
 from oms.store.gate import is_fragment, show, store_page, store_write, work_here
 from oms.store.overtaken import cards_of
 from oms.store.tasks import WALK_ORDERS, ids_of, walk_url
@@ -41,8 +42,10 @@ def pick_page(request: HttpRequest, node: Node) -> HttpResponseBase:
             return HttpResponseRedirect(walk_url(work))
         return show(request, node, "nothing_to_pick", "pick")
     walk = read_walk(node, ids_of(text), request.GET.get("at", ""))
-    return show(request, node, "pick", walk=walk, next_url=request.get_full_path(), boxes=boxes_at(node.pk),
-                reasons=reasons_in_words("this number"), cards=cards_of(request, node))  # fmt: skip
+    response = show(request, node, "pick", walk=walk, next_url=request.get_full_path(), boxes=boxes_at(node.pk),
+                    reasons=reasons_in_words("this number"), cards=cards_of(request, node))  # fmt: skip
+    response["X-Walk-Version"] = walk_version(walk.work)
+    return response
 
 
 @store_page

@@ -40,6 +40,7 @@ from oms.accounts.access import Principal, principal_of, requires
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
+from oms.store.facts import walk_version
 from oms.store.gate import (
     NODE_KEY,
     chosen_node,
@@ -80,6 +81,8 @@ class Task:
     action: str
     due_at: datetime | None = None
     tone: str = "info"
+    #: Of the walk behind it: a phone that keeps this very one need not fetch it.
+    version: str = ""
 
 
 @store_page
@@ -223,7 +226,7 @@ def _pick_cards(node: Node) -> list[Task]:
             cards.append(
                 Task(title=ngettext(one, many, len(some)) % {"n": len(some)}, note=_items(some), icon=icon,
                      url=walk_url(some), action=_("Go on") if started else _("Start"), due_at=some[0].due_at,
-                     tone="bad" if _is_late(some[0]) else "info")
+                     version=walk_version(some), tone="bad" if _is_late(some[0]) else "info")
             )  # fmt: skip
     return cards
 

@@ -6,6 +6,8 @@ import { freshKey, recall, remember } from "./dom.js";
 const AGAIN_MS = 15_000;
 const MOST_AT_ONCE = 100;
 const PAGES = "oms-pages-";
+/** A kept page is fetched anew after so long, though nothing of its walk changed. */
+const FRESH_MS = 3600_000;
 /** Set while a phone that was locked alone waits for the server to end the session. */
 const LOCKED = "oms.locked";
 const phone = document.body.dataset;
@@ -192,9 +194,19 @@ export async function forgetPages() {
   await Promise.all(names.filter((name) => name.startsWith(PAGES)).map((name) => caches.delete(name)));
 }
 
+/** The phone keeps this page as it is: of this version, and not for long. */
+async function isKept(url, version) {
+  const found = await (await globalThis.caches?.open(PAGES + phone.scope))?.match(url);
+  const isFresh = found && Date.now() - Date.parse(found.headers.get("Date")) < FRESH_MS;
+  return Boolean(isFresh) && (found.headers.get("X-Walk-Version") ?? "") === version;
+}
+
+/** What a person may want without a connection, as far as it is not kept: the first page brought itself and the shell. */
 async function keepTasks() {
-  const urls = [...document.querySelectorAll('a[href*="/pick/?work="]')].map((link) => link.href);
-  for (const url of new Set([location.href, phone.outboxUrl, ...urls])) await keepPage(url);
+  const walks = [...document.querySelectorAll('a[href*="/pick/?work="]')].map((link) => [link.href, link.dataset.walkVersion]);
+  for (const [url, version] of [[location.href, ""], [phone.outboxUrl, ""], ...walks]) {
+    if (!(await isKept(url, version))) await keepPage(url);
+  }
 }
 
 async function startWorker() {

@@ -66,6 +66,14 @@ def test_four_picked_and_one_short_without_a_connection_arrive_once(
     until_kept(page, "/outbox/")
     until_kept(page, "/pick/?work=")
 
+    # Looked at again, what is kept is not fetched again.
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    expect(page.get_by_role("link", name="Pick 2 orders")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in asked if "/pick/" in url or "/outbox/" in url]
+
     # The walk was never opened: the list of tasks has it kept for this moment.
     lose_the_connection(visit)
     page.get_by_role("link", name="Pick 2 orders").click()

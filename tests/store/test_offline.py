@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.services import cancel_order, pick_all
+from fulfillment.services import accept, cancel_order, pick_all
 from inventory.models import Node
 from oms.accounts.models import Role, User
 from oms.core.clock import now
@@ -331,6 +331,19 @@ def test_pages_that_may_be_kept_name_whose_they_are(client: Client, world: World
     assert mine.isdisjoint({client.get("/s/")["X-Store-Scope"]})
     for path in ("/s/more/", "/s/handover/", f"/s/work/{work.pk}/reject/"):
         assert "X-Store-Scope" not in client.get(path)
+
+
+def test_the_list_of_tasks_names_the_walk_as_it_is(client: Client, work: FulfillmentOrder, stamp: str) -> None:
+    def version() -> str:
+        kept = client.get(f"/s/pick/?work={work.pk}")["X-Walk-Version"]
+        assert f'data-walk-version="{kept}"' in client.get("/s/").content.decode()
+        return str(kept)
+
+    accept(fulfillment_order_ids=[work.pk], actor="Asha")
+    before = version()
+    assert version() == before
+    send(client, action(stamp, "pick", work, code="KURTA-M"))
+    assert version() != before
 
 
 def test_the_worker_changes_its_name_with_what_it_keeps(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
