@@ -14,6 +14,8 @@ from routing.engine.wording import listed
 
 #: Share of a box that goods of mixed shapes fill at most: the rest is air and padding.
 _FILLED = 0.8
+#: So many lines are named of what is missing: a packer reads no more, and it travels in a header.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +160,14 @@ class OpenBoxes:
         return max([1, *(row.number for row in self.rows)])
 
     def missing(self) -> str:
-        """What the boxes still want, as a sentence."""
+        """What the boxes still want, as a sentence that names five at most."""
         units = self.units
         wanted = [
             f"{line.picked - units[line.pk]} x {line.sku.code}" for line in self.lines if units[line.pk] < line.picked
         ]
-        return f"This box needs {listed(wanted)}." if wanted else "This box is full."
+        more = len(wanted) - _MOST_NAMED
+        named = [*wanted[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])]
+        return f"This box needs {listed(named)}." if wanted else "This box is full."
 
     def filled(self, sizes: Sequence[Box]) -> list[FilledBox]:
         """The boxes in their order, the one that is being filled last.

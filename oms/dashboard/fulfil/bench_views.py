@@ -45,6 +45,9 @@ from oms.dashboard.fulfil.work_views import sections
 from oms.dashboard.orders.posting import is_fragment
 from orders.models import Invoice
 
+#: Signs of a sentence in a header, of which each may take six bytes: proxies take four thousand.
+_MOST_SAID = 500
+
 
 def _station(request: HttpRequest) -> Station:
     return Station(request, principal_of(request))
@@ -141,7 +144,7 @@ def _answer(request: HttpRequest, bench: Station, said: Said) -> HttpResponse:
         return HttpResponseRedirect(reverse("dashboard:fulfil_pack") + (f"?ask={asking}" if asking else ""))
     context = _context(request, bench) | {"again": code == REPRINT, "papers": code == PAPERS, "asking": asking}
     response = render(request, "dashboard/fulfil/_bench.html", context)
-    response["HX-Trigger"] = json.dumps({"scan": asdict(said)})
+    response["HX-Trigger"] = json.dumps({"scan": {"result": said.result, "text": said.text[:_MOST_SAID]}})
     return response
 
 

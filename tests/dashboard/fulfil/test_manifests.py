@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from base64 import b64decode, b64encode
 from datetime import date, datetime, time
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 import pytest
 from django.conf import LazySettings
@@ -202,6 +204,12 @@ def test_who_took_the_parcels_signs_and_what_stays_is_said(
     assert Manifest.objects.get(state="open").shipments.get() == second
 
 
+def claiming(side: int) -> bytes:
+    """The dot, as a picture that says it were so wide and high: opened whole it would fill the memory."""
+    head = b"IHDR" + struct.pack(">II", side, side) + PNG[24:29]
+    return PNG[:12] + head + struct.pack(">I", crc32(head)) + PNG[33:]
+
+
 def test_a_proof_is_wanted_where_the_settings_say_so_and_rubbish_is_none(
     client: Client, world: World, settings: LazySettings, tmp_path: Path
 ) -> None:
@@ -213,6 +221,7 @@ def test_a_proof_is_wanted_where_the_settings_say_so_and_rubbish_is_none(
         ({"signature": "data:image/png;base64,####"}, "Sign again"),
         ({"signature": "data:text/html;base64,PGI+"}, "Sign again"),
         ({"signature": "data:image/png;base64," + b64encode(b"no picture").decode()}, "Sign again"),
+        ({"signature": "data:image/png;base64," + b64encode(claiming(30_000)).decode()}, "Sign again"),
     ):
         answer = client.post(f"{address}close/", {"driver_name": "Suresh", **fields})
         assert answer.status_code == 422

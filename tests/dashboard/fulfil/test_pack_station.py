@@ -121,6 +121,17 @@ def test_a_scan_costs_so_many_statements(client: Client, world: World, work: Ful
     assert costs == [31, 28, 28, 53, 47]
 
 
+def test_a_wrong_scan_in_a_large_order_names_five_lines(client: Client, world: World) -> None:
+    skus = [make_sku(f"SKU-{number:02}") for number in range(1, 9)]
+    for sku in skus:
+        stock(sku, world.blr, 1)
+    work = picked(make_work(world, "1", *(make_line(sku) for sku in skus)))
+    client.post("/fulfil/pack/node/", {"node": work.node.code})
+    scan(client, work.order.number)
+    needs = "1 x SKU-01, 1 x SKU-02, 1 x SKU-03, 1 x SKU-04, 1 x SKU-05 and 3 more"
+    assert scan(client, "SHOE-42") == ("wrong", f"This is The SHOE-42 (SHOE-42). This box needs {needs}.")
+
+
 def test_commands_undo_put_aside_and_say_what_they_cannot(client: Client, work: FulfillmentOrder) -> None:
     assert scan(client, "OMS-UNDO") == ("wrong", "Nothing is on the bench.")
     assert scan(client, "OMS-REPRINT") == ("wrong", "No parcel was closed here yet.")
