@@ -7,7 +7,22 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Count, F, IntegerField, Min, Prefetch, Q, QuerySet, Sum, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Min,
+    Prefetch,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
 
 from carriers.models import CarrierAccount
 from fulfillment.models import (
@@ -22,6 +37,7 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
     ShipmentState,
+    StagedParcel,
 )
 from fulfillment.selectors.units import LotHere, lots_here, lots_to_take, units_of_lines
 from inventory.models import Node, Sku, StockLevel
@@ -196,11 +212,15 @@ def _other_orders(node_id: int, sku_ids: Collection[int], work_ids: Collection[i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutBack:
-    """Work that ended while its goods were off the shelf: what to put back, since when and why."""
+    """Work that ended while its goods were off the shelf: what to put back, since when and why.
+
+    `shelves` are those on which its parcels waited for their customer.
+    """
 
     work: FulfillmentOrder
     lines: list[FulfillmentLine]
     ended_at: datetime | None
+    shelves: Sequence[str] = ()
 
     @property
     def units(self) -> int:
@@ -211,20 +231,37 @@ class PutBack:
 def put_backs(node_id: int, *, work_ids: Collection[int] | None = None) -> list[PutBack]:
     """Work of the last days that ended with goods off the shelf that nobody reported as put back. Newest last."""
     since = now() - timedelta(days=PUT_BACK_DAYS)
+    # What lay ready to collect may be as much older as its store keeps it.
+    kept = ExpressionWrapper(F("node__pickup_days") * Value(timedelta(days=1)), DurationField())
+    oldest = ExpressionWrapper(Value(since - timedelta(days=30)) - kept, DateTimeField())
     rows = FulfillmentOrder.objects.filter(
-        node=node_id, state__in=ENDED, released_at__gte=since - timedelta(days=30),
-        lines__picked__gt=0,
+        node=node_id, state__in=ENDED, released_at__gte=oldest, lines__picked__gt=0
     )  # fmt: skip
     if work_ids is not None:
         rows = rows.filter(pk__in=work_ids)
     work = list(with_lines(rows.distinct()).order_by("pk"))
     moments = ended_at([item.pk for item in work])
     settled = _settled([item.order_id for item in work])
+    shelves = _shelves([item.pk for item in work if item.kind == FulfillmentOrderKind.PICKUP])
     return [
-        PutBack(work=item, lines=[line for line in item.lines.all() if line.picked], ended_at=moments.get(item.pk))
+        PutBack(
+            work=item,
+            lines=[line for line in item.lines.all() if line.picked],
+            ended_at=moments.get(item.pk),
+            shelves=shelves[item.pk],
+        )
         for item in work
         if item.number not in settled and moments.get(item.pk, since) >= since
     ]
+
+
+def _shelves(work_ids: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    if work_ids:
+        rows = StagedParcel.objects.filter(shipment__fulfillment_order__in=work_ids).order_by("pk")
+        for work_id, shelf in rows.values_list("shipment__fulfillment_order_id", "shelf"):
+            found[work_id].append(shelf)
+    return found
 
 
 def ended_at(work_ids: Sequence[int]) -> dict[int, datetime]:

@@ -202,6 +202,17 @@ def test_what_nobody_collects_goes_back_and_is_paid_back(world: World, pickup: S
     assert OutboxEvent.objects.filter(kind="orders.OrderCancelled").count() == 1
 
 
+def test_what_lay_there_for_longer_than_a_month_is_put_back_from_its_shelf(world: World, pickup: Shipment) -> None:
+    Node.objects.filter(pk=world.store.pk).update(pickup_days=60, stages_pickups=True)
+    FulfillmentOrder.objects.update(released_at=F("released_at") - timedelta(days=61))
+    stage_parcel(shipment_id=pickup.pk, shelf="A-1", actor="Asha")
+    ready_since(pickup, 61)
+
+    assert take_back_not_collected() == [pickup.order.number]
+
+    assert [(item.units, item.shelves) for item in put_backs(world.store.pk)] == [(2, ["A-1"])]
+
+
 def test_a_store_without_a_limit_keeps_it_for_ever(pickup: Shipment) -> None:
     ready_since(pickup, 400)
     assert take_back_not_collected() == []
