@@ -74,6 +74,8 @@ DEMO_CARRIER_URL = env_str("DEMO_CARRIER_URL", "http://127.0.0.1:8702").rstrip("
 SECRET_KEY = env_str("OMS_SECRET_KEY") or ("insecure-key-for-tests-and-evaluation-only" if DEBUG or TESTING else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("OMS_SECRET_KEY is not set. Give it a long random value; `make run` makes its own.")
+#: Former keys: sessions, and pickup codes of letters that were sent under them, stay good.
+SECRET_KEY_FALLBACKS = env_list("OMS_SECRET_KEY_FALLBACKS")
 #: Keys that encrypt stored credentials, newest first; old ones stay readable until `rotate_keys` has run.
 SALT_KEY = env_list("OMS_SALT_KEYS") or [SECRET_KEY]
 ALLOWED_HOSTS = env_list("OMS_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils.crypto import constant_time_compare
-
 from fulfillment.events import ParcelStaged
 from fulfillment.locks import lock_shipments
 from fulfillment.models import (
@@ -16,7 +14,7 @@ from fulfillment.models import (
     StagedParcel,
 )
 from fulfillment.models.pickups import MOST_WRONG_CODES
-from fulfillment.selectors.pickups import DIGITS, pickup_code
+from fulfillment.selectors.pickups import DIGITS, is_code_of
 from fulfillment.services.curbside import end_visit
 from fulfillment.services.tracking import collect
 from oms.core.clock import now
@@ -77,7 +75,7 @@ def hand_out(*, shipment_id: int, actor: str, proof: Proof) -> HandedOut:
         if pickup.locked_at is not None:
             _note(shipment, "refused: too many wrong codes were given", actor)
             return HandedOut(shipment, locked_words(), is_locked=True)
-        if proof.code and not constant_time_compare(proof.code, pickup_code(shipment.order)):
+        if proof.code and not is_code_of(shipment.order, proof.code):
             return _count_wrong(shipment, pickup, actor)
         collected = collect(shipment_id=shipment_id, actor=actor, collected_by=proof.other)
         end_visit(collected.order_id)

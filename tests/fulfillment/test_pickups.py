@@ -82,6 +82,15 @@ def test_the_right_code_hands_out_once(world: World, pickup: Shipment) -> None:
     assert told(pickup.order_id) == ["Pickup at blr-s1: handed out to Asha Rao, who knew the code."]
 
 
+def test_a_code_of_a_letter_from_before_a_change_of_keys_is_right(pickup: Shipment, settings: object) -> None:
+    told_before = pickup_code(pickup.order)
+    settings.SECRET_KEY, former = "another", settings.SECRET_KEY  # type: ignore[attr-defined]
+    assert "not the code" in hand(pickup, code=told_before).refused
+    settings.SECRET_KEY_FALLBACKS = [former]  # type: ignore[attr-defined]
+
+    assert hand(pickup, code=told_before).refused == ""
+
+
 def test_five_wrong_codes_lock_the_order_until_a_manager_unlocks_it(world: World, pickup: Shipment) -> None:
     tries = [hand(pickup, code=wrong(pickup)) for _ in range(5)]
 
