@@ -68,9 +68,10 @@ TESTING = "pytest" in sys.modules
 DEMO = env_bool("OMS_DEMO", False)
 #: Orders of the past that `load_demo` tells unless asked for another number; fewer load sooner.
 DEMO_ORDERS = env_int("OMS_DEMO_ORDERS", 2000)
-#: Where the simulated store and carrier of the demo world answer.
+#: Where the simulated store, carrier and provider of messages of the demo world answer.
 DEMO_STORE_URL = env_str("DEMO_STORE_URL", "http://127.0.0.1:8701").rstrip("/")
 DEMO_CARRIER_URL = env_str("DEMO_CARRIER_URL", "http://127.0.0.1:8702").rstrip("/")
+DEMO_MESSAGES_URL = env_str("DEMO_MESSAGES_URL", "http://127.0.0.1:8703").rstrip("/")
 SECRET_KEY = env_str("OMS_SECRET_KEY") or ("insecure-key-for-tests-and-evaluation-only" if DEBUG or TESTING else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("OMS_SECRET_KEY is not set. Give it a long random value; `make run` makes its own.")

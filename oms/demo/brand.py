@@ -16,6 +16,7 @@ QUICK = "quick"
 
 AGGREGATOR = "demo-aggregator"
 RIDERS = "demo-riders"
+WHATSAPP = "demo-whatsapp"
 RATE_CARD = "demo-surface"
 
 GROUP_ALL = "demo-all"

@@ -19,6 +19,7 @@ from oms.demo import (
     care,
     floor,
     kits,
+    messages,
     money,
     named_units,
     past,
@@ -75,6 +76,7 @@ def load(world: DemoWorld, moment: datetime, say: Say) -> None:
         past.date_invoices(moment)
     third_party.add(standing)
     care.add(standing, moment)
+    messages.add(world, standing, moment)
     money.add(moment)
     judge_due_promises()
     measure_performance()

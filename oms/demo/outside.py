@@ -1,4 +1,4 @@
-"""The world outside the installation: the simulated store and carrier, and how they are started and found."""
+"""The world outside the installation: the simulated store, carrier and messages, how they are started and found."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.conf import settings
 from oms.demo import brand
 from oms.demo.keys import derive
 from oms.demo.models import DemoWorld
+from oms.notifications.simulators.server import MessageServer, Secrets
 
 #: Name of the API token with which the crew works.
 CREW_TOKEN = "Demo crew"  # noqa: S105 - a name
@@ -41,6 +42,22 @@ def carrier_secrets(world: DemoWorld) -> dict[str, str]:
         "password": derive(world, "carrier password")[:24],
         "webhook_token": derive(world, "carrier webhook"),
     }
+
+
+def message_secrets(world: DemoWorld) -> dict[str, str]:
+    """What the simulated provider of messages signs its receipts with, and our keys there."""
+    names = ("access_token", "app_secret", "verify_token", "auth_token")
+    return {name: derive(world, f"message {name}")[:40] for name in names}
+
+
+def message_server(world: DemoWorld) -> MessageServer:
+    """The simulated provider of messages: it takes all of them, sends none and gives receipts."""
+    place, keys = urlsplit(settings.DEMO_MESSAGES_URL), message_secrets(world)
+    secrets = Secrets(
+        keys["app_secret"], keys["auth_token"], f"{settings.PUBLIC_URL}/hooks/messages/{brand.WHATSAPP}/"
+    )  # fmt: skip
+    port = 80 if place.port is None else place.port
+    return MessageServer(host=place.hostname or "127.0.0.1", port=port, secrets=secrets, gives_receipts=True)
 
 
 def store_arguments(world: DemoWorld) -> list[str]:

@@ -57,7 +57,7 @@ from oms.demo.people import PEOPLE
 from oms.demo.purchases import SUPPLIER_CODES
 from oms.demo.stock_room import own_limits
 from oms.demo.world import CHANNEL_CODES, LOADER
-from oms.notifications.models import Message
+from oms.notifications.models import Message, MessageText, OptOut
 from orders.models import Order, OrderLine, SalesChannel, TaxRegistration
 from returns.models import Return
 from routing.models import LearnedDays, PerformanceEdition, PromiseCalibration, RoutingPolicy
@@ -99,6 +99,8 @@ def _roots() -> list[tuple[type[models.Model], Q]]:
         (LearnedDays, Q()),
         (LaneRecord, Q()),
         (ChoiceRule, Q(name__in=money.RULES)),
+        (MessageText, Q(made_by__in=_NAMES)),
+        (OptOut, Q(recipient__in=Message.objects.filter(order__channel__code__in=CHANNEL_CODES).values("recipient"))),
         (PromiseCalibration, Q()),
         (TaxRegistration, Q(gstin__contains=brand.PAN)),
         (DemoWorld, Q()),

@@ -10,6 +10,8 @@ from itertools import groupby
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
+from django.test import override_settings
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -34,10 +36,15 @@ from oms.accounts.models import Role, User
 from oms.accounts.services import create_token
 from oms.core.db import execute, fetch_all
 from oms.core.models import IdempotencyKey
+from oms.demo import brand
 from oms.demo.catalogue import KITS
 from oms.demo.models import DemoWorld
 from oms.demo.named_units import PREFIX
-from oms.demo.outside import CREW_TOKEN
+from oms.demo.outside import CREW_TOKEN, message_server
+from oms.notifications.base import OutgoingMessage
+from oms.notifications.models import Message, MessageAccount, OptOut
+from oms.notifications.registry import provider_for
+from oms.notifications.sending import config_of
 from orders.models import Hold, HoldReason, Order, OrderKit
 from tests.factories import capture, make_line, make_order, make_world
 
@@ -168,7 +175,26 @@ def test_everybody_has_a_sign_in_and_nobody_is_told_of_the_past(client: object) 
     assert User.objects.get(email="asha@demo.example.com").check_password(password)
     kinds = {row[0] for row in fetch_all("SELECT DISTINCT kind FROM core_outboxevent")}
     assert kinds <= {"channels.ListingsDirty", "fulfillment.ParcelPacked"}
-    assert fetch_all("SELECT count(*) FROM notifications_message") == [(0,)]
+    # What waits to be sent waits for the end of quiet hours, and nothing of the past was handed to a provider.
+    assert not Message.objects.filter(state="pending", not_before__isnull=True).exists()
+    assert not Message.objects.filter(state="sending").exists()
+    assert {"pending", "sent", "failed", "unknown", "skipped"} == set(Message.objects.values_list("state", flat=True))
+    assert {"", "delivered", "read"} <= set(Message.objects.filter(state="sent").values_list("receipt", flat=True))
+    assert OptOut.objects.count() == 2
+    assert not Message.objects.filter(created_at__gt=timezone.now()).exists()
+    assert not Message.objects.filter(sent_at__lt=F("created_at")).exists()
+
+
+@pytest.mark.usefixtures("before", "db")
+@override_settings(DEMO_MESSAGES_URL="http://127.0.0.1:0")
+def test_a_simulated_provider_takes_what_the_web_shop_writes() -> None:
+    account = MessageAccount.objects.get(code=brand.WHATSAPP)
+    message = OutgoingMessage(reference="m1.1", event="shipped", to="+919845012345", language="en", text="",
+                              template="oms_shipped")  # fmt: skip
+    with message_server(DemoWorld.objects.get()) as server:
+        account.base_url, server.secrets.meta_hook = server.base_url, ""
+        accepted = provider_for(account.provider).send(config_of(account), message)
+    assert accepted.provider_id.startswith("wamid.")
 
 
 @pytest.mark.usefixtures("before", "db")

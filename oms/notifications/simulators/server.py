@@ -23,6 +23,8 @@ from oms.notifications.providers.whatsapp import signature as meta_signature
 #: answers; the others are about receipts.
 KINDS = ("500", "429", "lost", "refused", "stopped", "duplicate_receipts", "receipts_out_of_order", "undelivered")
 _CALLS = ("500", "429", "lost", "refused", "stopped")
+#: A provider that gives receipts by itself remembers so many messages.
+_REMEMBERED = 200
 _GOOD = ("sent", "delivered", "read")
 
 
@@ -59,7 +61,7 @@ class MessageServer:
         self._lock = threading.Lock()
         self._http = _HttpServer((host, port), _Handler)
         self._http.simulator = self
-        self._http.after = self.tell if gives_receipts else None
+        self._http.after = self._tell_and_forget if gives_receipts else None
         self.base_url = f"http://{host}:{self._http.server_port}"
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True)
 
@@ -78,6 +80,12 @@ class MessageServer:
                     self._faults[kind] -= 1
                     return kind
         return ""
+
+    def _tell_and_forget(self, message: Taken) -> None:
+        """As a process that runs for weeks does it."""
+        self.tell(message)
+        with self._lock:
+            del self.taken[:-_REMEMBERED], self.secrets.told[:-_REMEMBERED]
 
     def tell(self, message: Taken) -> None:
         """Send the receipts of a message, as the faults in force have them."""

@@ -1,4 +1,7 @@
-"""manage.py demo_outside store|carrier: run the simulated store or carrier of the demo world in this database."""
+"""manage.py demo_outside store|carrier: run the simulated store, or carrier, of the demo world in this database.
+
+Beside the carrier stands the provider of messages: two small servers in one process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from oms.demo.models import current_world
-from oms.demo.outside import carrier_arguments, store_arguments
+from oms.demo.outside import carrier_arguments, message_server, store_arguments
 
 
 class Command(BaseCommand):
@@ -29,4 +32,5 @@ class Command(BaseCommand):
         elif options["which"] == "store":
             call_command("simulate_store", *store_arguments(world), stdout=self.stdout)
         else:
-            call_command("simulate_carrier", *carrier_arguments(world), stdout=self.stdout)
+            with message_server(world):
+                call_command("simulate_carrier", *carrier_arguments(world), stdout=self.stdout)
