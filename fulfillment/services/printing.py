@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,8 @@ from fulfillment.models import Printer, PrintJob, PrintJobState
 from fulfillment.selectors.held import BEFORE_ROAD
 from oms.core.clock import now
 from oms.core.db import run_atomic
-from oms.core.errors import NotFound
+from oms.core.errors import Conflict, NotFound
+from routing.engine.wording import listed
 
 #: After so long without a word of the agent a job is lent out again.
 LENT_FOR = timedelta(seconds=60)
@@ -51,17 +53,23 @@ def ask_print(*, printer_id: int, shipment_ids: Sequence[int], actor: str) -> li
     return run_atomic(work)
 
 
-def take_labels(*, node_codes: Collection[str] | None, printers: Sequence[str], most: int) -> list[ReadyLabel]:
+def take_labels(
+    *, node_codes: Collection[str] | None, printers: Sequence[str], most: int, node_code: str = ""
+) -> list[ReadyLabel]:
     """Lend the oldest labels for these printers to an agent, for a minute each.
 
-    `node_codes` are the nodes in the agent's scope, None for all. A parcel without a label waits on; one that was
-    opened or has left is dropped. Two agents never get the same label at the same time.
+    `node_codes` are the nodes in the agent's scope, None for all; `node_code` the one beside whose printers it stands.
+    A parcel without a label waits on; one that was opened or has left is dropped. Two agents never get the same label
+    at the same time. Raises Conflict, and nothing is lent, where a name means printers of several nodes.
     """
 
     def work() -> list[ReadyLabel]:
         mine = Printer.objects.filter(name__in=printers, is_active=True)
         if node_codes is not None:
             mine = mine.filter(node__code__in=node_codes)
+        if node_code:
+            mine = mine.filter(node__code=node_code)
+        _refuse_namesakes(mine)
         moment = now()
         mine.update(seen_at=moment)
         free = Q(state=PrintJobState.WAITING) | Q(state=PrintJobState.TAKEN, taken_at__lt=moment - LENT_FOR)
@@ -80,6 +88,16 @@ def take_labels(*, node_codes: Collection[str] | None, printers: Sequence[str], 
         ]  # fmt: skip
 
     return run_atomic(work)
+
+
+def _refuse_namesakes(mine: QuerySet[Printer]) -> None:
+    nodes: dict[str, list[str]] = defaultdict(list)
+    for name, code in mine.order_by("name", "node__code").values_list("name", "node__code"):
+        nodes[name].append(code)
+    for name, codes in nodes.items():
+        if len(codes) > 1:
+            words = f"{name} is a printer of {listed(codes)}. Say at which node the agent stands."
+            raise Conflict(words, field="node")
 
 
 def _is_free(job: PrintJob, moment: datetime) -> bool:

@@ -15,9 +15,10 @@ router = Router(tags=["printing"])
 
 
 class TakeIn(Schema):
-    """The printers that the agent stands beside, and how many labels it takes at once."""
+    """The printers that the agent stands beside, their node, and how many labels it takes at once."""
 
     printers: Annotated[list[str], Field(min_length=1, max_length=50)]
+    node: Annotated[str, Field(max_length=40, description="Needed where printers of several nodes have a name.")] = ""
     most: Annotated[int, Field(ge=1, le=100)] = 10
 
 
@@ -51,15 +52,20 @@ def _nodes(request: HttpRequest) -> frozenset[str] | None:
     return None if principal.all_nodes else principal.node_codes
 
 
-@router.post("/print-jobs/take", summary="Take labels to print", response={200: list[LabelOut], 403: ErrorOut})
+@router.post(
+    "/print-jobs/take", summary="Take labels to print", response={200: list[LabelOut], 403: ErrorOut, 409: ErrorOut}
+)
 @idempotent
 def take(request: HttpRequest, body: TakeIn) -> tuple[int, Any]:
     """The oldest labels for these printers, each lent for a minute: what is not ended then is given out again.
 
     An agent that is not sure whether it printed a job keeps its number and does not print it again. For callers with
-    `fulfillment.work`, who see the nodes of the printers and every channel: labels bear names and addresses.
+    `fulfillment.work`, who see the nodes of the printers and every channel: labels bear names and addresses. Where one
+    of the names is that of printers of two nodes in scope, `node` says which is meant; without it that is a 409.
     """
-    labels = take_labels(node_codes=_nodes(request), printers=body.printers, most=body.most)
+    labels = take_labels(
+        node_codes=_nodes(request), printers=body.printers, most=body.most, node_code=body.node.strip()
+    )
     return 200, [{"job_id": row.job_id, "printer": row.printer, "awb": row.awb, "zpl": row.zpl} for row in labels]
 
 
