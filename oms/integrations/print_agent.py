@@ -46,24 +46,28 @@ def printer_of(text: str) -> tuple[str, PrinterAddress]:
 
 
 class Journal:
-    """The numbers of jobs that were sent to a printer, in a file that outlives the agent."""
+    """The jobs that were sent to a printer, in a file that outlives the agent.
+
+    A number alone would be of any OMS, and of what a restored one gave it to since: a job is its number, its AWB and
+    the address of its OMS.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._done: dict[int, None] = {}
+        self._done: dict[str, None] = {}
         if path.exists():
-            # A line that was cut off by a crash is no number, and its job was not told as printed.
-            lines = path.read_text(encoding="ascii", errors="replace").split("\n")[:-1]
-            self._done = dict.fromkeys(int(line) for line in lines if line.isascii() and line.isdecimal())
+            # A line that was cut off by a crash is no job, and its job was not told as printed.
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+            self._done = dict.fromkeys(lines)
 
-    def __contains__(self, job_id: int) -> bool:
-        return job_id in self._done
+    def __contains__(self, job: tuple[int, str, str]) -> bool:
+        return _line(job) in self._done
 
-    def add(self, job_id: int) -> None:
+    def add(self, job: tuple[int, str, str]) -> None:
         """Remember that it was printed, on disk before this returns."""
-        self._done[job_id] = None
-        with self._path.open("a", encoding="ascii") as file:
-            file.write(f"{job_id}\n")
+        self._done[_line(job)] = None
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(f"{_line(job)}\n")
             file.flush()
         if len(self._done) > 2 * _KEPT:
             self._shorten()
@@ -71,8 +75,13 @@ class Journal:
     def _shorten(self) -> None:
         self._done = dict.fromkeys(list(self._done)[-_KEPT:])
         fresh = self._path.with_suffix(".new")
-        fresh.write_text("".join(f"{job}\n" for job in self._done), encoding="ascii")
+        fresh.write_text("".join(f"{line}\n" for line in self._done), encoding="utf-8")
         fresh.replace(self._path)
+
+
+def _line(job: tuple[int, str, str]) -> str:
+    """Number, AWB and OMS in one line of the file."""
+    return " ".join(" ".join(str(part).split()) for part in job)
 
 
 class PrintAgent:
@@ -80,10 +89,10 @@ class PrintAgent:
 
     def __init__(
         self, *, url: str, token: str, printers: Mapping[str, PrinterAddress], journal: Journal, say: Say,
-        most: int = 10, timeout_seconds: float = 20.0,
+        node: str = "", most: int = 10, timeout_seconds: float = 20.0,
     ) -> None:  # fmt: skip
         self._url = url.rstrip("/") + "/api/v1/print-jobs"
-        self._printers, self._journal, self._say, self._most = printers, journal, say, most
+        self._printers, self._journal, self._say, self._node, self._most = printers, journal, say, node, most
         self._http = Session(timeout_seconds=timeout_seconds)
         self._http.headers["Authorization"] = f"Bearer {token}"
 
@@ -91,20 +100,22 @@ class PrintAgent:
         """Take labels, print them, and say so; how many there were. Raises TransientError and PermanentError."""
         # Without an idempotency key: those are kept for ever, and this asks once a second. What a lost reply lent out
         # is lent again after a minute.
-        found = self._post("/take", {"printers": sorted(self._printers), "most": self._most})
+        asked = {"printers": sorted(self._printers), "node": self._node, "most": self._most}
+        found = _jobs(self._post("/take", asked))
         for job in found:
-            self._print(int(job["job_id"]), str(job["printer"]), str(job["awb"]), str(job["zpl"]))
+            self._print(*job)
         return len(found)
 
     def _print(self, job_id: int, printer: str, awb: str, zpl: str) -> None:
         problem = ""
-        if job_id not in self._journal:
+        job = (job_id, awb, self._url)
+        if job not in self._journal:
             try:
                 send(self._printers[printer], zpl)
             except OSError as error:
                 problem = f"{printer} at {self._printers[printer].host} did not take it: {error}"
             else:
-                self._journal.add(job_id)
+                self._journal.add(job)
         self._say(f"{awb}: {problem or 'printed on ' + printer}")
         # A job may be gone there, with its printer perhaps: the others go on.
         if self._post(f"/{job_id}/end", {"problem": problem[:300]}, may_be_gone=True) is None:
@@ -117,6 +128,9 @@ class PrintAgent:
             raise TransientError(f"The OMS did not answer: {error}") from error
         if may_be_gone and response.status_code == 404:
             return None
+        if response.status_code == 409:
+            # A printer of that name was made at another node: the agent goes on as soon as one of them is renamed.
+            raise TransientError(f"The OMS answered 409: {response.text[:500]}")
         raise_for_response(response, what="The OMS")
         try:
             return response.json()
@@ -135,6 +149,14 @@ class PrintAgent:
                 self._say(str(error))
             if not busy:
                 time.sleep(min(MOST_PAUSE, pause_seconds * 2 ** min(failures, 10)))
+
+
+def _jobs(answer: Any) -> list[tuple[int, str, str, str]]:
+    """Number, printer, AWB and ZPL of each. Raises TransientError for what an OMS does not say: a proxy may answer."""
+    try:
+        return [(int(job["job_id"]), str(job["printer"]), str(job["awb"]), str(job["zpl"])) for job in answer]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TransientError("What answered is not the OMS: it sent no labels.") from error
 
 
 def send(address: PrinterAddress, zpl: str) -> None:

@@ -17,7 +17,7 @@ from fulfillment.services import ask_print, book_shipment, cancel_order, hand_ov
 from oms.accounts.services import create_token
 from oms.core.errors import NotFound, PermanentError, TransientError
 from oms.core.models import IdempotencyKey
-from oms.integrations.print_agent import Journal, PrintAgent, PrinterAddress, printer_of, printers_of
+from oms.integrations.print_agent import Journal, PrintAgent, PrinterAddress, _jobs, printer_of, printers_of
 from tests.factories import World, make_line, make_world
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed
 from tests.threads import at_once
@@ -119,7 +119,10 @@ def test_what_was_printed_before_a_crash_is_told_and_not_printed_again(
 ) -> None:
     [job] = ask_print(printer_id=printer.pk, shipment_ids=[parcel(world).pk], actor="Asha")
     # An agent printed it, wrote its journal, and died before it could say so; half a line of the next one is there.
-    (tmp_path / "journal").write_text(f"{job.pk}\n99")
+    journal = Journal(tmp_path / "journal")
+    journal.add((job.pk, job.shipment.awb, f"{live_server}/api/v1/print-jobs"))
+    with (tmp_path / "journal").open("a") as file:
+        file.write("99")
     assert len(take_labels(node_codes=None, printers=["ZEBRA-1"], most=5)) == 1
     running = agent(live_server, zebra, tmp_path, token())
     assert running.turn() == 0  # still lent
@@ -169,6 +172,26 @@ def test_a_job_that_is_gone_stops_no_other(
     running._print(404_404, "ZEBRA-1", "AWB-1", "^XA^XZ")
     zebra.switch_off()
     assert said[-1] == "AWB-1: the OMS does not know this job any more"
+
+
+@pytest.mark.parametrize("answer", [{"detail": "Please sign in to the network"}, ["a page"], [{"job_id": "?"}], 7])
+def test_an_answer_that_is_not_of_an_oms_is_tried_again(answer: object) -> None:
+    with pytest.raises(TransientError, match="not the OMS"):
+        _jobs(answer)
+
+
+def test_a_name_of_two_printers_prints_nothing_until_the_node_is_said(
+    live_server: object, world: World, printer: Printer, zebra: PaperPrinter, tmp_path: Path
+) -> None:
+    Printer.objects.create(node=world.delhi, name="ZEBRA-1")
+    ask_print(printer_id=printer.pk, shipment_ids=[parcel(world).pk], actor="Asha")
+    running = agent(live_server, zebra, tmp_path, token())
+    with pytest.raises(TransientError, match="ZEBRA-1 is a printer of blr-01 and del-01"):
+        running.turn()
+    assert PrintJob.objects.get().state == "waiting"
+    running._node = world.blr.code
+    assert running.turn() == 1
+    assert agent(live_server, zebra, tmp_path, token(world.delhi.code)).turn() == 0
 
 
 def test_two_agents_never_get_the_same_label(world: World, printer: Printer) -> None:
@@ -236,7 +259,10 @@ def test_a_printer_that_is_switched_off_takes_nothing(world: World, printer: Pri
 def test_a_journal_keeps_the_last_thousands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oms.integrations.print_agent._KEPT", 3)
     journal = Journal(tmp_path / "journal")
-    for job in range(1, 9):
-        journal.add(job)
+    for number in range(1, 9):
+        journal.add((number, f"AWB {number}", "https://oms"))
     fresh = Journal(tmp_path / "journal")
-    assert [job in fresh for job in (1, 7, 8)] == [False, True, True]
+    assert [(number, f"AWB {number}", "https://oms") in fresh for number in (1, 7, 8)] == [False, True, True]
+    # The same number of a restored database, and of another OMS.
+    assert (8, "AWB 9", "https://oms") not in fresh
+    assert (8, "AWB 8", "https://other") not in fresh

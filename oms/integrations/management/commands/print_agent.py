@@ -28,6 +28,7 @@ class Command(BaseCommand):
             "--printer", action="append", default=[], metavar="NAME=HOST[:PORT]",
             help="a printer as the OMS names it, and where it is; may be repeated",
         )  # fmt: skip
+        parser.add_argument("--node", default="", help="code of the node, where another one has a printer of the name")
         parser.add_argument("--journal", default="print-agent.journal", help="file with the jobs that were printed")
         parser.add_argument("--pause", type=float, default=1.0, help="seconds between questions while nothing waits")
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, stop)
         try:
             agent = PrintAgent(
-                url=options["url"], token=_token(), printers=printers_of(options["printer"]),
+                url=options["url"], token=_token(), printers=printers_of(options["printer"]), node=options["node"],
                 journal=Journal(Path(options["journal"])), say=self.stdout.write,
             )  # fmt: skip
             agent.run(pause_seconds=options["pause"], until=lambda: bool(stopped))
