@@ -112,7 +112,7 @@ def unsettled_bookings(account: CarrierAccount, principal: Principal) -> list[Bo
     """Bookings in scope of which nobody knows yet what the carrier made of them, oldest first."""
     rows = _bookings(account, principal)
     abandoned = Q(state=BookingState.REQUESTED, next_poll_at__lte=now())
-    return list(rows.filter(Q(state__in=UNSETTLED) | abandoned).order_by("pk")[:BOOKINGS])
+    return list(rows.filter(Q(state__in=UNSETTLED) | abandoned).select_related("account").order_by("pk")[:BOOKINGS])
 
 
 def refused_bookings(account: CarrierAccount, principal: Principal) -> list[Booking]:

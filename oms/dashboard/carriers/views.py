@@ -12,9 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
+from carriers.base import CannotProveAbsence
 from carriers.models import CarrierAccount, RateCard, Serviceability
+from carriers.registry import ADAPTERS
 from carriers.selectors import quotes_for_screen
-from carriers.services import settle_unknown
+from carriers.services import settle_unknown, waits_for_a_person
+from fulfillment.models import Shipment
 from inventory.models import Node
 from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.dashboard.carriers.forms import QuoteForm
@@ -70,9 +73,14 @@ def carrier(request: HttpRequest, code: str) -> HttpResponse:
     first = nodes.order_by("priority", "code").values_list("postcode", flat=True).first()
     form = QuoteForm(request.GET) if asked else QuoteForm(initial={"origin": first or ""})
     quotes = quotes_for_screen(form.request()) if asked and form.is_valid() else None
+    unsettled = unsettled_bookings(account, principal)
+    uids = [booking.parcel_uid for booking in unsettled if waits_for_a_person(booking)]
+    parcels = dict(Shipment.objects.filter(uid__in=uids).values_list("uid", "pk"))
     context = {
         "row": row, "account": account, "form": form, "quotes": quotes,
-        "unsettled": unsettled_bookings(account, principal), "refused": refused_bookings(account, principal),
+        "unsettled": [(booking, parcels.get(booking.parcel_uid)) for booking in unsettled],
+        "proves_nothing": isinstance(ADAPTERS.get(account.adapter), CannotProveAbsence),
+        "refused": refused_bookings(account, principal),
         "postcodes": Serviceability.objects.filter(account=account).count(),
         "table": card_table(account.rate_card) if account.rate_card is not None else None,
         "may_settle": principal.may("carriers.edit"),

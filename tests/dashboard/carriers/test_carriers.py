@@ -117,6 +117,19 @@ def test_uncertain_bookings_are_settled_now(monkeypatch: pytest.MonkeyPatch) -> 
     assert "Nothing is uncertain." in text(browser.post("/carriers/scripted/settle/", follow=True))
 
 
+def test_what_only_a_person_can_tell_leads_to_its_parcel() -> None:
+    account = manual_account("ups", adapter="ups", rate_card=None)
+    world = make_world()
+    parcel = packed(make_work(world, "1", make_line(world.kurta)))
+    uncertain = booking(account, "unknown", "A search shows nothing", parcel.order.number)
+    Booking.objects.filter(pk=uncertain.pk).update(parcel_uid=parcel.uid)
+
+    page = sign_in().get("/carriers/ups/").content.decode()
+
+    assert "decided on the page of its parcel" in page
+    assert f'href="/fulfil/parcels/{parcel.pk}/"' in page
+
+
 def test_bookings_of_other_nodes_and_channels_are_neither_shown_nor_settled() -> None:
     account = manual_account()
     world = make_world()
