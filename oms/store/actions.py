@@ -259,6 +259,10 @@ def _pack(action: ActionIn, actor: Actor) -> Came:
     plan = ParcelPlan(weight_grams=action.weight, length_mm=box.length_mm, width_mm=box.width_mm,
                       height_mm=box.height_mm)  # fmt: skip
     pack(fulfillment_order_id=work.pk, parcels=[plan], actor=actor.principal.name)
+    if work.kind == FulfillmentOrderKind.PICKUP and actor.node.stages_pickups:
+        return Came(
+            OK, "ok", _("%(number)s is packed. Put it on a shelf: its customer is told then.") % {"number": number}
+        )
     if work.kind == FulfillmentOrderKind.PICKUP:
         return Came(OK, "ok", _("%(number)s is packed, and waits for its customer.") % {"number": number})
     return Came(OK, "ok", _("%(number)s is packed. Its label is being bought.") % {"number": number})

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
+from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
 from fulfillment.selectors import TO_PICK, PickRow
 from fulfillment.selectors.boxes import boxes_at
 from inventory.models import Barcode, Tracking
@@ -45,4 +45,5 @@ def _name(row: PickRow) -> str:
 
 def _work(item: FulfillmentOrder) -> dict[str, Any]:
     lines = [[line.sku.code, line.quantity, line.picked, line.short] for line in item.lines.all()]
-    return {"pk": item.pk, "number": item.order.number, "version": item.order.version, "lines": lines}
+    return {"pk": item.pk, "number": item.order.number, "version": item.order.version, "lines": lines,
+            "labelled": item.kind != FulfillmentOrderKind.PICKUP}  # fmt: skip

@@ -179,6 +179,7 @@ async function openPack(button) {
   form.elements.box.value = box.key;
   form.elements.weight.value = goods + box.grams;
   sheets.pack.querySelector("[data-pack-number]").textContent = item.number;
+  sheets.pack.querySelector("[data-pack-label]").hidden = !item.labelled;
   sheets.pack
     .querySelector("[data-pack-lines]")
     .replaceChildren(...lines.map(([sku, , done]) => make("li", {}, make("span", { textContent: rowOf(sku)?.name ?? sku }), make("b", { textContent: `×${done}` }))));
@@ -194,7 +195,7 @@ async function packed(form) {
   sheets.pack.close();
   await act(
     { kind: "pack", work: [item.pk], quantity: 0, box: fields.get("box"), weight: Number(fields.get("weight")), contents },
-    texts.textPacked.replace("{number}", item.number),
+    (item.labelled ? texts.textPacked : texts.textPackedPickup).replace("{number}", item.number),
   );
 }
 

@@ -54,6 +54,8 @@ def lose_the_connection(visit: Visit) -> None:
 
 def find_it_again(visit: Visit) -> None:
     visit.context.set_offline(False)
+    # What the browser says of the time without a connection may come a moment later.
+    visit.page.wait_for_timeout(200)
     visit.problems[:] = [each for each in visit.problems if "ERR_INTERNET_DISCONNECTED" not in each]
 
 

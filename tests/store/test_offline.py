@@ -166,6 +166,22 @@ def test_a_parcel_is_closed_only_with_what_the_phone_put_into_it(
     assert Shipment.objects.count() == (outcome == "ok")
 
 
+@pytest.mark.parametrize(
+    ("stages", "words"), [(False, "is packed, and waits for its customer."), (True, "is packed. Put it on a shelf")]
+)
+def test_an_order_to_collect_is_said_to_be_ready_and_not_to_get_a_label(
+    client: Client, world: World, stamp: str, stages: bool, words: str
+) -> None:
+    Node.objects.filter(pk=world.blr.pk).update(stages_pickups=stages)
+    made = make_work(world, "9", make_line(world.kurta), service_level="pickup", pickup_node_code="blr-01")
+    pick_all(fulfillment_order_id=made.pk, actor="Asha")
+    assert "&quot;labelled&quot;: false" in client.get(f"/s/pick/?work={made.pk}").content.decode()
+
+    packing = action(stamp, "pack", made, contents={"KURTA-M": 1}, box="small", weight=400)
+
+    assert words in send(client, packing).json()["answers"][0]["text"]
+
+
 def test_actions_are_sent_under_the_person_who_made_them(client: Client, work: FulfillmentOrder, stamp: str) -> None:
     made = action(stamp, "pick", work, code="KURTA-M")
     client.post("/accounts/logout/")
