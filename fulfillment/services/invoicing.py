@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 
-from carriers.zones import ENCLAVES, normal_state, state_of_pin
+from carriers.zones import ENCLAVES, normal_state
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
 from oms.core.db import run_atomic
@@ -22,27 +23,37 @@ from orders.selectors import full_series
 from orders.services import Goods, InvoiceRequest, cancel_invoices, issue_invoices
 
 
-def place_of_supply(shipment: Shipment) -> str:
-    """The number of the state in which the sale takes place; empty where nobody can tell.
+@dataclass(frozen=True, slots=True)
+class PlaceOfSupply:
+    """The number of the state in which a sale takes place; empty where nobody can tell."""
 
-    Goods that are collected: the store's. Delivered for a registered buyer: the buyer's. Else where the delivery ends,
-    by the state of the address, or where that has none, by its PIN code (IGST Act 2017, section 10(1)(a) to (c)).
+    code: str
+    #: Nobody wrote a state that there is: the directory of PIN codes says it.
+    from_postcode: bool = False
+
+
+def place_of_supply(shipment: Shipment) -> PlaceOfSupply:
+    """Where the sale takes place.
+
+    Goods that are collected: at the store. Delivered for a registered buyer: with the buyer. Else where the delivery
+    ends, by the state of the address, or where that names none, by its PIN code (IGST Act 2017, section 10(1)(a) to
+    (c)). A PIN code counts as India Post's directory has it, never by its first digits: those of some states reach into
+    others, and a tax of the wrong kind is paid twice before it comes back.
     """
     if shipment.fulfillment_order.kind == FulfillmentOrderKind.PICKUP:
-        return shipment.node.gstin[:2]
+        return PlaceOfSupply(shipment.node.gstin[:2])
     order = shipment.order
     if order.ship_country != "IN":
-        return ABROAD
+        return PlaceOfSupply(ABROAD)
     if order.buyer_gstin and not what_is_wrong(order.buyer_gstin):
-        return order.buyer_gstin[:2]
+        return PlaceOfSupply(order.buyer_gstin[:2])
     region = order.ship_region
     written = state_code(region) or state_code(normal_state(region))
     if written:
-        return written
-    # What is known of the very PIN code comes before what its first digits say.
+        return PlaceOfSupply(written)
     place = find_place("IN", order.ship_postcode)
     found = ENCLAVES.get(order.ship_postcode.strip()) or (normal_state(place.state) if place is not None else "")
-    return state_code(found) or state_code(state_of_pin(order.ship_postcode))
+    return PlaceOfSupply(state_code(found), from_postcode=True)
 
 
 def why_not_invoiced(shipment: Shipment) -> str:
@@ -79,8 +90,9 @@ def _why_not(shipment: Shipment, registered: Collection[str]) -> str:
         return f"The GSTIN {node.gstin} of {node.name} is not registered here. An admin adds it."
     if order.currency != "INR":
         return f"{order.number} is in {order.currency}: GST invoices are in rupees."
-    if not place_of_supply(shipment):
-        return f"Nobody knows the state of {order.ship_region or 'the address'} {order.ship_postcode}."
+    if not place_of_supply(shipment).code:
+        where = f"{order.ship_region or 'the address'} {order.ship_postcode}".strip()
+        return f"Nobody knows the state of {where}. Write it into the address of {order.number}."
     return ""
 
 
@@ -136,12 +148,13 @@ def _issue(shipments: Sequence[Shipment], actor: str) -> list[Invoice]:
     contents: dict[int, list[ShipmentItem]] = defaultdict(list)
     for item in ShipmentItem.objects.select_related("line__sku").filter(shipment__in=shipments).order_by("pk"):
         contents[item.shipment_id].append(item)
+    places = {shipment.pk: place_of_supply(shipment) for shipment in shipments}
     return issue_invoices(
         requests=[
             InvoiceRequest(
                 order_id=shipment.order_id, parcel_uid=shipment.uid, gstin=shipment.node.gstin,
-                place_of_supply=place_of_supply(shipment), issued_on=shipment.node.today(),
-                ship_from=shipment.node.address,
+                place_of_supply=places[shipment.pk].code, place_from_postcode=places[shipment.pk].from_postcode,
+                issued_on=shipment.node.today(), ship_from=shipment.node.address,
                 goods=[
                     Goods(order_line_id=item.line.order_line_id, quantity=item.quantity, hsn=item.line.sku.hsn,
                           rate_bp=item.line.sku.tax_rate_bp)

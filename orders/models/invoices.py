@@ -143,6 +143,9 @@ class Invoice(models.Model):
     ship_to = models.JSONField()
     buyer_gstin = models.CharField(max_length=15, blank=True)
     place_of_supply = models.CharField(max_length=2)
+    place_from_postcode = models.BooleanField(
+        default=False, db_default=False, help_text="The address names no state that there is: its PIN code says it."
+    )
     between_states = models.BooleanField()
     taxable_minor = models.BigIntegerField()
     cgst_minor = models.BigIntegerField(default=0)

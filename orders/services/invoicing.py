@@ -42,7 +42,10 @@ class Goods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRequest:
-    """One parcel to invoice. `place_of_supply` is the number of a state; `issued_on` the day at the node."""
+    """One parcel to invoice. `issued_on` is the day at the node.
+
+    `place_of_supply` is the number of a state, `place_from_postcode` where it was taken from the PIN code.
+    """
 
     order_id: int
     parcel_uid: UUID
@@ -51,6 +54,7 @@ class InvoiceRequest:
     issued_on: date
     ship_from: Address
     goods: Sequence[Goods]
+    place_from_postcode: bool = False
 
 
 @dataclass(slots=True)
@@ -140,9 +144,10 @@ def _issue(requests: Sequence[InvoiceRequest], orders: dict[int, Order], actor: 
 
 def _entry(invoice: Invoice, actor: str) -> TimelineEntry:
     total, tax = (major_units(amount, "INR") for amount in (invoice.total_minor, invoice.tax_minor))
+    doubt = f" Its state, {invoice.place}, was taken from the PIN code." if invoice.place_from_postcode else ""
     return TimelineEntry(
         order_id=invoice.order_id, kind="invoiced", actor=actor, data={"invoice": invoice.pk},
-        message=f"{invoice.get_kind_display()} {invoice.number}: {total} rupees, of which {tax} are tax.",
+        message=f"{invoice.get_kind_display()} {invoice.number}: {total} rupees, of which {tax} are tax.{doubt}",
     )  # fmt: skip
 
 
@@ -226,6 +231,7 @@ def _written(
         registration=registration, order=order, parcel_uid=request.parcel_uid, issued_on=request.issued_on,
         kind=InvoiceKind.INVOICE if any(row.rate_bp for row in rows) else InvoiceKind.BILL,
         financial_year=financial_year(request.issued_on), place_of_supply=request.place_of_supply,
+        place_from_postcode=request.place_from_postcode,
         between_states=between, buyer_gstin=order.buyer_gstin, seller=registration.address.as_json(),
         ship_from=request.ship_from.as_json(), bill_to=order.billing_address.as_json(),
         ship_to=order.shipping_address.as_json(), total_minor=whole.total_minor,

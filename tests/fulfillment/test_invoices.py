@@ -45,6 +45,7 @@ def test_a_parcel_is_invoiced_when_it_is_packed(world: World) -> None:
     invoice = Invoice.objects.get(parcel_uid=shipment.uid)
     assert (invoice.number[:3], invoice.number[-6:]) == ("KA/", "/00001")
     assert (invoice.place_of_supply, invoice.between_states) == ("29", False)
+    assert not invoice.place_from_postcode
     assert invoice.total_minor == Order.objects.get().total_minor == 199_800
     assert (invoice.taxable_minor, invoice.cgst_minor, invoice.sgst_minor) == (190_286, 4_757, 4_757)
     assert invoice.party("seller").name == "Kaveri Retail Private Limited"
@@ -82,6 +83,24 @@ def test_where_the_sale_takes_place(
     invoice = Invoice.objects.get()
     assert (invoice.place_of_supply, invoice.between_states) == (place, between)
     assert (invoice.igst_minor > 0, invoice.cgst_minor > 0) == (between, not between)
+
+
+@pytest.mark.parametrize(
+    ("region", "postcode", "place"),
+    [
+        ("Karnatka", "560001", "29"),  # a slip: the directory knows the very PIN code
+        ("", "605001", "34"),
+    ],
+)
+def test_a_state_that_nobody_wrote_is_taken_from_a_known_pin_code_and_said(
+    world: World, region: str, postcode: str, place: str
+) -> None:
+    address = Address(**{**ASHA.as_json(), "region": region, "postcode": postcode})
+    packed(make_work(world, "1", make_line(world.kurta), ship_to=address))
+    invoice = Invoice.objects.get()
+    assert (invoice.place_of_supply, invoice.place_from_postcode) == (place, True)
+    said = OrderEvent.objects.get(kind="invoiced").message
+    assert said.endswith(f"Its state, {invoice.place}, was taken from the PIN code.")
 
 
 def test_a_parcel_that_is_cancelled_while_it_is_invoiced_keeps_no_invoice(world: World) -> None:
@@ -227,6 +246,10 @@ def test_an_address_in_no_known_state_waits_for_a_person(world: World) -> None:
     shipment = packed(make_work(world, "1", make_line(world.kurta)))
     shipment.order.ship_region, shipment.order.ship_postcode = "Atlantis", "999999"
     assert "Atlantis" in why_not_invoiced(shipment)
+    # No such PIN code is known, and its first digits are no proof.
+    shipment.order.ship_region, shipment.order.ship_postcode = "", "560999"
+    wanted = f"Nobody knows the state of the address 560999. Write it into the address of {shipment.order.number}."
+    assert why_not_invoiced(shipment) == wanted
 
 
 def test_goods_without_tax_are_on_a_bill_of_supply_of_its_own_series(world: World) -> None:

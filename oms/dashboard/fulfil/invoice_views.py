@@ -181,7 +181,7 @@ def issue_missing(request: HttpRequest) -> HttpResponse:
 
 _HEAD = (
     "GSTIN", "Document", "Number", "Date", "State", "Order", "Buyer GSTIN", "Place of supply", "Rate %",
-    "Taxable value", "CGST", "SGST/UTGST", "IGST", "Total",
+    "Taxable value", "CGST", "SGST/UTGST", "IGST", "Total", "Place taken from",
 )  # fmt: skip
 
 
@@ -202,9 +202,9 @@ def _lines(rows: QuerySet[Invoice]) -> Iterator[list[str]]:
         InvoiceLine.objects.filter(invoice__in=rows)
         .values_list("invoice__registration__gstin", "invoice__kind", "invoice__number", "invoice__issued_on",
                      "invoice__state", "invoice__order__number", "invoice__buyer_gstin", "invoice__place_of_supply",
-                     "rate_bp")
+                     "invoice__place_from_postcode", "rate_bp")
         .annotate(**sums).order_by("invoice_id", "rate_bp")
     )  # fmt: skip
-    for gstin, kind, number, day, state, order, buyer, place, rate, *amounts in found.iterator():
+    for gstin, kind, number, day, state, order, buyer, place, by_pin, rate, *amounts in found.iterator():
         yield [gstin, kind, number, f"{day:%Y-%m-%d}", state, order, buyer, place_name(place), f"{rate / 100:g}",
-               *(str(major_units(amount, "INR")) for amount in amounts)]  # fmt: skip
+               *(str(major_units(amount, "INR")) for amount in amounts), "PIN code" if by_pin else ""]  # fmt: skip

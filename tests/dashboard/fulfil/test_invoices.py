@@ -13,7 +13,7 @@ from fulfillment.services import cancel_order
 from inventory.models import Node
 from oms.accounts.models import Role
 from oms.core.clock import now
-from orders.models import Invoice, TaxRegistration
+from orders.models import Invoice, Order, TaxRegistration
 from tests.carriers.labels.test_codes_are_read import codes, text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line, register_for_tax
@@ -54,13 +54,17 @@ def test_all_that_are_missing_are_issued_and_what_cannot_be_is_said(client: Clie
     second.order.ship_region, second.order.ship_postcode = "Atlantis", "999999"
     second.order.save()
     register_for_tax(world.blr)
+    Order.objects.filter(pk=first.order_id).update(ship_region="Karnatka")
     page = show("/fulfil/invoices/")
+    assert "By PIN code" not in page
     assert "Nobody knows the state of Atlantis 999999." in page
     assert "Nothing: it can be invoiced now." in page
     answer = client.post("/fulfil/invoices/missing/", follow=True).content.decode()
     assert "1 invoice issued. 1 not" in answer
     assert "Atlantis" in answer
     assert Invoice.objects.get().parcel_uid == first.uid
+    assert "By PIN code" in show("/fulfil/invoices/")
+    assert "taken from the PIN code: the address says Karnatka." in show(f"/fulfil/parcels/{first.pk}/")
 
 
 def test_the_register_sums_what_counts_and_is_found_by_number_order_and_state(
