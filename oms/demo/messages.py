@@ -22,7 +22,16 @@ from oms.demo.world import Standing
 from oms.notifications.base import Hook, ReceiptNews
 from oms.notifications.claiming import LEASE, claim
 from oms.notifications.kinds import kind_of
-from oms.notifications.models import Medium, Message, MessageAccount, MessageState, OptOutSource, Receipt, ReceiptStatus
+from oms.notifications.models import (
+    Medium,
+    Message,
+    MessageAccount,
+    MessageState,
+    MessageText,
+    OptOutSource,
+    Receipt,
+    ReceiptStatus,
+)
 from oms.notifications.receipts import opt_out, take_hook
 from oms.notifications.services import queue_messages, settle_lost
 from oms.notifications.setting import ChannelWish, choices_of, save_channel
@@ -48,7 +57,7 @@ _LETTERS = (("confirmation", "email"), ("delivered", "email"))
 Wanted = tuple[str, int, str]
 
 
-def set_up(world: DemoWorld, standing: Standing) -> None:
+def set_up(world: DemoWorld, standing: Standing, moment: datetime) -> None:
     """Accounts with the simulated provider; by what each channel writes, and when; a text of their own."""
     secrets = message_secrets(world)
     for code in (brand.WEB, brand.QUICK):
@@ -71,20 +80,21 @@ def set_up(world: DemoWorld, standing: Standing) -> None:
         event="out_for_delivery", medium="sms", language="en", urgent=True, actor=_MANAGER, seen_version=1,
         body="{brand}: {carrier} brings order {number} today. To pay: {amount_due}. {link}", provider_template="",
     )  # fmt: skip
+    MessageText.objects.filter(made_by=_MANAGER).update(made_at=moment - timedelta(days=12))
 
 
 def add(world: DemoWorld, standing: Standing, moment: datetime) -> None:
     """Messages about the latest parcels and orders in every state; they are told to nobody a second time."""
     with past.rewriting_history():
-        set_up(world, standing)
+        set_up(world, standing, moment)
         times = _what_happened(standing, moment)
         _somebody_wants_none(moment, [order_id for event, order_id, _ in times if event in _BY_PHONE])
-        queue_messages(sorted(times, key=lambda each: times[each]))
-        _date(times)
-        # Those first that a provider took, then what stands in for those that failed.
-        for _ in range(2):
-            _answer(times)
-            _date(times)
+        for place, (wanted, at) in enumerate(sorted(times.items(), key=lambda item: item[1])):
+            _tell(wanted, at, _CAME[place % len(_CAME)])
+        settle_lost()
+        Receipt.objects.filter(message__order__channel=standing.channels[brand.WEB]).update(
+            received_at=F("occurred_at")
+        )
         _wait(standing, moment)
 
 
@@ -122,47 +132,40 @@ def _somebody_wants_none(moment: datetime, order_ids: Iterable[int]) -> None:
                 at=moment - timedelta(days=40))  # fmt: skip
 
 
-def _date(times: dict[Wanted, datetime]) -> None:
-    """Messages were written when what they tell of happened."""
-    rows = list(Message.objects.filter(order__in={order_id for _, order_id, _ in times}))
-    for row in rows:
-        row.created_at = times[row.template, row.order_id or 0, row.part]
-        news_for = kind_of(row.template).news_for
-        row.expires_at = row.created_at + news_for if news_for and row.medium != Medium.EMAIL else row.expires_at
-    Message.objects.bulk_update(rows, ["created_at", "expires_at"])
+def _tell(wanted: Wanted, at: datetime, came: str) -> None:
+    """One event is told: how far its message came, and what stood in for one that failed."""
+    event, order_id, part = wanted
+    rows = Message.objects.filter(order=order_id, template=event, part=part)
+    news_for = kind_of(event).news_for
+    queue_messages([wanted])
+    for how in (came, "delivered"):
+        rows.filter(created_at__gt=at).update(created_at=at)
+        rows.exclude(medium=Medium.EMAIL).update(expires_at=at + news_for if news_for else None)
+        for row in rows.filter(state=MessageState.PENDING).select_related("account"):
+            _answer(row, how, at + timedelta(seconds=1))
+        at += timedelta(seconds=20)
 
 
-def _answer(times: dict[Wanted, datetime]) -> None:
-    """Providers took what waits, and said what became of it; a mail server says no more."""
-    rows = Message.objects.filter(order__in={order_id for _, order_id, _ in times}, state=MessageState.PENDING)
-    for place, row in enumerate(rows.select_related("account").order_by("pk")):
-        at = row.created_at + timedelta(seconds=1)
-        if row.account is None:
-            Message.objects.filter(pk=row.pk).update(
-                state=MessageState.SENT, sent_at=at, sends=1, attempts=1, provider="mail",
-                provider_id=f"<{row.pk}@{brand.MAIL_DOMAIN}>",
-            )  # fmt: skip
-            continue
-        name = f"SM{row.pk:032x}" if row.medium == Medium.SMS else f"wamid.{row.pk:032x}"
-        taken = Message.objects.filter(pk=row.pk)
-        taken.update(state=MessageState.SENDING, lease_until=at + LEASE, sends=1, attempts=1)
-        came = _CAME[place % len(_CAME)]
-        if came != "lost":
-            take_hook(row.account, row.medium, Hook(tuple(_receipts(row, name, came, at))))
-        MessageAccount.objects.filter(pk=row.account.pk).update(last_ok_at=at)
-    settle_lost()
-    Receipt.objects.filter(message__order__in={order_id for _, order_id, _ in times}).update(
-        received_at=F("occurred_at")
-    )
+def _answer(row: Message, came: str, at: datetime) -> None:
+    """A provider took it, and said what became of it; a mail server says no more."""
+    taken = Message.objects.filter(pk=row.pk)
+    if row.account is None:
+        name = f"<{row.pk}@{brand.MAIL_DOMAIN}>"
+        taken.update(state=MessageState.SENT, sent_at=at, sends=1, attempts=1, provider="mail", provider_id=name)
+        return
+    taken.update(state=MessageState.SENDING, lease_until=at + LEASE, sends=1, attempts=1)
+    if came != "lost":
+        take_hook(row.account, row.medium, Hook(tuple(_receipts(row, came, at))))
+    MessageAccount.objects.filter(pk=row.account.pk).update(last_ok_at=at)
 
 
-def _receipts(row: Message, name: str, came: str, at: datetime) -> Iterable[ReceiptNews]:
-    row.sends = 1
+def _receipts(row: Message, came: str, at: datetime) -> Iterable[ReceiptNews]:
+    name = f"SM{row.pk:032x}" if row.medium == Medium.SMS else f"wamid.{row.pk:032x}"
     told = ("failed",) if came == "failed" else tuple(_AFTER)[: tuple(_AFTER).index(came) + 1]
     for word in told:
         detail = "131026 Message undeliverable" if word == "failed" else ""
         yield ReceiptNews(provider_id=name, status=ReceiptStatus(word), occurred_at=at + _AFTER[word], detail=detail,
-                          reference=row.reference)  # fmt: skip
+                          reference=f"m{row.pk}.1")  # fmt: skip
 
 
 def _wait(standing: Standing, moment: datetime) -> None:
