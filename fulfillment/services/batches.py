@@ -18,23 +18,27 @@ from fulfillment.models import (
     FulfillmentOrder,
     FulfillmentOrderKind,
     FulfillmentOrderState,
+    PackCheck,
     Shipment,
     ShipmentItem,
 )
 from fulfillment.selectors.units import is_tracked
 from fulfillment.services.invoicing import invoice_packed
-from fulfillment.services.packing import BOX_GRAMS, ParcelPlan, consume_lines
+from fulfillment.services.packing import BOX_GRAMS, ParcelPlan, consume_lines, why_at_station
 from fulfillment.services.units import NOTHING_NAMED, PackedPart, Taken, note_taken
 from fulfillment.states import FULFILLMENT_ORDER
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.outbox import publish
 from oms.core.states import advance_many
-from orders.services import TimelineEntry, UnitMove, move_units
+from orders.models import OrderEvent
+from orders.services import TimelineEntry, UnitMove, move_units, record
 
 State = FulfillmentOrderState
 #: A parcel of the usual size, weighed by what is in it.
 _ONE_PARCEL = ParcelPlan()
+#: Kind of the timeline's entry.
+NOT_PACKED = "not_packed"
 _PICKABLE = (State.OPEN, State.ACCEPTED, State.PICKING)
 
 
@@ -68,7 +72,7 @@ def _advance(ids: Sequence[int], state: State, actor: str, **changes: Any) -> No
 
 def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: ParcelPlan = _ONE_PARCEL) -> list[Shipment]:
     """Close one parcel, of the size given, for each of these that is picked; the shipments. Others, those on
-    hold and those that a WMS packs, are left alone.
+    hold and those that a WMS packs, are left alone. So are those with an open check, which their timeline says once.
 
     Publishes ParcelPacked for each. Pickup orders become ready to collect at once.
     """
@@ -83,11 +87,13 @@ def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: Parce
         for line in lock_work_lines(items):
             if line.picked:
                 lines[line.fulfillment_order_id].append(line)
+        items = _without_checks(items, lines, actor)
         shipments, contents = _make_shipments(items, lines, parcel)
         _consume(items, lines, contents, actor)
         _advance([item.pk for item in items], State.PACKED, actor, packed_at=now())
         pickups = {item.pk for item in items if item.kind == FulfillmentOrderKind.PICKUP}
-        _advance(sorted(pickups), State.READY, actor)
+        if pickups:
+            _advance(sorted(pickups), State.READY, actor)
         invoice_packed(shipments, actor)
         publish([
             ParcelPacked(shipment_id=s.pk, order_id=s.order_id, pickup=s.fulfillment_order_id in pickups)
@@ -96,6 +102,23 @@ def pack_many(*, fulfillment_order_ids: Sequence[int], actor: str, parcel: Parce
         return shipments
 
     return run_atomic(work)
+
+
+def _without_checks(
+    items: Sequence[FulfillmentOrder], lines: dict[int, list[FulfillmentLine]], actor: str
+) -> list[FulfillmentOrder]:
+    """Those that no check keeps; of the others it is said that they go to the pack station."""
+    if not PackCheck.objects.filter(is_active=True).exists():
+        return list(items)
+    whys = {item.pk: why for item in items if (why := why_at_station(item, lines[item.pk]))}
+    events = OrderEvent.objects.filter(kind=NOT_PACKED, order__in=[item.order_id for item in items if item.pk in whys])
+    said = set(events.values_list("data__fulfillment_order", flat=True))
+    record([
+        TimelineEntry(order_id=item.order_id, kind=NOT_PACKED, actor=actor, message=whys[item.pk],
+                      data={"fulfillment_order": item.number})
+        for item in items if item.pk in whys and item.number not in said
+    ])  # fmt: skip
+    return [item for item in items if item.pk not in whys]
 
 
 def _make_shipments(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import F
 
+from fulfillment.errors import CheckOpen
 from fulfillment.events import ParcelPacked
 from fulfillment.locks import lock_one_work, lock_work_lines
 from fulfillment.models import (
@@ -18,6 +19,7 @@ from fulfillment.models import (
     Shipment,
     ShipmentItem,
 )
+from fulfillment.selectors.checks import open_checks
 from fulfillment.selectors.units import is_tracked
 from fulfillment.services.hand_offs import refuse_with_wms
 from fulfillment.services.invoicing import invoice_packed
@@ -65,7 +67,8 @@ def pack(
 ) -> list[Shipment]:
     """Close the parcels of picked work; the shipments. Packing again returns those that exist.
 
-    Raises Conflict for work that is not picked, or whose order is on hold. Every picked unit must be in exactly one
+    Raises Conflict for work that is not picked, or whose order is on hold, and CheckOpen where a step of quality
+    control is open: those are done at the pack station; a WMS has its own. Every picked unit must be in exactly one
     parcel: DomainError says which line does not add up. Raises TrackingNeeded
     where a serial number is missing, SerialElsewhere where one is not here or in another tote, NotEnoughStock where a
     lot has not so many units or may not be sold any more. Publishes ParcelPacked for each. Pickup orders become ready
@@ -80,7 +83,11 @@ def pack(
         if item.state != FulfillmentOrderState.PICKED:
             raise Conflict(f"{item.number} is {item.get_state_display().lower()}: pick it first.")
         refuse_on_hold(item)
-        shipments = pack_picked(item, lock_work_lines([item]), parcels, actor)
+        lines = lock_work_lines([item])
+        wanted = "" if by_wms else why_at_station(item, lines)
+        if wanted:
+            raise CheckOpen(wanted)
+        shipments = pack_picked(item, lines, parcels, actor)
         Packing.objects.filter(fulfillment_order=item).delete()
         return shipments
 
@@ -114,6 +121,15 @@ def refuse_on_hold(item: FulfillmentOrder) -> None:
     if item.order.is_held:
         reasons = {hold.get_reason_display() for hold in item.order.holds.filter(released_at__isnull=True)}
         raise Conflict(f"{item.order.number} is on hold: {listed(sorted(reasons))}. Put it aside.")
+
+
+def why_at_station(item: FulfillmentOrder, lines: Sequence[FulfillmentLine]) -> str:
+    """Why this is packed at a station and nowhere else, as a sentence; empty where it may be packed anywhere."""
+    checks = open_checks(item, lines)
+    if not checks:
+        return ""
+    words = listed([check.words for check in checks])
+    return f"{item.order.number} wants a check before its box closes: {words}. Take it to the pack station."
 
 
 def _filled(parcels: Sequence[ParcelPlan], lines: Sequence[FulfillmentLine]) -> list[tuple[ParcelPlan, dict[int, int]]]:

@@ -192,6 +192,23 @@ def test_a_check_is_due_where_all_of_its_conditions_hold(
         assert close_box(packing_id=packing.pk, packer="Asha")
 
 
+def test_an_order_with_an_open_check_is_packed_at_the_station_only(world: World) -> None:
+    check(world, sku=world.kurta)
+    work, other = to_pack(world, "1", kurta=1), to_pack(world, "2", saree=1)
+    why = f"{work.order.number} wants a check before its box closes: Is the seal whole. Take it to the pack station."
+    with pytest.raises(CheckOpen, match=why):
+        pack(fulfillment_order_id=work.pk, actor="Asha")
+    for _ in range(2):
+        pack_many(fulfillment_order_ids=[work.pk, other.pk], actor="Asha")
+    assert Shipment.objects.get().fulfillment_order_id == other.pk
+    assert OrderEvent.objects.get(kind="not_packed").message == why
+
+    packing = opened(work)
+    put_in(packing, world.kurta.code)
+    prove_check(packing_id=packing.pk, check_id=PackCheck.objects.get().pk, packer="Asha")
+    assert pack(fulfillment_order_id=work.pk, actor="Asha")
+
+
 def test_checks_of_other_skus_nodes_and_channels_do_not_count(world: World) -> None:
     check(world, sku=world.saree)
     check(world, node=world.delhi)
