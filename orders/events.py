@@ -35,6 +35,7 @@ class OrderCancelled(Event):
     """Units of an order were cancelled; `whole` says that nothing of it is left to fulfill.
 
     `seq` tells several cancellations of one order apart: the number of units of it that are cancelled by then.
+    `not_collected`: they lay ready at a store for as long as it keeps them, and nobody came.
     """
 
     order_id: int
@@ -42,6 +43,7 @@ class OrderCancelled(Event):
     units: int
     whole: bool
     seq: int = 0
+    not_collected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,8 @@ def cancel_order(
         ask_to_cancel(asked, wish, actor=actor, reason=reason)
         if not preview.units:
             return preview
-        _note(order, preview, whole=lines is None and not asked, reason=reason, actor=actor)
+        _note(order, preview, whole=lines is None and not asked, reason=reason, actor=actor,
+              not_collected=not_collected)  # fmt: skip
         if order.is_cod:
             # Where nothing else is to come, what arrived and was paid for before is all there will be.
             record_cash(order.shipments.filter(state=ShipmentState.DELIVERED).select_related("order"), actor)
@@ -363,7 +364,9 @@ def _units(count: int) -> str:
     return "1 unit" if count == 1 else f"{count} units"
 
 
-def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, actor: str) -> None:
+def _note(
+    order: Order, preview: CancelPreview, *, whole: bool, reason: str, actor: str, not_collected: bool = False
+) -> None:
     if order.is_cod and preview.refund_minor:
         Payment.objects.filter(order=order).update(refund_due_minor=F("refund_due_minor") + preview.refund_minor)
     owe_less(order, preview.reduced_minor)
@@ -381,5 +384,5 @@ def _note(order: Order, preview: CancelPreview, *, whole: bool, reason: str, act
     announce([line.sku_id for line in lines if line.sku_id is not None], reason="cancelled")
     publish([
         OrderCancelled(order_id=order.pk, number=order.number, units=preview.units, whole=gone,
-                       seq=sum(line.cancelled for line in lines))
+                       seq=sum(line.cancelled for line in lines), not_collected=not_collected)
     ])  # fmt: skip

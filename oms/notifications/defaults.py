@@ -34,6 +34,10 @@ _SMS: dict[str, tuple[str, str]] = {
         "{brand}: your order {number} was cancelled. {link}",
         "{brand}: आपका ऑर्डर {number} रद्द कर दिया गया है। {link}",
     ),
+    "not_collected": (
+        "{brand}: what lay ready of your order {number} at {store} was not collected and went back. {link}",
+        "{brand}: आपके ऑर्डर {number} का जो सामान {store} पर तैयार था, वह लिया नहीं गया और वापस रख दिया गया। {link}",
+    ),
     "substituted": (
         "{brand}: a part of your order {number} comes as something else. See: {link}",
         "{brand}: आपके ऑर्डर {number} के एक हिस्से की जगह दूसरा सामान आएगा। देखें: {link}",

@@ -40,6 +40,7 @@ _KINDS: dict[str, Kind] = {
     "delivery_failed": Kind(title="Delivery failed", more=_PARCEL, news_for=timedelta(days=2)),
     "ready_for_pickup": Kind(title="Ready to collect", more=_PICKUP, urgent=True, news_for=None),
     "cancelled": Kind(title="Cancelled", news_for=timedelta(days=7)),
+    "not_collected": Kind(title="Not collected", more=("store",), news_for=timedelta(days=7)),
     "substituted": Kind(title="Something else instead"),
     "substitute_taken_back": Kind(title="As ordered after all"),
     "new_date": Kind(title="A new date", more=("arriving",)),

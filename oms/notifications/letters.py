@@ -29,6 +29,7 @@ SUBJECTS = {
     "delivery_failed": "We could not deliver your order {number}",
     "ready_for_pickup": "Your order {number} is ready to collect",
     "cancelled": "Your order {number} was cancelled",
+    "not_collected": "What was not collected of your order {number}",
     "substituted": "Something else for part of your order {number}",
     "substitute_taken_back": "Your order {number} comes as you ordered it",
     "new_date": "A new date for your order {number}",
@@ -117,6 +118,8 @@ def write_letter(
         context["items"] = [item for parcel in store.parcels for item in _parcel_items(parcel)]
         context["code"] = pickup_code(order)
         context["kept_until"] = day_text(store.kept_until)
+    if template == "not_collected":
+        context["items"] = [_item(line, line.cancelled) for line in order.lines.all() if line.cancelled]
     text = render_to_string(f"emails/{template}.txt", context)
     return Letter(subject, f"{text.strip()}\n", render_to_string(f"emails/{template}.html", context))
 
@@ -129,6 +132,7 @@ def _context(order: Order, shipment: Shipment | None, store: AtStore) -> dict[st
         "items": _parcel_items(shipment) if shipment else _order_items(order),
         "totals": _totals(order), "arriving": day_text(expected_day(order, shipment)),
         "is_paid": bool(payment and payment.captured_minor),
+        "gets_back": bool(payment and payment.refund_due_minor + payment.refunded_minor),
         "is_pickup": order.service_level == Order.ServiceLevel.PICKUP, "node": store.node,
         "due": due_minor(order, shipment),
         "substitutes": [] if shipment else _substitutes(order),

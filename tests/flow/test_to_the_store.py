@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 
 import pytest
 from django.db.models import F
 
-from fulfillment.models import FulfillmentOrder
+from fulfillment.models import FulfillmentOrder, Pickup
 from fulfillment.selectors.arrivals import ready_parcels
+from fulfillment.selectors.pickups import pickup_code
 from fulfillment.services import (
     Arrived,
     accept,
@@ -21,7 +23,9 @@ from fulfillment.services import (
     report_short,
     withdraw_from_node,
 )
-from inventory.models import StockLevel
+from fulfillment.services.keeping import take_back_not_collected
+from fulfillment.services.pickups import Proof, hand_out
+from inventory.models import Node, StockLevel
 from inventory.services import switch_node
 from oms.flow.deliveries import fan_out, run_batch
 from oms.flow.table import EVENT_STEPS, STEPS
@@ -65,6 +69,28 @@ def test_the_customer_is_told_once_when_both_parts_are_at_the_store(world: World
     receive_for_pickup(fulfillment_order_id=waiting.pk, actor="Meera")
 
     assert told() == ["ready_for_pickup"]
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_who_did_not_collect_is_told_what_went_back(world: World, collects: bool) -> None:
+    stock(world.saree, world.store, 1)
+    order_id = order_to_collect(world, "W1", make_line(world.kurta), make_line(world.saree))
+    own = packed(work_of(order_id, "pickup"))
+    receive_for_pickup(fulfillment_order_id=on_the_road(order_id).pk, actor="Meera")
+    Node.objects.filter(pk=world.store.pk).update(pickup_days=3)
+    assert told() == ["ready_for_pickup"]
+    if collects:
+        hand_out(shipment_id=own.pk, actor="Meera", proof=Proof(code=pickup_code(own.order)))
+    Pickup.objects.update(ready_at=F("ready_at") - timedelta(days=4))
+
+    assert len(take_back_not_collected()) == 1
+
+    assert told() == ["ready_for_pickup", "not_collected"]
+    letter = Message.objects.get(template="not_collected").text
+    assert ("A part of your order" in letter) == collects
+    assert (world.saree.name in letter) == (not collects)
+    assert world.kurta.name in letter
+    assert "What you paid for it goes back" in letter
 
 
 def test_nobody_is_told_before_what_the_store_picks_itself_is_packed(world: World) -> None:

@@ -46,6 +46,8 @@ def write_customer(events: Sequence[Event]) -> None:
                 wanted.append(("delivery_failed", event.order_id, f"{event.shipment_id}-{event.number}"))
             case ShipmentDelivered():
                 wanted.append(("delivered", event.order_id, str(event.shipment_id)))
+            case OrderCancelled() if event.not_collected:
+                wanted.append(("not_collected", event.order_id, f"units-{event.seq}"))
             case OrderCancelled() if event.whole:
                 wanted.append(("cancelled", event.order_id, ""))
             case LineSubstituted():
