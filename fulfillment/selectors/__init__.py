@@ -360,7 +360,7 @@ class ManifestSheet:
 
 def manifest_sheet(manifest: Manifest) -> ManifestSheet:
     """Both lists, by order number. A closed manifest misses nothing."""
-    with_order = Shipment.objects.select_related("order", "node")
+    with_order = Shipment.objects.select_related("order", "node", "fulfillment_order")
     scanned = with_order.filter(manifest=manifest).order_by("order__number", "pk")
     missing = Shipment.objects.none()
     if manifest.state == ManifestState.OPEN:

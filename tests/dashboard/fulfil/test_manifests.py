@@ -11,7 +11,9 @@ from zlib import crc32
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from fulfillment.models import Manifest, Shipment
 from fulfillment.services import cancel_order
@@ -19,6 +21,7 @@ from fulfillment.services.asking_pickups import pickup_day
 from inventory.models import NodeHoliday
 from oms.accounts.models import Role
 from oms.dashboard.fulfil.manifest_views import PAGE_ROWS
+from orders.canonical import CanonicalPayment
 from orders.models import OrderEvent
 from tests.carriers.labels.test_codes_are_read import text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
@@ -261,6 +264,18 @@ def test_what_comes_off_a_manifest_is_named_until_it_is_out_of_the_pile(
     assert "Take these out of the pile" not in said
     third.refresh_from_db()
     assert third.state == "handed_over"
+
+
+def test_the_paper_costs_the_same_for_many_parcels(client: Client, world: World) -> None:
+    make_carrier()
+    cash = CanonicalPayment(method="cod", state="pending", amount_minor=99_900)
+    costs = []
+    for name in "123":
+        address = opened_with(client, world, labelled(make_work(world, name, make_line(world.kurta), payment=cash)))
+        with CaptureQueriesContext(connection) as caught:
+            assert "999.00" in text_of(client.get(f"{address}manifest.pdf").content)
+        costs.append(len(caught))
+    assert costs[0] == costs[1] == costs[2]
 
 
 def test_a_carrier_is_asked_to_come_for_what_waits(client: Client, world: World, show: Show) -> None:
