@@ -10,7 +10,7 @@ from django.db.models import Q, Sum
 from fulfillment.locks import lock_shipments
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, Shipment, ShipmentItem, ShipmentState
 from oms.core.db import run_atomic
-from orders.models import Order, Payment, PaymentState
+from orders.models import Invoice, InvoiceState, Order, Payment, PaymentState
 from orders.services import TimelineEntry, record, record_payment
 from routing.engine.wording import money
 
@@ -71,8 +71,33 @@ def fix_cash(shipment_id: int) -> int:
 
 
 def _cash_now(shipment: Shipment) -> int:
-    contents = shipment.items.values_list("line__order_line_id").annotate(units=Sum("quantity"))
-    return _due(shipment.order, dict(contents), but=shipment.pk)
+    units = _units_in([shipment])
+    due = _due(shipment.order, units, but=shipment.pk)
+    return _as_invoiced(shipment, units, due) if shipment.node.gstin else due
+
+
+def _units_in(shipments: Iterable[Shipment]) -> Counter[int]:
+    """Units by order line."""
+    contents = ShipmentItem.objects.filter(shipment__in=shipments).values_list("line__order_line_id")
+    return Counter(dict(contents.annotate(units=Sum("quantity"))))
+
+
+def _as_invoiced(shipment: Shipment, units: Counter[int], due: int) -> int:
+    """What the parcel's invoice says, where the parcels that still wait for their cash can do so, too; else `due`.
+
+    The charges are on the invoice of the parcel that was packed first, and this one may be booked before it. All of
+    them together must come to what is due for all of them: an invoice alone changes no sum.
+    """
+    live = Invoice.objects.filter(order=shipment.order_id, state=InvoiceState.ISSUED)
+    invoiced = dict(live.values_list("parcel_uid", "total_minor"))
+    own = invoiced.get(shipment.uid)
+    if own is None or own == due:
+        return due
+    waiting = Shipment.objects.filter(order=shipment.order_id, cod_minor__isnull=True).exclude(pk=shipment.pk)
+    waiting = waiting.exclude(state__in=UNPAID_ENDS).exclude(fulfillment_order__kind=FulfillmentOrderKind.TRANSFER)
+    together = own + sum(invoiced.get(uid, 0) for uid in waiting.values_list("uid", flat=True))
+    whole = _due(shipment.order, units + _units_in(waiting), but=shipment.pk)
+    return own if together == whole else due
 
 
 def _due(order: Order, units: Mapping[int, int], *, but: int) -> int:

@@ -152,6 +152,27 @@ def test_parcels_of_an_order_add_up_to_it_to_the_paisa(world: World) -> None:
         assert shipment.cod_minor == invoice.total_minor
 
 
+@pytest.mark.parametrize("first_leaves", [False, True])
+def test_a_parcel_that_is_booked_first_collects_what_its_own_invoice_says(world: World, first_leaves: bool) -> None:
+    total = 2 * 99_900 + 4_999 + 2_500
+    work = picked(make_work(
+        world, "1", make_line(world.kurta, 2), shipping_minor=4_999, cod_fee_minor=2_500,
+        payment=CanonicalPayment(method="cod", state="pending", amount_minor=total),
+    ))  # fmt: skip
+    [line] = work.lines.all()
+    pack(fulfillment_order_id=work.pk, actor="Asha", parcels=[ParcelPlan(items={line.pk: 1})] * 2)
+    first, second = Shipment.objects.order_by("pk")
+    if first_leaves:
+        # Without the invoice that bears the charges nobody else would ask for them.
+        cancel_invoices(parcel_uids=[first.uid], reason="Opened", actor="Asha")
+    collected = []
+    for shipment in (second, first):
+        shipment.cod_minor = cash_of_parcel(shipment)
+        shipment.save()
+        collected.append(shipment.cod_minor)
+    assert collected == ([107_399, 99_900] if first_leaves else [99_900, 107_399])
+
+
 def test_a_cancelled_parcel_cancels_its_invoice_and_the_number_stays_taken(world: World) -> None:
     shipment = packed(make_work(world, "1", make_line(world.kurta)))
     cancel_order(order_id=shipment.order_id, reason="Ordered twice", actor="Ravi")
