@@ -24,20 +24,18 @@ from oms.accounts.access import principal_of, requires
 from oms.core.errors import NotFound
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.bench import OpenBox, Station
-from oms.dashboard.fulfil.bench_acts import (
+from oms.dashboard.fulfil.bench_acts import Said, done_of_check, told
+from oms.dashboard.fulfil.bench_commands import (
     HOLD_NOTES,
     PAPERS,
     REPRINT,
-    Said,
     Shortage,
     asked_by,
     command_rows,
-    done_of_check,
     grams_of,
     handled,
     held,
     short,
-    told,
 )
 from oms.dashboard.fulfil.invoice_paper import pdf_response
 from oms.dashboard.fulfil.label_views import parcel_of
