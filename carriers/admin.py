@@ -14,6 +14,7 @@ from carriers.models import (
     CarrierAccount,
     CarrierBill,
     CreditNote,
+    DeliveryProof,
     Label,
     RateCard,
     Serviceability,
@@ -182,6 +183,16 @@ class LabelAdmin(ReadOnly, admin.ModelAdmin[Label]):
 
     list_display = ("booking", "from_carrier", "created_at", "printed_at")
     fields = ("booking", "from_carrier", "created_at", "printed_at")
+    search_fields = ("booking__awb", "booking__client_reference")
+    list_select_related = ("booking",)
+
+
+@admin.register(DeliveryProof)
+class DeliveryProofAdmin(ReadOnly, admin.ModelAdmin[DeliveryProof]):
+    """When proofs of delivery were fetched; the document itself is on the parcel's page."""
+
+    list_display = ("booking", "fetched_by", "fetched_at")
+    fields = ("booking", "sha256", "fetched_by", "fetched_at")
     search_fields = ("booking__awb", "booking__client_reference")
     list_select_related = ("booking",)
 

@@ -9,7 +9,7 @@ from carriers.models.bills import (
     CarrierBill,
     CreditNote,
 )
-from carriers.models.bookings import Booking, BookingState, Label, TrackingEvent
+from carriers.models.bookings import Booking, BookingState, DeliveryProof, Label, TrackingEvent
 from carriers.models.choice import LANE_DAYS, ChoiceRule, LaneRecord, RuleEffect, RulePayment, RuleStrategy
 from carriers.models.ledger import (
     CashBook,
@@ -24,26 +24,27 @@ from carriers.models.ledger import (
 from carriers.models.network import CarrierAccount, RateCard, Serviceability
 
 __all__ = [
-    "ROUNDING_MINOR",
-    "CreditNote",
-    "CarrierBill",
-    "BillState",
-    "BillLineState",
-    "BillLine",
     "BillFinding",
+    "BillLine",
+    "BillLineState",
+    "BillState",
     "Booking",
     "BookingState",
     "CarrierAccount",
+    "CarrierBill",
     "CashBook",
     "CashEntry",
     "CashEvent",
     "CashPosition",
     "CashTransaction",
     "ChoiceRule",
+    "CreditNote",
+    "DeliveryProof",
     "Finding",
     "LANE_DAYS",
     "Label",
     "LaneRecord",
+    "ROUNDING_MINOR",
     "RateCard",
     "Remittance",
     "RemittanceLine",

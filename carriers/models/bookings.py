@@ -103,6 +103,20 @@ class Label(models.Model):
         return f"Label of {self.booking_id}"
 
 
+class DeliveryProof(models.Model):
+    """The carrier's proof that a parcel was delivered, as it gave it."""
+
+    id = models.BigAutoField(primary_key=True)
+    booking = models.OneToOneField(Booking, on_delete=models.CASCADE, related_name="proof")
+    pdf = models.BinaryField()
+    sha256 = models.CharField(max_length=64, help_text="Of the document, so that a later copy can be compared.")
+    fetched_by = models.CharField(max_length=120)
+    fetched_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"Proof of delivery of {self.booking_id}"
+
+
 class TrackingEvent(models.Model):
     """One scan by a carrier, raw words kept. Unique per booking and scan, whether pushed or polled."""
 

@@ -7,6 +7,7 @@ from carriers.services.cancellation import cancel_booking
 from carriers.services.choice import choose
 from carriers.services.labels import make_label
 from carriers.services.pickups import schedule_pickups
+from carriers.services.proofs import fetch_proof, proves_delivery
 from carriers.services.settlement import decide_unknown, settle_unknown, waits_for_a_person
 from carriers.services.tracking import answer_ndr, poll_tracking, record_scans
 
@@ -18,8 +19,10 @@ __all__ = [
     "cancel_booking",
     "choose",
     "decide_unknown",
+    "fetch_proof",
     "make_label",
     "poll_tracking",
+    "proves_delivery",
     "record_scans",
     "schedule_pickups",
     "settle_unknown",

@@ -111,7 +111,8 @@ def _orders(side: Side) -> Rows:
         ("order_label order_invoice", order, (side.packed.order.number, side.shipment.pk)),
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
         ("fulfil_parcel fulfil_label fulfil_slip fulfil_papers fulfil_invoice fulfil_invoice_issue fulfil_retry "
-         "fulfil_book fulfil_decide fulfil_apart fulfil_pack_label", order, (side.shipment.pk,)),
+         "fulfil_book fulfil_decide fulfil_apart fulfil_pack_label "
+         "fulfil_proof fulfil_proof_ask", order, (side.shipment.pk,)),
         ("fulfil_hand_off fulfil_hand_off_take fulfil_hand_off_cancel", order, (side.hand_off.pk,)),
         ("fulfil_hand_off_file", order, (side.file.pk,)),
         ("fulfil_ndr_case fulfil_ndr_answer fulfil_ndr_told", order, (side.failure.pk,)),

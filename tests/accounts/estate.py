@@ -9,7 +9,15 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from carriers.models import CarrierAccount, CarrierBill, ChoiceRule, RateCard, RemittanceLine, TrackingEvent
+from carriers.models import (
+    CarrierAccount,
+    CarrierBill,
+    ChoiceRule,
+    DeliveryProof,
+    RateCard,
+    RemittanceLine,
+    TrackingEvent,
+)
 from carriers.services.bills import receive_bill
 from carriers.services.remittances import PaidParcel, PaidTogether, record_remittance
 from channels.base import RawMessage
@@ -279,6 +287,7 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     for item in (picked, packed, travelling, waiting, pickup):
         pick(fulfillment_order_id=item.pk, code=sku.code, quantity=2, actor="Ravi")
     shipment, on_road, labelled = (_labelled(item, f"AWB-{code}-{item.pk}") for item in (packed, travelling, waiting))
+    DeliveryProof.objects.create(booking_id=shipment.booking_id or 0, pdf=b"%PDF", fetched_by="Ravi")
     hand_over(shipment_ids=[on_road.pk], actor="Ravi")
     manifest = open_manifest(node_id=node.pk, carrier_account_id=shipment.carrier_account_id or 0, actor="Ravi")
     add_to_manifest(manifest_id=manifest.pk, awb=shipment.awb, actor="Ravi")

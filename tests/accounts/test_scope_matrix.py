@@ -44,6 +44,7 @@ ALSO = {
     "dashboard:fulfil_slip": _PAPER, "dashboard:fulfil_papers": _PAPER,
     "dashboard:fulfil_invoice": _PAPER, "dashboard:order_invoice": _PAPER,
     "dashboard:fulfil_hand_off_file": _PAPER, "dashboard:fulfil_check_photo": _PAPER,
+    "dashboard:fulfil_proof": _PAPER, "dashboard:fulfil_proof_ask": _PAPER,
     "dashboard:lot_recall": "orders.view",
     "dashboard:fulfil_manifest_pdf": _PAPER, "dashboard:fulfil_manifest_signature": _PAPER,
     "dashboard:tower_act": "orders.release",

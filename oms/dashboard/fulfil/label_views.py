@@ -34,6 +34,7 @@ from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound, PermanentError, TransientError
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.invoice_paper import invoice_of
+from oms.dashboard.fulfil.proofs import proof_context
 from oms.dashboard.fulfil.work_views import scoped_shipments, sections
 
 _SHOWN = 100
@@ -104,7 +105,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "held": held_parcels([shipment]).get(shipment.pk, []), "cash_minor": cash_of_parcel(shipment),
         "doubt": _doubt(shipment) if open_label else None, "may_decide": principal.may("carriers.edit"),
         "checks": shipment.fulfillment_order.pack_proofs.select_related("check_done").order_by("pk"),
-        "attempts": failures_by_parcel([shipment.pk]).get(shipment.pk, []),
+        "attempts": failures_by_parcel([shipment.pk]).get(shipment.pk, []), **proof_context(shipment, principal),
     }  # fmt: skip
     return render(request, "dashboard/fulfil/parcel.html", context)
 

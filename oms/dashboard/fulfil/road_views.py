@@ -20,6 +20,7 @@ from oms.accounts.access import Principal, principal_of, requires
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.care import sentence_of, tabs, troubles_shown
+from oms.dashboard.fulfil.proofs import proof_context
 from oms.dashboard.fulfil.work_views import scoped_shipments
 
 PAGE_ROWS = 50
@@ -75,7 +76,7 @@ def _show(request: HttpRequest, trouble: RoadTrouble, problem: str = "", status:
     shipment: Shipment = trouble.shipment
     others = RoadTrouble.objects.filter(shipment=shipment, closed_at__isnull=True).exclude(pk=trouble.pk)
     scans = scans_of_booking(shipment.booking_id) if shipment.booking_id else []
-    context = {
+    context = proof_context(shipment, principal) | {
         "tabs": tabs(principal, "road"), "trouble": trouble, "shipment": shipment, "sentence": sentence_of(trouble),
         "others": [(row, sentence_of(row)) for row in others.order_by("pk")], "scans": scans[:_SCANS],
         "may_act": principal.may("orders.edit") and trouble.closed_at is None, "problem": problem,
