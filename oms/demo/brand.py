@@ -13,6 +13,7 @@ MARKETPLACE = "bazaario"
 PANEL = "stylekart"
 B2B = "b2b"
 QUICK = "quick"
+COUNTER = "counter"
 
 AGGREGATOR = "demo-aggregator"
 RIDERS = "demo-riders"

@@ -39,6 +39,8 @@ _SHORTS = ("not_found", "not_found", "not_found", "damaged", "display_worn", "wr
 _PICKERS = ("Babu Lal", "Harpreet Gill", "Lata Devi", "Mohan Das", "Salma Bano")
 #: Parcels of older days are handed over without a manifest row, to keep loading quick.
 _MANIFEST_DAYS = 2
+#: A store keeps what lies ready about so long: within it the newest parcel waits for its customer.
+_KEPT = timedelta(days=7)
 
 Work = dict[int, list[FulfillmentOrder]]
 
@@ -156,8 +158,11 @@ def _pack(stage: Stage, picked: dict[int, datetime], work: Work, trips: list[Tri
 
 
 def _collect(stage: Stage, parcels: dict[int, Shipment]) -> None:
-    """Customers come to the counter within three days; a few have not come yet."""
-    times = stage.due([stage.tickets[key] for key in parcels], lambda ticket: ticket.later(120, 4000))
+    """Customers come to the counter within three days; a few have not come yet, the last of each store among them."""
+    packed = sorted((stage.tickets[key] for key in parcels), key=lambda ticket: ticket.at)
+    last = {parcels[ticket.order_id].node_id: ticket for ticket in packed if stage.began - ticket.at < _KEPT}
+    coming = [ticket for ticket in packed if ticket is not last.get(parcels[ticket.order_id].node_id)]
+    times = stage.due(coming, lambda ticket: ticket.later(120, 4000))
     for order_id in times:
         collect(shipment_id=parcels[order_id].pk, actor="counter",
                 collected_by=stage.tickets[order_id].drawn.order.customer_name)  # fmt: skip

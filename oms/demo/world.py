@@ -103,6 +103,10 @@ def _nodes(today: date) -> dict[str, Node]:
     return made
 
 
+#: Places before each store where customers wait in their car.
+CURBSIDE_BAYS = 3
+
+
 def _node_fields(given: DemoNode) -> dict[str, object]:
     place = find_place("IN", given.postcode)
     return {
@@ -113,7 +117,8 @@ def _node_fields(given: DemoNode) -> dict[str, object]:
         "opens_at": given.opens_at, "closes_at": given.closes_at, "cutoff_at": given.cutoff_at,
         "processing_minutes": given.processing_minutes, "daily_capacity": given.daily_capacity,
         "priority": 200 if given.is_store else 100, "ships": given.ships, "offers_pickup": given.is_store,
-        "auto_accept": not given.is_store, "phone": f"+9180000{NODES.index(given):05d}",
+        "auto_accept": not given.is_store, "curbside_bays": CURBSIDE_BAYS if given.is_store else 0,
+        "phone": f"+9180000{NODES.index(given):05d}",
         "gstin": brand_gstin(given.region),
     }  # fmt: skip
 
@@ -196,6 +201,9 @@ _CHANNELS = {
     brand.PANEL: ("StyleKart panel", SalesChannelKind.MARKETPLACE, "files", 24, False, (brand.GROUP_DCS,), 2),
     brand.B2B: ("Wholesale portal", SalesChannelKind.B2B, "api", 72, True, (brand.GROUP_DCS,), 0),
     brand.QUICK: ("Stores and quick commerce", SalesChannelKind.QUICK, "api", 6, True, (brand.GROUP_STORES,), 1),
+    # What a store lacks is sold at its counter, and sent by another node.
+    brand.COUNTER: ("Counters of the stores", SalesChannelKind.STORE, "api", 48, True,
+                    (brand.GROUP_DCS, brand.GROUP_SHIP_STORES), 0),
 }  # fmt: skip
 CHANNEL_CODES = tuple(_CHANNELS)
 

@@ -18,9 +18,11 @@ from pytest_django.plugin import DjangoDbBlocker
 from carriers.models import BillLine, CashPosition, RemittanceLine
 from channels.models import InboundMessage
 from fulfillment.models import DeliveryAnswer, FailedDelivery, FulfillmentOrder, RoadTrouble, Shipment
+from fulfillment.selectors.pickups import waiting_parcels
 from inventory.models import (
     CountItem,
     InboundShipment,
+    Node,
     PurchaseOrder,
     ReplenishmentRule,
     ReplenishmentSuggestion,
@@ -45,6 +47,7 @@ from oms.notifications.base import OutgoingMessage
 from oms.notifications.models import Message, MessageAccount, OptOut
 from oms.notifications.registry import provider_for
 from oms.notifications.sending import config_of
+from oms.store.selling import channel_of
 from orders.models import Hold, HoldReason, Order, OrderKit
 from tests.factories import capture, make_line, make_order, make_world
 
@@ -164,6 +167,9 @@ def test_every_screen_has_something_to_show() -> None:
     assert not Sku.objects.filter(image="").exists()
     assert set(Transfer.objects.values_list("state", flat=True)) == set(TransferState.values)
     assert StockAdjustment.objects.filter(state="waiting").count() == 2
+    # Somebody may wait in the car, and a counter may sell what another node sends.
+    assert waiting_parcels(Shipment.objects.filter(node__curbside_bays__gt=0)).exists()
+    assert channel_of(Node.objects.get(code="BLR-S01")).code == "counter"
 
 
 @pytest.mark.usefixtures("before", "db")
