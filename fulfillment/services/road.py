@@ -153,11 +153,12 @@ def mark_lost(*, trouble_id: int, reason: str, actor: str) -> RoadTrouble:
     trouble = RoadTrouble.objects.select_related("shipment__booking__account").filter(pk=trouble_id).first()
     if trouble is None:
         raise NotFound(f"There is no trouble {trouble_id} on the road.")
-    shipment, booking = trouble.shipment, trouble.shipment.booking
-    if booking is None or shipment.state in (ShipmentState.DELIVERED, ShipmentState.RTO_RECEIVED):
-        raise Conflict(f"Parcel {shipment} is {shipment.get_state_display().lower()}: it cannot be marked as lost.")
+    booking = trouble.shipment.booking
 
     def work() -> RoadTrouble:
+        [shipment] = lock_shipments([trouble.shipment_id])
+        if booking is None or shipment.state in (ShipmentState.DELIVERED, ShipmentState.RTO_RECEIVED):
+            raise Conflict(f"Parcel {shipment} is {shipment.get_state_display().lower()}: it cannot be marked as lost.")
         closed = close_trouble(trouble_id=trouble_id, reason=f"lost: {reason.strip() or 'not found'}", actor=actor)
         scan = TrackingScan(scan_key=f"lost/{trouble_id}", milestone=Milestone.LOST, occurred_at=now(),
                             carrier_status="Lost", description=f"Marked as lost by {actor}")  # fmt: skip
