@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext as _
 
 from oms.core.db import is_lock_timeout
 from oms.core.errors import DomainError, Forbidden, NotFound, StillBusy
@@ -17,7 +18,8 @@ from oms.core.posting import keep_key, sent_fields, still_busy_text
 class DomainErrorMiddleware:
     """Turns a DomainError that a view let pass into a page, a fragment or JSON with the right status.
 
-    A lock that was waited for in vain is one of them: somebody else was at the same thing.
+    A lock that was waited for in vain is one of them: somebody else was at the same thing. So is a text with a NUL,
+    which PostgreSQL does not take: whoever sends one wants to see a fault.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -32,6 +34,8 @@ class DomainErrorMiddleware:
         if isinstance(exception, OperationalError) and is_lock_timeout(exception):
             keep_key(request)
             exception = StillBusy(still_busy_text())
+        if isinstance(exception, DataError) and "NUL" in str(exception):
+            exception = DomainError(_("A text holds a sign that no keyboard has (NUL). Type it anew."))
         if not isinstance(exception, DomainError):
             return None
         if isinstance(exception, NotFound):

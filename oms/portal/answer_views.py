@@ -17,7 +17,7 @@ from fulfillment.services.answers import Wish, answer_failure
 from fulfillment.services.road import dispute
 from oms.core.errors import Conflict, DomainError
 from oms.portal.story import Parcel, tell
-from oms.portal.views import brand_of, page_of, portal_page, show_order
+from oms.portal.views import brand_of, page_of, portal_page, show_order, typed
 from orders.models import Order
 
 ACTOR = "customer"
@@ -58,16 +58,12 @@ def _answer(request: HttpRequest, order: Order, token: str, shipment_id: int, wi
     return _to_page(order, token)
 
 
-def _text(request: HttpRequest, name: str, most: int) -> str:
-    return " ".join(request.POST.get(name, "").split())[:most]
-
-
 @csrf_exempt
 @require_POST
 @portal_page
 def deliver(request: HttpRequest, order: Order, token: str, parcel: int) -> HttpResponseBase:
     """Once more, as soon as they can or on a day; or with a corrected address or phone number."""
-    line1, line2, phone = _text(request, "line1", 200), _text(request, "line2", 200), _text(request, "phone", 32)
+    line1, line2, phone = typed(request, "line1", 200), typed(request, "line2", 200), typed(request, "phone", 32)
     day = request.POST.get("day", "")
     if request.POST.get("kind") == AnswerKind.CORRECT:
         wish = Wish(kind=AnswerKind.CORRECT, line1=line1, line2=line2, phone=phone)
@@ -110,7 +106,7 @@ def not_here(request: HttpRequest, order: Order, token: str, parcel: int) -> Htt
         return page_of(request, "missing", 404)
     if request.method == "POST":
         try:
-            dispute(shipment_id=parcel, note=_text(request, "note", 300))
+            dispute(shipment_id=parcel, note=typed(request, "note", 300))
         except DomainError as error:
             return _refused(request, order, token, error)
         return _to_page(order, token)

@@ -63,6 +63,11 @@ def portal_page(view: Callable[..., HttpResponseBase]) -> View:
     return public(wrapped)
 
 
+def typed(request: HttpRequest, name: str, most: int) -> str:
+    """What a customer typed into a field, in one line, of `most` signs; without NUL, which nobody types."""
+    return " ".join(request.POST.get(name, "").replace("\x00", " ").split())[:most]
+
+
 def brand_of(order: Order) -> dict[str, str]:
     """Who sold it, as the customer knows them."""
     return {"name": order.channel.brand or order.channel.name}
@@ -153,7 +158,7 @@ def here(request: HttpRequest, order: Order, token: str) -> HttpResponseBase:
     """The customer stands in a bay before the store."""
     text = request.POST.get("bay", "")
     bay = int(text) if text.isascii() and text.isdecimal() and len(text) < 5 else 0
-    car = " ".join(request.POST.get("car", "").split())[:60]
+    car = typed(request, "car", 60)
     return _said(request, order, token, lambda: say_here(order_id=order.pk, bay=bay, car=car))
 
 

@@ -95,6 +95,12 @@ def test_what_cannot_be_is_said_in_the_customers_language_and_stores_nothing(
     assert "9845099999" not in text
 
 
+def test_a_sign_that_the_database_does_not_take_is_left_out(client: Client, failure: FailedDelivery) -> None:
+    form = {"kind": "correct", "line1": "12\x00MG Road"}
+    assert client.post(page(failure.shipment, "deliver"), form).status_code == 302
+    assert DeliveryAnswer.objects.get().line1 == "12 MG Road"
+
+
 def test_what_is_not_wanted_goes_back_after_a_question(client: Client, failure: FailedDelivery) -> None:
     shipment = failure.shipment
     assert b"Yes, send it back" in client.get(page(shipment, "send-back")).content
