@@ -131,6 +131,8 @@ async function post(rows) {
   });
   hindrance = response.ok ? "" : ({ 401: "signin", 403: "right" }[response.status] ?? "server");
   door = response.headers.get("HX-Redirect") ?? "";
+  // What is done on a shared phone once the session is over would be nobody's: its people come in first.
+  if (hindrance === "signin" && door && phone.idleSeconds !== "0") location.assign(door);
   if (!response.ok) throw new Error(String(response.status));
   return response.json();
 }

@@ -61,6 +61,8 @@ def test_people_take_turns_on_a_shared_phone(
     visit.problems.clear()
     page.get_by_label("PIN").fill("739102")
     expect(page.get_by_role("button", name="Lock, Ravi works now")).to_be_visible()
+    expect(page.get_by_text("1 wrong PIN was typed for you")).to_be_visible()
+    visit.look()
     visit.open("/orders/")
     expect(page.get_by_role("heading", name="To do now")).to_be_visible()
 
@@ -78,6 +80,15 @@ def test_people_take_turns_on_a_shared_phone(
     visit.problems.clear()
     touch_in(page, "Ravi", "739102")
     expect(page.get_by_role("heading", name="To do now")).to_be_visible()
+
+    # The server ended the session: what is sent leads to the people of the phone, and waits on.
+    visit.context.clear_cookies(name="oms_session")
+    page.evaluate("import('/static/js/sync.js').then(({ keep }) => keep({ kind: 'pick', work: [1], code: 'KURTA-M' }))")
+    expect(page.get_by_role("heading", name="Who works now?")).to_be_visible()
+    visit.problems.clear()
+    touch_in(page, "Ravi", "739102")
+    expect(page.get_by_role("heading", name="This was not done")).to_be_visible()
+    visit.look()
 
     # Nobody touches it for a second longer than it waits.
     settings.STORE_IDLE_SECONDS = 2  # type: ignore[attr-defined]
