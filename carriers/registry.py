@@ -8,6 +8,7 @@ from carriers.adapters.dtdc.adapter import DtdcAdapter
 from carriers.adapters.ecom_express.adapter import EcomExpressAdapter
 from carriers.adapters.fedex.adapter import FedexAdapter
 from carriers.adapters.manual.adapter import ManualAdapter
+from carriers.adapters.shipglobal.adapter import ShipGlobalAdapter
 from carriers.adapters.shiprocket.adapter import ShiprocketAdapter
 from carriers.adapters.ups.adapter import UpsAdapter
 from carriers.base import CarrierAdapter
@@ -20,6 +21,7 @@ ADAPTERS: dict[str, CarrierAdapter] = {
     "ecom_express": EcomExpressAdapter(),
     "fedex": FedexAdapter(),
     "manual": ManualAdapter(),
+    "shipglobal": ShipGlobalAdapter(),
     "shiprocket": ShiprocketAdapter(),
     "ups": UpsAdapter(),
 }

@@ -1,4 +1,4 @@
-"""Calls to carriers that take OAuth 2 client credentials: one token per account, kept in memory until it runs out."""
+"""Calls to carriers that want a token, as of OAuth 2: one for each account, kept in memory until it runs out."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class TokenClient:
     """One account's door. Threads may share it; the token is never logged.
 
     `sign_in` holds what the call to `sign_in_path` is sent with: a form, and basic auth where the carrier wants that.
+    `answer_field` is where the reply has the token, `lifetime_seconds` how long one lasts whose reply does not say it.
     """
 
     def __init__(
@@ -32,11 +33,15 @@ class TokenClient:
         sign_in: Mapping[str, Any],
         timeout_seconds: float,
         message_of: Callable[[Any], str],
+        answer_field: str = "access_token",
+        lifetime_seconds: float = 0.0,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._path = sign_in_path
         self._sign_in_with = dict(sign_in)
         self._message_of = message_of
+        self._answer_field = answer_field
+        self._lifetime = lifetime_seconds
         self._calls = Calls(timeout_seconds, message_of)
         self._token = ""
         self._token_until = 0.0
@@ -74,11 +79,11 @@ class TokenClient:
                     f"Sign-in answered {response.status_code}.", retry_after_seconds=retry_after_seconds(response)
                 )
             body = parsed(response)
-            token = body.get("access_token") if isinstance(body, dict) else None
+            token = body.get(self._answer_field) if isinstance(body, dict) else None
             if not response.ok or not isinstance(token, str) or not token:
                 said = self._message_of(body) if isinstance(body, dict) and not response.ok else "no token"
                 raise PermanentError(f"Sign-in was refused ({response.status_code}): {said}")
-            lifetime = _seconds(body.get("expires_in")) - _EARLY_SECONDS
+            lifetime = (_seconds(body.get("expires_in")) or self._lifetime) - _EARLY_SECONDS
             self._token, self._token_until = token, time.monotonic() + max(lifetime, _SHORTEST_SECONDS)
             return token
 
