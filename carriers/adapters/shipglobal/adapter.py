@@ -2,7 +2,8 @@
 
 `CarrierConfig.secrets`: `email`, `password` (of the Labels API). `CarrierConfig.settings`: `services` (our service
 level -> the vendor's code), `weight_unit` (`grams` or `kilograms`, without a default), `seller_nickname`,
-`seller_email`, `default_email`, `csb5`, `ioss_number`, `item_tax_rate`, `tracking_url`, `void_by_hand`, `timeout_seconds`.
+`seller_email`, `default_email`, `csb5`, `ioss_number`, `item_tax_rate`, `tracking_url`, `void_by_hand`,
+`timeout_seconds`.
 """
 
 from __future__ import annotations

@@ -227,7 +227,8 @@ def test_events_are_read_and_an_unknown_number_has_none(adapter: ShipGlobalAdapt
     ("code", "meaning"),
     [
         ("SGE_001", (M.BOOKED, None)), ("SGE_104", (M.PICKED_UP, None)), ("SGE_301", (M.IN_TRANSIT, S.AT_DESTINATION)),
-        ("SGE_303", (M.OUT_FOR_DELIVERY, None)), ("SGE_304", (M.DELIVERED, None)), ("SGE_403", (M.ATTEMPT_FAILED, None)),
+        ("SGE_303", (M.OUT_FOR_DELIVERY, None)), ("SGE_304", (M.DELIVERED, None)),
+        ("SGE_403", (M.ATTEMPT_FAILED, None)),
         ("SGE_502", (M.RTO_IN_TRANSIT, None)), ("SGE_504", (M.RTO_DELIVERED, None)), ("SGE_506", (M.DAMAGED, None)),
         ("SGERROR_101", (M.ATTEMPT_FAILED, S.WRONG_ADDRESS)), ("SGERROR_102", (M.ATTEMPT_FAILED, S.REFUSED)),
         ("SGERROR_104", (M.LOST, None)), ("SGE_402", (M.UNKNOWN, None)), ("", (M.UNKNOWN, None)),
