@@ -41,7 +41,10 @@ class Fault:
 
 
 class FaultyServer:
-    """Serves `answer`, which gives a status and a JSON body. `base_url` is the base address of a carrier account."""
+    """Serves `answer`, which gives a status and a body: JSON, or XML as bytes.
+
+    `base_url` is the base address of a carrier account.
+    """
 
     def __init__(
         self, answer: Callable[[Call], tuple[int, Any]], *, host: str = "127.0.0.1", port: int = 0, seed: int = 1
@@ -155,6 +158,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._hang_up()
         if fault == "html":
             return self._reply(200, b"<html>Gateway</html>", "text/html")
+        if isinstance(content, bytes):
+            return self._reply(status, content, "text/xml")
         return self._reply(status, b"" if content is None else json.dumps(content).encode(), "application/json")
 
     def _body(self) -> Any:
