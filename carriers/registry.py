@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from carriers.adapters.blue_dart.adapter import BlueDartAdapter
 from carriers.adapters.delhivery.adapter import DelhiveryAdapter
 from carriers.adapters.dhl_express.adapter import DhlExpressAdapter
 from carriers.adapters.dtdc.adapter import DtdcAdapter
@@ -15,6 +16,7 @@ from carriers.base import CarrierAdapter
 from carriers.errors import NoCarrier
 
 ADAPTERS: dict[str, CarrierAdapter] = {
+    "blue_dart": BlueDartAdapter(),
     "delhivery": DelhiveryAdapter(),
     "dhl_express": DhlExpressAdapter(),
     "dtdc": DtdcAdapter(),
