@@ -9,11 +9,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from carriers.adapters.abroad import digits, our_reference, service_of, street_lines
+from carriers.adapters.abroad import digits, kilograms, our_reference, service_of, street_lines
 from carriers.adapters.blue_dart.statuses import ON_THE_WAY_BACK, milestone_of
 from carriers.adapters.said import sub_status_of
 from carriers.base import BookingRequest, Milestone, TrackingScan, TrackingUpdate
@@ -54,7 +53,7 @@ def waybill_request(request: BookingRequest, settings: Mapping[str, Any], now: d
         "SubProductCode": "C" if request.cod_minor else "P",
         "PackType": str(settings.get("pack_type", "")),
         "PieceCount": "1",
-        "ActualWeight": f"{max(Decimal(request.weight_grams) / 1000, Decimal('0.01')):.2f}",
+        "ActualWeight": kilograms(request.weight_grams, 2),
         "DeclaredValue": _rupees(request.declared_value_minor),
         "CollectableAmount": _rupees(request.cod_minor),
         "CreditReferenceNo": reference_of(request.client_reference),

@@ -159,7 +159,7 @@ def test_it_is_what_the_flow_expects_and_says_what_it_leaves_out(adapter: BlueDa
 
 def test_a_parcel_in_the_words_of_blue_dart() -> None:
     settings = SETTINGS | {"use_carrier_label": True, "origin_areas": {"BLR-DC": "BLX"}}
-    body = mapping.waybill_request(to_thane(cod_minor=249_950), settings, AT)
+    body = mapping.waybill_request(to_thane(cod_minor=249_950, weight_grams=1241), settings, AT)
     services = body["Services"]
     assert services["Dimensions"] == [{"Length": 30.0, "Breadth": 22.0, "Height": 8.5, "Count": 1}]
     assert (services["ProductCode"], services["SubProductCode"], services["CollectableAmount"]) == ("E", "C", 2499.5)
