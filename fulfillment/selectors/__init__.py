@@ -358,15 +358,20 @@ class ManifestSheet:
         return len(self.scanned) + len(self.missing)
 
 
+def at_the_dock(rows: QuerySet[Shipment], node_id: int, account_id: int) -> QuerySet[Shipment]:
+    """Parcels with a label that the people of a node give to a carrier; those that its WMS ships are left out."""
+    return rows.filter(
+        node=node_id, carrier_account=account_id, state=ShipmentState.LABELLED, fulfillment_order__with_wms=False
+    )
+
+
 def manifest_sheet(manifest: Manifest) -> ManifestSheet:
     """Both lists, by order number. A closed manifest misses nothing."""
     with_order = Shipment.objects.select_related("order", "node", "fulfillment_order")
     scanned = with_order.filter(manifest=manifest).order_by("order__number", "pk")
     missing = Shipment.objects.none()
     if manifest.state == ManifestState.OPEN:
-        missing = with_order.filter(
-            node=manifest.node_id, carrier_account=manifest.carrier_account_id, state=ShipmentState.LABELLED
-        )
+        missing = at_the_dock(with_order, manifest.node_id, manifest.carrier_account_id)
     return ManifestSheet(manifest=manifest, scanned=list(scanned), missing=list(missing.order_by("order__number")),
                          dropped=list(manifest.dropped.select_related("shipment__order").order_by("pk")))  # fmt: skip
 

@@ -14,7 +14,9 @@ from PIL import Image, UnidentifiedImageError
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
 from fulfillment.models import Manifest, ManifestState, OffManifest, Shipment, ShipmentState
+from fulfillment.selectors import at_the_dock
 from fulfillment.selectors.held import Held, contents_of, held_by_stores, held_units
+from fulfillment.services.hand_offs import refuse_with_wms
 from fulfillment.services.held import refuse_held
 from fulfillment.services.sending import is_transfer
 from fulfillment.services.shipping import hand_over
@@ -48,7 +50,7 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
     """Scan a parcel onto a manifest.
 
     Raises WrongItem for another carrier's parcel, NotFound for an unknown AWB, MayNotLeave for a parcel with a lot that
-    was blocked or expired since it was packed, or whose store is switched off.
+    was blocked or expired since it was packed, or whose store is switched off, WithWms for one that a WMS ships.
     """
 
     def work() -> Shipment:
@@ -65,6 +67,7 @@ def add_to_manifest(*, manifest_id: int, awb: str, actor: str) -> Shipment:
             return shipment
         if shipment.state != ShipmentState.LABELLED:
             raise Conflict(f"{awb} is {shipment.get_state_display().lower()}.")
+        refuse_with_wms(shipment.fulfillment_order)
         refuse_held(_held({shipment.pk: shipment}), field="awb")
         advance(shipment, ShipmentState.MANIFESTED, using=SHIPMENT, actor=actor, manifest=manifest)
         OffManifest.objects.filter(shipment=shipment).delete()
@@ -90,12 +93,10 @@ def add_all(*, manifest_id: int, actor: str) -> Added:
     def work() -> Added:
         lock_manifest(manifest_id)
         manifest = _open(manifest_id)
-        waiting = Shipment.objects.filter(
-            node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
-        ).exclude(awb="")
+        waiting = at_the_dock(Shipment.objects.exclude(awb=""), manifest.node_id, manifest.carrier_account_id)
         # Cancelled or handed over before it was locked: no longer labelled, and left alone.
         rows = {row.pk: row for row in lock_shipments(waiting.values_list("pk", flat=True))
-                if row.state == ShipmentState.LABELLED}  # fmt: skip
+                if row.state == ShipmentState.LABELLED and not row.fulfillment_order.with_wms}  # fmt: skip
         held = _held(rows)
         stay = {item.shipment.pk for item in held}
         ids = sorted(rows.keys() - stay)
@@ -144,8 +145,8 @@ def close_manifest(*, manifest_id: int, actor: str, driver: Driver = NOBODY) -> 
         manifest.state, manifest.closed_at, manifest.closed_by = ManifestState.CLOSED, now(), actor
         manifest.driver_name, manifest.vehicle = driver.name[:120], driver.vehicle[:40]
         manifest.driver_phone, manifest.driver_code = driver.phone[:32], driver.code[:20]
-        manifest.left_behind = Shipment.objects.filter(
-            node_id=manifest.node_id, carrier_account_id=manifest.carrier_account_id, state=ShipmentState.LABELLED
+        manifest.left_behind = at_the_dock(
+            Shipment.objects.all(), manifest.node_id, manifest.carrier_account_id
         ).count()
         if signature:
             manifest.signature.save(f"{uuid7()}.png", ContentFile(signature), save=False)

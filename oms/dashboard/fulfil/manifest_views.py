@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import ManifestData, ManifestRow, manifest_pdf
 from fulfillment.models import Manifest, ManifestState, OffManifest, Shipment, ShipmentState
-from fulfillment.selectors import manifest_sheet
+from fulfillment.selectors import at_the_dock, manifest_sheet
 from fulfillment.selectors.held import held_parcels
 from fulfillment.services import (
     Driver,
@@ -69,13 +69,17 @@ def manifest_list(request: HttpRequest) -> HttpResponse:
 
 
 def _groups(principal: Principal) -> list[dict[str, object]]:
-    """Node and carrier with parcels that wait, with the open manifest where there is one."""
+    """Node and carrier with parcels that wait, with the open manifest where there is one.
+
+    What the node's WMS ships is counted apart: nobody scans it here, but its carrier may have to be asked to come.
+    """
     rows = (
         scoped_shipments(principal)
         .filter(state__in=(ShipmentState.LABELLED, ShipmentState.MANIFESTED), carrier_account__isnull=False)
         .values("node_id", "node__code", "node__name", "node__cutoff_at", "carrier_account_id", "carrier_account__name")
         .annotate(
-            waiting=Count("pk", filter=Q(state=ShipmentState.LABELLED)),
+            waiting=Count("pk", filter=Q(state=ShipmentState.LABELLED, fulfillment_order__with_wms=False)),
+            with_wms=Count("pk", filter=Q(state=ShipmentState.LABELLED, fulfillment_order__with_wms=True)),
             scanned=Count("pk", filter=Q(state=ShipmentState.MANIFESTED)),
         )
         .order_by("node__code", "carrier_account__name")
@@ -88,7 +92,7 @@ def _groups(principal: Principal) -> list[dict[str, object]]:
         groups.append({"node_id": left.node_id, "node__code": left.node.code, "node__name": left.node.name,
                        "node__cutoff_at": left.node.cutoff_at, "carrier_account_id": left.carrier_account_id,
                        "carrier_account__name": left.carrier_account.name, "waiting": 0, "scanned": 0,
-                       "manifest": left})  # fmt: skip
+                       "with_wms": 0, "manifest": left})  # fmt: skip
     return groups
 
 
@@ -101,8 +105,10 @@ def manifest_open(request: HttpRequest) -> HttpResponse:
     if not (node_text.isdecimal() and account_text.isdecimal()):
         raise NotFound("There is no such carrier or node.")
     node = in_node_scope(Node.objects.filter(pk=int(node_text)), principal, "code").first()
-    waiting = Shipment.objects.filter(node=node, carrier_account=int(account_text), state=ShipmentState.LABELLED)
-    if node is None or not principal.all_channels or not waiting.exists():
+    if (
+        node is None or not principal.all_channels
+        or not at_the_dock(Shipment.objects.all(), node.pk, int(account_text)).exists()
+    ):  # fmt: skip
         raise NotFound("No parcels of this carrier wait there.")
     made = open_manifest(node_id=node.pk, carrier_account_id=int(account_text), actor=principal.name)
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[made.pk]))

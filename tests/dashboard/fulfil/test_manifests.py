@@ -15,8 +15,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fulfillment.models import Manifest, Shipment
-from fulfillment.services import cancel_order
+from fulfillment.models import Manifest, Shipment, WmsLink
+from fulfillment.services import book_shipment, cancel_order
 from fulfillment.services.asking_pickups import pickup_day
 from inventory.models import NodeHoliday
 from oms.accounts.models import Role
@@ -27,6 +27,7 @@ from tests.carriers.labels.test_codes_are_read import text_of
 from tests.dashboard.fulfil.conftest import Show, SignIn
 from tests.factories import World, make_line
 from tests.fulfillment.floor import labelled, make_carrier, make_work, packed, stock_of
+from tests.fulfillment.linked import box, given, link, says
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HX = {"HX-Request": "true"}
@@ -301,3 +302,28 @@ def test_a_driver_comes_on_a_day_of_work(world: World, moment: str, day: date) -
     node.working_days, node.cutoff_at = [1, 2, 3, 4, 5, 6], time(16)
     NodeHoliday.objects.create(node=node, day=date(2026, 11, 23), name="Fair")
     assert pickup_day(node, datetime.fromisoformat(f"{moment}+05:30")) == day
+
+
+def test_what_a_wms_ships_is_not_the_docks(client: Client, world: World, show: Show) -> None:
+    account = make_carrier(name="City riders")
+    link(world.blr)
+    theirs = given(world, "1", 1)
+    says(theirs, "pack", boxes=box(1))
+    book_shipment(theirs.shipments.get().pk)
+    parcel = theirs.shipments.get()
+
+    text = show("/fulfil/manifests/")
+    assert ("and 1 with the WMS" in text, "The WMS ships" in text) == (True, True)
+    form = {"node": world.blr.pk, "account": account.pk}
+    assert client.post("/fulfil/manifests/open/", form).status_code == 404
+
+    WmsLink.objects.update(mode="none")
+    ours = labelled(make_work(world, "2", make_line(world.kurta)))
+    address = client.post("/fulfil/manifests/open/", form)["Location"]
+    scanned = client.post(f"{address}scan/", {"code": parcel.awb, "idempotency_key": str(uuid4())}, headers=HX)
+    assert "is with the WMS of blr-01" in scanned["HX-Trigger"]
+    client.post(f"{address}all/", {"idempotency_key": str(uuid4())})
+    client.post(f"{address}close/", {"driver_name": "Suresh"})
+    assert [row.pk for row in Manifest.objects.get().shipments.all()] == [ours.pk]
+    assert Manifest.objects.get().left_behind == 0
+    assert says(theirs, "ship").status == "applied"
