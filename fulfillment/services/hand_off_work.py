@@ -32,6 +32,8 @@ from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
 
 State = FulfillmentOrderState
+#: A tonne, and ten metres: what is more is a mistake of units.
+_MOST_GRAMS, _MOST_MM = 1_000_000, 10_000
 _LEAVING = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
 
 
@@ -137,14 +139,16 @@ def pack_boxes(
 
     The parcels, box by box, and where the WMS books, the cash that each collects, fixed now.
 
-    Raises DomainError where units are in no box and not reported short, or a box has no name of its own; Conflict for
-    work that is packed.
+    Raises DomainError where units are in no box and not reported short, or a box has no name of its own or a size that
+    no box has; Conflict for work that is packed.
     """
     if item.state not in (State.OPEN, State.ACCEPTED, State.PICKING, State.PICKED):
         raise Conflict(f"{item.number} is {item.get_state_display().lower()}: there is nothing to pack.")
     refs = [box.ref for box in boxes]
     if not boxes or len(set(refs)) != len(refs) or not all(refs):
         raise DomainError("Name each box by an id of its own; at least one box is packed.", field="boxes")
+    for box in boxes:
+        _check_size(box)
     if len(boxes) > 1 and not all(box.parts for box in boxes):
         raise DomainError("Say of each box what is in it.", field="boxes")
     contents = _contents(item, boxes)
@@ -167,6 +171,18 @@ def pack_boxes(
     if link.labels == LinkLabels.THEIRS:
         return [row | {"cod_minor": fix_cash(shipment.pk)} for row, shipment in zip(packed, made, strict=True)]
     return packed
+
+
+def _check_size(box: PackedBox) -> None:
+    """Raises DomainError for a weight or a side that no box has; a weight of 0 is reckoned from the contents."""
+    sizes = (
+        ("weight_grams", 0, _MOST_GRAMS),
+        *((name, 1, _MOST_MM) for name in ("length_mm", "width_mm", "height_mm")),
+    )
+    for name, least, most in sizes:
+        came = getattr(box, name)
+        if not least <= came <= most:
+            raise DomainError(f"Box {box.ref}: {name} came as {came}, expected {least} to {most}.", field=name)
 
 
 _Content = tuple[Counter[int], dict[int, LineUnits]]

@@ -125,3 +125,18 @@ def test_a_wms_reads_its_work_and_its_files(world: World) -> None:
     other = headers(nodes=("del-01",))
     assert Client().get("/api/v1/hand-off-files/blr-01/1", headers=other).status_code == 404
     assert Client().get(f"/api/v1/hand-offs/{work.number}", headers=other).status_code == 404
+
+
+def test_a_box_of_no_size_is_refused_and_the_rest_of_its_batch_is_done(world: World) -> None:
+    link(world.blr)
+    one, two, three = (given(world, name, 1) for name in ("1", "2", "3"))
+    boxes = [{"box": "B1", "weight_grams": 10**12}], [{"box": "B1", "length_mm": -1}], [{"box": "B1"}]
+    events = [
+        {"event_id": f"p{work.pk}", "kind": "pack", "work": work.number, "version": 1, "boxes": some}
+        for work, some in zip((one, two, three), boxes, strict=True)
+    ]
+
+    reply = post("/hand-off-events", {"events": events}, headers(key="k"))
+
+    said = [(row["status"], row.get("field", "")) for row in reply.json()["events"]]
+    assert said == [("refused", "weight_grams"), ("refused", "length_mm"), ("applied", "")]
