@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from fulfillment.locks import lock_hand_offs, lock_link, lock_work
 from fulfillment.models import HandOff, HandOffFile, HandOffInstruction, InstructionState, LinkMode, WmsLink
@@ -17,13 +18,18 @@ from oms.integrations.services.instructions import fix_payloads, note_delivered
 
 #: Instructions in one file; the rest goes into the next.
 MOST_IN_A_FILE = 500
-_WAITING = (InstructionState.PENDING, InstructionState.FAILED)
+
+
+def _waiting() -> QuerySet[HandOffInstruction]:
+    """What no WMS has; also what a webhook was being sent when its worker died and its node went over to files."""
+    left = Q(state=InstructionState.SENDING, lease_until__lt=now())
+    return HandOffInstruction.objects.filter(left | Q(state__in=(InstructionState.PENDING, InstructionState.FAILED)))
 
 
 def write_hand_off_files() -> list[str]:
     """One file for each WMS that reads files and has something to be told, and those that lie in no directory yet; the
     names of the new ones."""
-    links = WmsLink.objects.filter(mode=LinkMode.FILE, instructions__state__in=_WAITING).order_by("pk").distinct()
+    links = WmsLink.objects.filter(Exists(_waiting().filter(link=OuterRef("pk"))), mode=LinkMode.FILE).order_by("pk")
     made = [file for pk in links.values_list("pk", flat=True) if (file := make_file(pk)) is not None]
     if settings.HAND_OFF_DIR:
         for file in HandOffFile.objects.filter(written_at__isnull=True).select_related("link__node").order_by("pk"):
@@ -35,11 +41,11 @@ def make_file(link_id: int) -> HandOffFile | None:
     """Put what waits for a WMS into its next file, in the order in which it was written; None where nothing waits."""
 
     def work() -> HandOffFile | None:
-        waiting = HandOffInstruction.objects.filter(link=link_id, state__in=_WAITING).order_by("pk")[:MOST_IN_A_FILE]
+        waiting = _waiting().filter(link=link_id).order_by("pk")[:MOST_IN_A_FILE]
         hand_offs = HandOff.objects.filter(pk__in=[row.hand_off_id for row in waiting if row.hand_off_id])
         lock_hand_offs(lock_work(hand_offs.values_list("fulfillment_order_id", flat=True)))
         link = lock_link(link_id)
-        rows = HandOffInstruction.objects.filter(pk__in=[row.pk for row in waiting], state__in=_WAITING)
+        rows = _waiting().filter(pk__in=[row.pk for row in waiting])
         locked = [row.pk for row in rows.select_for_update(no_key=True).order_by("pk")]
         if not locked:
             return None
@@ -52,7 +58,7 @@ def make_file(link_id: int) -> HandOffFile | None:
             name=f"{link.node.code}-{link.file_sequence:06d}.{link.file_format}",
         )  # fmt: skip
         HandOffInstruction.objects.filter(pk__in=locked).update(
-            state=InstructionState.SENT, file=file, settled_at=now(), error=""
+            state=InstructionState.SENT, file=file, settled_at=now(), error="", lease_until=None
         )
         link.last_success_at = now()
         link.save(update_fields=["file_sequence", "last_success_at"])
