@@ -53,16 +53,20 @@ def read_confirmations(raw: bytes) -> ReadFile:
         reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         reader.fieldnames = names
-        rows = [
-            (reader.line_num, {key: (text or "").strip() for key, text in row.items() if isinstance(key, str)})
-            for row in reader
-        ]  # fmt: skip
+        read = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         return ReadFile([], [RowError(1, "file", str(error)[:120], "CSV in UTF-8")])
     wrong = [
         RowError(1, name, "no such column", f"one of {', '.join(COLUMNS)}") for name in names if name not in COLUMNS
     ]
     wrong += [RowError(1, name, "nothing", "this column") for name in REQUIRED if name not in names]
+    wrong += [RowError(1, name, "twice", "each column once") for name in dict.fromkeys(names) if names.count(name) > 1]
+    # What is behind the last column stands under None: a comma that is not quoted moves all that follows it.
+    wrong += [
+        RowError(number, "file", f"{len(names) + len(row[None])} cells", f"{len(names)}: quote texts that hold a comma")
+        for number, row in read if any(row.get(None) or ())
+    ]  # fmt: skip
+    rows = [(number, {name: (row[name] or "").strip() for name in names if name in row}) for number, row in read]
     if not wrong and not 1 <= len(rows) <= MOST_ROWS:
         wrong.append(RowError(1, "file", f"{len(rows)} rows", f"1 to {MOST_ROWS} below the column names"))
     if wrong:

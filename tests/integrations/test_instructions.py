@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,25 @@ def test_rows_of_one_event_are_one_confirmation(world: World) -> None:
 
     assert (row, said.event_id, [box.ref for box in said.boxes]) == (2, "E1", ["B1", "B2"])
     assert (said.boxes[0].weight_grams, said.boxes[0].parts[1].lots) == (900, (("LOT-7", 1),))
+
+
+def test_a_cell_too_many_and_a_column_twice_are_said(world: World) -> None:
+    head = "event,kind,work,version,reason,sku"
+    shifted = f"{head}\r\nE1,reject,OM-1-1,1,Too small, too far,\r\nE2,accept,OM-2-1,1,,,\r\n"
+    moved = read_confirmations(shifted.replace("too far,", "too far,KURTA-M").encode("utf-8-sig"))
+    twice = read_confirmations(f"{head},sku\nE1,accept,OM-1-1,1,,,\n".encode())
+
+    assert [(error.row, error.field, error.came) for error in moved.errors] == [(2, "file", "7 cells")]
+    assert [(error.row, error.field, error.came) for error in twice.errors] == [(1, "sku", "twice")]
+
+
+def test_what_a_webhook_was_being_sent_comes_in_a_file(world: World, by_webhook: WmsLink) -> None:
+    work = given(world)
+    rows = HandOffInstruction.objects.all()
+    rows.update(state="sending", lease_until=now() + timedelta(minutes=1))
+    WmsLink.objects.update(mode="file")
+
+    assert write_hand_off_files() == []
+    rows.update(lease_until=now() - timedelta(minutes=1))
+    assert write_hand_off_files() == ["blr-01-000001.csv"]
+    assert (told(work), hand_off_of(work).state) == ([(1, "pick", "sent")], "submitted")
