@@ -9,6 +9,7 @@ from oms.core.jobs import JobRunner
 from oms.flow.audit_jobs import AUDIT, run_audit
 from oms.flow.bulk_jobs import BULK, run_bulk
 from oms.flow.export_jobs import EXPORT, run_export
+from oms.flow.hand_off_jobs import CHANGEOVER, run_changeover
 from oms.flow.import_jobs import IMPORT, IMPORT_CHECK, run_check
 from oms.flow.performance import MEASURE, run_measuring
 from oms.flow.replay_jobs import REPLAY, run_replay
@@ -20,6 +21,7 @@ RUNNERS: dict[str, JobRunner] = {
     BUFFERS: run_buffers,
     AUDIT: run_audit,
     BULK: run_bulk,
+    CHANGEOVER: run_changeover,
     EXPORT: run_export,
     IMPORT: run_import_job,
     IMPORT_CHECK: run_check,

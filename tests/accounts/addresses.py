@@ -152,7 +152,7 @@ def _nodes(side: Side) -> Rows:
         ("adjustment adjustment_photo adjustment_approve adjustment_reject adjustment_withdraw adjustment_undo",
          {NODES}, (side.adjustment.pk,)),
         ("node node_switch node_capacity receive move", {NODES}, (code,)),
-        ("wms_link wms_secret wms_test", {NODES}, (code,)),
+        ("wms_link wms_secret wms_test wms_changeover", {NODES}, (code,)),
         ("lot lot_recall lot_block lot_correct", set(), (side.lot.pk,)), ("serial", set(), (side.serial.pk,)),
         ("sku sku_ledger sku_ledger_export sku_components sku_substitutes", set(), (side.sku.pk,)),
         ("stock_difference", {NODES}, (side.difference.pk,)),

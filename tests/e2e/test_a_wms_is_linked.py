@@ -12,10 +12,14 @@ from pytest_django.fixtures import Settings
 from fulfillment.models import Shipment, WmsLink
 from fulfillment.services import book_shipment, cancel_order
 from oms.accounts.models import Role
+from oms.core.jobs import run_slice
+from oms.core.models import Job
+from oms.flow.jobs import RUNNERS
 from oms.integrations.services import send_instructions
 from oms.integrations.services.hand_off_files import make_file
 from tests.e2e.conftest import Visitor
-from tests.factories import World
+from tests.factories import World, make_line
+from tests.fulfillment.floor import make_work
 from tests.fulfillment.linked import box, given, hand_off_of, link, says, time_passes
 from tests.integrations.receiver import Receiver, receiver
 
@@ -35,6 +39,7 @@ def test_a_wms_is_linked_and_a_test_arrives(
 ) -> None:
     assert callable(person)
     person("meera@example.com", role=Role.ADMIN, all_nodes=True, all_channels=True, name="Meera")
+    make_work(world, "1", make_line(world.kurta))
     visit = visitor(width=width, height=height)
     page = visit.sign_in("meera@example.com")
 
@@ -59,6 +64,14 @@ def test_a_wms_is_linked_and_a_test_arrives(
     visit.open("/settings/wms/blr-01/")
     expect(page.locator(".pill", has_text="Delivered")).to_be_visible()
     assert other.heard[0].type == "work.test"
+    visit.look()
+    page.get_by_role("button", name="Hand them to the WMS").click()
+    expect(page.get_by_text("not yet")).to_be_visible()
+    run_slice(Job.objects.get().pk, RUNNERS)
+    expect(page.get_by_text("handed to the WMS")).to_be_visible()
+    visit.look()
+    visit.open("/settings/wms/blr-01/")
+    expect(page.get_by_role("button", name="Take them back to the floor")).to_be_visible()
     visit.look()
 
 

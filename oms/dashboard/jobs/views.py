@@ -25,6 +25,7 @@ from oms.core.templatetags.oms_format import span
 from oms.dashboard.jobs.access import job_for, jobs_of
 from oms.flow.bulk_jobs import BULK
 from oms.flow.export_jobs import EXPORT, FILE_LIFE
+from oms.flow.hand_off_jobs import CHANGEOVER, results_of
 from oms.flow.import_jobs import IMPORT
 from oms.flow.performance import MEASURE
 from oms.flow.simulation_jobs import SIMULATE
@@ -168,6 +169,7 @@ def _detail_context(job: Job) -> dict[str, Any]:
             ("Columns", ", ".join(job.args.get("columns", []))),
             ("Personal data", "masked" if job.args.get("masked") else "shown"),
         ]
+    outcomes = results_of(job) if job.kind == CHANGEOVER else []
     file_gone = bool(job.result_file) and not _has_file(job)
     starter = starters([job]).get(job.created_by_id or 0, "")
     return {
@@ -176,6 +178,7 @@ def _detail_context(job: Job) -> dict[str, Any]:
         "facts": facts,
         "file_gone": file_gone,
         "is_export": job.kind == EXPORT,
+        "outcomes": outcomes,
     }
 
 

@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("wms/", wms_views.wms_list, name="wms_links"),
     path("wms/<slug:code>/", wms_views.wms_link, name="wms_link"),
     path("wms/<slug:code>/secret/", wms_views.wms_secret, name="wms_secret"),
+    path("wms/<slug:code>/changeover/", wms_views.wms_changeover, name="wms_changeover"),
     path("wms/<slug:code>/test/", wms_views.wms_test, name="wms_test"),
     path("messages/", message_log_views.log, name="messages"),
     path("messages/resend/", message_log_views.resend_chosen, name="messages_resend"),

@@ -30,6 +30,7 @@ from oms.accounts.access import in_node_scope, principal_of, requires
 from oms.core.errors import Conflict, DomainError, NotFound
 from oms.core.posting import once_per_form
 from oms.dashboard.fulfil.hand_off_views import INSTRUCTION_TONES
+from oms.flow.hand_off_jobs import start_changeover, work_to_change
 from oms.integrations.services.instructions import send_test
 from oms.integrations.services.wms_links import LONGEST_ANSWER_MINUTES, LinkWish, change_secret, save_link
 
@@ -140,11 +141,14 @@ def _initial(link: WmsLink | None) -> dict[str, Any]:
 def _show(
     request: HttpRequest, node: Node, link: WmsLink | None, form: LinkForm, *, secret: str = "", status: int = 200
 ) -> HttpResponse:
+    may_change = link is not None and principal_of(request).may("handoffs.manage")
     tests = link.instructions.filter(kind="test").order_by("-pk")[:_LAST] if link else []
     context = {
         "node": node, "link": link, "form": form, "secret": secret, "has_secret": bool(link and link.secret),
         "live": HandOff.objects.filter(link=link, state__in=HandOff.LIVE).count() if link else 0,
         "tests": [(row, INSTRUCTION_TONES[row.state]) for row in tests],
+        "to_give": work_to_change(node.pk, "give").count() if may_change and link and link.is_linked else 0,
+        "to_take": work_to_change(node.pk, "take").count() if may_change else 0,
         "may_test": link is not None and link.mode != LinkMode.NONE,
     }  # fmt: skip
     return render(request, "dashboard/settings/wms/link.html", context, status=status)
@@ -183,3 +187,21 @@ def wms_test(request: HttpRequest, code: str) -> HttpResponse:
     once_per_form(request, lambda: {"id": send_test(pk, actor=principal.name).pk})
     messages.success(request, _("A test is on its way: what came of it stands below."))
     return HttpResponseRedirect(reverse("dashboard:wms_link", args=[node.code]))
+
+
+@require_POST
+@requires("handoffs.manage")
+def wms_changeover(request: HttpRequest, code: str) -> HttpResponse:
+    """Hand the open work of the node to its WMS, or take back what its WMS has: a job with a result for each."""
+    principal = principal_of(request)
+    node = _node(request, code)
+    link = _link(node)
+    action = request.POST.get("action", "")
+    if link is None or (action == "give" and not link.is_linked):
+        raise Conflict(_("%(node)s has no WMS: link it first.") % {"node": node.code})
+
+    def work() -> dict[str, object]:
+        return {"uid": str(start_changeover(node=node, action=action, principal=principal).uid)}
+
+    uid = once_per_form(request, work)["uid"]
+    return HttpResponseRedirect(reverse("dashboard:job", args=[uid]))

@@ -8,13 +8,17 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from fulfillment.models import HandOffInstruction
+from fulfillment.models import FulfillmentOrder, HandOffInstruction, WmsLink
+from fulfillment.services import pick
 from oms.accounts.models import Role
+from oms.core.jobs import run_slice
+from oms.core.models import Job
+from oms.flow.jobs import RUNNERS
 from oms.integrations.services.hand_off_files import make_file
 from tests.dashboard.fulfil.conftest import SignIn
-from tests.factories import World
-from tests.fulfillment.floor import units_of
-from tests.fulfillment.linked import given, hand_off_of, link, time_passes
+from tests.factories import World, make_line
+from tests.fulfillment.floor import make_work, units_of
+from tests.fulfillment.linked import given, hand_off_of, link, says, time_passes, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -111,3 +115,45 @@ def test_a_cancellation_says_whom_it_asks_first(world: World, client: Client, si
     page = client.get(f"/orders/{work.order.number}/cancel/").content.decode()
 
     assert "The WMS of blr-01 is asked first: 2 units are cancelled once it agrees." in page
+
+
+def test_open_work_is_handed_to_the_wms_and_comes_back(world: World, client: Client, sign_in: SignIn) -> None:
+    idle, begun = (make_work(world, name, make_line(world.kurta)) for name in ("1", "2"))
+    FulfillmentOrder.objects.filter(pk=begun.pk).update(state="accepted", assigned_to="Asha")
+    link(world.blr)
+    sign_in(Role.ADMIN)
+    page = "/settings/wms/blr-01/"
+    assert "1 piece of work is open here" in client.get(page).content.decode()
+
+    answer = client.post(f"{page}changeover/", {"action": "give"})
+    job = Job.objects.get()
+    pick(fulfillment_order_id=idle.pk, code="KURTA-M", actor="Ravi")  # Somebody was quicker.
+    run_slice(job.pk, RUNNERS)
+    idle.refresh_from_db()
+    refused = Job.objects.get().result["refused"]
+    assert refused == {
+        str(idle.pk): f"{idle.number} ({idle.get_state_display().lower()}) was begun, or a WMS was given it before: "
+        "it stays as it is."
+    }
+    assert f"{idle.number} (" in client.get(answer["Location"]).content.decode()
+
+    WmsLink.objects.update(mode="none")
+    work = make_work(world, "3", make_line(world.kurta))
+    assert client.post(f"{page}changeover/", {"action": "give"}).status_code == 409
+    WmsLink.objects.update(mode="file")
+    client.post(f"{page}changeover/", {"action": "give"})
+    run_slice(Job.objects.latest("pk").pk, RUNNERS)
+    work.refresh_from_db()
+    assert (work.with_wms, told(work), hand_off_of(work).answer_by is None) == (True, [(1, "pick", "pending")], False)
+    assert says(work, "accept").status == "applied"
+    make_file(hand_off_of(work).link_id)
+
+    client.post(f"{page}changeover/", {"action": "take"})
+    for _ in range(2):
+        run_slice(Job.objects.latest("pk").pk, RUNNERS)
+    work.refresh_from_db()
+    assert (work.with_wms, told(work)[-1][:2], Job.objects.latest("pk").succeeded) == (False, (2, "stop"), 1)
+    assert "It has work" not in client.get(page).content.decode()
+    assert client.post(f"{page}changeover/", {"action": "take"}).status_code == 422
+    sign_in(Role.PACKER)
+    assert client.post(f"{page}changeover/", {"action": "give"}).status_code == 403
