@@ -25,7 +25,7 @@ CHANGEOVER = "fulfil.hand_off_changeover"
 #: Pieces of work of one job.
 MOST_WORK = 2_000
 #: What is done, and how its job is called.
-_TITLES = {"give": "Hand {n} open at {node} to its WMS", "take": "Take {n} back from the WMS of {node}"}
+_TITLES = {"give": "Hand open work of {node} to its WMS: {n}", "take": "Take work of {node} back from its WMS: {n}"}
 
 
 def work_to_change(node_id: int, action: str) -> QuerySet[FulfillmentOrder]:

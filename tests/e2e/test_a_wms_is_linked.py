@@ -65,13 +65,13 @@ def test_a_wms_is_linked_and_a_test_arrives(
     expect(page.locator(".pill", has_text="Delivered")).to_be_visible()
     assert other.heard[0].type == "work.test"
     visit.look()
-    page.get_by_role("button", name="Hand them to the WMS").click()
+    page.get_by_role("button", name="Hand over to the WMS").click()
     expect(page.get_by_text("not yet")).to_be_visible()
     run_slice(Job.objects.get().pk, RUNNERS)
     expect(page.get_by_text("handed to the WMS")).to_be_visible()
     visit.look()
     visit.open("/settings/wms/blr-01/")
-    expect(page.get_by_role("button", name="Take them back to the floor")).to_be_visible()
+    expect(page.get_by_role("button", name="Take back to the floor")).to_be_visible()
     visit.look()
 
 
