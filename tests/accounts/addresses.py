@@ -118,10 +118,9 @@ def _orders(side: Side) -> Rows:
         ("fulfil_ndr_case fulfil_ndr_answer fulfil_ndr_told", order, (side.failure.pk,)),
         ("fulfil_road_case fulfil_road_act", order, (side.trouble.pk,)),
         ("fulfil_manifest fulfil_manifest_scan fulfil_manifest_all fulfil_manifest_close fulfil_manifest_pdf "
-         "fulfil_manifest_signature", order,
+         "fulfil_manifest_signature fulfil_manifest_out", order,
          (side.manifest.pk,)),
         ("fulfil_check_photo", order, (side.proof.pk,)),
-        ("fulfil_manifest_out", order, (side.manifest.pk, side.shipment.pk)),
         ("fulfil_wave fulfil_wave_list_pdf fulfil_wave_totes_pdf fulfil_wave_assign fulfil_wave_take_out "
          "fulfil_wave_cancel fulfil_wave_finish", order, (side.wave.pk,)),
     )  # fmt: skip

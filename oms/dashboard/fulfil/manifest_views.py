@@ -193,11 +193,13 @@ def manifest_all(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @requires("fulfillment.manifest")
-def manifest_take_out(request: HttpRequest, pk: int, parcel: int) -> HttpResponse:
+def manifest_take_out(request: HttpRequest, pk: int) -> HttpResponse:
     """A parcel that does not leave any more is out of the driver's pile."""
     principal = principal_of(request)
     manifest = _manifest(principal, pk)
-    take_out(manifest_id=manifest.pk, shipment_id=parcel, actor=principal.name)
+    text = request.POST.get("parcel", "")
+    if text.isascii() and text.isdecimal() and len(text) < 16:
+        take_out(manifest_id=manifest.pk, shipment_id=int(text), actor=principal.name)
     return HttpResponseRedirect(reverse("dashboard:fulfil_manifest", args=[pk]))
 
 

@@ -256,7 +256,7 @@ def test_what_comes_off_a_manifest_is_named_until_it_is_out_of_the_pile(
     paper = text_of(client.get(f"{address}manifest.pdf").content)
     assert f"{first.order.number} ({first.awb})" in paper
     for _ in range(2):
-        assert client.post(f"{address}out/{first.pk}/").status_code == 302
+        assert client.post(f"{address}out/", {"parcel": first.pk}).status_code == 302
     assert first.awb not in show(address)
     assert OrderEvent.objects.filter(order=first.order_id, kind="taken_out").count() == 1
 
