@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import partial
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from carriers.locks import lock_bookings, lock_remittance, lock_remittance_line
@@ -61,7 +62,7 @@ def record_remittance(paid: PaidTogether, *, actor: str) -> Counter[str]:
 
     A UTR that is known already takes AWBs that it did not have, and passes over those that say the same. Raises
     DomainError (`field` and `row` in its data) where it says something else than before: another day, or another amount
-    for an AWB.
+    for an AWB; or where a parcel collects in another currency.
     """
 
     def work() -> Counter[str]:
@@ -73,6 +74,7 @@ def record_remittance(paid: PaidTogether, *, actor: str) -> Counter[str]:
         )  # fmt: skip
         new = new_parcels(remittance, paid)
         bookings = _bookings_of(paid.account_id, [parcel.awb for parcel in new])
+        _check_currency(paid, new, bookings)
         known = positions(booking.pk for booking in bookings.values())
         lines = [_line(remittance, parcel, bookings.get(parcel.awb), known) for parcel in new]
         RemittanceLine.objects.bulk_create(lines)
@@ -104,6 +106,15 @@ def new_parcels(remittance: Remittance | None, paid: PaidTogether) -> list[PaidP
                 field="amount", row=parcel.row,
             )  # fmt: skip
     return [parcel for parcel in paid.parcels if parcel.awb not in written]
+
+
+def _check_currency(paid: PaidTogether, new: Sequence[PaidParcel], bookings: Mapping[str, Booking]) -> None:
+    """What is due in one currency is not paid in another."""
+    for parcel in new:
+        booking = bookings.get(parcel.awb)
+        if booking is not None and currency_of(booking) != paid.currency:
+            raise DomainError(f"{parcel.awb} is collected in {currency_of(booking)}, the file says {paid.currency}.",
+                              field="currency", row=parcel.row)  # fmt: skip
 
 
 def _bookings_of(account_id: int, awbs: Sequence[str]) -> dict[str, Booking]:
@@ -238,11 +249,12 @@ def release_line(*, line_id: int, reason: str, actor: str) -> RemittanceLine:
 
 def match_unknown(*, limit: int = 1000) -> int:
     """Set payments for AWBs that were unknown against parcels that have them by now; how many. Run by the clock."""
-    rows = RemittanceLine.objects.filter(finding=Finding.UNKNOWN, note="").select_related("remittance")
-    lines = list(rows.order_by("pk")[:limit])
-    found = Booking.objects.filter(awb__in={line.awb for line in lines}).values_list("account_id", "awb")
-    known = set(found)
-    meant = [line.pk for line in lines if (line.remittance.account_id, line.awb) in known]
+    # Asked of every line: thousands that will never have a parcel must not keep the others from theirs.
+    parcel = Booking.objects.filter(
+        account_id=OuterRef("remittance__account_id"), awb__in=[OuterRef("awb"), Upper(OuterRef("awb"))]
+    )
+    rows = RemittanceLine.objects.filter(Exists(parcel), finding=Finding.UNKNOWN, note="")
+    meant = list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
     return sum(run_atomic(partial(_match, pk)) for pk in meant)
 
 

@@ -180,6 +180,26 @@ def test_a_payment_for_a_parcel_that_is_known_later_is_matched_by_the_clock() ->
     assert books() == {CashBook.BANK: CASH, CashBook.CUSTOMERS: -CASH}
 
 
+def test_payments_that_never_find_a_parcel_do_not_keep_others_from_theirs() -> None:
+    manual_account("riders")
+    pay(("NONE1", CASH), ("NONE2", CASH), ("aw1", CASH))
+    parcel("AW1")
+
+    assert match_unknown(limit=1) == 1
+    assert RemittanceLine.objects.get(awb="aw1").finding == Finding.MATCHED
+
+
+def test_what_is_due_in_one_currency_is_not_paid_in_another() -> None:
+    parcel("AW1")
+    before = books()
+
+    with pytest.raises(DomainError, match="AW1 is collected in INR, the file says USD"):
+        pay(("AW1", CASH), currency="USD")
+
+    assert books() == before
+    assert not RemittanceLine.objects.exists()
+
+
 def test_what_is_given_up_leaves_the_open_items_with_a_reason() -> None:
     booking = parcel("AW1")
     pay(("AW1", 40_000))
