@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from carriers.labels import PickListData
 from carriers.labels import PickRow as PrintedRow
 from fulfillment.models import FulfillmentOrder
-from fulfillment.selectors import PickRow, pick_rows
+from fulfillment.selectors.picking import PickRow, pick_rows
 from fulfillment.selectors.units import SomeSerials, some_serials
 from inventory.models import Barcode, Node, Tracking
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from django.db.models import Q
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState, Wave, WaveOrder
-from fulfillment.selectors import PickRow, pick_rows, with_lines
+from fulfillment.selectors import with_lines
+from fulfillment.selectors.picking import PickRow, pick_rows
 from inventory.models import Node
 from oms.core.db import bigints, fetch_dicts
 

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from fulfillment.errors import WrongItem
 from fulfillment.locks import lock_manifest, lock_shipments
 from fulfillment.models import Manifest, ManifestState, OffManifest, Shipment, ShipmentState
-from fulfillment.selectors import at_the_dock
+from fulfillment.selectors.handing_over import at_the_dock
 from fulfillment.selectors.held import Held, contents_of, held_by_stores, held_units
 from fulfillment.services.hand_offs import refuse_with_wms
 from fulfillment.services.held import refuse_held

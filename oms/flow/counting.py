@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, FulfillmentOrderState
-from fulfillment.selectors import PUT_BACK, PUT_BACK_DAYS
+from fulfillment.selectors.picking import PUT_BACK, PUT_BACK_DAYS
 from fulfillment.services import reroute_order
 from fulfillment.states import FULFILLMENT_ORDER
 from inventory.models import CountItem, StockLevel

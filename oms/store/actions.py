@@ -13,8 +13,9 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
-from fulfillment.selectors import ended_at, with_lines
+from fulfillment.selectors import with_lines
 from fulfillment.selectors.boxes import boxes_at
+from fulfillment.selectors.picking import ended_at
 from fulfillment.services import NOTHING_NAMED, LineUnits, ParcelPlan, pack
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of_user

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState
-from fulfillment.selectors import TO_PICK, PickRow
+from fulfillment.selectors import TO_PICK
 from fulfillment.selectors.boxes import boxes_at
+from fulfillment.selectors.picking import PickRow
 from inventory.models import Barcode, Tracking
 
 State = FulfillmentOrderState

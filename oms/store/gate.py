@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.selectors import StageCount, count_by_stage, with_contents, with_lines
+from fulfillment.selectors import StageCount, count_by_stage, with_lines
+from fulfillment.selectors.handing_over import with_contents
 from fulfillment.services.hand_offs import refuse_with_wms
 from inventory.models import Node
 from oms.accounts.access import in_node_scope, principal_of, requires

@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from fulfillment.models import FulfillmentOrderKind, Manifest, ManifestState, Shipment, ShipmentState
-from fulfillment.selectors import (
+from fulfillment.selectors.arrivals import awaited_at
+from fulfillment.selectors.finding import order_called
+from fulfillment.selectors.handing_over import (
     carriers_waiting,
     label_problems,
     manifest_sheet,
@@ -23,8 +25,6 @@ from fulfillment.selectors import (
     with_contents,
     without_label,
 )
-from fulfillment.selectors.arrivals import awaited_at
-from fulfillment.selectors.finding import order_called
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.pickups import shelves_of, unstaged, waiting_parcels
 from fulfillment.services import (

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from fulfillment.selectors import ended_at
+from fulfillment.selectors.picking import ended_at
 from inventory.models import Node
 from oms.accounts.access import principal_of
 from oms.store.actions import how_it_ended

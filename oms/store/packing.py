@@ -23,9 +23,11 @@ from fulfillment.models import (
     PickedUnit,
     ShipmentState,
 )
-from fulfillment.selectors import put_backs, with_contents, work_at
+from fulfillment.selectors import work_at
 from fulfillment.selectors.boxes import Box, boxes_at, suggested
+from fulfillment.selectors.handing_over import with_contents
 from fulfillment.selectors.held import held_parcels
+from fulfillment.selectors.picking import put_backs
 from fulfillment.selectors.units import is_tracked, units_of_lines
 from fulfillment.services import ParcelPlan, cash_of_work, forget_unit, name_unit, pack, swap_units
 from inventory.models import Node, Sku, Tracking

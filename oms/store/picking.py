@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from carriers.labels import pick_list_pdf
 from fulfillment.models import FulfillmentOrderState
-from fulfillment.selectors import TO_PICK, PickRow, work_at
+from fulfillment.selectors import TO_PICK, work_at
 from fulfillment.selectors.boxes import boxes_at
 from fulfillment.selectors.pick_lists import pick_list_of
+from fulfillment.selectors.picking import PickRow
 from fulfillment.selectors.waves import not_in_waves
 from fulfillment.services import NOTHING_NAMED, SHORT_REASONS, LineUnits, serials_here
 from inventory.models import Node, Tracking

@@ -20,17 +20,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderKind, FulfillmentOrderState, Shipment
-from fulfillment.selectors import (
-    TO_PICK,
-    PutBack,
-    carriers_waiting,
-    count_by_stage,
-    pickups_waiting,
-    put_backs,
-    units_of,
-    work_at,
-)
+from fulfillment.selectors import TO_PICK, count_by_stage, units_of, work_at
 from fulfillment.selectors.arrivals import awaited_at
+from fulfillment.selectors.handing_over import carriers_waiting, pickups_waiting
+from fulfillment.selectors.picking import PutBack, put_backs
 from fulfillment.selectors.pickups import unstaged, visits_at, waiting_parcels
 from fulfillment.selectors.waves import not_in_waves, progress_of_waves, waves_for
 from fulfillment.services import accept, reject

@@ -10,7 +10,8 @@ from django.utils.translation import ngettext
 
 from fulfillment.locks import lock_work, lock_work_lines
 from fulfillment.models import FulfillmentOrder, FulfillmentOrderState
-from fulfillment.selectors import TO_PICK, PickRow, PutBack, pick_rows, put_backs, with_lines
+from fulfillment.selectors import TO_PICK, with_lines
+from fulfillment.selectors.picking import PickRow, PutBack, pick_rows, put_backs
 from fulfillment.selectors.units import units_of_lines
 from fulfillment.services import NOTHING_NAMED, LineUnits, name_unit, pick, report_short, units_named_by
 from inventory.errors import TrackingNeeded

@@ -6,7 +6,7 @@ import pytest
 
 from fulfillment.errors import CannotCancel
 from fulfillment.models import FulfillmentOrder, Shipment
-from fulfillment.selectors import put_backs
+from fulfillment.selectors.picking import put_backs
 from fulfillment.services import (
     ParcelPlan,
     book_shipment,

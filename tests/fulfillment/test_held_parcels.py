@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from carriers.models import TrackingEvent
 from fulfillment.errors import MayNotLeave
 from fulfillment.models import FulfillmentOrder, PickedUnit, Shipment
-from fulfillment.selectors import put_backs
 from fulfillment.selectors.held import count_held, ids_of_held
+from fulfillment.selectors.picking import put_backs
 from fulfillment.services import (
     LineUnits,
     ParcelPlan,

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from carriers.models import Booking, Label
 from fulfillment.errors import WrongItem
 from fulfillment.models import FulfillmentOrder, Manifest, Shipment
-from fulfillment.selectors import carriers_waiting, label_problems, manifest_sheet, pickups_waiting
+from fulfillment.selectors.handing_over import carriers_waiting, label_problems, manifest_sheet, pickups_waiting
 from fulfillment.services import (
     Driver,
     add_all,

@@ -11,9 +11,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from fulfillment.models import FulfillmentOrder, Pickup, Shipment, StagedParcel
-from fulfillment.selectors import put_backs
 from fulfillment.selectors.arrivals import ready_parcels
 from fulfillment.selectors.keeping import kept_until
+from fulfillment.selectors.picking import put_backs
 from fulfillment.selectors.pickups import pickup_code, unstaged
 from fulfillment.services.keeping import note_ready, take_back_not_collected
 from fulfillment.services.pickups import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fulfillment.models import FulfillmentOrder
-from fulfillment.selectors import pick_rows, with_lines
+from fulfillment.selectors import with_lines
 from fulfillment.selectors.pick_lists import pick_list_of
+from fulfillment.selectors.picking import pick_rows
 from fulfillment.services import open_fulfillment_orders
 from inventory.services import set_substitutes
 from oms.core.clock import now

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, transaction
 
 from fulfillment.models import FulfillmentOrder, PickedUnit
-from fulfillment.selectors import PickRow
+from fulfillment.selectors.picking import PickRow
 from fulfillment.services import accept
 from inventory.models import Sku
 from inventory.selectors.audit import Compared, iter_differences

@@ -20,9 +20,10 @@ from fulfillment.models import (
     Printer,
     Shipment,
 )
-from fulfillment.selectors import TO_PICK, label_problems, with_contents
+from fulfillment.selectors import TO_PICK
 from fulfillment.selectors.boxes import Box, FilledBox, OpenBoxes, boxes_at
 from fulfillment.selectors.checks import open_checks
+from fulfillment.selectors.handing_over import label_problems, with_contents
 from fulfillment.selectors.held import BEFORE_ROAD
 from fulfillment.services import cash_of_work, locked_boxes, weight_doubt
 from inventory.models import Node

@@ -18,8 +18,8 @@ from carriers.services import decide_unknown
 from carriers.services.bookings import live_booking
 from carriers.services.choice import rate_request
 from fulfillment.models import PickedUnit, Shipment, ShipmentState
-from fulfillment.selectors import label_problems, with_contents, without_label
 from fulfillment.selectors.failures import failures_by_parcel
+from fulfillment.selectors.handing_over import label_problems, with_contents, without_label
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.units import units_of_items
 from fulfillment.services import (

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import ManifestData, ManifestRow, manifest_pdf
 from fulfillment.models import Manifest, ManifestState, OffManifest, Shipment, ShipmentState
-from fulfillment.selectors import at_the_dock, manifest_sheet
+from fulfillment.selectors.handing_over import at_the_dock, manifest_sheet
 from fulfillment.selectors.held import held_parcels
 from fulfillment.services import (
     Driver,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from carriers.models import CarrierAccount
 from fulfillment.models import FulfillmentOrderKind, Shipment
-from fulfillment.selectors import with_contents
+from fulfillment.selectors.handing_over import with_contents
 from fulfillment.services.switching import SWITCHABLE, Exchange, preview_change
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires

@@ -28,9 +28,10 @@ from fulfillment.models import (
     Shipment,
     WmsLink,
 )
-from fulfillment.selectors import AT_NODE, NodeLoad, by_urgency, label_problems, load_by_node
+from fulfillment.selectors import AT_NODE, NodeLoad, by_urgency, load_by_node
 from fulfillment.selectors.failures import needs_somebody, open_troubles
 from fulfillment.selectors.finding import called
+from fulfillment.selectors.handing_over import label_problems
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of, requires
 from oms.core.clock import now
 

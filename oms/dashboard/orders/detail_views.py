@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from carriers.models import Label
-from fulfillment.selectors import with_contents
+from fulfillment.selectors.handing_over import with_contents
 from oms.accounts.access import Principal, principal_of, requires
 from oms.dashboard.fulfil.invoice_paper import invoice_of, invoice_response
 from oms.dashboard.orders.detail import detail_context, order_or_404, page_version

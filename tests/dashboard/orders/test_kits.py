@@ -7,7 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from fulfillment.models import FulfillmentOrder
-from fulfillment.selectors import pick_rows, with_lines
+from fulfillment.selectors import with_lines
+from fulfillment.selectors.picking import pick_rows
 from fulfillment.services import open_fulfillment_orders
 from oms.accounts.models import Role, User
 from oms.notifications.letters import write_letter
