@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from carriers.choosing import Quote
 from carriers.models import Booking, BookingState
@@ -43,12 +45,21 @@ class Exchange:
         return self.quote.charge_minor - before
 
 
-def preview_change(shipments: Sequence[Shipment], account_id: int | None) -> list[Exchange]:
+def preview_change(
+    shipments: Sequence[Shipment], account_id: int | None, *, seconds: float = math.inf
+) -> list[Exchange]:  # fmt: skip
     """What the change would mean, parcel by parcel; nothing is written. Asks carriers: never inside a transaction.
 
-    `account_id` is the new account; None for the best of all but the present one.
+    `account_id` is the new account; None for the best of all but the present one. After so many seconds no further
+    parcel is asked about: carriers without a rate card answer one by one. The first is always asked about.
     """
-    return [_exchange(shipment, account_id, shipment.carrier_account_id) for shipment in shipments]
+    until = monotonic() + seconds
+    exchanges: list[Exchange] = []
+    for shipment in shipments:
+        if exchanges and monotonic() > until:
+            break
+        exchanges.append(_exchange(shipment, account_id, shipment.carrier_account_id))
+    return exchanges
 
 
 def _exchange(shipment: Shipment, account_id: int | None, old: int | None) -> Exchange:

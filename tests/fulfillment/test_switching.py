@@ -214,6 +214,7 @@ def test_what_it_would_cost_and_when_it_would_come_is_shown_first(parcel: Shipme
     riders = CarrierAccount.objects.get(code="riders")
     there = Shipment.objects.select_related("booking", "order__channel", "node", "fulfillment_order").get(pk=parcel.pk)
 
+    assert len(preview_change([there, there], riders.pk, seconds=-1)) == 1
     [exchange] = preview_change([there], riders.pk)
     own = preview_change([there], parcel.carrier_account_id)
 

@@ -29,6 +29,8 @@ from oms.flow.switch_jobs import MOST_PARCELS, SWITCH, refused_parcels, start_sw
 _SHOWN = 200
 #: Parcels that are asked about before the change: a carrier without a rate card answers for each.
 PREVIEWED = 100
+#: How long that may keep the browser waiting; what is not asked about by then is counted.
+PREVIEW_SECONDS = 20.0
 
 
 def _parcels(principal: Principal) -> QuerySet[Shipment]:
@@ -77,9 +79,9 @@ def _preview(request: HttpRequest, principal: Principal) -> HttpResponse:
         problems.append(("id_reason", _("Say why the carrier is changed.")))
     if post.get("confirmed") and not problems:
         return _start(request, principal, [row.pk for row in found], to, reason)
-    exchanges = preview_change(found[:PREVIEWED], to.pk if to else None)
+    exchanges = preview_change(found[:PREVIEWED], to.pk if to else None, seconds=PREVIEW_SECONDS)
     context = _choices(principal) | {
-        "tabs": sections(principal, "labels"), "rows": exchanges, "unseen": len(found[PREVIEWED:]), "to": to,
+        "tabs": sections(principal, "labels"), "rows": exchanges, "unseen": len(found) - len(exchanges), "to": to,
         "ids": [row.pk for row in found], "reason": reason, "problems": problems, "sums": _sums(exchanges),
     }  # fmt: skip
     status = 422 if problems else 200
