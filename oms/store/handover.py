@@ -34,6 +34,7 @@ from fulfillment.services import (
     open_manifest,
     picture_of,
     take_apart,
+    take_out,
 )
 from inventory.models import Node
 from oms.accounts.access import principal_of
@@ -114,6 +115,16 @@ def manifest_scan(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase
 
 def _scanned(shipment: Shipment) -> dict[str, str]:
     return {"text": _("%(number)s is on the list.") % {"number": shipment.order.number}}
+
+
+@store_write
+def manifest_out(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """A parcel that does not leave any more is out of the driver's pile."""
+    manifest = _manifest(node, pk)
+    text = request.POST.get("parcel", "")
+    if text.isascii() and text.isdecimal() and len(text) < 16:
+        take_out(manifest_id=manifest.pk, shipment_id=int(text), actor=principal_of(request).name)
+    return HttpResponseRedirect(reverse("store:manifest", args=[pk]))
 
 
 @store_write

@@ -51,6 +51,7 @@ urlpatterns = [
     path("handover/open/", handover.manifest_open, name="manifest_open"),
     path("handover/<int:pk>/", handover.manifest_page, name="manifest"),
     path("handover/<int:pk>/scan/", handover.manifest_scan, name="manifest_scan"),
+    path("handover/<int:pk>/out/", handover.manifest_out, name="manifest_out"),
     path("handover/<int:pk>/close/", handover.manifest_close, name="manifest_close"),
     path("parcels/<int:pk>/apart/", handover.take_parcel_apart, name="take_apart"),
     path("arrivals/", arrivals.arrivals, name="arrivals"),

@@ -183,7 +183,7 @@ def _store(side: Side) -> Rows:
         ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget pack_swap", limits, (side.picked.pk, 1)),
         ("packed", limits, (side.packed.pk,)),
         ("label", limits, (side.shipment.pk,)),
-        ("manifest manifest_scan manifest_close", limits, (side.manifest.pk,)),
+        ("manifest manifest_scan manifest_out manifest_close", limits, (side.manifest.pk,)),
         ("wave wave_scan wave_put wave_short_report wave_take_over wave_end", limits, (side.wave.pk,)),
         ("take_apart", limits, (side.shipment.pk,)),
         ("collect collect_done unlock send_again shelf shelf_scan", limits, (side.pickup.pk,)),

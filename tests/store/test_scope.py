@@ -140,7 +140,7 @@ def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
         return [there.purchase.pk]
     if name.startswith("transfer"):
         return [there.transfer.pk]
-    if name in ("manifest", "manifest_scan", "manifest_close"):
+    if name in ("manifest", "manifest_scan", "manifest_out", "manifest_close"):
         return [there.manifest.pk]
     if name in ("collect", "collect_done", "label", "take_apart", "unlock", "send_again", "shelf", "shelf_scan"):
         return [there.pickup.pk, there.parcel.pk]

@@ -249,6 +249,22 @@ def test_parcels_are_scanned_onto_a_manifest_and_leave_with_the_driver(client: C
     assert stock_of(world.kurta, world.blr) == {"on_hand": 8, "packed": 1}
 
 
+def test_a_parcel_that_is_cancelled_after_its_scan_is_named_until_it_is_out_of_the_pile(
+    client: Client, world: World
+) -> None:  # fmt: skip
+    shipment = labelled(make_work(world, "1", make_line(world.kurta)))
+    address = client.post("/s/handover/open/", {"account": shipment.carrier_account_id})["Location"]
+    client.post(f"{address}scan/", {"code": shipment.awb}, headers=HX)
+    cancel_order(order_id=shipment.order_id, reason="Changed their mind", actor="care")
+
+    assert f"Take {shipment.awb} out of the pile" in text_of(client.get(address))
+    for sent in (shipment.pk, shipment.pk, "none"):
+        assert client.post(f"{address}out/", {"parcel": sent}).status_code == 302
+
+    assert f"Take {shipment.awb} out" not in text_of(client.get(address))
+    assert OrderEvent.objects.filter(order=shipment.order_id, kind="taken_out", actor="Asha Gowda").count() == 1
+
+
 @pytest.fixture
 def pickup(client: Client, world: World) -> Shipment:
     stock(world.kurta, world.store, 5)
