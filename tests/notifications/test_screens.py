@@ -195,6 +195,8 @@ def test_a_colleague_puts_down_who_wants_no_messages_and_takes_it_back(world: Wo
     row = OptOut.objects.get()
     assert (row.recipient, row.source, row.actor) == ("+919845012345", "person", "Meera")
     assert "+919845012345" in page(admin, path)
+    assert "+919845012345" in page(admin, f"{path}?q=98450+12345")
+    assert "Nobody with this number" in page(admin, f"{path}?q=98450+12346")
 
     admin.post(f"{path}{row.pk}/remove/")
 

@@ -1,30 +1,26 @@
-"""How each sales channel writes to its customers, and who wants no messages."""
+"""How each sales channel writes to its customers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from oms.accounts.access import principal_of, requires
 from oms.core.posting import once_per_form
 from oms.notifications.kinds import event_names, kind_of
-from oms.notifications.models import ChannelMessaging, Medium, OptOut, OptOutSource, TextLanguage
-from oms.notifications.planning import accounts_of, international
-from oms.notifications.receipts import opt_in, opt_out
+from oms.notifications.models import ChannelMessaging, Medium, TextLanguage
+from oms.notifications.planning import accounts_of
 from oms.notifications.setting import ChannelWish, choices_of, save_channel
-from oms.reporting.masking import shown_recipient
 from orders.models import SalesChannel
 
-_MOST_SHOWN = 200
 _TIME = {"type": "time"}
 
 
@@ -107,55 +103,3 @@ def channel(request: HttpRequest, code: str) -> HttpResponse:
     context = {"form": form, "channel": found, "held": held, "media": Medium.labels, "missing": missing}
     status = 422 if request.method == "POST" else 200
     return render(request, "dashboard/settings/messages/channel.html", context, status=status)
-
-
-class OptOutForm(forms.Form):
-    """Somebody who wants no messages by a medium."""
-
-    medium = forms.ChoiceField(label=gettext_lazy("Medium"), choices=Medium.choices)
-    recipient = forms.CharField(label=gettext_lazy("Number or address"), max_length=254)
-
-    def clean(self) -> dict[str, Any]:
-        """The number as providers know it."""
-        data = super().clean() or {}
-        if data.get("medium") and data.get("recipient"):
-            given = data["recipient"].strip()
-            is_mail = data["medium"] == Medium.EMAIL
-            known = given.lower() if is_mail else international(given, settings.DEFAULT_COUNTRY)
-            if not known or is_mail != ("@" in known):
-                self.add_error("recipient", _("This is no number or address for this medium."))
-            data["recipient"] = known
-        return data
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@requires("orders.note")
-def opt_outs(request: HttpRequest) -> HttpResponse:
-    """Who wants no messages; one more is put down."""
-    principal = principal_of(request)
-    principal.require_everywhere()
-    form = OptOutForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        once_per_form(request, lambda: {"count": opt_out(
-            medium=data["medium"], recipients=[data["recipient"]], source=OptOutSource.PERSON, actor=principal.name
-        )})  # fmt: skip
-        messages.success(request, _("They get no more messages by this medium."))
-        return HttpResponseRedirect(reverse("dashboard:message_opt_outs"))
-    masked = not principal.may("pii.view")
-    rows = [
-        (row, shown_recipient(row.recipient, masked=masked)) for row in OptOut.objects.order_by("-pk")[:_MOST_SHOWN]
-    ]
-    status = 422 if request.method == "POST" else 200
-    return render(request, "dashboard/settings/messages/opt_outs.html", {"form": form, "rows": rows}, status=status)
-
-
-@require_POST
-@requires("orders.note")
-def opt_out_remove(request: HttpRequest, pk: int) -> HttpResponse:
-    """They want messages again."""
-    principal_of(request).require_everywhere()
-    row = get_object_or_404(OptOut, pk=pk)
-    once_per_form(request, lambda: {"count": opt_in(medium=row.medium, recipient=row.recipient)})
-    messages.success(request, _("They are written to again."))
-    return HttpResponseRedirect(reverse("dashboard:message_opt_outs"))
