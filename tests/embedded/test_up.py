@@ -73,28 +73,6 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_one_command_runs_everything_and_leaves_nothing(root: Path, port: int) -> None:
-    first = begin(root, port)
-    assert status_of(port, "/healthz") == 200
-    assert status_of(port, "/readyz") == 200
-    running = " ".join(living(str(root)).values())
-    assert all(part in running for part in ("gunicorn", "celery", "relay", "beat", "bin/postgres", "valkey-server"))
-
-    second = subprocess.run(command(port), env=environment(root), capture_output=True, text=True, check=False)
-    assert second.returncode == 1
-    assert f"This OMS runs already, at http://127.0.0.1:{port}/" in second.stderr
-    assert len(second.stderr.strip().splitlines()) == 1
-
-    first.kill()
-    first.wait()
-    wait_until(lambda: living(str(root)) == {}, "the end of everything after SIGKILL", seconds=60)
-
-    again = begin(root, port)
-    again.send_signal(signal.SIGINT)
-    assert again.wait(60) == 0
-    assert living(str(root)) == {}
-
-
 #: A job of no known kind: it comes to its end only where relay, broker and worker work together.
 RUN_A_JOB = """
 import time
@@ -135,8 +113,23 @@ def assert_work_is_done(root: Path) -> None:
     assert ended.stdout.strip() == "Nothing here runs jobs of the kind none.", said
 
 
-def test_each_process_that_is_killed_is_started_again_and_the_others_are_left_alone(root: Path, port: int) -> None:
-    system = begin(root, port)
+def test_one_command_runs_everything_mends_what_is_killed_and_leaves_nothing(root: Path, port: int) -> None:
+    first = begin(root, port)
+    assert status_of(port, "/healthz") == 200
+    assert status_of(port, "/readyz") == 200
+    running = " ".join(living(str(root)).values())
+    assert all(part in running for part in ("gunicorn", "celery", "relay", "beat", "bin/postgres", "valkey-server"))
+
+    second = subprocess.run(command(port), env=environment(root), capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert f"This OMS runs already, at http://127.0.0.1:{port}/" in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+
+    first.kill()
+    first.wait()
+    wait_until(lambda: living(str(root)) == {}, "the end of everything after SIGKILL", seconds=60)
+
+    again = begin(root, port)
     children = ("beat", "broker", "relay", "worker", "web", "database")
     assert {name: len(starts_of(root, name)) for name in children} == dict.fromkeys(children, 1)
 
@@ -150,8 +143,8 @@ def test_each_process_that_is_killed_is_started_again_and_the_others_are_left_al
     log = (root / "log").read_text()
     assert {name: len(starts_of(root, name)) for name in children} == dict.fromkeys(children, 2), log
     assert log.count("ended with code 137; starting again in 0.5 s") == len(children), log
-    system.send_signal(signal.SIGINT)
-    assert system.wait(60) == 0
+    again.send_signal(signal.SIGINT)
+    assert again.wait(60) == 0
     assert living(str(root)) == {}
 
 
