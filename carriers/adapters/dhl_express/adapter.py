@@ -27,7 +27,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NotProven
+from carriers.errors import NoPrices, NotProven
 from oms.core import clock
 from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -56,9 +56,10 @@ class DhlExpressAdapter:
     # -- CarrierAdapter ------------------------------------------------------------------------------------------------
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
-        """DHL prices no postcodes without their cities, which a question for prices does not hold: raises
-        PermanentError that names the rate card."""
-        raise PermanentError("DHL Express tells prices between cities alone: give the account a rate card.")
+        """DHL prices no postcodes without their cities, which a question for prices does not hold: raises NoPrices."""
+        raise NoPrices(
+            "DHL Express tells prices between cities alone: give the account a rate card, or choose it for the parcel."
+        )
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Ship it under our reference, with its label. DHL deduplicates by nothing: what is lost is looked up."""

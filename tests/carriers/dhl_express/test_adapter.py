@@ -26,7 +26,7 @@ from carriers.base import (
     TakesOnlyItsLabel,
     UnknownOutcome,
 )
-from carriers.errors import NotProven
+from carriers.errors import NoPrices, NotProven
 from carriers.simulators.faulty import Call, FaultyServer
 from oms.core.errors import PermanentError, TransientError
 from tests.carriers.abroad_world import SENDER, to_berlin, to_thane
@@ -189,7 +189,8 @@ def test_refusals_keep_the_words_of_dhl(adapter: DhlExpressAdapter, server: Faul
     silent = type(SENDER)(**(SENDER.as_json() | {"phone": ""}))
     with pytest.raises(PermanentError, match="needs a phone number of Kaveri Handlooms"):
         adapter.book(config(server), to_berlin(ship_from=silent))
-    with pytest.raises(PermanentError, match="rate card"):
+    # No failure: the account is not left alone for it.
+    with pytest.raises(NoPrices, match="rate card"):
         adapter.rates(config(server), RateRequest(from_postcode="1", to_postcode="2", weight_grams=1))
 
 
