@@ -49,7 +49,7 @@ def read_push(body: Mapping[str, Any]) -> TrackingUpdate | None:
     if not awb:
         return None
     moment = _moment(body.get("gmtActivityDate"), body.get("gmtActivityTime")) or _moment(
-        body.get("localActivityDate"), body.get("localActivityTime")
+        body.get("localActivityDate"), body.get("localActivityTime"), body.get("gmtOffset")
     )
     status = body.get("activityStatus")
     if moment is None or not isinstance(status, dict):
@@ -66,7 +66,9 @@ def read_push(body: Mapping[str, Any]) -> TrackingUpdate | None:
 
 def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
     """A scan; None without a readable time."""
-    moment = _moment(row.get("gmtDate"), row.get("gmtTime")) or _moment(row.get("date"), row.get("time"))
+    moment = _moment(row.get("gmtDate"), row.get("gmtTime")) or _moment(
+        row.get("date"), row.get("time"), row.get("gmtOffset")
+    )
     status = row.get("status")
     if moment is None or not isinstance(status, dict):
         return None
@@ -103,11 +105,11 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "deliveryPhoto"}
 
 
-def _moment(day: Any, clock: Any) -> datetime | None:
-    """`20240423` and `131519` or `13:15:19`, of Greenwich."""
+def _moment(day: Any, clock: Any, offset: Any = None) -> datetime | None:
+    """`20240423` and `131519`, `13:15:19` or `74700` (its zero lost); of Greenwich, unless `-05:00` or `-05.00`."""
+    digits, zone = str(clock or "").replace(":", ""), str(offset or "+00:00").replace(".", ":")
     try:
-        text = f"{day}{str(clock or '').replace(':', '')}"
-        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        return datetime.strptime(f"{day}{digits.zfill(6) if digits else ''}{zone}", "%Y%m%d%H%M%S%z").astimezone(UTC)
     except ValueError:
         return None
 

@@ -340,3 +340,18 @@ def test_an_exception_that_says_when_keeps_its_words() -> None:
     assert (scan.milestone, scan.sub_status, scan.carrier_status) == (
         M.ATTEMPT_FAILED, SubStatus.CUSTOMER_UNAVAILABLE, "X 022 S1",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "moment"),
+    [
+        ({"gmtDate": "20261120", "gmtTime": "10700"}, "2026-11-20T01:07:00+00:00"),
+        ({"date": "20261120", "time": "233000", "gmtOffset": "-05:00"}, "2026-11-21T04:30:00+00:00"),
+        ({"date": "20261120", "time": "233000", "gmtOffset": "+05.30"}, "2026-11-20T18:00:00+00:00"),
+        ({"date": "20261120", "time": "233000"}, "2026-11-20T23:30:00+00:00"),
+    ],
+)
+def test_a_clock_that_lost_its_zero_and_a_local_one_are_read(row: dict[str, str], moment: str) -> None:
+    activity = [row | {"status": {"type": "I"}}, {"date": "20261120", "status": {"type": "I"}}]
+    body = {"trackResponse": {"shipment": [{"package": [{"trackingNumber": "1Z", "activity": activity}]}]}}
+    assert [scan.occurred_at.isoformat() for scan in tracking.read_tracking(body, "1Z").scans] == [moment]
