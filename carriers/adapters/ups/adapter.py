@@ -150,8 +150,7 @@ class UpsAdapter:
     def _by_recovery(self, config: CarrierConfig, reference: str) -> list[str]:
         body = mapping.recovery_by_reference(reference, account_number(config.settings, self.name))
         reply = self._recover(config, body, accept=_NOT_SHOWN)
-        rows = mapping.recovered(reply.as_object()) if reply.ok else []
-        return [str(row["TrackingNumber"]) for row in rows if row.get("TrackingNumber")]
+        return mapping.numbers_of(reply.as_object()) if reply.ok else []
 
     def _by_tracking(self, config: CarrierConfig, reference: str) -> list[str]:
         asked = our_reference(reference, mapping.REFERENCE_WIDTH)

@@ -265,6 +265,13 @@ def recovered(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return _many(response.get("LabelResults")) if isinstance(response, dict) else []
 
 
+def numbers_of(body: Mapping[str, Any]) -> list[str]:
+    """The parcels of a recovery by reference: with their labels, or as candidates where there are several."""
+    response = body.get("LabelRecoveryResponse")
+    rows = [*recovered(body), *(_many(response.get("TrackingCandidate")) if isinstance(response, dict) else [])]
+    return [str(row["TrackingNumber"]) for row in rows if row.get("TrackingNumber")]
+
+
 def pdf_of(results: list[Mapping[str, Any]]) -> bytes:
     """The label as PDF; of several packages only the first carries it. Raises PermanentError without one."""
     for row in results:

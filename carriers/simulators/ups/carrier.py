@@ -143,6 +143,9 @@ class SimulatedUps:
             found = self._shown(asked["ReferenceValues"]["ReferenceNumber"]["Value"])
         if not found:
             return 400, _error("300100", "No label was found for the given data")
+        if len(found) > 1:
+            candidates = [{"TrackingNumber": row.awb} for row in found]
+            return 200, {"LabelRecoveryResponse": {"Response": _OK, "TrackingCandidate": candidates}}
         image = {"LabelImageFormat": {"Code": "PDF"}, "GraphicImage": _PDF}
         results = [{"TrackingNumber": row.awb, "LabelImage": image} for row in found]
         return 200, {"LabelRecoveryResponse": {"Response": _OK, "LabelResults": results}}
