@@ -22,6 +22,7 @@ from oms.core.values import Address, major_units
 class CustomsLine:
     """One line of a declaration. `grams` is the weight of the whole line, `unit_value` in major units as text."""
 
+    sku_code: str
     description: str
     quantity: int
     unit_value: str
@@ -51,6 +52,7 @@ def customs_lines(request: BookingRequest, settings: Mapping[str, Any]) -> list[
         until = request.weight_grams * done // pieces
         lines.append(
             CustomsLine(
+                sku_code=item.sku_code,
                 description=item.name or item.sku_code,
                 quantity=item.quantity,
                 unit_value=amount(item.unit_price_minor, request.currency),
@@ -80,6 +82,17 @@ def kilograms(grams: int, decimals: int = 1) -> str:
 def centimetres(millimetres: int) -> int:
     """Whole centimetres, rounded up; at least one."""
     return max(-(-millimetres // 10), 1)
+
+
+def pounds(grams: int) -> str:
+    """`2.8` of 1250 g: never less than it weighs, and never nothing."""
+    tenths = max(-(-grams * 1_000_000 // 45_359_237), 1)
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+def inches(millimetres: int) -> int:
+    """Whole inches, rounded up; at least one."""
+    return max(-(-millimetres * 10 // 254), 1)
 
 
 def street_lines(address: Address, width: int, most: int = 3) -> list[str]:

@@ -12,12 +12,15 @@ from typing import Any
 
 from carriers.adapters.abroad import (
     account_number,
+    amount,
     centimetres,
     crosses_border,
     customs_lines,
     digits,
+    inches,
     kilograms,
     our_reference,
+    pounds,
     refuse_cash,
     service_of,
     street_lines,
@@ -39,6 +42,8 @@ _LINE_WIDTH = 35
 #: Longest reference of a customer.
 REFERENCE_WIDTH = 35
 _CUSTOMS_FORMS = 50
+#: From here UPS takes pounds and inches, and references of packages, not of shipments, where they also stay here.
+_UNITED_STATES = frozenset({"US", "PR"})
 
 
 def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,8 +53,8 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
     abroad = crosses_border(request)
     package: dict[str, Any] = {
         "Packaging": {"Code": "02"},
-        "PackageWeight": {"UnitOfMeasurement": {"Code": "KGS"}, "Weight": kilograms(request.weight_grams)},
-    } | _sizes(request)
+        "PackageWeight": _weight(request.weight_grams, request.ship_from.country),
+    } | _sizes(request, request.ship_from.country)
     reference = {"Code": "PO", "Value": our_reference(request.client_reference, REFERENCE_WIDTH)}
     shipment: dict[str, Any] = {
         "Shipper": {**_party(request.ship_from, phone=True), "ShipperNumber": number},
@@ -60,14 +65,18 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
         "Package": [package],
         "ShipmentRatingOptions": {"NegotiatedRatesIndicator": ""},
     }
-    # A reference of the package is taken only within the United States; abroad it is one of the shipment.
-    if request.ship_from.country == request.ship_to.country == "US":
+    if not abroad and request.ship_from.country in _UNITED_STATES:
         package["ReferenceNumber"] = [reference]
     else:
         shipment["ReferenceNumber"] = [reference]
     if abroad:
         shipment["Description"] = request.items[0].name[:50] if request.items else ""
         shipment["ShipmentServiceOptions"] = {"InternationalForms": _invoice(request, settings)}
+        if request.ship_from.country == "US" and request.ship_to.country in ("CA", "PR"):
+            worth = sum(item.unit_price_minor * item.quantity for item in request.items)
+            shipment["InvoiceLineTotal"] = {
+                "CurrencyCode": request.currency, "MonetaryValue": amount(worth, request.currency)
+            }  # fmt: skip
         duties = str(settings.get("duties_paid_by", "receiver"))
         if duties == "shipper":
             shipment["PaymentInformation"]["ShipmentCharge"].append(
@@ -83,14 +92,22 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
     return {"ShipmentRequest": {"Request": head, "Shipment": shipment, "LabelSpecification": label}}
 
 
-def _sizes(request: BookingRequest | RateRequest) -> dict[str, Any]:
-    if not (request.length_mm and request.width_mm and request.height_mm):
+def _weight(grams: int, country: str) -> dict[str, Any]:
+    if country in _UNITED_STATES:
+        return {"UnitOfMeasurement": {"Code": "LBS", "Description": "Pounds"}, "Weight": pounds(grams)}
+    return {"UnitOfMeasurement": {"Code": "KGS", "Description": "Kilograms"}, "Weight": kilograms(grams)}
+
+
+def _sizes(request: BookingRequest | RateRequest, country: str) -> dict[str, Any]:
+    """The three sides, the longest as the length, in the units of the country that the parcel leaves."""
+    sides = sorted((request.length_mm, request.width_mm, request.height_mm), reverse=True)
+    if not all(sides):
         return {}
-    return {"Dimensions": {
-        "UnitOfMeasurement": {"Code": "CM", "Description": "Centimeters"},
-        "Length": str(centimetres(request.length_mm)), "Width": str(centimetres(request.width_mm)),
-        "Height": str(centimetres(request.height_mm)),
-    }}  # fmt: skip
+    inch = country in _UNITED_STATES
+    code, words = ("IN", "Inches") if inch else ("CM", "Centimeters")
+    length, width, height = (str((inches if inch else centimetres)(side)) for side in sides)
+    unit = {"Code": code, "Description": words}
+    return {"Dimensions": {"UnitOfMeasurement": unit, "Length": length, "Width": width, "Height": height}}
 
 
 def _party(address: Address, *, phone: bool = False) -> dict[str, Any]:
@@ -131,7 +148,7 @@ def _invoice(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, 
                 "UnitOfMeasurement": {"Code": "PCS"},
             },
             "OriginCountryCode": line.origin,
-            "ProductWeight": {"UnitOfMeasurement": {"Code": "KGS"}, "Weight": kilograms(line.grams)},
+            "PartNumber": line.sku_code[:35],
         } | ({"CommodityCode": line.hsn[:15]} if len(line.hsn) >= 6 else {})
         for line in lines
     ]  # fmt: skip
@@ -206,11 +223,8 @@ def rate_request(request: RateRequest, settings: Mapping[str, Any]) -> dict[str,
         "ShipmentRatingOptions": {"NegotiatedRatesIndicator": ""},
         "Package": [{
             "PackagingType": {"Code": "02"},
-            "PackageWeight": {
-                "UnitOfMeasurement": {"Code": "KGS", "Description": "Kilograms"},
-                "Weight": kilograms(request.weight_grams),
-            },
-        } | _sizes(request)],
+            "PackageWeight": _weight(request.weight_grams, home),
+        } | _sizes(request, home)],
     }  # fmt: skip
     return {"RateRequest": {"Request": {"RequestOption": "Shop", "SubVersion": "2409"}, "Shipment": shipment}}
 

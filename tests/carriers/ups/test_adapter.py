@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -134,10 +135,31 @@ def test_what_crosses_a_border_is_declared() -> None:
     saree, stole = form["Product"]
     assert saree["Unit"] == {"Number": "1", "Value": "1999.50", "UnitOfMeasurement": {"Code": "PCS"}}
     assert (saree["OriginCountryCode"], stole["Unit"]["Value"]) == ("NP", "250.00")
+    assert saree["PartNumber"] == to_berlin().items[0].sku_code
     # Four digits of HSN are fewer than customs of other countries takes.
     assert "CommodityCode" not in saree
     at_home = mapping.ship_request(to_thane(), settings)["ShipmentRequest"]["Shipment"]
     assert "ShipmentServiceOptions" not in at_home
+
+
+def test_from_the_united_states_ups_is_told_pounds_and_inches(published: dict[str, Contract]) -> None:
+    settings = {"account_number": "A1B2C3", "services": {"standard": "65"}, "country": "US"}
+    texas = Address(name="A", line1="1 Main St", city="Austin", region="TX", postcode="78701", country="US", phone="5")
+    canada = replace(texas, city="Ottawa", region="ON", postcode="K1A0B1", country="CA")
+    for goal in (texas, canada):
+        body = mapping.ship_request(to_berlin(ship_from=texas, ship_to=goal, width_mm=310), settings)
+        assert published["Shipping"].faults("SHIPRequestWrapper", body) == []
+        shipment = body["ShipmentRequest"]["Shipment"]
+        [package] = shipment["Package"]
+        assert (package["PackageWeight"]["UnitOfMeasurement"]["Code"], package["PackageWeight"]["Weight"]) == (
+            "LBS", "2.8"
+        )  # fmt: skip
+        # The longest side is the length.
+        assert [package["Dimensions"][name] for name in ("Length", "Width", "Height")] == ["13", "12", "4"]
+        assert ("ReferenceNumber" in package) == (goal is texas)
+    assert shipment["InvoiceLineTotal"] == {"CurrencyCode": "INR", "MonetaryValue": "2499.50"}
+    [rated] = mapping.rate_request(BERLIN_RATE, settings)["RateRequest"]["Shipment"]["Package"]
+    assert rated["PackageWeight"]["UnitOfMeasurement"]["Code"] == "LBS"
 
 
 def test_the_end_of_a_long_reference_is_kept() -> None:
