@@ -8,7 +8,9 @@ the country that the parcel leaves.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import textwrap
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +18,9 @@ from typing import Any
 from carriers.base import BookingRequest
 from oms.core.errors import PermanentError
 from oms.core.values import Address, major_units
+
+#: The longest number of the world, with its country (ITU-T E.164).
+_PHONE_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ def customs_lines(request: BookingRequest, settings: Mapping[str, Any]) -> list[
     """The articles as customs is told. Raises PermanentError for a parcel without any, or one without a value."""
     if not request.items:
         raise PermanentError("A parcel that crosses a border needs its articles for customs; this one has none.")
+    for item in request.items:
+        _refuse_other_letters(f"name of {item.sku_code}", item.name, "customs reads")
     worthless = [item.sku_code for item in request.items if item.unit_price_minor <= 0]
     if worthless:
         raise PermanentError(f"Customs needs a value of every article; {', '.join(worthless)} has none.")
@@ -100,16 +107,7 @@ def street_lines(address: Address, width: int, most: int = 3) -> list[str]:
 
     Raises PermanentError for an address that does not fit: one that is cut off reaches nobody.
     """
-    lines: list[str] = []
-    for part in (address.line1, address.line2):
-        current = ""
-        for word in part.split():
-            if current and len(current) + 1 + len(word) > width:
-                lines.append(current)
-                current = word
-            else:
-                current = f"{current} {word}".strip()
-        lines += [current] if current else []
+    lines = [*wrapped(address.line1, width), *wrapped(address.line2, width)]
     if len(lines) > most or any(len(line) > width for line in lines):
         raise PermanentError(
             f"The street {', '.join(part for part in (address.line1, address.line2) if part)!r} is longer than the "
@@ -118,9 +116,73 @@ def street_lines(address: Address, width: int, most: int = 3) -> list[str]:
     return lines
 
 
+def named_lines(names: Sequence[str], address: Address, width: int, most: int = 3) -> tuple[list[str], list[str]]:
+    """Names in one line each, and the street; what of a long name is left goes before the street.
+
+    Raises PermanentError where that does not fit.
+    """
+    heads, rest = [], []
+    for name in dict.fromkeys(names):
+        head, *more = wrapped(name, width) or [""]
+        heads.append(fitting(head, width, "name"))
+        rest += more
+    street = [*rest, *street_lines(address, width, most)]
+    if len(street) > most or any(len(line) > width for line in rest):
+        raise PermanentError(
+            f"The names {' and '.join(dict.fromkeys(names))!r} are longer than {width} characters, and beside the "
+            f"street no line of the {most} is left for the rest. Shorten them."
+        )
+    return heads, street
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A text in lines, broken between words; a word that is longer than a line stays whole."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def fitting(text: str, most: int, what: str) -> str:
+    """A text that the carrier has the space for. Raises PermanentError for a longer one: what is cut off is lost."""
+    text = text.strip()
+    if len(text) > most:
+        raise PermanentError(f"The {what} {text!r} is longer than the {most} characters that the carrier takes.")
+    return text
+
+
+def refuse_other_letters(address: Address) -> None:
+    """Raises PermanentError for an address in letters that labels of the whole world do not show: nobody reads it."""
+    for field in ("name", "company", "line1", "line2", "city", "region"):
+        _refuse_other_letters("address", getattr(address, field), "the carrier prints")
+
+
+def _refuse_other_letters(what: str, text: str, who: str) -> None:
+    letters = (unicodedata.name(sign, "") for sign in unicodedata.normalize("NFKD", text) if sign.isalpha())
+    if any(not name.startswith(("LATIN", "MODIFIER")) for name in letters):
+        raise PermanentError(f"The {what} has {text!r}, and {who} Latin letters alone. Write it in those.")
+
+
+def state_code(address: Address, most: int = 2) -> str:
+    """The code of the state, empty where the address has a name. Raises PermanentError where the country wants it."""
+    region = address.region.strip()
+    code = region.upper() if len(region) == 2 else region
+    if re.fullmatch(rf"[A-Z0-9-]{{2,{most}}}", code):
+        return code
+    if address.country in ("US", "CA"):
+        said = f"{region!r} is none" if region else "there is none"
+        raise PermanentError(f"In {address.country} the carrier wants the two letters of the state, as TX; {said}.")
+    return ""
+
+
 def digits(phone: str, most: int) -> str:
     """The digits of a phone number, the last `most` of them."""
     return re.sub(r"\D", "", phone)[-most:]
+
+
+def phone_number(phone: str) -> str:
+    """The digits of one phone number. Raises PermanentError where there are more than one number has."""
+    found = re.sub(r"\D", "", phone)
+    if len(found) > _PHONE_DIGITS:
+        raise PermanentError(f"The phone {phone!r} has {len(found)} digits, more than one number has. Give one number.")
+    return found
 
 
 def service_of(request: BookingRequest, settings: Mapping[str, Any], name: str) -> str:

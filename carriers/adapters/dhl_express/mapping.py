@@ -14,10 +14,13 @@ from carriers.adapters.abroad import (
     centimetres,
     crosses_border,
     customs_lines,
+    fitting,
     kilograms,
     our_reference,
     refuse_cash,
+    refuse_other_letters,
     service_of,
+    state_code,
     street_lines,
     utc_key,
 )
@@ -127,12 +130,22 @@ def _party(address: Address) -> dict[str, Any]:
     name = address.company or address.name
     if not address.phone:
         raise PermanentError(f"DHL Express needs a phone number of {name or 'each party'}.")
-    lines = street_lines(address, _LINE_WIDTH)
+    refuse_other_letters(address)
     place: dict[str, Any] = {
-        "postalCode": address.postcode[:12], "cityName": address.city[:45], "countryCode": address.country,
+        "postalCode": fitting(address.postcode, 12, "postcode"), "cityName": fitting(address.city, 45, "city"),
+        "countryCode": address.country,
     }  # fmt: skip
+    lines = street_lines(address, _LINE_WIDTH)
     place |= {f"addressLine{number}": line for number, line in enumerate(lines, start=1)}
-    contact = {"phone": address.phone[:70], "companyName": name[:100], "fullName": (address.name or name)[:255]}
+    state = state_code(address)
+    if state:
+        place["provinceCode"] = state
+    elif address.region:
+        place["provinceName"] = fitting(address.region, 35, "region")
+    contact = {
+        "phone": fitting(address.phone, 70, "phone"), "companyName": fitting(name, 100, "name"),
+        "fullName": fitting(address.name or name, 255, "name"),
+    }  # fmt: skip
     contact |= {"email": address.email[:70]} if address.email else {}
     return {"postalAddress": place, "contactInformation": contact}
 
@@ -225,7 +238,8 @@ def pickup_request(
         raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
     address = Address(
         name=str(place["contact"]), company=str(place["company"]), line1=str(place["line1"]), city=str(place["city"]),
-        postcode=str(place.get("postcode") or ""), country=str(place["country"]), phone=str(place["phone"]),
+        region=str(place.get("region") or ""), postcode=str(place.get("postcode") or ""),
+        country=str(place["country"]), phone=str(place["phone"]),
     )  # fmt: skip
     services: Mapping[str, Any] = settings.get("services") or {}
     usual = next((str(code) for code in services.values()), "P")

@@ -14,13 +14,16 @@ from carriers.adapters.abroad import (
     centimetres,
     crosses_border,
     customs_lines,
-    digits,
+    fitting,
     kilograms,
+    named_lines,
     our_reference,
+    phone_number,
     place_of,
     refuse_cash,
+    refuse_other_letters,
     service_of,
-    street_lines,
+    state_code,
     utc_key,
 )
 from carriers.adapters.fedex.statuses import meaning_of
@@ -103,17 +106,20 @@ def _sizes(request: BookingRequest | RateRequest) -> dict[str, Any]:
 
 
 def _party(address: Address) -> dict[str, Any]:
-    number = digits(address.phone, 15)
+    refuse_other_letters(address)
+    number = phone_number(address.phone)
     if not number:
         raise PermanentError(f"FedEx needs a phone number of {address.name or address.company or 'each party'}.")
-    contact = {"phoneNumber": number, "personName": (address.name or address.company)[:70]}
-    contact |= {"companyName": address.company[:35]} if address.company else {}
+    [company], street = named_lines([address.company], address, _LINE_WIDTH)
+    contact = {"phoneNumber": number, "personName": fitting(address.name or address.company, 70, "name")}
+    contact |= {"companyName": company} if company else {}
     contact |= {"emailAddress": address.email[:80]} if address.email else {}
     place: dict[str, Any] = {
-        "streetLines": street_lines(address, _LINE_WIDTH), "city": address.city[:35], "countryCode": address.country,
+        "streetLines": street, "city": fitting(address.city, 35, "city"), "countryCode": address.country,
     }  # fmt: skip
-    place |= {"postalCode": address.postcode[:10]} if address.postcode else {}
-    place |= {"stateOrProvinceCode": address.region} if len(address.region) == 2 else {}
+    place |= {"postalCode": fitting(address.postcode, 10, "postcode")} if address.postcode else {}
+    state = state_code(address)
+    place |= {"stateOrProvinceCode": state} if state else {}
     return {"contact": contact, "address": place}
 
 
@@ -308,14 +314,14 @@ def pickup_request(
     if missing:
         raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
     address = {
-        "streetLines": [str(place["line1"])[:35]],
+        "streetLines": [fitting(str(place["line1"]), _LINE_WIDTH, "street")],
         "city": str(place["city"]),
         "stateOrProvinceCode": str(place["region"]),
         "countryCode": str(place["country"]),
     }
     address |= {"postalCode": str(place["postcode"])} if place.get("postcode") else {}
     contact = {"companyName": str(place["company"]), "personName": str(place["contact"]),
-               "phoneNumber": digits(str(place["phone"]), 15)}  # fmt: skip
+               "phoneNumber": phone_number(str(place["phone"]))}  # fmt: skip
     account = {"value": account_number(settings, "FedEx")}
     return {
         "associatedAccountNumber": account,

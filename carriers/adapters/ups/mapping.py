@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -16,14 +17,17 @@ from carriers.adapters.abroad import (
     centimetres,
     crosses_border,
     customs_lines,
-    digits,
+    fitting,
     inches,
     kilograms,
+    named_lines,
     our_reference,
+    phone_number,
     pounds,
     refuse_cash,
+    refuse_other_letters,
     service_of,
-    street_lines,
+    state_code,
 )
 from carriers.base import Booked, BookingRequest, Rate, RateRequest
 from oms.core.errors import PermanentError
@@ -57,9 +61,9 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
     } | _sizes(request, request.ship_from.country)
     reference = {"Code": "PO", "Value": our_reference(request.client_reference, REFERENCE_WIDTH)}
     shipment: dict[str, Any] = {
-        "Shipper": {**_party(request.ship_from, phone=True), "ShipperNumber": number},
-        "ShipFrom": _party(request.ship_from, phone=True),
-        "ShipTo": _party(request.ship_to, phone=True),
+        "Shipper": {**_party(request.ship_from), "ShipperNumber": number},
+        "ShipFrom": _party(request.ship_from),
+        "ShipTo": _party(request.ship_to),
         "PaymentInformation": {"ShipmentCharge": [{"Type": "01", "BillShipper": {"AccountNumber": number}}]},
         "Service": {"Code": service_of(request, settings, "UPS")},
         "Package": [package],
@@ -110,30 +114,23 @@ def _sizes(request: BookingRequest | RateRequest, country: str) -> dict[str, Any
     return {"Dimensions": {"UnitOfMeasurement": unit, "Length": length, "Width": width, "Height": height}}
 
 
-def _party(address: Address, *, phone: bool = False) -> dict[str, Any]:
-    name = address.company or address.name
-    party: dict[str, Any] = {"Name": name[:_LINE_WIDTH], "Address": _address(address)}
-    attention = address.name or address.company
-    if attention:
-        party["AttentionName"] = attention[:_LINE_WIDTH]
-    number = digits(address.phone, 15)
-    if phone and number:
-        party["Phone"] = {"Number": number}
-    return party
-
-
-def _address(address: Address) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "AddressLine": street_lines(address, _LINE_WIDTH),
-        "City": address.city[:30],
-        "CountryCode": address.country,
-    }
-    if address.postcode:
-        found["PostalCode"] = address.postcode.replace(" ", "").replace("-", "")[:9]
-    # A code in the United States and Canada; elsewhere five characters hold no name of a state.
-    if address.region and len(address.region) <= 5:
-        found["StateProvinceCode"] = address.region
-    return found
+def _party(address: Address) -> dict[str, Any]:
+    refuse_other_letters(address)
+    names = [address.company or address.name, address.name or address.company]
+    heads, street = named_lines(names, address, _LINE_WIDTH)
+    place: dict[str, Any] = {
+        "AddressLine": street, "City": fitting(address.city, 30, "city"), "CountryCode": address.country,
+    }  # fmt: skip
+    postcode = address.postcode.replace(" ", "").replace("-", "")
+    place |= {"PostalCode": fitting(postcode, 9, "postcode")} if postcode else {}
+    state = state_code(address, 5)
+    place |= {"StateProvinceCode": state} if state else {}
+    party: dict[str, Any] = {"Name": heads[0], "Address": place}
+    party |= {"AttentionName": heads[-1]} if heads[-1] else {}
+    number = phone_number(address.phone)
+    if address.country in ("US", "PR", "CA") and len(number) == 11:
+        number = number.removeprefix("1")
+    return party | ({"Phone": {"Number": number}} if number else {})
 
 
 def _invoice(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +139,7 @@ def _invoice(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, 
         raise PermanentError(f"UPS takes {_CUSTOMS_FORMS} articles on a customs invoice; this parcel has {len(lines)}.")
     products = [
         {
-            "Description": [line.description[:_LINE_WIDTH]],
+            "Description": textwrap.wrap(line.description, _LINE_WIDTH)[:3],
             "Unit": {
                 "Number": str(line.quantity), "Value": line.unit_value,
                 "UnitOfMeasurement": {"Code": "PCS"},
@@ -152,7 +149,7 @@ def _invoice(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, 
         } | ({"CommodityCode": line.hsn[:15]} if len(line.hsn) >= 6 else {})
         for line in lines
     ]  # fmt: skip
-    sold_to = _party(request.ship_to, phone=True)
+    sold_to = _party(request.ship_to)
     return {
         "FormType": ["01"],
         "Product": products,
@@ -315,13 +312,15 @@ def pickup_request(
     if missing:
         raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
     address: dict[str, Any] = {
-        "CompanyName": str(place["company"])[:27], "ContactName": str(place["contact"])[:22],
-        "AddressLine": [str(place["line1"])[:73]], "City": str(place["city"])[:50],
+        "CompanyName": fitting(str(place["company"]), 27, "company"),
+        "ContactName": fitting(str(place["contact"]), 22, "contact"),
+        "AddressLine": [fitting(str(place["line1"]), 73, "street")],
+        "City": fitting(str(place["city"]), 50, "city"),
         "CountryCode": str(place["country"]), "ResidentialIndicator": "N",
-        "Phone": {"Number": digits(str(place["phone"]), 25)},
+        "Phone": {"Number": phone_number(str(place["phone"]))},
     }  # fmt: skip
-    address |= {"PostalCode": str(place["postcode"])[:8]} if place.get("postcode") else {}
-    address |= {"StateProvince": str(place["region"])[:50]} if place.get("region") else {}
+    address |= {"PostalCode": fitting(str(place["postcode"]), 8, "postcode")} if place.get("postcode") else {}
+    address |= {"StateProvince": fitting(str(place["region"]), 50, "region")} if place.get("region") else {}
     # The driver is told how many parcels there are; which service each goes by stands on its label.
     pieces = [{
         "ServiceCode": str(settings.get("pickup_service", "065")), "Quantity": str(min(parcels, 999)),

@@ -146,10 +146,11 @@ def test_from_the_united_states_ups_is_told_pounds_and_inches(published: dict[st
     settings = {"account_number": "A1B2C3", "services": {"standard": "65"}, "country": "US"}
     texas = Address(name="A", line1="1 Main St", city="Austin", region="TX", postcode="78701", country="US", phone="5")
     canada = replace(texas, city="Ottawa", region="ON", postcode="K1A0B1", country="CA")
-    for goal in (texas, canada):
+    for goal, worth in ((texas, None), (canada, {"CurrencyCode": "INR", "MonetaryValue": "2499.50"})):
         body = mapping.ship_request(to_berlin(ship_from=texas, ship_to=goal, width_mm=310), settings)
         assert published["Shipping"].faults("SHIPRequestWrapper", body) == []
         shipment = body["ShipmentRequest"]["Shipment"]
+        assert shipment.get("InvoiceLineTotal") == worth
         [package] = shipment["Package"]
         assert (package["PackageWeight"]["UnitOfMeasurement"]["Code"], package["PackageWeight"]["Weight"]) == (
             "LBS", "2.8"
@@ -157,7 +158,6 @@ def test_from_the_united_states_ups_is_told_pounds_and_inches(published: dict[st
         # The longest side is the length.
         assert [package["Dimensions"][name] for name in ("Length", "Width", "Height")] == ["13", "12", "4"]
         assert ("ReferenceNumber" in package) == (goal is texas)
-    assert shipment["InvoiceLineTotal"] == {"CurrencyCode": "INR", "MonetaryValue": "2499.50"}
     [rated] = mapping.rate_request(BERLIN_RATE, settings)["RateRequest"]["Shipment"]["Package"]
     assert rated["PackageWeight"]["UnitOfMeasurement"]["Code"] == "LBS"
 
