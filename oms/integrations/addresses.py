@@ -28,8 +28,13 @@ _NOT_PUBLIC = [ip_network("192.0.0.0/24"), ip_network("192.88.99.0/24")]
 #: other protocols, documentation, 6to4.
 _PUBLIC_V6 = ip_network("2000::/3")
 _NOT_PUBLIC_V6 = [ip_network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-#: Where a cloud answers with credentials of the machine; never allowed.
-_METADATA = [ip_network(text) for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")]
+#: Where a cloud answers with credentials of the machine (Amazon, Google and Oracle also in IPv6, Alibaba, Azure); never
+#: allowed.
+_METADATA = [
+    ip_network(text)
+    for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128",
+                 "100.100.100.200/32", "168.63.129.16/32")
+]  # fmt: skip
 
 
 class BadUrl(DomainError):
