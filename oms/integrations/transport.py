@@ -118,7 +118,8 @@ def post(
     except ssl.SSLCertVerificationError as error:
         raise NoAnswer(f"The certificate is not good for {target.host}: {error.verify_message}.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"{type(error).__name__}: {error}"[:250]) from error
+        # What does not speak HTTP is repeated as it came.
+        raise NoAnswer(f"{type(error).__name__}: {error}".replace("\x00", "")[:250]) from error
     finally:
         if sock is not None:
             sock.close()

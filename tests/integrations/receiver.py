@@ -167,7 +167,7 @@ def endless(handler: Handler) -> None:
 
 def not_http(handler: Handler) -> None:
     """Answer in another language."""
-    handler.wfile.write(b"220 mail.example.com ESMTP\r\n")
+    handler.wfile.write(b"220 mail.example.com\x00ESMTP\r\n")
     handler.close_connection = True
 
 

@@ -110,8 +110,10 @@ def test_a_line_that_breaks_or_speaks_no_http_is_no_answer(
     other: Receiver, target: Target, behaviour: Behaviour
 ) -> None:
     other.behave = behaviour
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoAnswer) as found:
         post(target, HOME, b"{}", {})
+    # The words are kept, and PostgreSQL keeps no NUL.
+    assert "\x00" not in str(found.value)
 
 
 def test_a_closed_port_is_no_answer(target: Target) -> None:
