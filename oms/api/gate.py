@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Schema
-from ninja.security import HttpBearer
+from ninja.parser import Parser
+from ninja.security import HttpBearer, SessionAuth
 
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, principal_of_token
@@ -18,9 +20,19 @@ from oms.accounts.services import token_of_text
 from oms.core.db import run_atomic
 from oms.core.errors import DomainError, NotFound
 from oms.core.idempotency import busy_after_lock_timeout, once
+from oms.core.json_text import unkept_text
 
 #: Largest request body, in bytes.
 MAX_BODY_BYTES = 5 * 1024 * 1024
+_LONGEST_KEY = 200
+#: How JSON writes texts that PostgreSQL does not keep; most bodies hold none, and need no second look.
+_SUSPECT = re.compile(rb"\\u(0000|[dD][89a-fA-F])")
+
+
+class Malformed(DomainError):
+    """The request cannot be read."""
+
+    code = "malformed"
 
 
 class ErrorOut(Schema):
@@ -43,6 +55,14 @@ class TokenAuth(HttpBearer):
         principal = principal_of_token(row)
         request.principal = principal  # type: ignore[attr-defined]
         return principal
+
+
+class PeopleAuth(SessionAuth):
+    """Somebody who is signed in; writes need the CSRF token. Who sends no session is not asked for one."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The user, or None. Raises HttpError for a write of a session without its CSRF token."""
+        return super().__call__(request) if self.param_name in request.COOKIES else None
 
 
 def need(request: HttpRequest, verb: str) -> Principal:
@@ -71,17 +91,32 @@ def _plain(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def json_body(request: HttpRequest) -> Any:
-    """The body as JSON. Raises DomainError for anything else, for NaN and Infinity, and for too large a body."""
+    """The body as JSON. Raises Malformed for anything else, for NaN and Infinity, and for too large a body."""
     if len(request.body) > MAX_BODY_BYTES:
-        raise DomainError(f"The body is larger than {MAX_BODY_BYTES} bytes.", field="body")
+        raise Malformed(f"{len(request.body)} bytes came, expected at most {MAX_BODY_BYTES}.", field="body")
 
     def refuse(text: str) -> float:
-        raise DomainError(f"{text} is not a number that JSON knows.", field="body")
+        raise Malformed(f"{text} is not a number that JSON knows.", field="body")
 
     try:
         return json.loads(request.body or b"null", parse_constant=refuse)
+    except RecursionError as error:
+        raise Malformed("The body is nested too deeply.", field="body") from error
     except ValueError as error:
-        raise DomainError(f"The body is not JSON: {error}.", field="body") from error
+        raise Malformed(f"The body is not JSON: {error}.", field="body") from error
+
+
+class JsonParser(Parser):
+    """Reads the bodies of all operations; refuses texts that the database does not keep, by their place."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """The body as JSON. Raises what `json_body` raises."""
+        body = json_body(request)
+        place = unkept_text(body) if _SUSPECT.search(request.body) else None
+        if place is not None:
+            text = f"{place}: it holds a sign that no text has (U+0000, or half of a surrogate pair)."
+            raise Malformed(text, field=place)
+        return body
 
 
 Operation = Callable[..., tuple[int, Any]]
@@ -107,7 +142,10 @@ def idempotent(operation: Operation) -> Callable[..., HttpResponse]:
 
     @wraps(operation)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = request.headers.get("Idempotency-Key", "").strip()[:200]
+        key = request.headers.get("Idempotency-Key", "").strip()
+        if len(key) > _LONGEST_KEY:
+            text = f"An Idempotency-Key of {len(key)} characters came, expected at most {_LONGEST_KEY}."
+            raise DomainError(text, field="Idempotency-Key")
         if not key:
             status, reply = operation(request, *args, **kwargs)
             return JsonResponse(reply, status=status, safe=False)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from hashlib import sha256
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
+from ninja import Router
 
 from fulfillment.models import FulfillmentOrder, HandOff, HandOffFile, HandOffInstruction, HandOffState, InstructionKind
-from fulfillment.services.hand_off_answers import Confirmation, Heard, hear, note_refusal
-from fulfillment.services.hand_off_work import Left, PackedBox, Part
+from fulfillment.services.hand_off_answers import Confirmation, hear, note_refusal
 from oms.accounts.access import Principal, in_node_scope, in_work_scope, principal_of
 from oms.api.fulfillment import work_out, works_in_scope
 from oms.api.gate import ErrorOut, idempotent, need
+from oms.api.hand_off_bodies import EventsIn, SaidIn, confirmation_of, heard_out
 from oms.core.errors import DomainError, Forbidden, NotFound
 from oms.core.ids import uuid7
 from oms.integrations.instruction_payloads import payloads_of, with_work
@@ -26,71 +27,8 @@ REFUSALS = {403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
 MOST_EVENTS = 200
 #: Where an operation leaves what was said, for `noted`.
 _SAID = "_said_by_wms"
-
-
-class UnitsIn(Schema):
-    """Units of one line, by its id or its SKU; `lots` (units by code) and `serials` where the SKU is kept by them.
-
-    A short names its `reason`: not_found, damaged, display_worn, wrong_item, expired.
-    """
-
-    line_id: int | None = None
-    sku: str = ""
-    quantity: int
-    lots: dict[str, int] = {}
-    serials: list[str] = []
-    reason: str = ""
-    note: str = ""
-
-
-class BoxIn(Schema):
-    """One box under your own name for it. Grams and millimetres; without units it holds all of the work."""
-
-    box: str
-    units: list[UnitsIn] = []
-    weight_grams: int = 0
-    length_mm: int = 300
-    width_mm: int = 220
-    height_mm: int = 80
-
-
-class LeftIn(Schema):
-    """A box that left; with `awb` and `carrier` where you booked it. No box named: all of them."""
-
-    box: str = ""
-    awb: str = ""
-    carrier: str = ""
-
-
-class SaidIn(Schema):
-    """What you say of one piece of work; `version` is that of the instruction you did.
-
-    `event_id` is your own name for it, counted once for ever; without one it is the Idempotency-Key.
-    """
-
-    event_id: str = ""
-    version: int
-    reason: str = ""
-    units: list[UnitsIn] = []
-    boxes: list[BoxIn] = []
-    parcels: list[LeftIn] = []
-
-
-class EventIn(SaidIn):
-    """One of many, with the number of its `work`.
-
-    `kind` is accept, reject, pick, short, pack, ship, cancel_accept or cancel_reject.
-    """
-
-    event_id: str
-    work: str
-    kind: str
-
-
-class EventsIn(Schema):
-    """At most 200 events; those of the same work in the order in which they happened."""
-
-    events: list[EventIn]
+#: The longest id of an event; an Idempotency-Key that serves as one may be longer.
+_LONGEST_ID = 120
 
 
 def _works(principal: Principal) -> QuerySet[FulfillmentOrder]:
@@ -156,38 +94,11 @@ def _shown(principal: Principal, number: str) -> dict[str, Any]:
 # -- what a WMS says ---------------------------------------------------------------------------------------------------
 
 
-def confirmation_of(body: SaidIn, *, work: str, kind: str, event_id: str) -> Confirmation:
-    """What came over the API, as the service takes it."""
-    raw = body.dict() | {"work": work, "kind": kind, "event_id": event_id}
-    return Confirmation(
-        event_id=event_id, kind=kind, work=work, version=body.version, reason=body.reason, raw=raw,
-        parts=tuple(map(_part, body.units)),
-        boxes=tuple(
-            PackedBox(ref=box.box, parts=tuple(map(_part, box.units)), weight_grams=box.weight_grams,
-                      length_mm=box.length_mm, width_mm=box.width_mm, height_mm=box.height_mm)
-            for box in body.boxes
-        ),
-        left=tuple(Left(ref=row.box, awb=row.awb, carrier=row.carrier) for row in body.parcels),
-    )  # fmt: skip
-
-
-def _part(row: UnitsIn) -> Part:
-    return Part(
-        quantity=row.quantity, line_id=row.line_id, sku=row.sku, lots=tuple(row.lots.items()),
-        serials=tuple(row.serials), reason=row.reason, note=row.note,
-    )  # fmt: skip
-
-
-def heard_out(heard: Heard) -> dict[str, Any]:
-    """What became of one event."""
-    shown: dict[str, Any] = {"event_id": heard.event_id, "work": heard.work, "status": heard.status, **heard.result}
-    if heard.error is not None:
-        shown |= {"code": heard.error.code, "message": heard.error.message, "field": heard.error.field}
-    return shown
-
-
 def noted(operation: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Keep a refusal among the events of the hand-off, although it undid everything else."""
+    """Keep a refusal among the events of the hand-off, although it undid everything else.
+
+    Only with an Idempotency-Key everything is one transaction; without one, the refusal is kept already.
+    """
 
     @wraps(operation)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -195,7 +106,7 @@ def noted(operation: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
             return operation(request, *args, **kwargs)
         except DomainError as error:
             said = getattr(request, _SAID, None)
-            if isinstance(said, Confirmation):
+            if isinstance(said, Confirmation) and request.headers.get("Idempotency-Key", "").strip():
                 principal = principal_of(request)
                 note_refusal(said, error, works=_works(principal), actor=principal.name)
             raise
@@ -205,13 +116,18 @@ def noted(operation: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
 def _say(request: HttpRequest, number: str, kind: str, body: SaidIn) -> tuple[int, Any]:
     principal = need(request, "fulfillment.work")
-    event_id = body.event_id or request.headers.get("Idempotency-Key", "").strip()[:120] or str(uuid7())
+    event_id = body.event_id or _named_by_key(request.headers.get("Idempotency-Key", "").strip()) or str(uuid7())
     said = confirmation_of(body, work=number, kind=kind, event_id=event_id)
     setattr(request, _SAID, said)
     [heard] = hear([said], works=_works(principal), actor=principal.name)
     if heard.error is not None:
         raise heard.error
     return 200, heard_out(heard) | {"hand_off": _shown(principal, number)}
+
+
+def _named_by_key(key: str) -> str:
+    """The id of an event that has none of its own; of a long key its hash, that two of one beginning stay two."""
+    return key if len(key) <= _LONGEST_ID else sha256(key.encode()).hexdigest()
 
 
 def _operation(kind: str, path: str, summary: str, words: str) -> None:

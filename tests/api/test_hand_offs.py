@@ -127,6 +127,62 @@ def test_a_wms_reads_its_work_and_its_files(world: World) -> None:
     assert Client().get(f"/api/v1/hand-offs/{work.number}", headers=other).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (b"{", "body"), (b"[" * 100_000, "body"), (b'{"version": ' + b"9" * 5000 + b"}", "body"),
+        ('{"version": 1, "reason": "é"}'.encode("latin-1"), "body"), (b'{"version": NaN}', "body"),
+        (b" " * 6_000_000, "body"), (b'{"version": 1, "event_id": "a\\u0000"}', "event_id"),
+        (b'{"version": 1, "units": [{"quantity": 1, "sku": "\\ud800"}]}', "units.0.sku"),
+        (b'{"version": 1, "units": [{"quantity": 1, "lots": {"\\u0000": 1}}]}', "units.0.lots"),
+        (b'{"version": 1, "units": [{"quantity": true}]}', "units.0.quantity"),
+        (b'{"version": 1, "boxes": [{"box": "B1", "unit": []}]}', "boxes.0.unit"),
+        (b'{"version": 1, "units": [{"quantity": 1, "sku": "' + b"K" * 121 + b'"}]}', "units.0.sku"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["", "k"])
+def test_what_cannot_be_read_is_refused_by_its_place(world: World, raw: bytes, field: str, key: str) -> None:
+    link(world.blr)
+    work = given(world)
+
+    reply = Client().post(f"/api/v1/hand-offs/{work.number}/pack", raw, "application/json", headers=headers(key=key))
+
+    assert (reply.status_code, reply.json()["code"], reply.json()["field"]) == (422, "malformed", field)
+    work.refresh_from_db()
+    assert (work.state, HandOffEvent.objects.exists()) == ("open", False)
+
+
+def test_a_refusal_says_what_came(world: World) -> None:
+    link(world.blr)
+    body = {"version": 1, "units": [{"sku": "KURTA-M", "quantity": "two"}]}
+
+    said = post(f"/hand-offs/{given(world).number}/picks", body, headers()).json()["message"]
+
+    assert said.startswith("units.0.quantity: Input should be a valid integer")
+    assert said.endswith('; "two" came.')
+
+
+def test_who_sends_no_live_token_and_who_asks_for_what_no_text_has_is_told_so(world: World) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    path = "/api/v1/hand-offs/OM-1-1/accept"
+    for sent in ({}, {"Authorization": "Bearer oms_revoked"}):
+        reply = browser.post(path, {"version": 1}, "application/json", headers=sent)
+        assert (reply.status_code, reply.json()["code"]) == (401, "unauthorized")
+    odd = browser.get("/api/v1/hand-offs?node=%00", headers=headers())
+    assert (odd.status_code, odd.json()["code"]) == (422, "malformed")
+
+
+def test_long_keys_of_one_beginning_are_two_events(world: World) -> None:
+    link(world.blr)
+    path = f"/hand-offs/{given(world).number}/picks"
+    body = {"version": 1, "units": [{"sku": "KURTA-M", "quantity": 1}]}
+
+    said = [post(path, body, headers(key="k" * 130 + end)).json()["status"] for end in "12"]
+
+    assert said == ["applied", "applied"]
+    assert post(path, body, headers(key="k" * 201)).json()["field"] == "Idempotency-Key"
+
+
 def test_a_box_of_no_size_is_refused_and_the_rest_of_its_batch_is_done(world: World) -> None:
     link(world.blr)
     one, two, three = (given(world, name, 1) for name in ("1", "2", "3"))
