@@ -20,13 +20,14 @@ from fulfillment.models import (
     InstructionKind,
 )
 from fulfillment.services.hand_off_ending import agreed_to_cancel, refused_to_cancel
-from fulfillment.services.hand_off_work import Left, PackedBox, Part, pack_boxes, pick_parts, say_left, short_parts
+from fulfillment.services.hand_off_leaving import say_left
+from fulfillment.services.hand_off_work import Left, PackedBox, Part, pack_boxes, pick_parts, short_parts
 from fulfillment.services.hand_offs import move_hand_off
 from fulfillment.services.work import accept, reject
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError, NotFound
-from oms.core.json_text import to_json
+from oms.core.json_text import unkept_text
 
 State = HandOffState
 Outcome = EventOutcome
@@ -81,10 +82,11 @@ def _hear_one(said: Confirmation, work_id: int | None, actor: str, source: str) 
     if work_id is None:
         return _refused(said, NotFound(f"There is no work {said.work} that a WMS was given.", field="work"))
     if not said.event_id or len(said.event_id) > _LONGEST_ID:
-        text = f"{said.event_id!r} is no id of an event: expected 1 to {_LONGEST_ID} characters."
+        text = f"An event_id of {len(said.event_id)} characters came, expected 1 to {_LONGEST_ID}."
         return _refused(said, DomainError(text, field="event_id"))
-    if "\\u0000" in to_json(dict(said.raw)):
-        return _refused(said, DomainError("It holds a character that no text has (U+0000).", field="event_id"))
+    place = unkept_text(dict(said.raw))
+    if place is not None:
+        return _refused(said, DomainError(f"{place} holds a character that no text has (U+0000).", field=place))
     pk = work_id
 
     def work() -> Heard:
@@ -206,9 +208,10 @@ def _refuse_old(said: Confirmation, item: FulfillmentOrder, hand_off: HandOff) -
     if said.version < hand_off.valid_from:
         last = hand_off.instructions.filter(version=hand_off.valid_from).first()
         why = f" ({last.reason or InstructionKind(last.kind).label})" if last is not None else ""
+        what = f"changed{why}: version {said.version} is void" if said.version > 0 else f"has no version {said.version}"
         raise OldVersion(
-            f"{item.number} changed{why}: version {said.version} is void, version {hand_off.valid_from} counts. Read "
-            "that instruction and confirm it.", field="version", version=hand_off.valid_from,
+            f"{item.number} {what}, version {hand_off.valid_from} counts. Read that instruction and confirm it.",
+            field="version", version=hand_off.valid_from,
         )  # fmt: skip
 
 

@@ -1,40 +1,28 @@
-"""What a WMS did to the goods: picked, short, packed, gone. The same services as for the floor's own people."""
+"""What a WMS did to the goods: picked, short, packed. The same services as for the floor's own people."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from carriers.adapters.manual.awb import clean_awb
-from fulfillment.events import LeftFromWms
-from fulfillment.locks import lock_shipments
 from fulfillment.models import (
-    EventOutcome,
     FulfillmentLine,
     FulfillmentOrder,
     FulfillmentOrderState,
-    HandOffEvent,
     LinkLabels,
-    Shipment,
-    ShipmentState,
     WmsLink,
 )
-from fulfillment.selectors.held import held_parcels
 from fulfillment.services.cash import fix_cash
 from fulfillment.services.packing import ParcelPlan, pack
 from fulfillment.services.picking import pick, report_short
-from fulfillment.services.shipping import book_shipment, hand_over
 from fulfillment.services.units import LineUnits
-from oms.core.db import run_atomic
 from oms.core.errors import Conflict, DomainError
-from oms.core.outbox import publish
 
 State = FulfillmentOrderState
 #: A tonne, and ten metres: what is more is a mistake of units.
 _MOST_GRAMS, _MOST_MM = 1_000_000, 10_000
-_LEAVING = (ShipmentState.CREATED, ShipmentState.LABELLED, ShipmentState.MANIFESTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +100,7 @@ def _lines_of(
         came = part.line_id if part.line_id is not None else repr(part.sku)
         has = ", ".join(f"{line.sku.code} (line {line.pk})" for line in lines)
         raise DomainError(
-            f"{item.number} has no line {came}: it has {has}.", field="line_id" if part.line_id else "sku"
+            f"{item.number} has no line {came}: it has {has}.", field="sku" if part.line_id is None else "line_id"
         )
     if part.quantity < 1:
         raise DomainError(f"{mine[0].sku.code}: {part.quantity} units came, expected 1 or more.", field="quantity")
@@ -232,95 +220,3 @@ def _pick_rest(item: FulfillmentOrder, contents: Sequence[_Content], actor: str)
         serials = tuple(number for row in rows for number in row.serials)
         pick(fulfillment_order_id=item.pk, line_id=line.pk, quantity=more, actor=actor, by_wms=True,
              named=LineUnits(lots=tuple(lots.items()), serials=serials))  # fmt: skip
-
-
-# -- leaving -----------------------------------------------------------------------------------------------------------
-
-
-def say_left(
-    item: FulfillmentOrder, link: WmsLink, left: Sequence[Left], *, actor: str
-) -> tuple[dict[str, Any], Callable[[HandOffEvent], None] | None]:
-    """Parcels left the WMS: handed over where we have booked them, else booked under the AWBs that came, by the flow.
-
-    The result to keep, and what follows once it is kept. Raises Conflict before the boxes were confirmed.
-    """
-    if item.state not in (State.PACKED, State.READY):
-        raise Conflict(
-            f"{item.number} is {item.get_state_display().lower()}: confirm its boxes first, then that they left."
-        )
-    chosen = _parcels(item, left)
-    if link.labels == LinkLabels.OURS:
-        named = next((row.awb for row, _ in chosen if row.awb), "")
-        if named:
-            text = f"AWB {named} came, but we book the carrier of this node: fetch the label, and leave the AWB out."
-            raise DomainError(text, field="awb")
-        gone = hand_over(shipment_ids=[parcel.pk for _, parcel in chosen], actor=actor)
-        return {"shipments": gone}, None
-    rows = [_with_awb(row, parcel) for row, parcel in chosen]
-    held = held_parcels([parcel for _, parcel in chosen])
-    if held:
-        raise Conflict("; ".join(words.sentence for some in held.values() for words in some))
-    return {"left": rows}, lambda event: publish([LeftFromWms(hand_off_event_id=event.pk, order_id=item.order_id)])
-
-
-def _parcels(item: FulfillmentOrder, left: Sequence[Left]) -> list[tuple[Left, Shipment]]:
-    """The parcels that are meant; all that are here where none is named."""
-    here = [row for row in lock_shipments(item.shipments.values_list("pk", flat=True)) if row.state in _LEAVING]
-    by_pk = {row.pk: row for row in here}
-    if not here:
-        raise Conflict(f"{item.number} has no parcel that could leave.")
-    if len(left) <= 1 and not (left and left[0].ref):
-        row = left[0] if left else Left()
-        if row.awb and len(here) > 1:
-            raise DomainError(f"{item.number} has {len(here)} boxes: say which of them has this AWB.", field="box")
-        return [(row, parcel) for parcel in here]
-    boxes = _boxes(item)
-    found = []
-    for row in left:
-        parcel = by_pk.get(boxes.get(row.ref, 0))
-        if parcel is None:
-            known = ", ".join(ref for ref, pk in boxes.items() if pk in by_pk)
-            raise DomainError(f"Box {row.ref!r} is not here: expected one of {known or 'none'}.", field="box")
-        found.append((row, parcel))
-    return found
-
-
-def _boxes(item: FulfillmentOrder) -> Mapping[str, int]:
-    """The WMS's own name of each box and the parcel that it became."""
-    packs = HandOffEvent.objects.filter(hand_off__fulfillment_order=item, kind="pack", outcome=EventOutcome.APPLIED)
-    results = packs.order_by("pk").values_list("result", flat=True)
-    return {str(row["box"]): int(row["shipment"]) for result in results for row in result.get("shipments", ())}
-
-
-def _with_awb(row: Left, parcel: Shipment) -> dict[str, Any]:
-    if not row.awb:
-        raise DomainError("You book the carrier of this node: say which AWB each box has.", field="awb")
-    awb = clean_awb(row.awb)
-    other = Shipment.objects.filter(awb=awb).exclude(pk=parcel.pk).select_related("order").first()
-    if other is not None:
-        raise Conflict(f"AWB {awb} is that of a parcel of {other.order.number}.", field="awb")
-    return {"shipment": parcel.pk, "awb": awb, "carrier": row.carrier.strip()[:120]}
-
-
-def book_what_left(hand_off_event_id: int) -> int:
-    """Keep the AWBs that a WMS booked, and hand those parcels over; how many left now. Never in a transaction.
-
-    Again, it finds what was done. What cannot be booked keeps its problem, for a person.
-    """
-    event = HandOffEvent.objects.select_related("link__carrier_account").get(pk=hand_off_event_id)
-    gone = 0
-    for row in event.result.get("left", ()):
-        parcel = book_shipment(int(row["shipment"]), account_id=event.link.carrier_account_id, awb=str(row["awb"]))
-        parcel.refresh_from_db()
-        if parcel.state == ShipmentState.CREATED:
-            continue
-        if row["carrier"] and parcel.state == ShipmentState.LABELLED:
-            Shipment.objects.filter(pk=parcel.pk).update(courier_name=row["carrier"])
-        gone += len(_hand_over(parcel.pk, event.actor))
-    return gone
-
-
-def _hand_over(shipment_id: int, actor: str) -> list[int]:
-    return run_atomic(
-        lambda: hand_over(shipment_ids=[shipment_id], actor=actor, reason="its WMS said so", is_gone=True)
-    )

@@ -66,7 +66,7 @@ def pick(
         _refuse_unpickable(item, by_wms)
         line, scanned = _find_units(item, lines, line_id, code, quantity)
         if quantity < 1 or quantity > line.to_pick:
-            raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, not {quantity}.")
+            raise NothingLeft(f"{line.sku.code}: {line.to_pick} left to pick, not {quantity}.", field="quantity")
         note_taken([Taken(line, item.node, quantity, named or scanned)])
         line.picked += quantity
         line.save(update_fields=["picked"])

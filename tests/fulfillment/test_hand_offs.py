@@ -11,7 +11,8 @@ from fulfillment.selectors import work_at
 from fulfillment.selectors.waves import ready_pool
 from fulfillment.services import book_shipment, cancel_order, open_fulfillment_orders, pick, reroute_order
 from fulfillment.services.hand_off_ending import SILENT, cancel_anyway, look_at_hand_offs
-from fulfillment.services.hand_off_work import Part, book_what_left
+from fulfillment.services.hand_off_leaving import book_what_left
+from fulfillment.services.hand_off_work import Part
 from fulfillment.services.hand_offs import send_moved, take_over
 from fulfillment.services.work import hold_back, release_fulfillment_orders
 from inventory.models import StockLevel
@@ -93,6 +94,23 @@ def test_a_wms_that_books_itself_brings_the_awb(world: World) -> None:
     parcel = Shipment.objects.get()
     assert (parcel.awb, parcel.courier_name, parcel.state) == ("DEL123456", "Delhivery", "handed_over")
     assert units_of(work.order) == {"shipped": 2}
+
+
+def test_each_box_leaves_once_and_under_an_awb_of_its_own(world: World) -> None:
+    account = CarrierAccount.objects.create(code="theirs", name="Theirs", adapter="manual")
+    link(world.blr, labels=LinkLabels.THEIRS, carrier_account_id=account.pk)
+    work = given(world)
+    says(work, "pack", boxes=(*box(1, "B1"), *box(1, "B2")))
+
+    shared = says(work, "ship", left=(*left("B1", "DEL1"), *left("B2", "DEL1")))
+    twice = says(work, "ship", left=(*left("B1", "DEL1"), *left("B1", "DEL2")))
+    assert says(work, "ship", "s1", left=left("B1", "DEL1")).status == "applied"
+    other = says(work, "ship", "s2", left=left("B1", "DEL2"))
+
+    assert [refusal(heard)[2] for heard in (shared, twice, other)] == ["awb", "box", "awb"]
+    # Where it could not be booked, another AWB is the way out.
+    Shipment.objects.update(problem="Another booking has this AWB.")
+    assert says(work, "ship", "s3", left=left("B1", "DEL2")).status == "applied"
 
 
 def test_an_event_counts_once_and_another_under_its_id_is_refused(world: World) -> None:

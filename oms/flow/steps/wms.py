@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fulfillment.events import InstructionsDue, LeftFromWms
 from fulfillment.models import LinkMode, WmsLink
-from fulfillment.services.hand_off_work import book_what_left
+from fulfillment.services.hand_off_leaving import book_what_left
 from fulfillment.services.hand_offs import send_moved
 from oms.core.events import Event, order_ids
 from oms.integrations.services import send_instructions
