@@ -52,13 +52,17 @@ class LinkFormat(models.TextChoices):
 
 
 class WmsLink(models.Model):
-    """The WMS of one node. Work that opens at the node goes to it while the mode is not NONE."""
+    """The WMS of one node. Work that opens at the node goes to it while the mode is not NONE.
+
+    Where the link ended, `ended_mode` says how the WMS is told of the work that it still has, NONE that it is not.
+    """
 
     Mode = LinkMode
 
     id = models.BigAutoField(primary_key=True)
     node = models.OneToOneField(Node, on_delete=models.PROTECT, related_name="wms_link")
     mode = models.CharField(max_length=8, choices=LinkMode, default=LinkMode.NONE)
+    ended_mode = models.CharField(max_length=8, choices=LinkMode, default=LinkMode.NONE, db_default=LinkMode.NONE)
     url = models.CharField(max_length=500, blank=True)
     secret = EncryptedTextField(null=True, blank=True)
     old_secret = EncryptedTextField(null=True, blank=True)
@@ -85,12 +89,16 @@ class WmsLink(models.Model):
         verbose_name = "WMS link"
         constraints = [
             one_of("mode", LinkMode, prefix="wms_link"),
+            one_of("ended_mode", LinkMode, prefix="wms_link"),
             one_of("accepts", LinkAccepts, prefix="wms_link"),
             one_of("labels", LinkLabels, prefix="wms_link"),
             one_of("on_silence", LinkSilence, prefix="wms_link"),
             one_of("file_format", LinkFormat, prefix="wms_link"),
             models.CheckConstraint(
                 condition=~Q(mode="webhook") | ~Q(url=""), name="wms_link_webhook_has_an_address"
+            ),
+            models.CheckConstraint(
+                condition=~Q(ended_mode="webhook") | ~Q(url=""), name="wms_link_ended_webhook_has_an_address"
             ),
             models.CheckConstraint(
                 condition=Q(labels="ours") | Q(carrier_account__isnull=False), name="wms_link_own_awbs_have_an_account"
@@ -107,6 +115,11 @@ class WmsLink(models.Model):
     def is_linked(self) -> bool:
         """New work goes to the WMS."""
         return self.mode != LinkMode.NONE
+
+    @property
+    def is_told(self) -> bool:
+        """The WMS is told of the work that it has."""
+        return self.is_linked or self.ended_mode != LinkMode.NONE
 
 
 class HandOffState(models.TextChoices):

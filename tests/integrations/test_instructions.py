@@ -10,14 +10,16 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from fulfillment.models import HandOffFile, HandOffInstruction, WmsLink
-from fulfillment.services.hand_offs import resend_instructions
+from fulfillment.services import cancel_order
+from fulfillment.services.hand_offs import resend_instructions, take_over
 from oms.core.clock import now
 from oms.integrations.confirmation_files import read_confirmations
 from oms.integrations.services import send_instructions, write_hand_off_files
 from oms.integrations.services.hand_off_files import put_into_directory
-from oms.integrations.services.instructions import MAX_ATTEMPTS
+from oms.integrations.services.instructions import MAX_ATTEMPTS, wake_instructions
 from oms.integrations.services.wms_links import LinkWish, save_link
-from tests.factories import World
+from tests.factories import World, make_line
+from tests.fulfillment.floor import make_work
 from tests.fulfillment.linked import given, hand_off_of, link, told
 from tests.integrations.receiver import Receiver
 
@@ -26,6 +28,11 @@ from tests.integrations.receiver import Receiver
 def by_webhook(world: World, other: Receiver, settings: Settings) -> WmsLink:
     settings.WEBHOOKS_ALLOW_PRIVATE = True
     return save_link(world.blr.pk, LinkWish(mode="webhook", url=other.url))[0]
+
+
+def given_to_nobody(world: World) -> bool:
+    """Whether work that opens now stays with the floor."""
+    return not make_work(world, "new", make_line(world.kurta)).with_wms
 
 
 def let_pass() -> None:
@@ -50,6 +57,40 @@ def test_an_instruction_keeps_its_id_and_its_words_until_it_is_taken(
     assert first.body == second.body
     assert first.data["lines"][0]["sku"] == "KURTA-M"
     assert (told(work), hand_off_of(work).state) == ([(1, "pick", "sent")], "submitted")
+
+
+@pytest.mark.parametrize(("wish", "then"), [(LinkWish(mode="none", url="http://127.0.0.1:1/"), "failed"),
+                                            (LinkWish(mode="none"), "pending")])  # fmt: skip
+def test_a_wms_whose_link_ended_is_told_of_what_it_has_while_it_has_an_address(
+    world: World, by_webhook: WmsLink, wish: LinkWish, then: str
+) -> None:
+    has, never_told = given(world), given(world, "2")
+    HandOffInstruction.objects.filter(hand_off=hand_off_of(never_told)).update(next_try_at=now() + timedelta(days=1))
+    send_instructions(by_webhook.pk)
+    save_link(world.blr.pk, wish)
+    cancel_order(order_id=has.order_id, reason="Changed my mind", actor="Ravi")
+    HandOffInstruction.objects.update(next_try_at=now())
+
+    assert wake_instructions() == (1 if then == "failed" else 0)
+    send_instructions(by_webhook.pk)
+
+    assert told(has) == [(1, "pick", "sent"), (2, "cancel", then)]
+    assert told(never_told) == [(1, "pick", "pending")]
+    assert given_to_nobody(world)
+
+
+def test_files_go_on_for_the_work_that_a_wms_has_after_its_link_ended(world: World) -> None:
+    wms = link(world.blr)
+    work = given(world)
+    write_hand_off_files()
+    given(world, "2")
+    save_link(world.blr.pk, LinkWish(mode="none"))
+    take_over(hand_off_id=hand_off_of(work).pk, reason="The contract ended", actor="Ravi")
+
+    assert write_hand_off_files() == ["blr-01-000002.csv"]
+    assert write_hand_off_files() == []
+    assert told(work) == [(1, "pick", "sent"), (2, "stop", "sent")]
+    assert HandOffFile.objects.get(link=wms, sequence=2).instructions_in == 1
 
 
 def test_what_is_never_taken_is_given_up_and_sent_again_by_hand(

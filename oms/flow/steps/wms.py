@@ -13,8 +13,8 @@ from oms.integrations.services import send_instructions
 
 
 def some_wms() -> bool:
-    """True where the WMS of any node is linked."""
-    return WmsLink.objects.exclude(mode=LinkMode.NONE).exists()
+    """True where the WMS of any node is told of work."""
+    return WmsLink.objects.exclude(mode=LinkMode.NONE, ended_mode=LinkMode.NONE).exists()
 
 
 def tell_wms_of_address(events: Sequence[Event]) -> None:

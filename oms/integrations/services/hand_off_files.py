@@ -14,7 +14,7 @@ from fulfillment.models import HandOff, HandOffFile, HandOffInstruction, Instruc
 from oms.core.clock import now
 from oms.core.db import run_atomic
 from oms.integrations.instruction_payloads import checksum, file_text
-from oms.integrations.services.instructions import fix_payloads, note_delivered
+from oms.integrations.services.instructions import fix_payloads, link_told_by, note_delivered, told_by
 
 #: Instructions in one file; the rest goes into the next.
 MOST_IN_A_FILE = 500
@@ -29,7 +29,8 @@ def _waiting() -> QuerySet[HandOffInstruction]:
 def write_hand_off_files() -> list[str]:
     """One file for each WMS that reads files and has something to be told, and those that lie in no directory yet; the
     names of the new ones."""
-    links = WmsLink.objects.filter(Exists(_waiting().filter(link=OuterRef("pk"))), mode=LinkMode.FILE).order_by("pk")
+    due = _waiting().filter(told_by(LinkMode.FILE), link=OuterRef("pk"))
+    links = WmsLink.objects.filter(Exists(due), link_told_by(LinkMode.FILE)).order_by("pk")
     made = [file for pk in links.values_list("pk", flat=True) if (file := make_file(pk)) is not None]
     if settings.HAND_OFF_DIR:
         for file in HandOffFile.objects.filter(written_at__isnull=True).select_related("link__node").order_by("pk"):
@@ -41,7 +42,7 @@ def make_file(link_id: int) -> HandOffFile | None:
     """Put what waits for a WMS into its next file, in the order in which it was written; None where nothing waits."""
 
     def work() -> HandOffFile | None:
-        waiting = _waiting().filter(link=link_id).order_by("pk")[:MOST_IN_A_FILE]
+        waiting = _waiting().filter(told_by(LinkMode.FILE), link=link_id).order_by("pk")[:MOST_IN_A_FILE]
         hand_offs = HandOff.objects.filter(pk__in=[row.hand_off_id for row in waiting if row.hand_off_id])
         lock_hand_offs(lock_work(hand_offs.values_list("fulfillment_order_id", flat=True)))
         link = lock_link(link_id)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from fulfillment.events import InstructionsDue
 from fulfillment.locks import lock_hand_offs, lock_link, lock_work
@@ -68,11 +68,22 @@ class Tried:
         return min(timedelta(seconds=min(seconds or 0, 86_400)), LONGEST_ASKED)
 
 
+def told_by(mode: LinkMode) -> Q:
+    """Instructions that are told in this way; where the link ended, those of work that the WMS has heard of."""
+    heard = HandOffInstruction.objects.filter(hand_off=OuterRef("hand_off"), attempts__gt=0)
+    return Q(link__mode=mode) | Q(Exists(heard), link__mode=LinkMode.NONE, link__ended_mode=mode)
+
+
+def link_told_by(mode: LinkMode) -> Q:
+    """Links whose WMS is told in this way, also of the last work before the link ended."""
+    return Q(mode=mode) | Q(mode=LinkMode.NONE, ended_mode=mode)
+
+
 def wake_instructions() -> int:
     """Announce every link by webhook that has something to be sent now; how many have."""
     moment = now()
     quiet = Q(link__quiet_until__isnull=True) | Q(link__quiet_until__lte=moment)
-    due = HandOffInstruction.objects.filter(_due(moment), quiet, link__mode=LinkMode.WEBHOOK)
+    due = HandOffInstruction.objects.filter(_due(moment), quiet, told_by(LinkMode.WEBHOOK))
 
     def work() -> int:
         links = sorted(set(due.values_list("link_id", flat=True)))
@@ -95,7 +106,7 @@ def send_instructions(link_id: int) -> int:
     """
     tried, ends = 0, time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends:
-        link = WmsLink.objects.filter(pk=link_id, mode=LinkMode.WEBHOOK).first()
+        link = WmsLink.objects.filter(link_told_by(LinkMode.WEBHOOK), pk=link_id).first()
         if link is None or (link.quiet_until is not None and link.quiet_until > now()):
             break
         wave = _claim(link_id, limit=1 if link.silent_tries else CONCURRENCY)
@@ -112,7 +123,7 @@ def _claim(link_id: int, *, limit: int) -> list[HandOffInstruction]:
     def work() -> list[HandOffInstruction]:
         waiting = HandOffInstruction.objects.filter(link=link_id, state__in=_OPEN)
         first = waiting.filter(hand_off__isnull=False).values("hand_off").annotate(first=Min("pk")).values("first")
-        due = waiting.filter(_due(now())).filter(Q(pk__in=first) | Q(hand_off__isnull=True))
+        due = waiting.filter(_due(now()), told_by(LinkMode.WEBHOOK)).filter(Q(pk__in=first) | Q(hand_off__isnull=True))
         locked = due.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("next_try_at", "pk")
         ids = [row.pk for row in locked[:limit]]
         return fix_payloads(HandOffInstruction.objects.filter(pk__in=ids), state=State.SENDING,

@@ -37,8 +37,9 @@ class LinkWish:
 def save_link(node_id: int, wish: LinkWish) -> tuple[WmsLink, str]:
     """Link the WMS of a node, or change how; the link and, where it is the first for webhooks, its secret (shown once).
 
-    Work that opens from now on goes that way; what was handed off before stays with the WMS. Raises DomainError, naming
-    the field at fault, and NotFound for an unknown node.
+    Work that opens from now on goes that way; what was handed off before stays with the WMS. Where the link ends, the
+    WMS is still told of what it has, as before, unless it has no address any more. Raises DomainError, naming the
+    field at fault, and NotFound for an unknown node.
     """
     _check(wish)
 
@@ -49,6 +50,7 @@ def save_link(node_id: int, wish: LinkWish) -> tuple[WmsLink, str]:
         link = lock_link(link.pk)
         secret = new_secret() if wish.mode == LinkMode.WEBHOOK and not link.secret else ""
         link.secret = secret or link.secret or None
+        link.ended_mode = _ended_mode(link, wish)
         link.mode, link.url, link.answer_minutes = wish.mode, wish.url.strip(), wish.answer_minutes
         link.accepts, link.labels, link.on_silence = wish.accepts, wish.labels, wish.on_silence
         link.carrier_account_id, link.file_format = wish.carrier_account_id, wish.file_format
@@ -57,6 +59,14 @@ def save_link(node_id: int, wish: LinkWish) -> tuple[WmsLink, str]:
         return link, secret
 
     return run_atomic(work)
+
+
+def _ended_mode(link: WmsLink, wish: LinkWish) -> str:
+    """How the WMS is told of what it has, where the link ends or has ended."""
+    if wish.mode != LinkMode.NONE:
+        return LinkMode.NONE
+    before = link.mode if link.is_linked else link.ended_mode
+    return LinkMode.NONE if before == LinkMode.WEBHOOK and not wish.url.strip() else before
 
 
 def _check(wish: LinkWish) -> None:
@@ -68,7 +78,7 @@ def _check(wish: LinkWish) -> None:
         if getattr(wish, name) not in choices.values:
             expected = ", ".join(choices.values)
             raise DomainError(f"{name} came as {getattr(wish, name)!r}, expected one of {expected}.", field=name)
-    if wish.mode == LinkMode.WEBHOOK:
+    if wish.mode == LinkMode.WEBHOOK or wish.mode == LinkMode.NONE and wish.url.strip():
         read_url(wish.url)
     if not 1 <= wish.answer_minutes <= LONGEST_ANSWER_MINUTES:
         text = f"{wish.answer_minutes} minutes came, expected 1 to {LONGEST_ANSWER_MINUTES} (a week)."
