@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from carriers.base import BookingRequest
+from carriers.base import Booked, BookingRequest
 from oms.core.errors import PermanentError
 from oms.core.values import Address, major_units
 
+#: What every place in the setting `pickup_addresses` has.
+PLACE_FIELDS = ("company", "contact", "line1", "city", "country", "phone")
 #: The longest number of the world, with its country (ITU-T E.164).
 _PHONE_DIGITS = 15
 
@@ -211,6 +213,39 @@ def account_number(settings: Mapping[str, Any], name: str) -> str:
 def our_reference(text: str, most: int) -> str:
     """Our reference in the space that the carrier has. Its end tells parcels and tries apart, so the front goes."""
     return text[-most:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pickup:
+    """Parcels that leave from one place: our node's code, empty where it is not known, and its address."""
+
+    node: str
+    place: Mapping[str, Any]
+    parcels: list[Booked]
+
+
+def pickups_of(settings: Mapping[str, Any], booked: Sequence[Booked], also: Sequence[str] = ()) -> list[Pickup]:
+    """Parcels by the place that they leave from, as the setting `pickup_addresses` has it.
+
+    Raises PermanentError, before anything is asked, for a place that is not there or lacks something; `also` names
+    what a carrier wants beside the usual. Where there is one place alone, parcels without a node leave from it.
+    """
+    places: Mapping[str, Any] = settings.get("pickup_addresses") or {}
+    only = next(iter(places)) if len(places) == 1 else ""
+    by_node: dict[str, list[Booked]] = {}
+    for parcel in booked:
+        by_node.setdefault(parcel.external_ids.get("node") or only, []).append(parcel)
+    return [Pickup(node=node, place=_place(places, node, also), parcels=parcels) for node, parcels in by_node.items()]
+
+
+def _place(places: Mapping[str, Any], node: str, also: Sequence[str]) -> Mapping[str, Any]:
+    place = places.get(node)
+    if not isinstance(place, Mapping):
+        raise PermanentError(f"The setting pickup_addresses names no address for {node or 'these parcels'}.")
+    missing = [name for name in (*PLACE_FIELDS, *also) if not place.get(name)]
+    if missing:
+        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+    return place
 
 
 def refuse_cash(request: BookingRequest, name: str) -> None:

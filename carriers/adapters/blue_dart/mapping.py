@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from carriers.adapters.abroad import digits, kilograms, our_reference, service_of, street_lines
 from carriers.adapters.blue_dart.statuses import ON_THE_WAY_BACK, milestone_of
+from carriers.adapters.replies import text_of
 from carriers.adapters.said import sub_status_of
 from carriers.base import BookingRequest, Milestone, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
@@ -143,7 +144,9 @@ def said(result: Mapping[str, Any]) -> str:
     """Blue Dart's words: code and information of each status."""
     rows = result.get("Status")
     rows = rows if isinstance(rows, list) else [rows]
-    words = [f"{_text(row, 'StatusCode')}: {_text(row, 'StatusInformation')}" for row in rows if isinstance(row, dict)]
+    words = [
+        f"{text_of(row, 'StatusCode')}: {text_of(row, 'StatusInformation')}" for row in rows if isinstance(row, dict)
+    ]
     return "; ".join(words) or str({key: value for key, value in result.items() if key != "AWBPrintContent"})[:500]
 
 
@@ -164,7 +167,7 @@ def refuses(result: Mapping[str, Any]) -> bool:
 
 def awb_of(result: Mapping[str, Any]) -> str:
     """The waybill that a reply names, empty for none."""
-    found = _text(result, "AWBNo")
+    found = text_of(result, "AWBNo")
     return found if re.fullmatch(r"[0-9A-Za-z]{6,20}", found) else ""
 
 
@@ -255,8 +258,3 @@ def _day(text: str) -> date | None:
 
 def _said(row: ET.Element, name: str) -> str:
     return " ".join((row.findtext(name) or "").split())
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    return "" if value is None else str(value).strip()

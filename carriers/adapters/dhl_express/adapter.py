@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from carriers.adapters.abroad import account_number, our_reference
+from carriers.adapters.abroad import Pickup, account_number, our_reference, pickups_of
 from carriers.adapters.calls import Calls, Reply
 from carriers.adapters.dhl_express import mapping
+from carriers.adapters.replies import pdf, rows_of
 from carriers.base import (
     Booked,
     BookingRequest,
@@ -127,38 +128,29 @@ class DhlExpressAdapter:
 
         Pickups cannot be listed: one whose reply was lost is not repeated blindly but raised as PermanentError.
         """
-        places: Mapping[str, Any] = config.settings.get("pickup_addresses") or {}
-        only = next(iter(places)) if len(places) == 1 else ""
-        by_node: dict[str, list[Booked]] = {}
-        for parcel in booked:
-            by_node.setdefault(parcel.external_ids.get("node") or only, []).append(parcel)
+        wanted = pickups_of(config.settings, booked)
         at = datetime(on.year, on.month, on.day, int(config.settings.get("pickup_hour_utc", 9)), tzinfo=UTC)
-        return ", ".join(self._pick_up(config, places, node, parcels, at) for node, parcels in by_node.items())
+        return ", ".join(self._pick_up(config, pickup, at) for pickup in wanted)
 
     def proof_of_delivery(self, config: CarrierConfig, awb: str) -> bytes:
         """The electronic proof as PDF."""
         query = {"shipperAccountNumber": account_number(config.settings, self.name), "content": "epod-detail"}
         path = f"/shipments/{quote(awb, safe='')}/proof-of-delivery"
         reply = self._call(config, "GET", path, what="Proof of delivery", safe=True, params=query)
-        documents = mapping.documents_of(reply.body)
+        documents = rows_of(reply.body, "documents")
         if not documents:
             raise PermanentError(f"DHL Express has no proof of delivery of {awb} yet.")
-        return mapping.pdf(str(documents[0].get("content")), "proof of delivery")
+        return pdf(documents[0].get("content"), "proof of delivery")
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def _pick_up(
-        self, config: CarrierConfig, places: Mapping[str, Any], node: str, parcels: list[Booked], at: datetime
-    ) -> str:
-        place = places.get(node)
-        if not isinstance(place, Mapping):
-            raise PermanentError(f"The setting pickup_addresses names no address for {node or 'these parcels'}.")
-        body = mapping.pickup_request(place, node, parcels, at, config.settings)
+    def _pick_up(self, config: CarrierConfig, pickup: Pickup, at: datetime) -> str:
+        body = mapping.pickup_request(pickup.place, pickup.parcels, at, config.settings)
         try:
             reply = self._call(config, "POST", "/pickups", what="Pickup", safe=False, json=body)
         except UnknownOutcome as error:
             raise PermanentError(
-                f"DHL may have taken the pickup of {node}: look before you ask again. {error}"
+                f"DHL may have taken the pickup of {pickup.node}: look before you ask again. {error}"
             ) from error
         numbers = reply.as_object().get("dispatchConfirmationNumbers")
         if not isinstance(numbers, list) or not numbers:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -24,6 +22,7 @@ from carriers.adapters.abroad import (
     street_lines,
     utc_key,
 )
+from carriers.adapters.replies import day_of, label_of, part_of, rows_of, text_of
 from carriers.adapters.said import sub_status_of
 from carriers.base import Booked, BookingRequest, Milestone, SubStatus, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
@@ -155,29 +154,21 @@ def read_shipped(body: Mapping[str, Any], request: BookingRequest, settings: Map
     awb = str(body.get("shipmentTrackingNumber") or "")
     if not awb:
         return None
-    labels = [row for row in _rows(body, "documents") if row.get("typeCode") == "label"]
+    labels = [row.get("content") for row in rows_of(body, "documents") if row.get("typeCode") == "label"]
     ids = {
         "reference": request.client_reference, "node": request.ship_from_code, "grams": str(request.weight_grams),
         "product": service_of(request, settings, "DHL Express"),
         "declarable": "yes" if crosses_border(request) else "",
     }  # fmt: skip
     return Booked(
-        awb=awb, courier_name="DHL Express", external_ids=ids, label_pdf=_label(labels),
+        awb=awb, courier_name="DHL Express", external_ids=ids, label_pdf=label_of(labels[0] if labels else ""),
         charge_minor=_charged(body, request.currency),
-        expected_delivery=_day(_inner(body, "estimatedDeliveryDate").get("estimatedDeliveryDate")),
+        expected_delivery=day_of(part_of(body, "estimatedDeliveryDate").get("estimatedDeliveryDate")),
     )  # fmt: skip
 
 
-def _label(documents: list[Mapping[str, Any]]) -> bytes:
-    """The label, nothing where it is no PDF: the parcel is booked all the same."""
-    try:
-        return pdf(str(documents[0].get("content")), "label") if documents else b""
-    except PermanentError:
-        return b""
-
-
 def _charged(body: Mapping[str, Any], currency: str) -> int | None:
-    for row in _rows(body, "shipmentCharges"):
+    for row in rows_of(body, "shipmentCharges"):
         if row.get("priceCurrency") == currency:
             try:
                 return minor_units(Decimal(str(row.get("price"))), currency)
@@ -191,21 +182,23 @@ def _charged(body: Mapping[str, Any], currency: str) -> int | None:
 
 def awbs_of(body: Any) -> list[str]:
     """The numbers of the shipments that a tracking reply names."""
-    return [str(row["shipmentTrackingNumber"]) for row in _rows(body, "shipments") if row.get("shipmentTrackingNumber")]
+    return [
+        str(row["shipmentTrackingNumber"]) for row in rows_of(body, "shipments") if row.get("shipmentTrackingNumber")
+    ]
 
 
 def read_tracking(body: Any, awb: str) -> TrackingUpdate:
     """Every checkpoint of a shipment; none while DHL shows none."""
     scans: dict[str, TrackingScan] = {}
     expected: date | None = None
-    for shipment in _rows(body, "shipments"):
+    for shipment in rows_of(body, "shipments"):
         if str(shipment.get("shipmentTrackingNumber") or awb) != awb:
             continue
-        for row in _rows(shipment, "events"):
+        for row in rows_of(shipment, "events"):
             scan = _scan(row)
             if scan is not None:
                 scans.setdefault(scan.scan_key, scan)
-        expected = _day(shipment.get("estimatedDeliveryDate")) or expected
+        expected = day_of(shipment.get("estimatedDeliveryDate")) or expected
     ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
     return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
 
@@ -216,9 +209,9 @@ def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
         moment = datetime.fromisoformat(f"{row.get('date')}T{row.get('time')}{row.get('GMTOffset') or '+00:00'}")
     except ValueError:
         return None
-    code, words = str(row.get("typeCode") or "").strip(), str(row.get("description") or "").strip()
+    code, words = text_of(row, "typeCode"), text_of(row, "description")
     milestone, sub_status = CODES.get(code, (M.UNKNOWN, None))
-    areas = _rows(row, "serviceArea")
+    areas = rows_of(row, "serviceArea")
     return TrackingScan(
         scan_key=f"{utc_key(moment)}/{code}"[:120], milestone=milestone, occurred_at=moment, carrier_status=code,
         sub_status=sub_status or sub_status_of(milestone, words), description=words,
@@ -230,12 +223,9 @@ def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
 
 
 def pickup_request(
-    place: Mapping[str, Any], node: str, parcels: list[Booked], at: datetime, settings: Mapping[str, Any]
+    place: Mapping[str, Any], parcels: list[Booked], at: datetime, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Body of a pickup. Raises PermanentError where the setting `pickup_addresses` lacks something."""
-    missing = [name for name in ("company", "contact", "line1", "city", "country", "phone") if not place.get(name)]
-    if missing:
-        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+    """Body of a pickup. Raises PermanentError for a place that does not fit."""
     address = Address(
         name=str(place["contact"]), company=str(place["company"]), line1=str(place["line1"]), city=str(place["city"]),
         region=str(place.get("region") or ""), postcode=str(place.get("postcode") or ""),
@@ -259,22 +249,6 @@ def pickup_request(
     }
 
 
-def pdf(encoded: str, what: str) -> bytes:
-    """A PDF of base64. Raises PermanentError for anything else."""
-    try:
-        content = base64.b64decode(encoded)
-    except (binascii.Error, ValueError) as error:
-        raise PermanentError(f"The {what} is no base64: {error}") from error
-    if not content.startswith(b"%PDF"):
-        raise PermanentError(f"The {what} is no PDF: it begins with {content[:8]!r}.")
-    return content
-
-
-def documents_of(body: Any) -> list[Mapping[str, Any]]:
-    """The documents of a reply."""
-    return _rows(body, "documents")
-
-
 def message_of(body: Any) -> str:
     """What DHL says: title, detail, and each fault."""
     if not isinstance(body, dict):
@@ -282,20 +256,3 @@ def message_of(body: Any) -> str:
     more = body.get("additionalDetails")
     parts = [body.get("title"), body.get("detail"), body.get("message"), *(more if isinstance(more, list) else [])]
     return " ".join(str(part) for part in parts if part)[:1000] or str(body)[:500]
-
-
-def _inner(value: Any, name: str) -> Mapping[str, Any]:
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def _rows(value: Any, name: str) -> list[Mapping[str, Any]]:
-    rows = value.get(name) if isinstance(value, dict) else None
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _day(value: Any) -> date | None:
-    try:
-        return datetime.fromisoformat(str(value)).date()
-    except ValueError:
-        return None

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from carriers.adapters.replies import text_of
 from carriers.adapters.said import sub_status_of
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
@@ -50,7 +51,7 @@ def read_tracking(body: Mapping[str, Any], awb: str) -> TrackingUpdate:
     """
     header = body.get("trackHeader")
     header = header if isinstance(header, dict) else {}
-    shown = _text(header, "strShipmentNo")
+    shown = text_of(header, "strShipmentNo")
     if shown and shown != awb:
         raise PermanentError(f"Asked for AWB {awb}, DTDC answered with {shown}.")
     rows = body.get("trackDetails")
@@ -60,27 +61,29 @@ def read_tracking(body: Mapping[str, Any], awb: str) -> TrackingUpdate:
     for scan in sorted(found, key=lambda scan: scan.occurred_at):
         scans.append(replace(scan, milestone=_ON_THE_ROAD.get(scan.milestone, scan.milestone)) if back else scan)
         back = back or scan.milestone in _BACK
-    return TrackingUpdate(awb=awb, scans=tuple(scans), expected_delivery=_day(_text(header, "strExpectedDeliveryDate")))
+    return TrackingUpdate(
+        awb=awb, scans=tuple(scans), expected_delivery=_day(text_of(header, "strExpectedDeliveryDate"))
+    )
 
 
 def _scan(row: Any) -> TrackingScan | None:
     """A scan; None without a readable time."""
     if not isinstance(row, dict):
         return None
-    day, hour = _text(row, "strActionDate"), _text(row, "strActionTime")
+    day, hour = text_of(row, "strActionDate"), text_of(row, "strActionTime")
     try:
         moment = datetime.strptime(day + hour, "%d%m%Y%H%M").replace(tzinfo=INDIA)
     except ValueError:
         return None
-    word, code = _text(row, "strAction"), _text(row, "strCode")
+    word, code = text_of(row, "strAction"), text_of(row, "strCode")
     return TrackingScan(
         scan_key=f"{moment:%Y-%m-%dT%H:%M}/{code}/{word}"[:120],
         milestone=milestone_of(word),
-        sub_status=sub_status_of(milestone_of(word), _text(row, "sTrRemarks")),
+        sub_status=sub_status_of(milestone_of(word), text_of(row, "sTrRemarks")),
         occurred_at=moment,
         carrier_status=f"{code} {word}".strip()[:120],
-        description=(_text(row, "sTrRemarks") or word)[:300],
-        location=_text(row, "strOrigin")[:120],
+        description=(text_of(row, "sTrRemarks") or word)[:300],
+        location=text_of(row, "strOrigin")[:120],
         raw=dict(row),
     )
 
@@ -90,8 +93,3 @@ def _day(text: str) -> date | None:
         return datetime.strptime(text, "%d%m%Y").date()
     except ValueError:
         return None
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    return "" if value is None else str(value).strip()

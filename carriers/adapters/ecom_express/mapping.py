@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from carriers.adapters.replies import text_of
 from carriers.adapters.said import sub_status_of
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 
@@ -22,32 +23,34 @@ def milestone_of(status: str, *, returning: bool) -> Milestone:
 
 def read_push(body: Mapping[str, Any]) -> TrackingUpdate | None:
     """One push: one scan. None without an AWB; no scan without a readable time, which could not be told apart."""
-    awb = _text(body, "awb")
+    awb = text_of(body, "awb")
     if not awb:
         return None
     scan = _scan(body)
     return TrackingUpdate(
-        awb=awb, scans=(scan,) if scan is not None else (), expected_delivery=_day(_text(body, "edd"))
+        awb=awb, scans=(scan,) if scan is not None else (), expected_delivery=_day(text_of(body, "edd"))
     )
 
 
 def _scan(body: Mapping[str, Any]) -> TrackingScan | None:
     try:
-        moment = datetime.strptime(_text(body, "date_time"), "%Y-%m-%d %H:%M:%S").replace(tzinfo=INDIA)
+        moment = datetime.strptime(text_of(body, "date_time"), "%Y-%m-%d %H:%M:%S").replace(tzinfo=INDIA)
     except ValueError:
         return None
-    status, code, reason = _text(body, "status"), _text(body, "status_code"), _text(body, "reason_code")
+    status, code, reason = text_of(body, "status"), text_of(body, "status_code"), text_of(body, "reason_code")
     # `product_type` is that of the parcel ("rts" is one that goes back), `shipment_type` that of the leg.
-    returning = _text(body, "shipment_type").casefold() == "return" or _text(body, "product_type").casefold() == "rts"
+    returning = (
+        text_of(body, "shipment_type").casefold() == "return" or text_of(body, "product_type").casefold() == "rts"
+    )
     milestone = milestone_of(status, returning=returning)
     return TrackingScan(
         scan_key=f"{moment:%Y-%m-%dT%H:%M:%S}/{code or status}/{reason}"[:120],
         milestone=milestone,
-        sub_status=sub_status_of(milestone, _text(body, "reason")),
+        sub_status=sub_status_of(milestone, text_of(body, "reason")),
         occurred_at=moment,
         carrier_status=f"{code} {status}".strip()[:120],
-        description=(_text(body, "reason") or _text(body, "fe_remarks") or status)[:300],
-        location=(_text(body, "current_city") or _text(body, "current_sc"))[:120],
+        description=(text_of(body, "reason") or text_of(body, "fe_remarks") or status)[:300],
+        location=(text_of(body, "current_city") or text_of(body, "current_sc"))[:120],
         raw=_without_persons(body),
     )
 
@@ -67,8 +70,3 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name)
-    return "" if value is None else str(value).strip()

@@ -8,14 +8,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from carriers.adapters.abroad import our_reference
+from carriers.adapters.abroad import Pickup, our_reference, pickups_of
 from carriers.adapters.calls import Reply
 from carriers.adapters.fedex import mapping
 from carriers.adapters.oauth import TokenClient, TokenClients
+from carriers.adapters.replies import pdf
 from carriers.base import (
     Booked,
     BookingRequest,
@@ -125,13 +126,8 @@ class FedexAdapter:
         A pickup has no reference of ours and there is no list of them: one whose reply was lost is not repeated blindly
         but raised as PermanentError.
         """
-        places: Mapping[str, Any] = config.settings.get("pickup_addresses") or {}
-        only = next(iter(places)) if len(places) == 1 else ""
-        counts: dict[str, int] = {}
-        for parcel in booked:
-            node = parcel.external_ids.get("node") or only
-            counts[node] = counts.get(node, 0) + 1
-        return ", ".join(self._pick_up(config, places, node, count, on) for node, count in counts.items())
+        wanted = pickups_of(config.settings, booked, also=("region",))
+        return ", ".join(self._pick_up(config, pickup, on) for pickup in wanted)
 
     def proof_of_delivery(self, config: CarrierConfig, awb: str) -> bytes:
         """The signed proof as PDF."""
@@ -142,20 +138,17 @@ class FedexAdapter:
         pages = mapping.output_of(reply.body).get("document") or mapping.output_of(reply.body).get("documents")
         if not isinstance(pages, list) or not pages:
             raise PermanentError(f"FedEx has no proof of delivery of {awb} yet.")
-        return mapping.pdf(str(pages[0]), "proof of delivery")
+        return pdf(pages[0], "proof of delivery")
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def _pick_up(self, config: CarrierConfig, places: Mapping[str, Any], node: str, count: int, on: date) -> str:
-        place = places.get(node)
-        if not isinstance(place, Mapping):
-            raise PermanentError(f"The setting pickup_addresses names no address for {node or 'these parcels'}.")
-        body = mapping.pickup_request(place, node, count, on, config.settings)
+    def _pick_up(self, config: CarrierConfig, pickup: Pickup, on: date) -> str:
+        body = mapping.pickup_request(pickup.place, len(pickup.parcels), on, config.settings)
         try:
             reply = self._call(config, "POST", "/pickup/v1/pickups", what="Pickup", safe=False, json=body)
         except UnknownOutcome as error:
             raise PermanentError(
-                f"FedEx may have taken the pickup of {node}: look before you ask again. {error}"
+                f"FedEx may have taken the pickup of {pickup.node}: look before you ask again. {error}"
             ) from error
         code = str(mapping.output_of(reply.body).get("pickupConfirmationCode") or "")
         if not code:

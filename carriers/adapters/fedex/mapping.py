@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -27,6 +25,7 @@ from carriers.adapters.abroad import (
     utc_key,
 )
 from carriers.adapters.fedex.statuses import meaning_of
+from carriers.adapters.replies import day_of, label_of, part_of, rows_of, text_of
 from carriers.adapters.said import sub_status_of
 from carriers.base import Booked, BookingRequest, Rate, RateRequest, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
@@ -125,36 +124,28 @@ def _party(address: Address) -> dict[str, Any]:
 
 def read_shipped(body: Mapping[str, Any], request: BookingRequest) -> Booked | None:
     """A reply to a shipment, with its label; None for one that names no parcel."""
-    for shipment in _rows(output_of(body), "transactionShipments"):
-        pieces = _rows(shipment, "pieceResponses")
+    for shipment in rows_of(output_of(body), "transactionShipments"):
+        pieces = rows_of(shipment, "pieceResponses")
         piece = pieces[0] if pieces else {}
         awb = str(shipment.get("masterTrackingNumber") or piece.get("trackingNumber") or "")
         if not awb:
             continue
-        documents = _rows(piece, "packageDocuments")
+        documents = rows_of(piece, "packageDocuments")
         label = next((row for row in documents if row.get("encodedLabel")), None)
         ids = {"reference": request.client_reference, "node": request.ship_from_code,
                "country": request.ship_from.country}  # fmt: skip
         return Booked(
             awb=awb, courier_name=str(shipment.get("serviceName") or "FedEx")[:120], external_ids=ids,
             charge_minor=_charged(shipment, request.currency),
-            label_pdf=_label(label),
+            label_pdf=label_of(label and label["encodedLabel"]),
         )  # fmt: skip
     return None
-
-
-def _label(document: Mapping[str, Any] | None) -> bytes:
-    """The label, nothing where it is no PDF: the parcel is booked all the same."""
-    try:
-        return pdf(str(document["encodedLabel"]), "label") if document else b""
-    except PermanentError:
-        return b""
 
 
 def _charged(shipment: Mapping[str, Any], currency: str) -> int | None:
     completed = shipment.get("completedShipmentDetail")
     rating = completed.get("shipmentRating") if isinstance(completed, dict) else None
-    for row in _rows(rating, "shipmentRateDetails"):
+    for row in rows_of(rating, "shipmentRateDetails"):
         if str(row.get("currency") or "") == currency and row.get("totalNetCharge") is not None:
             return _minor(row["totalNetCharge"], currency)
     return None
@@ -197,7 +188,7 @@ def rate_request(request: RateRequest, settings: Mapping[str, Any]) -> dict[str,
 
 def read_rates(body: Mapping[str, Any], currency: str, today: date) -> list[Rate]:
     """Services with their charges, cheapest first. Raises PermanentError where all are in another currency."""
-    rows = _rows(output_of(body), "rateReplyDetails")
+    rows = rows_of(output_of(body), "rateReplyDetails")
     found = [rate for row in rows if (rate := _rate(row, currency, today)) is not None]
     if rows and not found:
         raise PermanentError(f"FedEx quotes in another currency than {currency}, the setting currency of this account.")
@@ -205,13 +196,13 @@ def read_rates(body: Mapping[str, Any], currency: str, today: date) -> list[Rate
 
 
 def _rate(row: Mapping[str, Any], currency: str, today: date) -> Rate | None:
-    offers = [offer for offer in _rows(row, "ratedShipmentDetails") if str(offer.get("currency") or "") == currency]
+    offers = [offer for offer in rows_of(row, "ratedShipmentDetails") if str(offer.get("currency") or "") == currency]
     offers.sort(key=lambda offer: offer.get("rateType") != "ACCOUNT")
     charge = _minor(offers[0].get("totalNetCharge"), currency) if offers else None
     code = str(row.get("serviceType") or "")
     if charge is None or not code:
         return None
-    arrives = _day(_inner(row, "commit", "dateDetail").get("dayFormat"))
+    arrives = day_of(part_of(row, "commit", "dateDetail").get("dayFormat"))
     days = (arrives - today).days if arrives is not None else _SLOW_DAYS
     return Rate(
         courier_id=code, courier_name=str(row.get("serviceName") or code)[:120], charge_minor=charge,
@@ -247,10 +238,10 @@ def proof_request(awb: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def results_of(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each tracking number of a reply with a result that is no error."""
-    for complete in _rows(output_of(body), "completeTrackResults"):
-        for result in _rows(complete, "trackResults"):
+    for complete in rows_of(output_of(body), "completeTrackResults"):
+        for result in rows_of(complete, "trackResults"):
             number = str(
-                _inner(result, "trackingNumberInfo").get("trackingNumber") or complete.get("trackingNumber") or ""
+                part_of(result, "trackingNumberInfo").get("trackingNumber") or complete.get("trackingNumber") or ""
             )
             if number and not result.get("error"):
                 yield number, result
@@ -258,7 +249,7 @@ def results_of(body: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def is_cancelled(result: Mapping[str, Any]) -> bool:
     """FedEx shows the shipment as cancelled."""
-    return _inner(result, "latestStatusDetail").get("code") == "CA"
+    return part_of(result, "latestStatusDetail").get("code") == "CA"
 
 
 def read_tracking(body: Any, awb: str) -> TrackingUpdate:
@@ -269,11 +260,11 @@ def read_tracking(body: Any, awb: str) -> TrackingUpdate:
         if number != awb:
             continue
         # The newest comes first; scans of one second keep their order so.
-        for row in reversed(_rows(result, "scanEvents")):
+        for row in reversed(rows_of(result, "scanEvents")):
             scan = _scan(row)
             if scan is not None:
                 scans.setdefault(scan.scan_key, scan)
-        days = {str(row.get("type")): _day(row.get("dateTime")) for row in _rows(result, "dateAndTimes")}
+        days = {str(row.get("type")): day_of(row.get("dateTime")) for row in rows_of(result, "dateAndTimes")}
         expected = days.get("ESTIMATED_DELIVERY") or days.get("COMMITMENT") or expected
     ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
     return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
@@ -287,12 +278,10 @@ def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
     if moment.tzinfo is None:
         return None
     # The event is what happened here; the derived code is where the parcel stands then, which may be older.
-    code, reason = _text(row.get("eventType")), _text(row.get("exceptionCode"))
+    code, reason = text_of(row, "eventType"), text_of(row, "exceptionCode")
     milestone, sub_status = meaning_of(code, reason)
-    words = " ".join(
-        part for part in (_text(row.get("eventDescription")), _text(row.get("exceptionDescription"))) if part
-    )
-    place = _inner(row, "scanLocation")
+    words = " ".join(part for part in (text_of(row, "eventDescription"), text_of(row, "exceptionDescription")) if part)
+    place = part_of(row, "scanLocation")
     return TrackingScan(
         scan_key=f"{utc_key(moment)}/{code}/{reason}"[:120], milestone=milestone, occurred_at=moment,
         sub_status=sub_status or sub_status_of(milestone, words),
@@ -304,15 +293,8 @@ def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
 # -- shared ------------------------------------------------------------------------------------------------------------
 
 
-def pickup_request(
-    place: Mapping[str, Any], node: str, parcels: int, on: date, settings: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Body of a pickup. Raises PermanentError where the setting `pickup_addresses` lacks something."""
-    missing = [
-        name for name in ("company", "contact", "line1", "city", "region", "country", "phone") if not place.get(name)
-    ]
-    if missing:
-        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+def pickup_request(place: Mapping[str, Any], parcels: int, on: date, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Body of a pickup. Raises PermanentError for a place that does not fit."""
     address = {
         "streetLines": [fitting(str(place["line1"]), _LINE_WIDTH, "street")],
         "city": str(place["city"]),
@@ -334,37 +316,15 @@ def pickup_request(
     }  # fmt: skip
 
 
-def pdf(encoded: str, what: str) -> bytes:
-    """A PDF of base64. Raises PermanentError for anything else."""
-    try:
-        content = base64.b64decode(encoded)
-    except (binascii.Error, ValueError) as error:
-        raise PermanentError(f"The {what} is no base64: {error}") from error
-    if not content.startswith(b"%PDF"):
-        raise PermanentError(f"The {what} is no PDF: it begins with {content[:8]!r}.")
-    return content
-
-
 def message_of(body: Any) -> str:
     """What FedEx says: `TRACKING.TRACKINGNUMBER.EMPTY: Please provide tracking number.`"""
-    rows = _rows(body, "errors")
+    rows = rows_of(body, "errors")
     return " ".join(f"{row.get('code', '')}: {row.get('message', '')}" for row in rows)[:1000] or str(body)[:500]
 
 
 def output_of(body: Any) -> Mapping[str, Any]:
     """The part of a reply that answers."""
-    return _inner(body, "output")
-
-
-def _inner(value: Any, *names: str) -> Mapping[str, Any]:
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _rows(value: Any, name: str) -> list[Mapping[str, Any]]:
-    rows = value.get(name) if isinstance(value, dict) else None
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return part_of(body, "output")
 
 
 def _minor(value: Any, currency: str) -> int | None:
@@ -372,14 +332,3 @@ def _minor(value: Any, currency: str) -> int | None:
         return minor_units(Decimal(str(value)), currency)
     except InvalidOperation:
         return None
-
-
-def _day(value: Any) -> date | None:
-    try:
-        return datetime.fromisoformat(str(value)).date()
-    except ValueError:
-        return None
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -18,6 +16,7 @@ from carriers.adapters.abroad import (
     service_of,
     utc_key,
 )
+from carriers.adapters.replies import label_of
 from carriers.base import Booked, BookingRequest, Milestone, SubStatus, TrackingScan, TrackingUpdate, UnknownOutcome
 from oms.core.errors import PermanentError
 from oms.core.values import Address
@@ -116,22 +115,13 @@ def read_order(body: Mapping[str, Any], request: BookingRequest, settings: Mappi
     if awb:
         service = service_of(request, settings, NAME)
         return Booked(
-            awb=awb, courier_name=f"{NAME} {service}", label_pdf=_pdf(data.get("pdf_base64")),
+            awb=awb, courier_name=f"{NAME} {service}", label_pdf=label_of(data.get("pdf_base64")),
             external_ids={"reference": request.client_reference, "order_number": order},
         )  # fmt: skip
     if body.get("success") is False and not order:
         raise PermanentError(f"{NAME} refused the parcel: {message_of(body)}")
     made = f"made order {order} without a waybill" if order else "named neither an order nor a waybill"
     raise UnknownOutcome(f"{NAME} {made}: {message_of(body)}")
-
-
-def _pdf(content: Any) -> bytes:
-    """The label of a reply, empty where there is none that can be read: it is printed from the portal then."""
-    try:
-        pdf = base64.b64decode(str(content or ""), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-    return pdf if pdf.startswith(b"%PDF") else b""
 
 
 def message_of(body: Any) -> str:

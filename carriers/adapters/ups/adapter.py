@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-from carriers.adapters.abroad import account_number, our_reference
+from carriers.adapters.abroad import Pickup, account_number, our_reference, pickups_of
 from carriers.adapters.calls import Reply
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.panel import check_token
@@ -124,16 +124,12 @@ class UpsAdapter:
 
         A pickup that is pending already for the place and day is taken as it is, so the whole call may be repeated.
         """
-        places: Mapping[str, Any] = config.settings.get("pickup_addresses") or {}
-        only = next(iter(places)) if len(places) == 1 else ""
-        by_node: dict[str, list[Booked]] = {}
-        for parcel in booked:
-            by_node.setdefault(parcel.external_ids.get("node") or only, []).append(parcel)
+        wanted = pickups_of(config.settings, booked)
         pending = self._pending_pickups(config)
         numbers = []
-        for node, parcels in by_node.items():
-            reference = our_reference(f"{on:%Y%m%d}-{node}", mapping.REFERENCE_WIDTH)
-            numbers.append(pending.get(reference) or self._pick_up(config, places, node, parcels, on, reference))
+        for pickup in wanted:
+            reference = our_reference(f"{on:%Y%m%d}-{pickup.node}", mapping.REFERENCE_WIDTH)
+            numbers.append(pending.get(reference) or self._pick_up(config, pickup, on, reference))
         return ", ".join(numbers)
 
     def read_webhook(self, config: CarrierConfig, headers: Mapping[str, str], body: bytes) -> TrackingUpdate | None:
@@ -191,14 +187,8 @@ class UpsAdapter:
         found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         return {str(row["ReferenceNumber"]): str(row.get("PRN") or "") for row in found if row.get("ReferenceNumber")}
 
-    def _pick_up(
-        self, config: CarrierConfig, places: Mapping[str, Any], node: str, parcels: Sequence[Booked], on: date,
-        reference: str,
-    ) -> str:  # fmt: skip
-        place = places.get(node)
-        if not isinstance(place, Mapping):
-            raise PermanentError(f"The setting pickup_addresses names no address for {node or 'these parcels'}.")
-        body = mapping.pickup_request(place, node, len(parcels), on, config.settings, reference)
+    def _pick_up(self, config: CarrierConfig, pickup: Pickup, on: date, reference: str) -> str:
+        body = mapping.pickup_request(pickup.place, len(pickup.parcels), on, config.settings, reference)
         try:
             reply = self._call(
                 config, "POST", f"/api/pickupcreation/{VERSION}/pickup", what="Pickup", safe=False, json=body

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +27,7 @@ from carriers.adapters.abroad import (
     service_of,
     state_code,
 )
+from carriers.adapters.replies import pdf
 from carriers.base import Booked, BookingRequest, Rate, RateRequest
 from oms.core.errors import PermanentError
 from oms.core.values import Address, minor_units
@@ -289,28 +288,14 @@ def pdf_of(results: list[Mapping[str, Any]]) -> bytes:
         image = row.get("LabelImage")
         content = image.get("GraphicImage") if isinstance(image, dict) else None
         if content:
-            return pdf(str(content), "label")
+            return pdf(content, "label")
     raise PermanentError("UPS gave no label.")
 
 
-def pdf(encoded: str, what: str) -> bytes:
-    """A PDF of base64. Raises PermanentError for anything else."""
-    try:
-        content = base64.b64decode(encoded, validate=False)
-    except binascii.Error as error:
-        raise PermanentError(f"The {what} is no base64: {error}") from error
-    if not content.startswith(b"%PDF"):
-        raise PermanentError(f"The {what} is no PDF: it begins with {content[:8]!r}.")
-    return content
-
-
 def pickup_request(
-    place: Mapping[str, Any], node: str, parcels: int, on: date, settings: Mapping[str, Any], reference: str
+    place: Mapping[str, Any], parcels: int, on: date, settings: Mapping[str, Any], reference: str
 ) -> dict[str, Any]:
-    """Body of an on-call pickup. Raises PermanentError where the setting `pickup_addresses` lacks something."""
-    missing = [name for name in ("company", "contact", "line1", "city", "country", "phone") if not place.get(name)]
-    if missing:
-        raise PermanentError(f"The setting pickup_addresses of {node} lacks {', '.join(missing)}.")
+    """Body of an on-call pickup. Raises PermanentError for a place that does not fit."""
     address: dict[str, Any] = {
         "CompanyName": fitting(str(place["company"]), 27, "company"),
         "ContactName": fitting(str(place["contact"]), 22, "contact"),

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from carriers.adapters.abroad import place_of, utc_key
+from carriers.adapters.replies import rows_of, text_of
 from carriers.adapters.said import sub_status_of
 from carriers.adapters.ups.statuses import milestone_of, sub_status_of_number
 from carriers.base import TrackingScan, TrackingUpdate
@@ -15,8 +16,8 @@ from carriers.base import TrackingScan, TrackingUpdate
 def packages_of(body: Any) -> Iterator[Mapping[str, Any]]:
     """Every package of a tracking reply."""
     response = body.get("trackResponse") if isinstance(body, dict) else None
-    for shipment in _rows(response, "shipment"):
-        yield from _rows(shipment, "package")
+    for shipment in rows_of(response, "shipment"):
+        yield from rows_of(shipment, "package")
 
 
 def current_number(package: Mapping[str, Any]) -> str:
@@ -34,7 +35,7 @@ def read_tracking(body: Any, awb: str) -> TrackingUpdate:
         if str(package.get("trackingNumber") or awb) != awb:
             continue
         # The newest comes first; scans of one second keep their order so.
-        for row in reversed(_rows(package, "activity")):
+        for row in reversed(rows_of(package, "activity")):
             scan = _scan(row)
             if scan is not None:
                 scans.setdefault(scan.scan_key, scan)
@@ -57,8 +58,8 @@ def read_push(body: Mapping[str, Any]) -> TrackingUpdate | None:
     place = body.get("activityLocation") if isinstance(body.get("activityLocation"), dict) else {}
     assert isinstance(place, dict)
     scan = _made(
-        moment, kind=_text(status.get("type")), number=_number(status.get("descriptionCode")),
-        code=_text(status.get("code")), words=_text(status.get("description")),
+        moment, kind=text_of(status, "type"), number=_number(status.get("descriptionCode")),
+        code=text_of(status, "code"), words=text_of(status, "description"),
         location=place_of(place.get("city"), place.get("stateProvince"), place.get("country")), raw=_plain(body),
     )  # fmt: skip
     return TrackingUpdate(awb=awb, scans=(scan,), expected_delivery=_day(body.get("scheduledDeliveryDate")))
@@ -77,8 +78,8 @@ def _scan(row: Mapping[str, Any]) -> TrackingScan | None:
     place = place if isinstance(place, dict) else {}
     country = place.get("countryCode") or place.get("country")
     return _made(
-        moment, kind=_text(status.get("type")), number=_text(status.get("statusCode")), code=_text(status.get("code")),
-        words=_text(status.get("description")), raw=row,
+        moment, kind=text_of(status, "type"), number=text_of(status, "statusCode"), code=text_of(status, "code"),
+        words=text_of(status, "description"), raw=row,
         location=place_of(place.get("city"), place.get("stateProvince"), country),
     )  # fmt: skip
 
@@ -116,7 +117,7 @@ def _moment(day: Any, clock: Any, offset: Any = None) -> datetime | None:
 
 def _expected(package: Mapping[str, Any]) -> date | None:
     """The day that UPS names: a new one (RDD) before the first (SDD)."""
-    days = {str(row.get("type")): _day(row.get("date")) for row in _rows(package, "deliveryDate")}
+    days = {str(row.get("type")): _day(row.get("date")) for row in rows_of(package, "deliveryDate")}
     return days.get("RDD") or days.get("SDD")
 
 
@@ -127,15 +128,6 @@ def _day(value: Any) -> date | None:
         return None
 
 
-def _rows(value: Any, name: str) -> list[Mapping[str, Any]]:
-    rows = value.get(name) if isinstance(value, dict) else None
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
 def _number(value: Any) -> str:
     """A number that comes as text; any other has lost its zeros, or is not of the table."""
     return value.strip() if isinstance(value, str) else ""
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()

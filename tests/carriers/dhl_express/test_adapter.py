@@ -132,7 +132,7 @@ def test_what_is_sent_fits_the_published_schema(published: Contract, duties: str
         body = mapping.ship_request(request, SETTINGS | {"duties_paid_by": duties}, AT)
         assert published.faults(REQUEST, body) == []
     booked = [Booked(awb="1", courier_name="DHL Express", external_ids={"product": "P", "grams": "1250"})]
-    pickup = mapping.pickup_request(PLACE, "BLR-DC", booked, AT, SETTINGS)
+    pickup = mapping.pickup_request(PLACE, booked, AT, SETTINGS)
     assert published.faults("supermodelIoLogisticsExpressPickupRequest", pickup) == []
 
 

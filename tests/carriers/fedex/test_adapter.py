@@ -180,7 +180,7 @@ def test_the_other_requests_fit_the_published_schema(published: Callable[[str], 
     assert track.faults("Full_Schema_Tracking_Numbers", mapping.number_request("794953535000")) == []
     assert track.faults("Full_Schema_SPOD", mapping.proof_request("794953535000", SETTINGS)) == []
     assert published("rate-api").faults("Full_Schema_Quote_Rate", mapping.rate_request(RATE, SETTINGS)) == []
-    pickup = mapping.pickup_request(PLACE, "BLR-DC", 3, date(2026, 11, 24), SETTINGS)
+    pickup = mapping.pickup_request(PLACE, 3, date(2026, 11, 24), SETTINGS)
     assert published("pickup-api").faults("Full_Schema_Create_Pickup", pickup) == []
 
 

@@ -102,7 +102,7 @@ def test_the_other_requests_fit_the_published_schema(published: dict[str, Contra
     assert published["Shipping"].faults("LABELRECOVERYRequestWrapper", by_reference) == [SHORT, ROADIE]
     by_number = published["Shipping"].faults("LABELRECOVERYRequestWrapper", mapping.recovery_of("1ZA1B2C36510000000"))
     assert by_number == [SHORT, "LabelRecoveryRequest: 'ReferenceValues' is a required property", ROADIE]
-    pickup = mapping.pickup_request(PLACE, "BLR-DC", 3, date(2026, 11, 24), settings, "20261124-BLR-DC")
+    pickup = mapping.pickup_request(PLACE, 3, date(2026, 11, 24), settings, "20261124-BLR-DC")
     # Its own schema gives a day of the form yyyyMMdd four characters.
     assert published["Pickup"].faults("PICKUPCreationRequestWrapper", pickup) == [
         "PickupCreationRequest.PickupDateInfo.PickupDate: '20261124' is too long"
