@@ -10,7 +10,8 @@ import pytest
 from carriers.adapters.dhl_express import mapping as dhl
 from carriers.adapters.fedex import mapping as fedex
 from carriers.adapters.ups import mapping as ups
-from carriers.base import BookingRequest
+from carriers.adapters.ups import tracking
+from carriers.base import BookingRequest, Milestone
 from oms.core.errors import PermanentError
 from tests.carriers.abroad_world import BERLIN, to_berlin
 from tests.carriers.dhl_express.test_adapter import AT
@@ -72,3 +73,21 @@ def test_two_phone_numbers_are_none_and_customs_reads_latin_letters() -> None:
     saree = replace(to_berlin().items[0], name="रेशमी साड़ी")
     with pytest.raises(PermanentError, match="customs reads Latin letters alone"):
         dhl.ship_request(to_berlin(items=(saree,)), SETTINGS, AT)
+
+
+def test_what_follows_a_return_is_of_the_way_back() -> None:
+    M = Milestone
+    back = [M.IN_TRANSIT, M.RTO_INITIATED, M.RTO_IN_TRANSIT, M.RTO_DELIVERED]
+    hours = ("2026-11-20T08:00:00+00:00", "2026-11-20T09:00:00+00:00", "2026-11-20T10:00:00+00:00",
+             "2026-11-20T11:00:00+00:00")  # fmt: skip
+    of_fedex = [{"date": hour, "eventType": code} for hour, code in zip(hours, ("IT", "RS", "IT", "DL"), strict=True)]
+    result = {"trackingNumberInfo": {"trackingNumber": "1"}, "scanEvents": of_fedex[::-1]}
+    body: dict[str, Any] = {"output": {"completeTrackResults": [{"trackResults": [result]}]}}
+    assert [scan.milestone for scan in fedex.read_tracking(body, "1").scans] == back
+    of_dhl = [{"date": hour[:10], "time": hour[11:19], "typeCode": code}
+              for hour, code in zip(hours, ("AF", "RT", "WC", "OK"), strict=True)]  # fmt: skip
+    assert [scan.milestone for scan in dhl.read_tracking({"shipments": [{"events": of_dhl}]}, "1").scans] == back
+    of_ups = [{"gmtDate": "20261120", "gmtTime": hour[11:19], "status": {"statusCode": number}}
+              for hour, number in zip(hours, ("005", "033", "005", "011"), strict=True)]  # fmt: skip
+    body = {"trackResponse": {"shipment": [{"package": [{"trackingNumber": "1", "activity": of_ups[::-1]}]}]}}
+    assert [scan.milestone for scan in tracking.read_tracking(body, "1").scans] == back

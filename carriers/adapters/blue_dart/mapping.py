@@ -7,16 +7,16 @@ import binascii
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from carriers.adapters.abroad import digits, kilograms, our_reference, service_of, street_lines
-from carriers.adapters.blue_dart.statuses import ON_THE_WAY_BACK, milestone_of
+from carriers.adapters.blue_dart.statuses import milestone_of
 from carriers.adapters.replies import text_of
 from carriers.adapters.said import sub_status_of
-from carriers.base import BookingRequest, Milestone, TrackingScan, TrackingUpdate
+from carriers.adapters.way_back import in_order
+from carriers.base import BookingRequest, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
 from oms.core.values import Address, major_units
 
@@ -215,17 +215,8 @@ def read_tracking(shipments: list[ET.Element], awb: str) -> TrackingUpdate:
         raise PermanentError(f"Asked for AWB {awb}, Blue Dart answered with {shipments[0].get('WaybillNo')!r}.")
     rows = [detail for row in mine for detail in row.iter("ScanDetail")]
     by_key = {scan.scan_key: scan for detail in rows if (scan := _scan(detail)) is not None}
-    scans: list[TrackingScan] = []
-    back = False
-    for scan in sorted(by_key.values(), key=lambda scan: (scan.occurred_at, _FIRST.get(scan.milestone, 1))):
-        back = back or scan.milestone is Milestone.RTO_INITIATED
-        scans.append(replace(scan, milestone=ON_THE_WAY_BACK.get(scan.milestone, scan.milestone)) if back else scan)
     expected = next((day for row in mine if (day := _day(_said(row, "ExpectedDeliveryDate"))) is not None), None)
-    return TrackingUpdate(awb=awb, scans=tuple(scans), expected_delivery=expected)
-
-
-#: Scans are told to the minute: of two in one, the turn back is the earlier.
-_FIRST = {Milestone.RTO_INITIATED: 0}
+    return TrackingUpdate(awb=awb, scans=in_order(by_key.values()), expected_delivery=expected)
 
 
 def _scan(detail: ET.Element) -> TrackingScan | None:

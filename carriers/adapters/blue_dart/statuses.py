@@ -28,14 +28,6 @@ WORDS: Mapping[str, Milestone] = {
     "shipment returned": M.RTO_INITIATED,
     "shipment returned back to shipper": M.RTO_INITIATED,
 }
-#: The way back is told in the same words.
-ON_THE_WAY_BACK: Mapping[Milestone, Milestone] = {
-    M.PICKED_UP: M.RTO_IN_TRANSIT,
-    M.IN_TRANSIT: M.RTO_IN_TRANSIT,
-    M.OUT_FOR_DELIVERY: M.RTO_IN_TRANSIT,
-    M.ATTEMPT_FAILED: M.RTO_IN_TRANSIT,
-    M.DELIVERED: M.RTO_DELIVERED,
-}
 _BACK = ("return", "rto", "shipper")
 
 

@@ -24,6 +24,7 @@ from carriers.adapters.abroad import (
 )
 from carriers.adapters.replies import day_of, label_of, part_of, rows_of, text_of
 from carriers.adapters.said import sub_status_of
+from carriers.adapters.way_back import in_order
 from carriers.base import Booked, BookingRequest, Milestone, SubStatus, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
 from oms.core.values import Address, minor_units
@@ -199,8 +200,7 @@ def read_tracking(body: Any, awb: str) -> TrackingUpdate:
             if scan is not None:
                 scans.setdefault(scan.scan_key, scan)
         expected = day_of(shipment.get("estimatedDeliveryDate")) or expected
-    ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
-    return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
+    return TrackingUpdate(awb=awb, scans=in_order(scans.values()), expected_delivery=expected)
 
 
 def _scan(row: Mapping[str, Any]) -> TrackingScan | None:

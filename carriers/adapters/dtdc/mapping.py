@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from carriers.adapters.replies import text_of
 from carriers.adapters.said import sub_status_of
+from carriers.adapters.way_back import in_order
 from carriers.base import Milestone, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
 
@@ -30,13 +30,6 @@ WORDS: Mapping[str, Milestone] = {
     "CONSIGNMENT RELEASED": M.IN_TRANSIT,
     "CONSIGNMENT HAS RETURNED": M.RTO_IN_TRANSIT,
 }
-_BACK = frozenset({M.RTO_INITIATED, M.RTO_IN_TRANSIT})
-_ON_THE_ROAD: Mapping[Milestone, Milestone] = {
-    M.DELIVERED: M.RTO_DELIVERED,
-    M.IN_TRANSIT: M.RTO_IN_TRANSIT,
-    M.OUT_FOR_DELIVERY: M.RTO_IN_TRANSIT,
-    M.ATTEMPT_FAILED: M.RTO_IN_TRANSIT,
-}
 
 
 def milestone_of(word: str) -> Milestone:
@@ -56,14 +49,8 @@ def read_tracking(body: Mapping[str, Any], awb: str) -> TrackingUpdate:
         raise PermanentError(f"Asked for AWB {awb}, DTDC answered with {shown}.")
     rows = body.get("trackDetails")
     found = [scan for row in (rows if isinstance(rows, list) else []) if (scan := _scan(row)) is not None]
-    scans: list[TrackingScan] = []
-    back = False
-    for scan in sorted(found, key=lambda scan: scan.occurred_at):
-        scans.append(replace(scan, milestone=_ON_THE_ROAD.get(scan.milestone, scan.milestone)) if back else scan)
-        back = back or scan.milestone in _BACK
-    return TrackingUpdate(
-        awb=awb, scans=tuple(scans), expected_delivery=_day(text_of(header, "strExpectedDeliveryDate"))
-    )
+    expected = _day(text_of(header, "strExpectedDeliveryDate"))
+    return TrackingUpdate(awb=awb, scans=in_order(found), expected_delivery=expected)
 
 
 def _scan(row: Any) -> TrackingScan | None:

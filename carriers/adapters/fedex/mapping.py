@@ -27,6 +27,7 @@ from carriers.adapters.abroad import (
 from carriers.adapters.fedex.statuses import meaning_of
 from carriers.adapters.replies import day_of, label_of, part_of, rows_of, text_of
 from carriers.adapters.said import sub_status_of
+from carriers.adapters.way_back import in_order
 from carriers.base import Booked, BookingRequest, Rate, RateRequest, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
 from oms.core.values import Address, major_units, minor_units
@@ -266,8 +267,7 @@ def read_tracking(body: Any, awb: str) -> TrackingUpdate:
                 scans.setdefault(scan.scan_key, scan)
         days = {str(row.get("type")): day_of(row.get("dateTime")) for row in rows_of(result, "dateAndTimes")}
         expected = days.get("ESTIMATED_DELIVERY") or days.get("COMMITMENT") or expected
-    ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
-    return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
+    return TrackingUpdate(awb=awb, scans=in_order(scans.values()), expected_delivery=expected)
 
 
 def _scan(row: Mapping[str, Any]) -> TrackingScan | None:

@@ -10,6 +10,7 @@ from carriers.adapters.abroad import place_of, utc_key
 from carriers.adapters.replies import rows_of, text_of
 from carriers.adapters.said import sub_status_of
 from carriers.adapters.ups.statuses import milestone_of, sub_status_of_number
+from carriers.adapters.way_back import in_order
 from carriers.base import TrackingScan, TrackingUpdate
 
 
@@ -40,8 +41,7 @@ def read_tracking(body: Any, awb: str) -> TrackingUpdate:
             if scan is not None:
                 scans.setdefault(scan.scan_key, scan)
         expected = _expected(package) or expected
-    ordered = sorted(scans.values(), key=lambda scan: scan.occurred_at)
-    return TrackingUpdate(awb=awb, scans=tuple(ordered), expected_delivery=expected)
+    return TrackingUpdate(awb=awb, scans=in_order(scans.values()), expected_delivery=expected)
 
 
 def read_push(body: Mapping[str, Any]) -> TrackingUpdate | None:
