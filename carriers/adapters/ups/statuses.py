@@ -62,6 +62,8 @@ TYPES: Mapping[str, Milestone] = {
 #: Two-letter codes of Track Alert that a type alone would tell wrongly: out for delivery comes as I, and D stands for
 #: all of delivery, from the van to the door. FS is the end in the contract's example; others say it in words.
 CODES: Mapping[str, Milestone] = {"OT": M.OUT_FOR_DELIVERY, "OF": M.OUT_FOR_DELIVERY, "FS": M.DELIVERED}
+#: Words of a delivery that is none to the customer: to a shop where it waits, or back. A number tells which.
+_NOT_TO_THE_CUSTOMER = ("access point", "sender", "shipper", "return")
 NUMBER_SUB_STATUS: Mapping[str, SubStatus] = {
     "019": S.RESCHEDULED,
     "020": S.RESCHEDULED,
@@ -77,7 +79,8 @@ def milestone_of(kind: str, number: str, code: str, words: str = "") -> Mileston
         return NUMBERS[plain]
     if code in CODES:
         return CODES[code]
-    if kind == "D" and words.casefold().startswith("delivered"):
+    said = words.casefold()
+    if kind == "D" and said.startswith("delivered") and not any(part in said for part in _NOT_TO_THE_CUSTOMER):
         return M.DELIVERED
     return TYPES.get(kind, M.UNKNOWN)
 

@@ -293,6 +293,7 @@ def test_a_pickup_whose_reply_is_lost_is_not_asked_for_twice(adapter: UpsAdapter
         ("I", "005", "AR", "", M.IN_TRANSIT), ("I", "021", "OT", "", M.OUT_FOR_DELIVERY),
         ("I", "", "OT", "Out for Delivery", M.OUT_FOR_DELIVERY), ("D", "11", "FS", "", M.DELIVERED),
         ("D", "", "", "Delivered", M.DELIVERED), ("D", "", "", "Loaded on Delivery Vehicle", M.UNKNOWN),
+        ("D", "", "2W", "Delivered to UPS Access Point", M.UNKNOWN), ("D", "", "", "Delivered to sender", M.UNKNOWN),
         ("X", "022", "48", "", M.ATTEMPT_FAILED), ("X", "013", "", "", M.UNKNOWN), ("U", "", "", "", M.UNKNOWN),
         ("X", "035", "", "", M.RTO_IN_TRANSIT), ("I", "034", "", "", M.RTO_DELIVERED), ("", "999", "", "", M.UNKNOWN),
     ],
