@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +30,7 @@ from carriers.base import (
     UnknownOutcome,
 )
 from carriers.errors import NotProven
+from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
 
@@ -122,7 +123,8 @@ class UpsAdapter:
     def schedule_pickup(self, config: CarrierConfig, booked: Sequence[Booked], on: date) -> str:
         """One on-call pickup per place that parcels leave from; UPS's pickup numbers.
 
-        A pickup that is pending already for the place and day is taken as it is, so the whole call may be repeated.
+        A pickup that is pending already for the place and day is taken as it is, so the whole call may be repeated;
+        one for a later day than tomorrow, which UPS does not list, is not: a lost reply raises PermanentError.
         """
         wanted = pickups_of(config.settings, booked)
         pending = self._pending_pickups(config)
@@ -194,6 +196,11 @@ class UpsAdapter:
                 config, "POST", f"/api/pickupcreation/{VERSION}/pickup", what="Pickup", safe=False, json=body
             )
         except UnknownOutcome as error:
+            if on > clock.now().date() + timedelta(days=1):
+                # UPS lists what is pending today and tomorrow alone.
+                raise PermanentError(
+                    f"UPS may have taken the pickup of {pickup.node} on {on}: look before you ask again. {error}"
+                ) from error
             # Asked again, it is found among the pending ones.
             raise TransientError(str(error)) from error
         response = reply.as_object().get("PickupCreationResponse")

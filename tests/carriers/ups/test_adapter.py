@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from carriers.base import (
 )
 from carriers.errors import BadSignature, NotProven
 from carriers.simulators.ups.server import UpsServer
+from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.values import Address
 from tests.carriers.abroad_world import to_berlin, to_thane
@@ -278,6 +279,10 @@ def test_a_pickup_whose_reply_is_lost_is_not_asked_for_twice(adapter: UpsAdapter
         adapter.schedule_pickup(config(server), [parcel], date(2026, 11, 24))
     number = adapter.schedule_pickup(config(server), [parcel], date(2026, 11, 24))
     assert server.carrier.pickups == {"20261124-BLR-DC": number}
+    # Of a day after tomorrow UPS lists nothing: whether it was taken, a person has to see.
+    server.fault("lost", path="/pickupcreation", count=1)
+    with pytest.raises(PermanentError, match="may have taken the pickup of BLR-DC"):
+        adapter.schedule_pickup(config(server), [parcel], clock.now().date() + timedelta(days=2))
     stray = Booked(awb="1Z", courier_name="UPS", external_ids={"node": "DEL"})
     with pytest.raises(PermanentError, match="names no address for DEL"):
         adapter.schedule_pickup(config(server), [stray], date(2026, 11, 25))
