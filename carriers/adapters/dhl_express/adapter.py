@@ -2,7 +2,7 @@
 
 `CarrierConfig.secrets`: `username`, `password` (of the MyDHL API). `CarrierConfig.settings`: `account_number`,
 `services` (our service level -> DHL's product code), `duties_paid_by`, `country_of_origin`, `pickup_addresses`,
-`void_by_hand`, `timeout_seconds`.
+`time_zone`, `void_by_hand`, `timeout_seconds`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
 
 BASE_URL = "https://express.api.dhl.com/mydhlapi"
+#: Of the interface: every call has to say it.
+VERSION = "3.1.0"
 _NOT_SHOWN = frozenset({400, 404})
 
 
@@ -64,7 +66,8 @@ class DhlExpressAdapter:
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Ship it under our reference, with its label. DHL deduplicates by nothing: what is lost is looked up."""
-        body = mapping.ship_request(request, config.settings, clock.now() + timedelta(hours=1))
+        at = clock.now().astimezone(mapping.zone_of(config.settings)) + timedelta(hours=1)
+        body = mapping.ship_request(request, config.settings, at)
         reply = self._call(
             config, "POST", "/shipments", what="Shipment", safe=False,
             reference=our_reference(request.client_reference, 36), json=body,
@@ -130,6 +133,7 @@ class DhlExpressAdapter:
         """
         wanted = pickups_of(config.settings, booked)
         at = datetime(on.year, on.month, on.day, int(config.settings.get("pickup_hour_utc", 9)), tzinfo=UTC)
+        at = at.astimezone(mapping.zone_of(config.settings))
         return ", ".join(self._pick_up(config, pickup, at) for pickup in wanted)
 
     def proof_of_delivery(self, config: CarrierConfig, awb: str) -> bytes:
@@ -164,7 +168,9 @@ class DhlExpressAdapter:
         seconds = float(config.settings.get("timeout_seconds", READ_TIMEOUT_SECONDS))
         with self._lock:
             calls = self._calls.setdefault(seconds, Calls(seconds, mapping.message_of))
-        headers = {"Accept": "application/json", "Message-Reference": reference or str(uuid.uuid4())}
+        headers = {
+            "Accept": "application/json", "Message-Reference": reference or str(uuid.uuid4()), "x-version": VERSION,
+        }  # fmt: skip
         response = calls.send(
             method, (config.base_url or BASE_URL).rstrip("/") + path, what=what, safe=safe, headers=headers,
             auth=(config.secrets.get("username", ""), config.secrets.get("password", "")), **kwargs,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from carriers.adapters.abroad import (
     account_number,
@@ -122,8 +123,18 @@ def _declaration(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
 
 
 def planned(at: datetime) -> str:
-    """`2026-11-24T10:00:00GMT+00:00`."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}GMT+00:00"
+    """`2026-11-24T15:30:00GMT+05:30`: DHL wants the clock of where the parcel leaves, and its zone."""
+    text = at.isoformat(timespec="seconds")
+    return f"{text[:19]}GMT{text[19:]}"
+
+
+def zone_of(settings: Mapping[str, Any]) -> ZoneInfo:
+    """The setting `time_zone`, else India's. Raises PermanentError for one that is none."""
+    name = str(settings.get("time_zone", "Asia/Kolkata"))
+    try:
+        return ZoneInfo(name)
+    except (ValueError, LookupError, OSError) as error:
+        raise PermanentError(f"The setting time_zone is {name!r}; expected a name as Asia/Kolkata.") from error
 
 
 def _party(address: Address) -> dict[str, Any]:

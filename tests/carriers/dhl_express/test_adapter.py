@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from carriers.adapters.dhl_express import mapping
-from carriers.adapters.dhl_express.adapter import DhlExpressAdapter
+from carriers.adapters.dhl_express.adapter import VERSION, DhlExpressAdapter
 from carriers.base import (
     Booked,
     CannotProveAbsence,
@@ -134,6 +134,8 @@ def test_what_is_sent_fits_the_published_schema(published: Contract, duties: str
     booked = [Booked(awb="1", courier_name="DHL Express", external_ids={"product": "P", "grams": "1250"})]
     pickup = mapping.pickup_request(PLACE, booked, AT, SETTINGS)
     assert published.faults("supermodelIoLogisticsExpressPickupRequest", pickup) == []
+    version = published.document["components"]["parameters"]["xVersionHeader"]
+    assert (version["required"], version["schema"]["default"]) == (True, VERSION)
 
 
 def test_what_the_carrier_of_the_tests_answers_fits_the_published_schema(
@@ -150,6 +152,10 @@ def test_a_parcel_is_booked_with_its_label_and_found(
     made = adapter.book(config(server), to_berlin())
     assert (made.charge_minor, made.label_pdf[:4], made.expected_delivery) == (245_050, b"%PDF", date(2026, 11, 27))
     assert server.last("/shipments").headers["message-reference"] == "OMS-100234-a1b2c3-1"
+    assert server.last("/shipments").headers["x-version"] == VERSION
+    assert server.last("/shipments").body["plannedShippingDateAndTime"].endswith("GMT+05:30")
+    with pytest.raises(PermanentError, match="time_zone is 'Bengaluru'; expected a name as Asia/Kolkata"):
+        adapter.book(config(server, time_zone="Bengaluru"), to_berlin())
     found = adapter.find_booking(config(server), "OMS-100234-a1b2c3-1")
     assert found is not None
     assert found.awb == made.awb
