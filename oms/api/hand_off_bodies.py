@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from ninja import Schema
 from pydantic import BeforeValidator, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from fulfillment.services.hand_off_answers import Confirmation, Heard
 from fulfillment.services.hand_off_work import Left, PackedBox, Part
@@ -13,7 +14,7 @@ from fulfillment.services.hand_off_work import Left, PackedBox, Part
 
 def _no_truth(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("Input should be a number, true and false are none")
+        raise PydanticCustomError("number", "Input should be a number: true and false are none")
     return value
 
 

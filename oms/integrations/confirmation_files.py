@@ -19,6 +19,9 @@ COLUMNS = (
 )  # fmt: skip
 MOST_ROWS = 1_000
 MOST_BYTES = 2 * 1024 * 1024
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+#: Characters of a cell; of serial numbers there may be many in one.
+_LONGEST, _LONGEST_SERIALS = 500, 20_000
 _NUMBERS = ("version", "line_id", "quantity", "weight_grams", "length_mm", "width_mm", "height_mm")
 _WITH_UNITS = ("pick", "short", "pack")
 _SIDES = {"length_mm": 300, "width_mm": 220, "height_mm": 80}
@@ -50,12 +53,19 @@ def read_confirmations(raw: bytes) -> ReadFile:
     if len(raw) > MOST_BYTES:
         return ReadFile([], [RowError(1, "file", f"{len(raw)} bytes", f"at most {MOST_BYTES}")])
     try:
-        reader = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        came = "UTF-16" if raw[:2] in _UTF_16 else f"the byte 0x{raw[error.start]:02x}"
+        return ReadFile([], [RowError(raw.count(b"\n", 0, error.start) + 1, "file", came, "CSV in UTF-8")])
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
         names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
         reader.fieldnames = names
         read = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        return ReadFile([], [RowError(1, "file", str(error)[:120], "CSV in UTF-8")])
+    except csv.Error as error:
+        return ReadFile([], [RowError(max(1, reader.reader.line_num), "file", str(error)[:120], "CSV in UTF-8")])
+    if len(names) == 1 and (apart := next((sign for sign in ";\t|" if sign in names[0]), "")):
+        return ReadFile([], [RowError(1, "file", f"columns apart by {apart!r}", "columns apart by commas")])
     wrong = [
         RowError(1, name, "no such column", f"one of {', '.join(COLUMNS)}") for name in names if name not in COLUMNS
     ]
@@ -107,6 +117,12 @@ def _wrong(number: int, row: Row) -> list[RowError]:
         RowError(number, name, row[name], "a whole number of 0 or more")
         for name in _NUMBERS if row.get(name) and not _is_number(row[name])
     ]  # fmt: skip
+    for name, text in row.items():
+        longest = _LONGEST_SERIALS if name == "serials" else _LONGEST
+        if "\x00" in text:
+            found.append(RowError(number, name, "a NUL (U+0000)", "text without it"))
+        if len(text) > longest:
+            found.append(RowError(number, name, f"{len(text)} characters", f"at most {longest}"))
     if kind in _WITH_UNITS and not (row.get("line_id") or row.get("sku")):
         found.append(RowError(number, "sku", "nothing", "a SKU, or a line_id"))
     if kind in _WITH_UNITS and not row.get("quantity"):

@@ -178,6 +178,22 @@ def test_a_cell_too_many_and_a_column_twice_are_said(world: World) -> None:
     assert [(error.row, error.field, error.came) for error in twice.errors] == [(1, "sku", "twice")]
 
 
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"event,kind,work,version\nE1,reject,OM-1-1,1\nE\xe9,accept,OM-1-1,1\n", (3, "file", "the byte 0xe9")),
+        ("event,kind\n".encode("utf-16"), (1, "file", "UTF-16")),
+        (b"event;kind;work;version\nE1;accept;OM-1-1;1\n", (1, "file", "columns apart by ';'")),
+        (b'event,kind,work,version\nE1,accept,OM-1-1,1\nE2,"accept,OM-1-1,1\n', (3, "file", "unexpected end of data")),
+        (b"event,kind,work,version\nE1,accept,OM\x00-1-1,1\n", (2, "work", "a NUL (U+0000)")),
+        (b"event,kind,work,version\nE1,accept," + b"O" * 501 + b",1\n", (2, "work", "501 characters")),
+    ],
+)
+def test_what_is_no_such_csv_names_the_row(raw: bytes, said: tuple[int, str, str]) -> None:
+    found = read_confirmations(raw)
+    assert [(error.row, error.field, error.came) for error in found.errors] == [said]
+
+
 def test_what_a_webhook_was_being_sent_comes_in_a_file(world: World, by_webhook: WmsLink) -> None:
     work = given(world)
     rows = HandOffInstruction.objects.all()
