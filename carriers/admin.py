@@ -8,6 +8,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from carriers.adapters.checks import COMMON, faults_of
+from carriers.base import ChecksSettings
 from carriers.models import (
     BillLine,
     Booking,
@@ -74,6 +76,17 @@ class CarrierAccountForm(forms.ModelForm[CarrierAccount]):
         if not isinstance(settings, dict):
             raise forms.ValidationError("Settings are a JSON object.")
         return settings
+
+    def clean(self) -> dict[str, Any]:
+        """Settings that the account's connector could not work with are refused, all at once."""
+        cleaned = super().clean() or {}
+        settings, adapter = cleaned.get("settings"), ADAPTERS.get(str(cleaned.get("adapter")))
+        faults = faults_of(settings or {}, COMMON)
+        if settings is not None and adapter is not None and isinstance(adapter, ChecksSettings):
+            faults += adapter.settings_faults(settings)
+        for fault in faults:
+            self.add_error("settings", fault)
+        return cleaned
 
     def clean_new_secrets(self) -> dict[str, str]:
         """The lines as names and values. A fault names its line, never its content."""

@@ -242,6 +242,15 @@ class LeavesOut(Protocol):
 
 
 @runtime_checkable
+class ChecksSettings(Protocol):
+    """The connector says of an account's settings what it could not work with, before they are saved."""
+
+    def settings_faults(self, settings: Mapping[str, Any]) -> list[str]:
+        """A sentence for each fault: the setting, what came, what was expected."""
+        ...
+
+
+@runtime_checkable
 class ReservesAwb(Protocol):
     """The carrier gives an AWB before it gets the parcel: it is stored first, and a lost reply is looked up by it."""
 

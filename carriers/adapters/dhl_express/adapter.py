@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 from carriers.adapters.abroad import Pickup, account_number, our_reference, pickups_of
 from carriers.adapters.calls import Calls, Reply
+from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.dhl_express import mapping
 from carriers.adapters.replies import pdf, rows_of
 from carriers.base import (
@@ -37,6 +38,10 @@ BASE_URL = "https://express.api.dhl.com/mydhlapi"
 #: Of the interface: every call has to say it.
 VERSION = "3.1.0"
 _NOT_SHOWN = frozenset({400, 404})
+_SETTINGS = {
+    "account_number": Wanted(pattern=r"[0-9A-Za-z]{1,12}", words="up to twelve letters or digits", needed=True),
+    "pickup_hour_utc": Wanted(pattern=r"1?\d|2[0-3]", words="an hour from 0 to 23"),
+}
 
 
 class DhlExpressAdapter:
@@ -145,6 +150,19 @@ class DhlExpressAdapter:
         if not documents:
             raise PermanentError(f"DHL Express has no proof of delivery of {awb} yet.")
         return pdf(documents[0].get("content"), "proof of delivery")
+
+    # -- ChecksSettings ------------------------------------------------------------------------------------------------
+
+    def settings_faults(self, settings: Mapping[str, Any]) -> list[str]:
+        """What DHL Express could not be asked with."""
+        faults = [
+            *faults_of(settings, WORLD | _SETTINGS), *faults_of_services(settings), *faults_of_places(settings),
+        ]  # fmt: skip
+        try:
+            mapping.zone_of(settings)
+        except PermanentError as error:
+            faults.append(str(error))
+        return faults
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from carriers.adapters.abroad import Pickup, our_reference, pickups_of
 from carriers.adapters.calls import Reply
+from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.fedex import mapping
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.replies import pdf
@@ -34,6 +35,11 @@ from oms.core.http import READ_TIMEOUT_SECONDS
 
 BASE_URL = "https://apis.fedex.com"
 _NOT_SHOWN = frozenset({400, 404})
+_SETTINGS = {
+    "account_number": Wanted(pattern=r"\d{1,9}", words="up to nine digits", needed=True),
+    "pickup_ready": Wanted(pattern=r"([01]\d|2[0-3]):[0-5]\d", words="an hour as 10:00"),
+    "pickup_close": Wanted(pattern=r"([01]\d|2[0-3]):[0-5]\d", words="an hour as 18:00"),
+}
 
 
 class FedexAdapter:
@@ -139,6 +145,15 @@ class FedexAdapter:
         if not isinstance(pages, list) or not pages:
             raise PermanentError(f"FedEx has no proof of delivery of {awb} yet.")
         return pdf(pages[0], "proof of delivery")
+
+    # -- ChecksSettings ------------------------------------------------------------------------------------------------
+
+    def settings_faults(self, settings: Mapping[str, Any]) -> list[str]:
+        """What FedEx could not be asked with."""
+        return [
+            *faults_of(settings, WORLD | _SETTINGS), *faults_of_services(settings),
+            *faults_of_places(settings, also=("region",)),
+        ]  # fmt: skip
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from carriers.adapters.abroad import Pickup, account_number, our_reference, pickups_of
 from carriers.adapters.calls import Reply
+from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.panel import check_token
 from carriers.adapters.ups import mapping, tracking
@@ -39,6 +40,12 @@ VERSION = "v2409"
 _VOIDED = "007"
 #: What the tracking services answer for a number or reference that they do not show.
 _NOT_SHOWN = frozenset({400, 404})
+_SETTINGS = {
+    "account_number": Wanted(pattern=r"[0-9A-Za-z]{6}", words="six letters or digits", needed=True),
+    "pickup_ready": Wanted(pattern=r"([01]\d|2[0-3])[0-5]\d", words="an hour as 1000"),
+    "pickup_close": Wanted(pattern=r"([01]\d|2[0-3])[0-5]\d", words="an hour as 1800"),
+    "pickup_service": Wanted(pattern=r"\d{3}", words="three digits, as 065"),
+}
 
 
 class UpsAdapter:
@@ -142,6 +149,14 @@ class UpsAdapter:
         except ValueError as error:
             raise PermanentError(f"The tracking event is not JSON: {error}") from error
         return tracking.read_push(parsed) if isinstance(parsed, dict) else None
+
+    # -- ChecksSettings ------------------------------------------------------------------------------------------------
+
+    def settings_faults(self, settings: Mapping[str, Any]) -> list[str]:
+        """What UPS could not be asked with."""
+        return [
+            *faults_of(settings, WORLD | _SETTINGS), *faults_of_services(settings), *faults_of_places(settings),
+        ]  # fmt: skip
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

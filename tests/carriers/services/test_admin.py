@@ -1,5 +1,7 @@
 """Carriers in the administration: secrets go in and never come out."""
 
+import json
+
 import pytest
 from django.test import Client
 
@@ -71,6 +73,24 @@ def test_a_faulty_line_is_named_by_number_and_not_shown_again(admin_client: Clie
 
 def test_settings_must_be_an_object(admin_client: Client, account: CarrierAccount) -> None:
     assert "Settings are a JSON object." in change(admin_client, account, settings="[1]")
+
+
+def test_settings_that_no_connector_can_work_with_are_refused(admin_client: Client, account: CarrierAccount) -> None:
+    place = {"company": "Kaveri", "contact": "Ravi", "line1": "7 Peenya", "city": "Bengaluru", "country": "IN"}
+    wrong = {"account_number": "12", "services": {"standard": 65}, "duties_paid_by": "sender", "currency": "Rs",
+             "timeout_seconds": "soon", "pickup_addresses": {"BLR": place}, "time_zone": "Bengaluru"}  # fmt: skip
+    words = {
+        "ups": ["account_number is &#x27;12&#x27;; expected six letters", "BLR lacks phone", "services is",
+                "expected receiver or shipper", "currency is &#x27;Rs&#x27;", "timeout_seconds is &#x27;soon&#x27;"],
+        "fedex": ["BLR lacks phone, region"], "dhl_express": ["time_zone is &#x27;Bengaluru&#x27;"],
+        "shiprocket": ["timeout_seconds is"],
+    }  # fmt: skip
+    for adapter, faults in words.items():
+        page = change(admin_client, account, adapter=adapter, settings=json.dumps(wrong))
+        assert [fault for fault in faults if fault not in page] == []
+    right = {"account_number": "A1B2C3", "services": {"standard": "65"}, "duties_paid_by": "shipper",
+             "timeout_seconds": 5, "pickup_addresses": {"BLR": place | {"phone": "+91 80 1"}}}  # fmt: skip
+    assert change(admin_client, account, adapter="ups", settings=json.dumps(right)) == ""
 
 
 def test_a_rate_card_that_cannot_be_read_is_refused(admin_client: Client) -> None:
