@@ -33,6 +33,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    "log_autovacuum_min_duration": "-1",
     "log_line_prefix": "",
 }
 #: For clusters that live as long as one run of the tests: nothing needs to survive a crash.

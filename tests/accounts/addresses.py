@@ -98,7 +98,7 @@ def _table(space: str, *groups: tuple[str, set[str], tuple[object, ...]], **quer
 
 def _orders(side: Side) -> Rows:
     number, order = side.order.number, {NODES, CHANNELS}
-    walk = _table("dashboard", ("fulfil_pick_list", order, ()), node=side.node.code)
+    walk = _table("dashboard", ("fulfil_pick_list", {NODES}, ()), node=side.node.code)
     return walk | _table(
         "dashboard",
         ("order order_peek order_timeline order_cancel order_reroute order_address order_hold order_release_all "

@@ -32,7 +32,7 @@ from inventory.models import Node, Sku
 from oms.accounts.access import VERBS, Principal, in_node_scope, principal_of, requires
 from oms.accounts.models import User
 from oms.core.clock import now
-from oms.core.errors import NotFound
+from oms.core.errors import Conflict, NotFound
 from oms.dashboard.fulfil.wave_pool import (
     Chosen,
     chosen_of,
@@ -201,13 +201,13 @@ def totes_text(walk: WaveWalk, sku_id: int) -> str:
 @require_safe
 @requires("fulfillment.view")
 def wave_pick_list(request: HttpRequest, pk: int) -> HttpResponse:
-    """The path of a wave on A4, by zone and bin, with the totes of each row. Raises NotFound where nothing is left."""
+    """The path of a wave on A4, by zone and bin, with the totes of each row. Raises Conflict where nothing is left."""
     wave = wave_in_scope(principal_of(request), pk)
     walk = walk_of(wave)
     work = [entry.fulfillment_order for entry in walk.entries if entry.fulfillment_order.state in PICKABLE]
     data = pick_list_of(wave.node, work, now(), picker=wave.picker) if work else None
     if data is None or not data.rows:
-        raise NotFound(_("Nothing is left to pick of %(wave)s.") % {"wave": wave.number})
+        raise Conflict(_("Nothing is left to pick of %(wave)s.") % {"wave": wave.number})
     totes = {stop.row.sku.code: totes_text(walk, stop.row.sku.pk) for stop in walk.stops}
     if wave.has_totes:
         rows = tuple(replace(row, orders=_("Tote %(totes)s") % {"totes": totes[row.sku_code]}) for row in data.rows)
@@ -225,7 +225,7 @@ def wave_totes(request: HttpRequest, pk: int) -> HttpResponse:
     each, all_of_it = _("Tote %(n)d"), _("The tote of the wave")
     codes = {entry.tote: each % {"n": entry.place} if wave.has_totes else all_of_it for entry in walk_of(wave).entries}
     if not codes:
-        raise NotFound(_("Wave %(wave)s has no totes.") % {"wave": wave.number})
+        raise Conflict(_("Wave %(wave)s has no totes.") % {"wave": wave.number})
     title = _("Totes of wave %(wave)s") % {"wave": wave.number}
     return _pdf(command_sheet_pdf(title, list(codes.items())), f"{wave.number}-totes.pdf")
 

@@ -62,7 +62,7 @@ def opt_outs(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("q", "").strip()[:254] if may_see else ""
     before = request.GET.get("before", "")
     page = list(_asked(asked, before)[: PAGE_ROWS + 1])
-    query = {"q": asked} if asked else {}
+    query: dict[str, str | int] = {"q": asked} if asked else {}
     context = {
         "form": form, "may_see": may_see, "asked": asked,
         "rows": [(row, shown_recipient(row.recipient, masked=not may_see)) for row in page[:PAGE_ROWS]],

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 
+from oms.accounts.access import Principal
 from oms.core.templatetags.oms_format import count, money, percent
 from oms.reporting.kpis import FEW, PERIOD_DAYS, Kpi
 
@@ -38,15 +39,15 @@ class Tile:
     message: str
 
 
-def tile_of(kpi: Kpi, at: datetime) -> Tile:
-    """One measure as a tile."""
+def tile_of(kpi: Kpi, at: datetime, principal: Principal) -> Tile:
+    """One measure as a tile; it leads to the rows behind it for who may open them."""
     state = "empty" if kpi.value is None else "few" if kpi.n < FEW else ""
     local = timezone.localtime(at)
     trend, text = _trend(kpi)
     return Tile(
         key=kpi.key, name=kpi.name, value=_value(kpi, kpi.value), target=_target(kpi), gap=_gap(kpi), tone=kpi.tone,
         trend=trend, trend_text=text, points=kpi.points, n=str(count(kpi.n)), as_of=f"{local:%H:%M} {local.tzname()}",
-        href=_href(kpi), state=state, message=_EMPTY.get(kpi.key, "") if state == "empty" else "",
+        href=_href(kpi, principal), state=state, message=_EMPTY.get(kpi.key, "") if state == "empty" else "",
     )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _trend(kpi: Kpi) -> tuple[str, str]:
     return ("up" if change > 0 else "down"), f"{text} vs {PERIOD_DAYS} d before"
 
 
-def _href(kpi: Kpi) -> str:
-    if kpi.query:
-        return f"{reverse('dashboard:orders')}?{urlencode({'q': kpi.query})}"
-    return kpi.url
+def _href(kpi: Kpi, principal: Principal) -> str:
+    if not principal.may("returns.view" if kpi.key == "returns" else "orders.view"):
+        return ""
+    return f"{reverse('dashboard:orders')}?{urlencode({'q': kpi.query})}" if kpi.query else kpi.url

@@ -57,9 +57,9 @@ def _nodes(request: HttpRequest) -> list[NodeLoadNow]:
 
 
 def _kpi_context(request: HttpRequest) -> dict[str, Any]:
-    at = now()
-    kpis = in_tile_order(tower_kpis(Scope.of(principal_of(request)), moment=at))
-    tiles = {key: tile_of(kpi, at) for key, kpi in kpis.items()}
+    at, principal = now(), principal_of(request)
+    kpis = in_tile_order(tower_kpis(Scope.of(principal), moment=at))
+    tiles = {key: tile_of(kpi, at, principal) for key, kpi in kpis.items()}
     return {
         "own": tiles["on_time_own"], "on_time": [tiles["on_time_own"], tiles["on_time_marketplace"]],
         "touchless": tiles["touchless"],

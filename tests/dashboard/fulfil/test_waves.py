@@ -177,8 +177,8 @@ def test_the_pick_list_goes_by_bin_and_names_totes_and_the_totes_have_codes(worl
 
     for work in (one, two):
         client.post(f"/fulfil/waves/{wave.pk}/take-out/", {"work": work.pk})
-    assert client.get(f"/fulfil/waves/{wave.pk}/pick-list.pdf").status_code == 404
-    assert client.get(f"/fulfil/waves/{wave.pk}/totes.pdf").status_code == 404
+    assert client.get(f"/fulfil/waves/{wave.pk}/pick-list.pdf").status_code == 409
+    assert client.get(f"/fulfil/waves/{wave.pk}/totes.pdf").status_code == 409
 
 
 def test_the_page_asks_as_often_for_many_as_for_few(world: World, show: Show) -> None:
@@ -268,3 +268,8 @@ def test_the_pick_list_of_the_node_leaves_out_what_waves_have(world: World, clie
     paper = text_of(client.get("/fulfil/pick-list.pdf?node=blr-01").content)
     assert two.order.number in paper
     assert one.order.number not in paper
+
+    wave_of(world, two)
+    nothing = client.get("/fulfil/pick-list.pdf?node=blr-01")
+    assert (nothing.status_code, "Nothing waits to be picked at blr-01." in nothing.content.decode()) == (409, True)
+    assert client.get("/fulfil/pick-list.pdf?node=elsewhere").status_code == 404

@@ -134,3 +134,9 @@ def test_visitors_are_sent_to_sign_in_and_floor_staff_to_their_tasks(world: Worl
     for part in PARTS:
         assert Client().get(f"/tower/parts/{part}/").status_code == 302
     assert signed_in("admin").get("/tower/parts/nonsense/").status_code == 404
+
+
+def test_a_tile_leads_only_where_its_reader_may_go(world: World) -> None:
+    link = "/returns/?show=done"
+    assert link in signed_in().get("/").content.decode()
+    assert link not in signed_in("integrator").get("/").content.decode()
