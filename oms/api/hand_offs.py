@@ -88,6 +88,9 @@ def _shown(principal: Principal, number: str) -> dict[str, Any]:
     whole = HandOffInstruction.objects.filter(hand_off=row, kind__in=(InstructionKind.PICK, InstructionKind.CHANGE))
     newest = with_work(whole).order_by("-version").first()
     said = payloads_of([newest])[newest.pk]["data"] if newest is not None else None
+    if said is not None:
+        # A hold makes older versions void, and who goes on after it does the same work under a newer one.
+        said["version"] = max(said["version"], row.valid_from)
     return hand_off_out(row) | {"fulfillment_order": work_out(work), "instruction": said}
 
 

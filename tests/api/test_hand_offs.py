@@ -8,11 +8,15 @@ import pytest
 from django.test import Client
 
 from fulfillment.models import FulfillmentOrder, HandOffEvent
+from fulfillment.services.hand_off_work import Part
+from fulfillment.services.work import hold_back, release_fulfillment_orders
 from oms.accounts.services import create_token
 from oms.integrations.services.hand_off_files import make_file
+from orders.models import HoldReason
+from orders.services import place_hold, release_orders
 from tests.factories import World, make_world
 from tests.fulfillment.floor import units_of
-from tests.fulfillment.linked import given, hand_off_of, link
+from tests.fulfillment.linked import given, hand_off_of, link, says, told
 
 pytestmark = pytest.mark.django_db
 VERBS = ["fulfillment.view", "fulfillment.work"]
@@ -46,6 +50,24 @@ def test_what_a_wms_says_is_done_once_by_key_and_by_its_own_id(world: World) -> 
     assert (again.headers["Idempotent-Replayed"], other_key.json()["status"]) == ("true", "repeated")
     assert first.json()["hand_off"]["state"] == "accepted"
     assert work.lines.get().picked == 1
+
+
+def test_the_version_that_is_read_counts_also_after_a_hold(world: World) -> None:
+    link(world.blr)
+    work = given(world)
+    says(work, "pick", parts=(Part(sku="KURTA-M", quantity=1),))
+    place_hold(order_id=work.order_id, reason=HoldReason.OTHER, source="test", handle="h", actor="Ravi")
+    hold_back([work.order_id])
+    release_orders(order_ids=[work.order_id], actor="Ravi")
+    release_fulfillment_orders([work.order_id])
+    assert [row[:2] for row in told(work)] == [(1, "pick"), (2, "hold"), (3, "resume")]
+    sent = headers()
+
+    version = Client().get(f"/api/v1/hand-offs/{work.number}", headers=sent).json()["instruction"]["version"]
+
+    assert (
+        post(f"/hand-offs/{work.number}/pack", {"version": version, "boxes": [{"box": "B1"}]}, sent).status_code == 200
+    )
 
 
 def test_a_refusal_is_answered_as_one_and_kept(world: World) -> None:
