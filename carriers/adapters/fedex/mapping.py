@@ -131,14 +131,15 @@ def read_shipped(body: Mapping[str, Any], request: BookingRequest) -> Booked | N
         awb = str(shipment.get("masterTrackingNumber") or piece.get("trackingNumber") or "")
         if not awb:
             continue
-        documents = rows_of(piece, "packageDocuments")
-        label = next((row for row in documents if row.get("encodedLabel")), None)
+        # Invoices and other papers may stand beside the label.
+        labels = [row.get("encodedLabel") for row in rows_of(piece, "packageDocuments")
+                  if row.get("contentType", "LABEL") == "LABEL"]  # fmt: skip
         ids = {"reference": request.client_reference, "node": request.ship_from_code,
                "country": request.ship_from.country}  # fmt: skip
         return Booked(
             awb=awb, courier_name=str(shipment.get("serviceName") or "FedEx")[:120], external_ids=ids,
             charge_minor=_charged(shipment, request.currency),
-            label_pdf=label_of(label and label["encodedLabel"]),
+            label_pdf=label_of(labels[0] if labels else ""),
         )  # fmt: skip
     return None
 
@@ -146,7 +147,8 @@ def read_shipped(body: Mapping[str, Any], request: BookingRequest) -> Booked | N
 def _charged(shipment: Mapping[str, Any], currency: str) -> int | None:
     completed = shipment.get("completedShipmentDetail")
     rating = completed.get("shipmentRating") if isinstance(completed, dict) else None
-    for row in rows_of(rating, "shipmentRateDetails"):
+    actual = rating.get("actualRateType") if isinstance(rating, dict) else None
+    for row in sorted(rows_of(rating, "shipmentRateDetails"), key=lambda row: row.get("rateType") != actual):
         if str(row.get("currency") or "") == currency and row.get("totalNetCharge") is not None:
             return _minor(row["totalNetCharge"], currency)
     return None

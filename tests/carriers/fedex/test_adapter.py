@@ -44,6 +44,7 @@ RATE = RateRequest(
     from_postcode="560058", to_postcode="10119", weight_grams=1250, country="DE", length_mm=300, width_mm=220,
     height_mm=85,
 )  # fmt: skip
+_INVOICE = base64.b64encode(b"%PDF-1.4 invoice").decode()
 _PDF = base64.b64encode(b"%PDF-1.4 label").decode()
 
 
@@ -90,9 +91,13 @@ class SimulatedFedex:
             return 400, _errors("RECIPIENT.POSTALCODE.INVALID", "Invalid recipient postal code.")
         awb = str(794953535000 + len(self.parcels))
         self.parcels[awb] = asked["requestedPackageLineItems"][0]["customerReferences"][0]["value"]
-        piece = {"trackingNumber": awb, "packageDocuments": [{"docType": "PDF", "encodedLabel": _PDF}]}
-        rates = [{"currency": "USD", "totalNetCharge": 29.4}, {"currency": "INR", "totalNetCharge": 2450.5}]
-        done = {"shipmentRating": {"shipmentRateDetails": rates}}
+        invoice = {"contentType": "COMMERCIAL_INVOICE", "docType": "PDF", "encodedLabel": _INVOICE}
+        label = {"contentType": "LABEL", "docType": "PDF", "encodedLabel": _PDF}
+        piece = {"trackingNumber": awb, "packageDocuments": [invoice, label]}
+        rates = [{"currency": "USD", "totalNetCharge": 29.4, "rateType": "PAYOR_ACCOUNT_SHIPMENT"},
+                 {"currency": "INR", "totalNetCharge": 3999.0, "rateType": "PAYOR_LIST_SHIPMENT"},
+                 {"currency": "INR", "totalNetCharge": 2450.5, "rateType": "PAYOR_ACCOUNT_SHIPMENT"}]  # fmt: skip
+        done = {"shipmentRating": {"actualRateType": "PAYOR_ACCOUNT_SHIPMENT", "shipmentRateDetails": rates}}
         return 200, {"output": {"transactionShipments": [{
             "masterTrackingNumber": awb, "serviceName": "FedEx International Priority", "pieceResponses": [piece],
             "completedShipmentDetail": done,
@@ -213,6 +218,7 @@ def test_a_parcel_is_booked_with_its_label_found_and_voided(
 ) -> None:
     made = adapter.book(config(server), to_berlin())
     assert (made.charge_minor, made.external_ids["node"], made.label_pdf[:4]) == (245_050, "BLR-DC", b"%PDF")
+    assert made.label_pdf == b"%PDF-1.4 label"
     assert server.last("/ship").headers["x-customer-transaction-id"] == "OMS-100234-a1b2c3-1"
     found = adapter.find_booking(config(server), "OMS-100234-a1b2c3-1")
     assert found is not None
