@@ -25,16 +25,16 @@ CODES: Mapping[str, Milestone] = {
     "AX": M.IN_TRANSIT,
     "CC": M.IN_TRANSIT,  # cleared customs
     "CP": M.IN_TRANSIT,  # clearance in progress
+    "CD": M.IN_TRANSIT,  # clearance delay
     "CH": M.IN_TRANSIT,  # location changed
     "DP": M.IN_TRANSIT,  # departed
-    "DR": M.IN_TRANSIT,  # vehicle dispatched, not used
     "FD": M.IN_TRANSIT,  # at FedEx destination
     "HL": M.IN_TRANSIT,  # hold at location
     "IT": M.IN_TRANSIT,
     "IX": M.IN_TRANSIT,
     "LO": M.IN_TRANSIT,  # left origin
     "OF": M.IN_TRANSIT,  # at FedEx origin facility
-    "OX": M.IN_TRANSIT,
+    "OX": M.BOOKED,  # shipment information sent to the local post
     "PF": M.IN_TRANSIT,  # plane in flight
     "PL": M.IN_TRANSIT,  # plane landed
     "SF": M.IN_TRANSIT,  # at sort facility
@@ -49,7 +49,7 @@ CODES: Mapping[str, Milestone] = {
 }
 SUB_STATUS: Mapping[str, SubStatus] = {
     "AR": S.ARRIVED_AT_HUB, "DP": S.LEFT_HUB, "LO": S.LEFT_HUB, "FD": S.AT_DESTINATION, "DY": S.DELAYED,
-    "DD": S.DELAYED,
+    "DD": S.DELAYED, "CD": S.DELAYED,
 }  # fmt: skip
 #: Reasons of a delivery exception (DE) that say that a courier was at the door; others tell of customs and papers.
 ATTEMPTS: Mapping[str, SubStatus] = {

@@ -290,7 +290,9 @@ def test_a_pickup_whose_reply_is_lost_is_not_repeated_blindly(adapter: FedexAdap
         ("OD", "", (M.OUT_FOR_DELIVERY, None)), ("DL", "", (M.DELIVERED, None)), ("CA", "", (M.CANCELLED, None)),
         ("DE", "08", (M.ATTEMPT_FAILED, SubStatus.CUSTOMER_UNAVAILABLE)), ("DE", "A25", (M.UNKNOWN, None)),
         ("DE", "7", (M.ATTEMPT_FAILED, SubStatus.REFUSED)), ("RS", "", (M.RTO_INITIATED, None)),
-        ("ZZ", "", (M.UNKNOWN, None)),
+        ("ZZ", "", (M.UNKNOWN, None)), ("CD", "", (M.IN_TRANSIT, SubStatus.DELAYED)), ("OX", "", (M.BOOKED, None)),
+        # A vehicle that came and was not used took nothing with it.
+        ("DR", "", (M.UNKNOWN, None)),
     ],
 )  # fmt: skip
 def test_words_of_the_carrier_in_ours(code: str, reason: str, meaning: tuple[Milestone, SubStatus | None]) -> None:
