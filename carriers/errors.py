@@ -32,7 +32,7 @@ class LaneRefused(PermanentError):
 
 
 class NoPrices(PermanentError):
-    """The carrier tells no prices over its API: nothing failed, the account only needs a rate card."""
+    """The carrier tells no price, over its API at all or for this very parcel: nothing failed."""
 
 
 class StillUnderWay(TransientError):

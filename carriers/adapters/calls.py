@@ -19,6 +19,9 @@ from carriers.base import UnknownOutcome
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import CONNECT_TIMEOUT_SECONDS, Session, retry_after_seconds
 
+#: The carrier has something against what was asked, not against the account.
+REFUSED = frozenset({400})
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:

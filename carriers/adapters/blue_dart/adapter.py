@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 
 from carriers.adapters.blue_dart import mapping
 from carriers.adapters.blue_dart.client import Gateway, without_secrets
+from carriers.adapters.calls import REFUSED
 from carriers.base import (
     Booked,
     BookingRequest,
@@ -30,7 +31,6 @@ from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
 
 BASE_URL = "https://apigateway.bluedart.com/in/transportation"
-_REFUSED = frozenset({400})
 _ALREADY_MADE = re.compile(r"already\s+generated", re.IGNORECASE)
 _ALREADY_CANCELLED = re.compile(r"already\s+(been\s+)?cancel", re.IGNORECASE)
 
@@ -61,7 +61,7 @@ class BlueDartAdapter:
         body = {"Request": mapping.waybill_request(request, config.settings, clock.now()), "Profile": _profile(config)}
         with without_secrets(config.secrets):
             reply = self._gateway(config).post(
-                "/waybill/v1/GenerateWayBill", body, what="Booking", safe=False, accept=_REFUSED
+                "/waybill/v1/GenerateWayBill", body, what="Booking", safe=False, accept=REFUSED
             )
             result = mapping.result_of(reply.body, "GenerateWayBillResult")
             words, awb = mapping.said(result), mapping.awb_of(result)
@@ -99,7 +99,7 @@ class BlueDartAdapter:
         body = {"Request": {"AWBNo": booked.awb}, "Profile": _profile(config)}
         with without_secrets(config.secrets):
             reply = self._gateway(config).post(
-                "/waybill/v1/CancelWaybill", body, what="Cancellation", safe=True, accept=_REFUSED
+                "/waybill/v1/CancelWaybill", body, what="Cancellation", safe=True, accept=REFUSED
             )
             result = mapping.result_of(reply.body, "CancelWaybillResult")
             if (reply.ok and not mapping.is_error(result)) or _ALREADY_CANCELLED.search(mapping.said(result)):

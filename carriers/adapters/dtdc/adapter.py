@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from carriers.adapters.calls import Calls
+from carriers.adapters.calls import REFUSED, Calls
 from carriers.adapters.dtdc import mapping
 from carriers.adapters.panel import BookedInPanel
 from carriers.base import Booked, CarrierConfig, Certainty, TrackingUpdate
@@ -47,7 +47,7 @@ class DtdcAdapter(BookedInPanel):
         body = {"AWBNo": [booked.awb], "customerCode": customer}
         out = self._out(config)
         response = out.send("POST", url, what="Cancellation", safe=True, headers={"api-key": key}, json=body)
-        reply = out.judge(response, what="Cancellation", safe=True, accept=frozenset({400})).as_object()
+        reply = out.judge(response, what="Cancellation", safe=True, accept=REFUSED).as_object()
         if response.ok and reply.get("success") is True:
             return
         if not _ALREADY.search(response.text):

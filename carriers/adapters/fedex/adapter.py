@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from carriers.adapters.abroad import Pickup, our_reference, pickups_of
-from carriers.adapters.calls import Reply
+from carriers.adapters.calls import REFUSED, Reply
 from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.fedex import mapping
 from carriers.adapters.oauth import TokenClient, TokenClients
@@ -28,7 +28,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NotProven
+from carriers.errors import NoPrices, NotProven
 from oms.core import clock
 from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -61,11 +61,16 @@ class FedexAdapter:
     # -- CarrierAdapter ------------------------------------------------------------------------------------------------
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
-        """Services that carry it, cheapest first; empty for cash on delivery, which is not offered."""
+        """Services that carry it, cheapest first; empty for cash on delivery, which is not offered.
+
+        Raises NoPrices where FedEx has none for this very parcel.
+        """
         if request.cod_minor:
             return []
         body = mapping.rate_request(request, config.settings)
-        reply = self._call(config, "POST", "/rate/v1/rates/quotes", what="Rates", safe=True, json=body)
+        reply = self._call(config, "POST", "/rate/v1/rates/quotes", what="Rates", safe=True, accept=REFUSED, json=body)
+        if not reply.ok:
+            raise NoPrices(mapping.message_of(reply.body))
         today = clock.now().date()
         return mapping.read_rates(reply.as_object(), str(config.settings.get("currency", "INR")), today)
 

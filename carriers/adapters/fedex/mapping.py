@@ -170,9 +170,10 @@ def rate_request(request: RateRequest, settings: Mapping[str, Any]) -> dict[str,
     """Body of a question for every service."""
     home, currency = str(settings.get("country", "IN")), str(settings.get("currency", "INR"))
     weight = {"units": "KG", "value": float(kilograms(request.weight_grams, 2))}
+    goal = {"postalCode": request.to_postcode} if request.to_postcode else {}
     shipment: dict[str, Any] = {
         "shipper": {"address": {"postalCode": request.from_postcode, "countryCode": home}},
-        "recipient": {"address": {"postalCode": request.to_postcode, "countryCode": request.country}},
+        "recipient": {"address": {"countryCode": request.country} | goal},
         "pickupType": "USE_SCHEDULED_PICKUP", "preferredCurrency": currency,
         "rateRequestType": ["ACCOUNT"], "requestedPackageLineItems": [{"weight": weight} | _sizes(request)],
     }  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from carriers.adapters.abroad import Pickup, account_number, our_reference, pickups_of
-from carriers.adapters.calls import Reply
+from carriers.adapters.calls import REFUSED, Reply
 from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.panel import check_token
@@ -30,7 +30,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NotProven
+from carriers.errors import NoPrices, NotProven
 from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -64,13 +64,18 @@ class UpsAdapter:
     # -- CarrierAdapter ------------------------------------------------------------------------------------------------
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
-        """Services that carry it, cheapest first; empty for cash on delivery, which is not offered."""
+        """Services that carry it, cheapest first; empty for cash on delivery, which is not offered.
+
+        Raises NoPrices where UPS has none for this very parcel, or where its goal has no postcode.
+        """
         if request.cod_minor:
             return []
         body = mapping.rate_request(request, config.settings)
         reply = self._call(
-            config, "POST", f"/api/rating/{VERSION}/Shop", what="Rates", safe=True, json=body,
+            config, "POST", f"/api/rating/{VERSION}/Shop", what="Rates", safe=True, accept=REFUSED, json=body,
         )  # fmt: skip
+        if not reply.ok:
+            raise NoPrices(mapping.message_of(reply.body))
         return mapping.read_rates(reply.as_object(), str(config.settings.get("currency", "INR")))
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:

@@ -29,6 +29,7 @@ from carriers.adapters.abroad import (
 )
 from carriers.adapters.replies import pdf
 from carriers.base import Booked, BookingRequest, Rate, RateRequest
+from carriers.errors import NoPrices
 from oms.core.errors import PermanentError
 from oms.core.values import Address, minor_units
 
@@ -207,6 +208,8 @@ def money_of(total: Any, currency: str) -> int | None:
 
 def rate_request(request: RateRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Body of a question for every service. A price needs no streets: the contract wants the field, so it is empty."""
+    if not request.to_postcode:
+        raise NoPrices("UPS tells prices between postcodes; the goal has none.")
     number = account_number(settings, "UPS")
     home = str(settings.get("country", "IN"))
     start = {"AddressLine": [], "PostalCode": request.from_postcode, "CountryCode": home}

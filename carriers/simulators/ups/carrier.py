@@ -75,12 +75,7 @@ class SimulatedUps:
             return 401, _error("250002", "Invalid Authentication Information.")
         match call.path.split("/")[2:]:
             case ["rating", _, "Shop"]:
-                return 200, {
-                    "RateResponse": {
-                        "Response": _OK,
-                        "RatedShipment": [_rated("65", "2450.00", "3"), _rated("07", "3120.50", "2")],
-                    }
-                }
+                return _rates(call.body["RateRequest"]["Shipment"])
             case ["shipments", _, "ship"]:
                 return self._ship(call.body["ShipmentRequest"]["Shipment"])
             case ["shipments", _, "void", "cancel", awb]:
@@ -188,6 +183,13 @@ _OK = {"ResponseStatus": {"Code": "1", "Description": "Success"}}
 
 def _error(code: str, message: str) -> dict[str, Any]:
     return {"response": {"errors": [{"code": code, "message": message}]}}
+
+
+def _rates(shipment: Mapping[str, Any]) -> tuple[int, Any]:
+    if shipment["ShipTo"]["Address"]["PostalCode"] == "000000":
+        return 400, _error("111210", "The requested service is unavailable between the selected locations.")
+    rated = [_rated("65", "2450.00", "3"), _rated("07", "3120.50", "2")]
+    return 200, {"RateResponse": {"Response": _OK, "RatedShipment": rated}}
 
 
 def _rated(service: str, charge: str, days: str) -> dict[str, Any]:

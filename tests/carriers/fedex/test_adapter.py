@@ -28,7 +28,7 @@ from carriers.base import (
     TakesOnlyItsLabel,
     UnknownOutcome,
 )
-from carriers.errors import NotProven
+from carriers.errors import NoPrices, NotProven
 from carriers.simulators.faulty import Call, FaultyServer
 from oms.core.errors import PermanentError, TransientError
 from tests.carriers.abroad_world import to_berlin, to_thane
@@ -80,6 +80,8 @@ class SimulatedFedex:
                 return self._tracked([asked] if asked in self.parcels else [])
             case ["track", "v1", "trackingdocuments"]:
                 return 200, {"output": {"document": [_PDF]}}
+            case ["rate", "v1", "rates", "quotes"]:
+                return 400, _errors("SERVICE.PACKAGECOMBINATION.INVALID", "Invalid service and packaging combination")
             case ["pickup", "v1", "pickups"]:
                 return 200, {"output": {"pickupConfirmationCode": "3001"}}
             case _:
@@ -266,6 +268,9 @@ def test_refusals_keep_the_words_of_fedex(adapter: FedexAdapter, server: FaultyS
         adapter.book(wrong, to_berlin())
     with pytest.raises(PermanentError, match="collects no cash"):
         adapter.book(config(server), to_thane(cod_minor=100))
+    # The parcel has no price; nothing is wrong with the account.
+    with pytest.raises(NoPrices, match="Invalid service and packaging"):
+        adapter.rates(config(server), RATE)
     assert (
         adapter.rates(config(server), RateRequest(from_postcode="1", to_postcode="2", weight_grams=1, cod_minor=5))
         == []

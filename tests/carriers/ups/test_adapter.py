@@ -29,7 +29,7 @@ from carriers.base import (
     TakesOnlyItsLabel,
     UnknownOutcome,
 )
-from carriers.errors import BadSignature, NotProven
+from carriers.errors import BadSignature, NoPrices, NotProven
 from carriers.simulators.ups.server import UpsServer
 from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
@@ -268,6 +268,10 @@ def test_negotiated_prices_cheapest_first(adapter: UpsAdapter, server: UpsServer
         adapter.rates(config(server), RateRequest(from_postcode="1", to_postcode="2", weight_grams=1, cod_minor=5))
         == []
     )
+    # The parcel has no price; nothing is wrong with the account.
+    for postcode, words in (("000000", "111210: The requested service is unavailable"), ("", "the goal has none")):
+        with pytest.raises(NoPrices, match=words):
+            adapter.rates(config(server), replace(BERLIN_RATE, to_postcode=postcode))
     with pytest.raises(PermanentError, match="another currency than USD"):
         adapter.rates(config(server, currency="USD"), BERLIN_RATE)
 
