@@ -150,8 +150,17 @@ def fitting(text: str, most: int, what: str) -> str:
     return text
 
 
-def refuse_other_letters(address: Address) -> None:
-    """Raises PermanentError for an address in letters that labels of the whole world do not show: nobody reads it."""
+def check_address(address: Address) -> None:
+    """Raises PermanentError for an address that lacks something, or has letters that no label of the world shows."""
+    parts = {
+        "a name": address.name or address.company,
+        "a street": address.line1 or address.line2,
+        "a city": address.city,
+    }
+    missing = [what for what, text in parts.items() if not text.strip()]
+    if missing:
+        known = ", ".join(part for part in address.lines() if part.strip())
+        raise PermanentError(f"The address {known!r} lacks {' and '.join(missing)}.")
     for field in ("name", "company", "line1", "line2", "city", "region"):
         _refuse_other_letters("address", getattr(address, field), "the carrier prints")
 

@@ -49,6 +49,7 @@ def test_a_long_name_goes_on_before_the_street_and_a_state_by_its_code_or_name()
     [
         ({"city": "B" * 46}, "The city .* is longer than the"),
         ({"postcode": "1" * 13}, "The postcode .* is longer than the"),
+        ({"name": "", "city": " "}, "The address 'Torstrasse 1, .*' lacks a name and a city"),
         ({"line1": "ул. Ленина 1"}, "Latin letters alone"),
         ({"country": "US", "region": "Texas"}, "wants the two letters of the state, as TX; 'Texas' is none"),
         ({"country": "CA", "region": ""}, "wants the two letters of the state, as TX; there is none"),

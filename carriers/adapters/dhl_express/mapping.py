@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from carriers.adapters.abroad import (
     account_number,
     centimetres,
+    check_address,
     crosses_border,
     customs_lines,
     fitting,
     kilograms,
     our_reference,
     refuse_cash,
-    refuse_other_letters,
     service_of,
     state_code,
     street_lines,
@@ -141,7 +141,7 @@ def _party(address: Address) -> dict[str, Any]:
     name = address.company or address.name
     if not address.phone:
         raise PermanentError(f"DHL Express needs a phone number of {name or 'each party'}.")
-    refuse_other_letters(address)
+    check_address(address)
     place: dict[str, Any] = {
         "postalCode": fitting(address.postcode, 12, "postcode"), "cityName": fitting(address.city, 45, "city"),
         "countryCode": address.country,

@@ -49,7 +49,8 @@ class FedexAdapter:
     name = "FedEx"
     certainty = Certainty.SCHEMA
     not_offered = (
-        "cash on delivery", "scans that are pushed", "labels as ZPL", "a label whose reply was lost",
+        "cash on delivery", "scans that are pushed", "labels as ZPL",
+        "the invoice for customs on paper", "a label whose reply was lost",
         "answers to failed deliveries",
     )  # fmt: skip
     look_in = "FedEx Ship Manager's shipping history"

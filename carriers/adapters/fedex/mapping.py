@@ -10,6 +10,7 @@ from typing import Any
 from carriers.adapters.abroad import (
     account_number,
     centimetres,
+    check_address,
     crosses_border,
     customs_lines,
     fitting,
@@ -19,7 +20,6 @@ from carriers.adapters.abroad import (
     phone_number,
     place_of,
     refuse_cash,
-    refuse_other_letters,
     service_of,
     state_code,
     utc_key,
@@ -106,7 +106,7 @@ def _sizes(request: BookingRequest | RateRequest) -> dict[str, Any]:
 
 
 def _party(address: Address) -> dict[str, Any]:
-    refuse_other_letters(address)
+    check_address(address)
     number = phone_number(address.phone)
     if not number:
         raise PermanentError(f"FedEx needs a phone number of {address.name or address.company or 'each party'}.")

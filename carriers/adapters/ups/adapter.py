@@ -54,7 +54,10 @@ class UpsAdapter:
     code = "ups"
     name = "UPS"
     certainty = Certainty.SCHEMA
-    not_offered = ("cash on delivery", "proof of delivery", "labels as ZPL", "answers to failed deliveries")
+    not_offered = (
+        "cash on delivery", "proof of delivery", "labels as ZPL", "the invoice for customs on paper",
+        "answers to failed deliveries",
+    )  # fmt: skip
     look_in = "UPS's shipping history"
     label_is_its_own = True
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from carriers.adapters.abroad import (
+    CustomsLine,
     account_number,
     amount,
     centimetres,
+    check_address,
     crosses_border,
     customs_lines,
     fitting,
@@ -23,7 +25,6 @@ from carriers.adapters.abroad import (
     phone_number,
     pounds,
     refuse_cash,
-    refuse_other_letters,
     service_of,
     state_code,
 )
@@ -74,8 +75,9 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
     else:
         shipment["ReferenceNumber"] = [reference]
     if abroad:
-        shipment["Description"] = request.items[0].name[:50] if request.items else ""
-        shipment["ShipmentServiceOptions"] = {"InternationalForms": _invoice(request, settings)}
+        lines = customs_lines(request, settings)
+        shipment["Description"] = textwrap.wrap(lines[0].description, 50)[0]
+        shipment["ShipmentServiceOptions"] = {"InternationalForms": _invoice(request, lines, settings)}
         if request.ship_from.country == "US" and request.ship_to.country in ("CA", "PR"):
             worth = sum(item.unit_price_minor * item.quantity for item in request.items)
             shipment["InvoiceLineTotal"] = {
@@ -115,7 +117,7 @@ def _sizes(request: BookingRequest | RateRequest, country: str) -> dict[str, Any
 
 
 def _party(address: Address) -> dict[str, Any]:
-    refuse_other_letters(address)
+    check_address(address)
     names = [address.company or address.name, address.name or address.company]
     heads, street = named_lines(names, address, _LINE_WIDTH)
     place: dict[str, Any] = {
@@ -133,8 +135,9 @@ def _party(address: Address) -> dict[str, Any]:
     return party | ({"Phone": {"Number": number}} if number else {})
 
 
-def _invoice(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
-    lines = customs_lines(request, settings)
+def _invoice(
+    request: BookingRequest, lines: Sequence[CustomsLine], settings: Mapping[str, Any]
+) -> dict[str, Any]:  # fmt: skip
     if len(lines) > _CUSTOMS_FORMS:
         raise PermanentError(f"UPS takes {_CUSTOMS_FORMS} articles on a customs invoice; this parcel has {len(lines)}.")
     products = [
