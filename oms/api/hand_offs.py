@@ -27,6 +27,7 @@ REFUSALS = {403: ErrorOut, 404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
 MOST_EVENTS = 200
 #: Where an operation leaves what was said, for `noted`.
 _SAID = "_said_by_wms"
+_CSV = "text/csv; charset=utf-8"
 #: The longest id of an event; an Idempotency-Key that serves as one may be longer.
 _LONGEST_ID = 120
 
@@ -210,7 +211,7 @@ def get_file(request: HttpRequest, node: str, sequence: int) -> HttpResponse:
     row = _files(principal).filter(link__node__code=node, sequence=sequence).first()
     if row is None:
         raise NotFound(f"There is no file {sequence} of {node}.")
-    response = HttpResponse(row.content, content_type="application/json" if row.name.endswith("json") else "text/csv")
+    response = HttpResponse(row.content, content_type="application/json" if row.name.endswith("json") else _CSV)
     response["Content-Disposition"] = f'attachment; filename="{row.name}"'
     response["X-Checksum-SHA256"] = row.sha256
     return response

@@ -144,6 +144,7 @@ def test_a_wms_reads_its_work_and_its_files(world: World) -> None:
     assert one["instruction"]["lines"][0]["quantity"] == 2
     assert [(row["sequence"], row["name"]) for row in listed["files"]] == [(1, "blr-01-000001.csv")]
     assert (file.content.decode(), file.headers["X-Checksum-SHA256"]) == (made.content, made.sha256)
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
     other = headers(nodes=("del-01",))
     assert Client().get("/api/v1/hand-off-files/blr-01/1", headers=other).status_code == 404
     assert Client().get(f"/api/v1/hand-offs/{work.number}", headers=other).status_code == 404
