@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from carriers.adapters.abroad import digits, kilograms, our_reference, service_of, street_lines
 from carriers.adapters.blue_dart.statuses import milestone_of
+from carriers.adapters.india import refuse_abroad, refuse_without_eway_bill
 from carriers.adapters.replies import text_of
 from carriers.adapters.said import sub_status_of
 from carriers.adapters.way_back import in_order
@@ -23,8 +24,6 @@ from oms.core.values import Address, major_units
 INDIA = ZoneInfo("Asia/Kolkata")
 NAME = "Blue Dart"
 REFERENCE_WIDTH, LINE_WIDTH = 20, 30
-#: From this value in paise on, goods on the road need an e-way bill, which is not offered here.
-EWAY_BILL_FROM_MINOR = 5_000_000
 _PDF = b"%PDF"
 
 
@@ -38,7 +37,8 @@ def reference_of(client_reference: str) -> str:
 
 def waybill_request(request: BookingRequest, settings: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The `Request` of GenerateWayBill. Raises PermanentError for a parcel or an account that Blue Dart cannot take."""
-    _refuse_what_is_not_offered(request)
+    refuse_abroad(request, NAME)
+    refuse_without_eway_bill(request, NAME)
     to, origin = request.ship_to, request.ship_from
     areas = settings.get("origin_areas") or {}
     area = areas.get(request.ship_from_code) or settings.get("origin_area")
@@ -78,18 +78,6 @@ def waybill_request(request: BookingRequest, settings: Mapping[str, Any], now: d
         },
         "Returnadds": _party(origin, "Return") | {"ReturnContact": (origin.name or origin.company)[:LINE_WIDTH]},
     }  # fmt: skip
-
-
-def _refuse_what_is_not_offered(request: BookingRequest) -> None:
-    if request.currency != "INR":
-        raise PermanentError(f"Blue Dart is paid in rupees; this parcel is in {request.currency}.")
-    if {request.ship_from.country, request.ship_to.country} != {"IN"}:
-        raise PermanentError("Parcels that cross a border are not booked with Blue Dart here: use another carrier.")
-    if request.declared_value_minor >= EWAY_BILL_FROM_MINOR:
-        raise PermanentError(
-            "A parcel worth 50000 rupees or more needs an e-way bill, which is not sent to Blue Dart here: book it in "
-            "their panel."
-        )
 
 
 def _party(address: Address, prefix: str) -> dict[str, Any]:

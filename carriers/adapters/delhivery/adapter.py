@@ -46,7 +46,7 @@ class DelhiveryAdapter:
     code = "delhivery"
     name = "Delhivery"
     certainty = Certainty.RECORDED
-    not_offered = ("prices", "labels", "pickups")
+    not_offered = ("prices", "labels", "pickups", "parcels that cross a border", "parcels that need an e-way bill")
 
     def __init__(self) -> None:
         self._calls: dict[float, Calls] = {}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from carriers.adapters.india import refuse_abroad, refuse_without_eway_bill
 from carriers.adapters.said import sub_status_of
 from carriers.base import BookingRequest, Milestone, SubStatus, TrackingScan, TrackingUpdate
 from oms.core.errors import PermanentError
@@ -86,9 +87,10 @@ def _forward(word: str, code: str) -> Milestone:
 
 
 def create_payload(request: BookingRequest, waybill: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The `data` of a create call. Raises PermanentError where the account does not name the place of pickup."""
-    if request.currency != "INR":
-        raise PermanentError(f"Delhivery is paid in rupees; this parcel is in {request.currency}.")
+    """The `data` of a create call. Raises PermanentError where the account does not name the place of pickup, and for a
+    parcel that leaves India or needs an e-way bill."""
+    refuse_abroad(request, "Delhivery")
+    refuse_without_eway_bill(request, "Delhivery")
     places = settings.get("pickup_locations") or {}
     place = places.get(request.ship_from_code) or settings.get("pickup_location")
     if not place:

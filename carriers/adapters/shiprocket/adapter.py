@@ -44,6 +44,7 @@ class ShiprocketAdapter:
     code = "shiprocket"
     name = "Shiprocket"
     certainty = Certainty.RECORDED
+    not_offered = ("parcels that cross a border", "labels as ZPL")
 
     def __init__(self) -> None:
         self._clients: dict[tuple[object, ...], Client] = {}

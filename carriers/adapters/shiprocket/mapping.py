@@ -13,6 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from carriers.adapters.abroad import fitting
+from carriers.adapters.india import refuse_abroad
 from carriers.adapters.shiprocket.statuses import ORDER_CANCELLED, ORDER_CANCELLING
 from carriers.base import Booked, BookingRequest, Rate, RateRequest
 from oms.core.errors import PermanentError
@@ -73,8 +75,7 @@ def order_payload(request: BookingRequest, settings: Mapping[str, Any]) -> dict[
     The amount to collect is `sub_total`: the vendor does not add up the items ("The total is not calculated
     automatically"), so for cash on delivery it is exactly the cash and every further charge is zero.
     """
-    if request.currency != "INR":
-        raise PermanentError(f"Shiprocket carries parcels in INR, not in {request.currency}.")
+    refuse_abroad(request, "Shiprocket")
     if len(request.client_reference) > MAX_REFERENCE - len(f"-R{MAX_ROUNDS}"):
         raise PermanentError(f"The reference {request.client_reference} is too long for Shiprocket.")
     to = request.ship_to
@@ -89,10 +90,10 @@ def order_payload(request: BookingRequest, settings: Mapping[str, Any]) -> dict[
         "billing_last_name": last_name,
         "billing_address": to.line1,
         "billing_address_2": to.line2,
-        "billing_city": to.city[:_MAX_CITY],
+        "billing_city": fitting(to.city, _MAX_CITY, "city"),
         "billing_pincode": to.postcode,
         "billing_state": to.region,
-        "billing_country": "India" if to.country == "IN" else to.country,
+        "billing_country": "India",
         "billing_email": to.email or str(settings.get("default_email", "")),
         "billing_phone": _phone(to.phone),
         "shipping_is_billing": True,

@@ -29,6 +29,7 @@ from carriers.services import book, cancel_booking, settle_unknown
 from carriers.simulators.delhivery.server import DelhiveryServer
 from oms.core.errors import PermanentError, TransientError
 from oms.core.ids import uuid7
+from oms.core.values import Address
 from tests.carriers.services.world import booking_request
 
 M = Milestone
@@ -158,6 +159,11 @@ def test_lanes_and_settings_are_refused_in_words(adapter: DelhiveryAdapter, serv
         adapter.book(config(server), booking_request(client_reference="R"))
     with pytest.raises(PermanentError, match="paid in rupees"):
         adapter.book(config(server, awb="1"), booking_request(client_reference="R", currency="USD"))
+    abroad = Address(name="Anna", line1="1", city="Berlin", postcode="10119", country="DE", phone="+49 30 1234567")
+    with pytest.raises(PermanentError, match="cross a border are not booked with Delhivery"):
+        adapter.book(config(server, awb="1"), booking_request(client_reference="R", ship_to=abroad))
+    with pytest.raises(PermanentError, match="needs an e-way bill, which is not sent to Delhivery"):
+        adapter.book(config(server, awb="1"), booking_request(client_reference="R", declared_value_minor=5_000_000))
     wrong = CarrierConfig(account_id=7, code="d", base_url=server.base_url, secrets={"token": "other"})
     with pytest.raises(PermanentError, match="401"):
         adapter.reserve_awb(wrong)

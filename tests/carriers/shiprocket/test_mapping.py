@@ -1,5 +1,6 @@
 """What is sent to Shiprocket, and the two status number spaces."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -73,6 +74,12 @@ def test_a_prepaid_order_carries_its_value_and_the_fallback_email() -> None:
 def test_what_shiprocket_cannot_carry_is_refused_before_the_call() -> None:
     with pytest.raises(PermanentError, match="INR"):
         mapping.order_payload(booking_request(currency="USD"), {})
+    abroad = Address(name="Anna", line1="1", city="Berlin", postcode="10119", country="DE", phone="+49 30 1234567")
+    with pytest.raises(PermanentError, match="cross a border are not booked with Shiprocket"):
+        mapping.order_payload(booking_request(ship_to=abroad), {})
+    long = replace(booking_request().ship_to, city="T" * 31)
+    with pytest.raises(PermanentError, match="The city 'T+' is longer than the 30 characters"):
+        mapping.order_payload(booking_request(ship_to=long), {})
     with pytest.raises(PermanentError, match="too long"):
         mapping.order_payload(booking_request("x" * 48), {})
 
