@@ -95,7 +95,9 @@ def _hear_one(said: Confirmation, work_id: int | None, actor: str, source: str) 
 
     try:
         return run_atomic(work)
-    except IntegrityError:
+    except IntegrityError as error:
+        if "hand_off_event_once" not in str(error):
+            raise
         text = f"The event {said.event_id} was sent for other work at the same moment."
         return _refused(said, Conflict(text, field="event_id"))
 

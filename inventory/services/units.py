@@ -210,6 +210,9 @@ def _named_lots(item: Wanted, place: _Place, bucket: str, usable_on: date | None
     there = place.lots.get(item.sku.pk, {})
     named: list[Units] = []
     for code, quantity in item.lots:
+        if quantity < 1:
+            text = f"Lot {code} of {item.sku.code}: {quantity} units came, expected 1 or more."
+            raise TrackingNeeded(text, field="lot")
         found = next((row for row in there.values() if row[0].code.upper() == code.strip().upper()), None)
         if found is None or found[1] < quantity:
             raise _too_few(item, code, quantity, found[1] if found else 0, bucket, place.spoken_for)

@@ -12,7 +12,7 @@ from fulfillment.selectors.waves import ready_pool
 from fulfillment.services import book_shipment, cancel_order, open_fulfillment_orders, pick, reroute_order
 from fulfillment.services.hand_off_ending import SILENT, cancel_anyway, look_at_hand_offs
 from fulfillment.services.hand_off_leaving import book_what_left
-from fulfillment.services.hand_off_work import Part
+from fulfillment.services.hand_off_work import PackedBox, Part
 from fulfillment.services.hand_offs import send_moved, take_over
 from fulfillment.services.work import hold_back, release_fulfillment_orders
 from inventory.models import StockLevel
@@ -25,6 +25,7 @@ from routing.services import route_orders
 from tests.factories import World, capture, make_line, make_order, make_world, stock
 from tests.fulfillment.floor import make_carrier, make_work, stock_of, units_of
 from tests.fulfillment.linked import box, given, hand_off_of, left, link, refusal, says, time_passes, told
+from tests.fulfillment.tracked import make_lot_sku, put_lot
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +124,21 @@ def test_an_event_counts_once_and_another_under_its_id_is_refused(world: World) 
 
     assert refusal(other)[0] == "conflict"
     assert (work.lines.get().picked, HandOffEvent.objects.get().times) == (1, 4)
+
+
+def test_a_lot_of_less_than_one_unit_is_refused_as_that(world: World) -> None:
+    link(world.blr)
+    serum = make_lot_sku()
+    put_lot(serum, world.blr, "SOON", 5, days=60)
+    put_lot(serum, world.blr, "LATE", 5, days=200)
+    work = make_work(world, "1", make_line(serum, 2))
+    part = Part(sku=serum.code, quantity=2, lots=(("SOON", 3), ("LATE", -1)))
+
+    for kind, said in (("pick", {"parts": (part,)}), ("pack", {"boxes": (PackedBox(ref="B1", parts=(part,)),)})):
+        assert refusal(says(work, kind, **said)) == (
+            "tracking_needed", "Lot LATE of SERUM-30: -1 units came, expected 1 or more.", "lot",
+        )  # fmt: skip
+    assert work.lines.get().picked == 0
 
 
 def test_a_refused_event_is_kept_and_counts_once_it_is_right(world: World) -> None:
