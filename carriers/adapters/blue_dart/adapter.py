@@ -9,12 +9,12 @@ where tracking has one of its own, `tracking_licence_key`. `CarrierConfig.settin
 from __future__ import annotations
 
 import re
-import threading
 import xml.etree.ElementTree as ET
 
 from carriers.adapters.blue_dart import mapping
 from carriers.adapters.blue_dart.client import Gateway, without_secrets
 from carriers.adapters.calls import REFUSED
+from carriers.adapters.oauth import TokenClients
 from carriers.base import (
     Booked,
     BookingRequest,
@@ -48,8 +48,7 @@ class BlueDartAdapter:
     look_in = "Blue Dart's shipping portal"
 
     def __init__(self) -> None:
-        self._gateways: dict[tuple[str, float, str, str], Gateway] = {}
-        self._lock = threading.Lock()
+        self._gateways = TokenClients(Gateway)
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
         """Blue Dart tells no prices here: raises NoPrices."""
@@ -60,8 +59,8 @@ class BlueDartAdapter:
         looked up. A refusal that names a waybill is an UnknownOutcome too: it may be ours."""
         body = {"Request": mapping.waybill_request(request, config.settings, clock.now()), "Profile": _profile(config)}
         with without_secrets(config.secrets):
-            reply = self._gateway(config).post(
-                "/waybill/v1/GenerateWayBill", body, what="Booking", safe=False, accept=REFUSED
+            reply = self._gateway(config).call(
+                "POST", "/waybill/v1/GenerateWayBill", what="Booking", safe=False, accept=REFUSED, json=body
             )
             result = mapping.result_of(reply.body, "GenerateWayBillResult")
             words, awb = mapping.said(result), mapping.awb_of(result)
@@ -98,8 +97,8 @@ class BlueDartAdapter:
         """Void the waybill, which Blue Dart does until its first scan. One that is void already is a success."""
         body = {"Request": {"AWBNo": booked.awb}, "Profile": _profile(config)}
         with without_secrets(config.secrets):
-            reply = self._gateway(config).post(
-                "/waybill/v1/CancelWaybill", body, what="Cancellation", safe=True, accept=REFUSED
+            reply = self._gateway(config).call(
+                "POST", "/waybill/v1/CancelWaybill", what="Cancellation", safe=True, accept=REFUSED, json=body
             )
             result = mapping.result_of(reply.body, "CancelWaybillResult")
             if (reply.ok and not mapping.is_error(result)) or _ALREADY_CANCELLED.search(mapping.said(result)):
@@ -135,13 +134,9 @@ class BlueDartAdapter:
 
     def _gateway(self, config: CarrierConfig) -> Gateway:
         seconds = float(config.settings.get("timeout_seconds", READ_TIMEOUT_SECONDS))
-        key = (
+        return self._gateways.of(
             config.base_url or BASE_URL, seconds, _secret(config, "client_id"), _secret(config, "client_secret")
         )  # fmt: skip
-        with self._lock:
-            if key not in self._gateways:
-                self._gateways[key] = Gateway(*key)
-            return self._gateways[key]
 
 
 def _profile(config: CarrierConfig) -> dict[str, str]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hmac
 import json
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
 from carriers.adapters.calls import Reply
+from carriers.adapters.oauth import TokenClients
 from carriers.adapters.shiprocket import mapping, tracking
-from carriers.adapters.shiprocket.client import Client, vendor_message
+from carriers.adapters.shiprocket.client import BASE_URL, Client, vendor_message
 from carriers.adapters.shiprocket.mapping import HeldOrder
 from carriers.base import (
     Booked,
@@ -32,6 +32,7 @@ from carriers.base import (
 )
 from carriers.errors import BadSignature, LaneRefused, StillUnderWay
 from oms.core.errors import PermanentError, TransientError
+from oms.core.http import READ_TIMEOUT_SECONDS
 
 _REFUSED = frozenset({400, 404, 422})
 #: Pages of a search that are read before it counts as too wide to prove anything.
@@ -47,8 +48,7 @@ class ShiprocketAdapter:
     not_offered = ("parcels that cross a border", "labels as ZPL")
 
     def __init__(self) -> None:
-        self._clients: dict[tuple[object, ...], Client] = {}
-        self._lock = threading.Lock()
+        self._clients = TokenClients(Client)
 
     # -- CarrierAdapter ------------------------------------------------------------------------------------------------
 
@@ -291,13 +291,10 @@ class ShiprocketAdapter:
         raise error(f"No pickup for {parcel.awb}: {message}")
 
     def _client(self, config: CarrierConfig) -> Client:
-        credentials = (config.secrets.get("email"), config.secrets.get("password"))
-        key = (config.account_id, config.base_url, config.settings.get("timeout_seconds"), *credentials)
-        with self._lock:
-            client = self._clients.get(key)
-            if client is None:
-                client = self._clients[key] = Client(config)
-            return client
+        return self._clients.of(
+            (config.base_url or BASE_URL).rstrip("/"), config.secrets.get("email", ""),
+            config.secrets.get("password", ""), float(config.settings.get("timeout_seconds", READ_TIMEOUT_SECONDS)),
+        )  # fmt: skip
 
 
 def _refuse_cancelling(order: HeldOrder) -> None:
