@@ -14,9 +14,18 @@ _LAST_ROW = 278.0
 _PICK_MM, _SLIP_MM = 11.0, 9.0
 
 
-def pick_list_pdf(data: PickListData) -> bytes:
-    """The pick list as PDF, rows in the order given; the same data gives the same bytes."""
+def pick_list_pdf(data: PickListData, *more: PickListData) -> bytes:
+    """The pick list as PDF, rows in the order given, and more of them behind it, each on pages of its own.
+
+    The same data gives the same bytes.
+    """
     page = Page("A4", title=f"Pick list {data.number}", created_at=data.created_at)
+    for each in (data, *more):
+        _draw_pick_list(page, each)
+    return page.as_bytes()
+
+
+def _draw_pick_list(page: Page, data: PickListData) -> None:
     chunks = rows_by_page(data.rows, _room(54.0, _PICK_MM), _room(34.0, _PICK_MM))
     for number, chunk in enumerate(chunks, start=1):
         page.add_page()
@@ -31,7 +40,6 @@ def pick_list_pdf(data: PickListData) -> bytes:
         for row in chunk:
             _draw_pick_row(page, y, row)
             y += _PICK_MM
-    return page.as_bytes()
 
 
 def packing_slip_pdf(data: PackingSlipData) -> bytes:

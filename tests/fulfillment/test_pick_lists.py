@@ -160,7 +160,7 @@ def test_it_is_printed_from_the_fulfil_screen_and_from_the_phone(world: World, w
     assert "/fulfil/pick-list.pdf?node=blr-01" in ravi.get("/fulfil/?node=blr-01").content.decode()
     paper = ravi.get("/fulfil/pick-list.pdf?node=blr-01")
     assert (paper.status_code, paper["Content-Type"], paper.content[:5]) == (200, "application/pdf", b"%PDF-")
-    assert ravi.get("/fulfil/pick-list.pdf?node=del-01").status_code == 404
+    assert ravi.get("/fulfil/pick-list.pdf?node=del-01").status_code == 409
     assert signed_in(all_nodes=False, node_codes=["del-01"]).get("/fulfil/pick-list.pdf?node=blr-01").status_code == 404
 
     asha = signed_in(Role.STORE_ASSOCIATE, all_nodes=False, node_codes=["blr-01"])

@@ -18,7 +18,7 @@ from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope, principal_of, requires
 from oms.core.errors import DomainError, NotFound
 from oms.core.posting import once_per_form
-from oms.dashboard.fulfil.wave_views import pickers_at, scoped_waves, show_wave, to_wave, wave_in_scope
+from oms.dashboard.fulfil.wave_views import chosen_waves, pickers_at, scoped_waves, show_wave, to_wave, wave_in_scope
 
 _MOST_TOLD = 4
 
@@ -116,6 +116,45 @@ def wave_assign(request: HttpRequest, pk: int) -> HttpResponse:
         request, pk,
         lambda wave, actor: assign_wave(wave_id=wave.pk, picker=_picker(request, wave.node), actor=actor), said,
     )  # fmt: skip
+
+
+@require_POST
+@requires("fulfillment.work")
+def wave_bulk(request: HttpRequest) -> HttpResponse:
+    """Give the chosen waves to somebody, or cancel them: each by itself, and what is refused is told."""
+    principal, waves = principal_of(request), chosen_waves(request)
+    cancels = request.POST.get("act") == "cancel"
+    done, refused = 0, []
+    for wave in waves:
+
+        def work(wave: Wave = wave) -> dict[str, str]:
+            if cancels:
+                return {"number": cancel_wave(wave_id=wave.pk, actor=principal.name).number}
+            picker = _picker(request, wave.node)
+            return {"number": assign_wave(wave_id=wave.pk, picker=picker, actor=principal.name).number}
+
+        try:
+            once_per_form(request, work, part=wave.number)
+            done += 1
+        except DomainError as error:
+            refused.append(error.message)
+    if done:
+        messages.success(request, _bulk_words(done, cancels, request.POST.get("picker", "").strip()[:120]))
+    if refused:
+        messages.warning(request, " ".join(dict.fromkeys(refused)))
+    if not waves:
+        messages.error(request, _("No live wave was chosen."))
+    return HttpResponseRedirect(_back(request, reverse("dashboard:fulfil_waves")))
+
+
+def _bulk_words(done: int, cancels: bool, picker: str) -> str:
+    if cancels:
+        text = ngettext("%(n)d wave is cancelled.", "%(n)d waves are cancelled.", done)
+    elif picker:
+        text = ngettext("%(name)s picks %(n)d wave.", "%(name)s picks %(n)d waves.", done)
+    else:
+        text = ngettext("%(n)d wave is on every phone.", "%(n)d waves are on every phone.", done)
+    return text % {"n": done, "name": picker}
 
 
 @require_POST

@@ -9,12 +9,9 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from carriers.labels import command_sheet_pdf, pick_list_pdf
 from fulfillment.models import FulfillmentOrder, Wave, WaveOrder
-from fulfillment.selectors.pick_lists import pick_list_of
 from fulfillment.selectors.waves import (
     MOST_READY,
     PICKABLE,
@@ -32,7 +29,7 @@ from inventory.models import Node, Sku
 from oms.accounts.access import VERBS, Principal, in_node_scope, principal_of, requires
 from oms.accounts.models import User
 from oms.core.clock import now
-from oms.core.errors import Conflict, NotFound
+from oms.core.errors import NotFound
 from oms.dashboard.fulfil.wave_pool import (
     Chosen,
     chosen_of,
@@ -49,6 +46,8 @@ from routing.models import NodeLoad
 #: Orders of the pool that the page lists; suggestions look at all that are ready.
 PAGE_ROWS = 50
 PAST_ROWS = 20
+#: Live waves that one form is about.
+MOST_CHOSEN = 200
 WAVE_TONES = {"open": "info", "picking": "progress", "done": "good", "cancelled": "off"}
 
 
@@ -63,6 +62,14 @@ def wave_in_scope(principal: Principal, pk: int) -> Wave:
     if found is None:
         raise NotFound(f"There is no wave {pk}.")
     return found
+
+
+def chosen_waves(request: HttpRequest) -> list[Wave]:
+    """The live waves that a form has ticked, by number, within the scope."""
+    texts = request.POST.getlist("ids")[:MOST_CHOSEN]
+    ids = [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 16]
+    found = scoped_waves(principal_of(request)).filter(pk__in=ids, state__in=Wave.LIVE)
+    return list(found.select_related("node").order_by("pk"))
 
 
 def nodes_with_work(principal: Principal) -> list[tuple[Node, int]]:
@@ -196,44 +203,6 @@ def totes_text(walk: WaveWalk, sku_id: int) -> str:
         return ""
     puts = next((stop.puts for stop in walk.stops if stop.row.sku.pk == sku_id), [])
     return ", ".join(f"{put.entry.place}" + (f" ×{put.left}" if put.left > 1 else "") for put in puts if put.left)
-
-
-@require_safe
-@requires("fulfillment.view")
-def wave_pick_list(request: HttpRequest, pk: int) -> HttpResponse:
-    """The path of a wave on A4, by zone and bin, with the totes of each row. Raises Conflict where nothing is left."""
-    wave = wave_in_scope(principal_of(request), pk)
-    walk = walk_of(wave)
-    work = [entry.fulfillment_order for entry in walk.entries if entry.fulfillment_order.state in PICKABLE]
-    data = pick_list_of(wave.node, work, now(), picker=wave.picker) if work else None
-    if data is None or not data.rows:
-        raise Conflict(_("Nothing is left to pick of %(wave)s.") % {"wave": wave.number})
-    totes = {stop.row.sku.code: totes_text(walk, stop.row.sku.pk) for stop in walk.stops}
-    if wave.has_totes:
-        rows = tuple(replace(row, orders=_("Tote %(totes)s") % {"totes": totes[row.sku_code]}) for row in data.rows)
-        data = replace(data, rows=rows)
-    else:
-        data = replace(data, rows=tuple(replace(row, orders="") for row in data.rows))
-    return _pdf(pick_list_pdf(replace(data, number=wave.number)), f"{wave.number}.pdf")
-
-
-@require_safe
-@requires("fulfillment.view")
-def wave_totes(request: HttpRequest, pk: int) -> HttpResponse:
-    """The codes of the totes of a wave, to stick on them."""
-    wave = wave_in_scope(principal_of(request), pk)
-    each, all_of_it = _("Tote %(n)d"), _("The tote of the wave")
-    codes = {entry.tote: each % {"n": entry.place} if wave.has_totes else all_of_it for entry in walk_of(wave).entries}
-    if not codes:
-        raise Conflict(_("Wave %(wave)s has no totes.") % {"wave": wave.number})
-    title = _("Totes of wave %(wave)s") % {"wave": wave.number}
-    return _pdf(command_sheet_pdf(title, list(codes.items())), f"{wave.number}-totes.pdf")
-
-
-def _pdf(content: bytes, name: str) -> HttpResponse:
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'inline; filename="{name}"'
-    return response
 
 
 def to_wave(pk: int) -> HttpResponseRedirect:

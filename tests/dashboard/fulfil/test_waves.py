@@ -147,6 +147,36 @@ def test_a_wave_is_given_taken_left_and_cancelled(world: World, client: Client, 
     assert {order.work_id for order in ready_pool(world.blr.pk)} == {two.pk, three.pk}
 
 
+def test_chosen_waves_are_given_printed_and_cancelled_together(world: World, client: Client) -> None:
+    ravi = User.objects.create_user("ravi@example.com", "a long pass phrase", role=Role.PACKER, name="Ravi Iyer",
+                                    node_codes=["blr-01"]).get_full_name()  # fmt: skip
+    one, two, three = (wave_of(world, work) for work in works(world, 3))
+    cancel_wave(wave_id=three.pk, actor="Asha")
+
+    def bulk(**fields: object) -> str:
+        sent = {"ids": [one.pk, two.pk, three.pk], "back": POOL} | fields
+        return unescape(client.post("/fulfil/waves/bulk/", sent, follow=True).content.decode())
+
+    assert f"{ravi} picks 2 waves." in bulk(act="give", picker=ravi)
+    assert set(Wave.objects.values_list("picker", flat=True)) == {ravi, ""}
+    assert "Nobody Known does not pick at blr-01" in bulk(act="give", picker="Nobody Known")
+    paper = client.post("/fulfil/waves/pick-lists.pdf", {"ids": [one.pk, two.pk, three.pk]}).content
+    assert [f"Pick list {wave.number}" in text_of(paper) for wave in (one, two, three)] == [True, True, False]
+
+    assert "No live wave was chosen." in bulk(ids=[three.pk, "x"], act="cancel")
+    assert "2 waves are cancelled." in bulk(act="cancel")
+    assert client.post("/fulfil/waves/pick-lists.pdf", {"ids": [one.pk]}).status_code == 409
+    assert set(Wave.objects.values_list("state", flat=True)) == {"cancelled"}
+
+
+def test_waves_of_other_nodes_cannot_be_chosen(world: World, client: Client, sign_in: SignIn) -> None:
+    wave = wave_of(world, *works(world, 1))
+    sign_in(Role.WAREHOUSE_LEAD, "blr-s1")
+    client.post("/fulfil/waves/bulk/", {"ids": [wave.pk], "act": "cancel"})
+    assert client.post("/fulfil/waves/pick-lists.pdf", {"ids": [wave.pk]}).status_code == 409
+    assert Wave.objects.get().state == "open"
+
+
 @pytest.mark.parametrize(("rest", "ready"), [("pool", True), ("not_found", False)])
 def test_a_walk_is_ended_with_the_rest_ready_again_or_short(
     world: World, client: Client, show: Show, rest: str, ready: bool
