@@ -7,7 +7,9 @@ booking in hand: it is read again under its lock.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.db import IntegrityError
 
@@ -63,14 +65,24 @@ def call_config(booking: Booking) -> CarrierConfig:
 
 
 def booked_of(booking: Booking) -> Booked:
-    """A booking as its adapter gave it to us."""
+    """A booking as its adapter gave it to us. One that was found by its reference lacks what only the request holds:
+    the node and country that it leaves, its weight, whether customs sees it. That is added."""
     return Booked(
         awb=booking.awb,
         courier_name=booking.courier_name,
-        external_ids=dict(booking.external_ids),
+        external_ids=_asked(booking.request) | dict(booking.external_ids),
         charge_minor=booking.charge_minor,
         expected_delivery=booking.expected_delivery,
     )
+
+
+def _asked(stored: Mapping[str, Any]) -> dict[str, str]:
+    start, goal = (str((stored.get(name) or {}).get("country") or "") for name in ("ship_from", "ship_to"))
+    found = {
+        "node": str(stored.get("ship_from_code") or ""), "country": start,
+        "grams": str(stored.get("weight_grams") or ""), "declarable": "yes" if start != goal else "",
+    }  # fmt: skip
+    return {name: value for name, value in found.items() if value}
 
 
 def claim(booking: Booking) -> bool:

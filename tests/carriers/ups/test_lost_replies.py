@@ -9,8 +9,17 @@ import pytest
 
 from carriers.base import BookingRequest
 from carriers.models import Booking, BookingState, CarrierAccount, Label
-from carriers.services import book, cancel_booking, decide_unknown, make_label, settle_unknown, waits_for_a_person
+from carriers.services import (
+    book,
+    cancel_booking,
+    decide_unknown,
+    make_label,
+    schedule_pickups,
+    settle_unknown,
+    waits_for_a_person,
+)
 from carriers.simulators.ups.server import UpsServer
+from oms.core import clock
 from oms.core.errors import Conflict, DomainError, PermanentError, TransientError
 from oms.core.ids import uuid7
 from oms.core.models import Transition
@@ -70,6 +79,18 @@ def test_thirty_parcels_of_which_replies_are_lost(account: CarrierAccount, serve
     for booking in Booking.objects.all():
         [parcel] = server.carrier.alive(booking.client_reference)
         assert parcel.awb == booking.awb
+
+
+def test_a_parcel_that_was_found_is_picked_up_where_it_lies(account: CarrierAccount, server: UpsServer) -> None:
+    place = {"company": "Kaveri", "contact": "Ravi", "line1": "7 Peenya", "city": "Bengaluru", "country": "IN",
+             "phone": "+91 80 4567 8901"}  # fmt: skip
+    account.settings["pickup_addresses"] = {"BLR-DC": place, "DEL-DC": place}
+    account.save()
+    booking = lost(account, server, "lost")
+    assert (booking.state, booking.external_ids.get("node")) == (State.BOOKED, None)
+    day = clock.now().date()
+    schedule_pickups(account_id=account.pk, booking_ids=[booking.pk], on=day)
+    assert list(server.carrier.pickups) == [f"{day:%Y%m%d}-BLR-DC"]
 
 
 def test_what_is_not_shown_waits_for_a_person(account: CarrierAccount, server: UpsServer) -> None:
