@@ -71,8 +71,9 @@ class Calls:
             return Reply(status, None if body is UNREADABLE else body)
         detail = response.text[:500] if body is UNREADABLE else self._message_of(body)
         message = f"{what} answered {status}: {detail}"
-        # A server error, or a success whose body cannot be read, says nothing of what was done.
-        if status >= 500 or response.ok:
+        # A server error, a time-out that the other side reports, or a success whose body cannot be read, says nothing
+        # of what was done.
+        if status >= 500 or status == 408 or response.ok:
             raise TransientError(message) if safe else UnknownOutcome(message)
         raise PermanentError(message)
 

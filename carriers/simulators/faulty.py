@@ -15,8 +15,8 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 #: `lost` does what was asked and never answers, `cut` neither does it nor answers, `html` does it and answers with a
-#: page of a gateway, `500` and `429` do nothing.
-KINDS = ("lost", "cut", "html", "500", "429")
+#: page of a gateway, `500`, `408` and `429` do nothing.
+KINDS = ("lost", "cut", "html", "500", "408", "429")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         )  # fmt: skip
         simulator.calls.append(call)
         fault = simulator.strike(call.path)
-        if fault in ("500", "429"):
+        if fault in ("500", "429", "408"):
             return self._reply(int(fault), json.dumps({"message": "Server Error"}).encode(), "application/json")
         if fault == "cut":
             return self._hang_up()

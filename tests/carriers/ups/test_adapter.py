@@ -224,7 +224,7 @@ def test_two_parcels_under_one_reference_are_for_a_person(adapter: UpsAdapter, s
 @pytest.mark.parametrize(
     ("kind", "error"),
     [("lost", UnknownOutcome), ("cut", UnknownOutcome), ("500", UnknownOutcome), ("html", UnknownOutcome),
-     ("429", TransientError)],
+     ("408", UnknownOutcome), ("429", TransientError)],
 )  # fmt: skip
 def test_what_a_failed_shipment_means(
     adapter: UpsAdapter, server: UpsServer, kind: str, error: type[Exception]
