@@ -13,6 +13,7 @@ from fulfillment.models import HandOffFile, HandOffInstruction, WmsLink
 from fulfillment.services import cancel_order
 from fulfillment.services.hand_offs import resend_instructions, take_over
 from oms.core.clock import now
+from oms.integrations.addresses import BadUrl
 from oms.integrations.confirmation_files import read_confirmations
 from oms.integrations.services import send_instructions, write_hand_off_files
 from oms.integrations.services.hand_off_files import put_into_directory
@@ -77,6 +78,15 @@ def test_a_wms_whose_link_ended_is_told_of_what_it_has_while_it_has_an_address(
     assert told(has) == [(1, "pick", "sent"), (2, "cancel", then)]
     assert told(never_told) == [(1, "pick", "pending")]
     assert given_to_nobody(world)
+
+
+def test_a_link_ends_also_where_its_address_is_not_allowed_any_more(
+    world: World, by_webhook: WmsLink, other: Receiver, settings: Settings
+) -> None:
+    settings.WEBHOOKS_ALLOW_PRIVATE = False
+    assert save_link(world.blr.pk, LinkWish(mode="none", url=other.url))[0].ended_mode == "webhook"
+    with pytest.raises(BadUrl):
+        save_link(world.blr.pk, LinkWish(mode="none", url="https://10.0.0.1/"))
 
 
 def test_files_go_on_for_the_work_that_a_wms_has_after_its_link_ended(world: World) -> None:

@@ -51,6 +51,9 @@ def save_link(node_id: int, wish: LinkWish) -> tuple[WmsLink, str]:
         secret = new_secret() if wish.mode == LinkMode.WEBHOOK and not link.secret else ""
         link.secret = secret or link.secret or None
         link.ended_mode = _ended_mode(link, wish)
+        if link.ended_mode == LinkMode.WEBHOOK and wish.url.strip() != link.url:
+            # One that stays as it is keeps nobody from ending a link, whatever is allowed by now.
+            read_url(wish.url)
         link.mode, link.url, link.answer_minutes = wish.mode, wish.url.strip(), wish.answer_minutes
         link.accepts, link.labels, link.on_silence = wish.accepts, wish.labels, wish.on_silence
         link.carrier_account_id, link.file_format = wish.carrier_account_id, wish.file_format
@@ -78,7 +81,7 @@ def _check(wish: LinkWish) -> None:
         if getattr(wish, name) not in choices.values:
             expected = ", ".join(choices.values)
             raise DomainError(f"{name} came as {getattr(wish, name)!r}, expected one of {expected}.", field=name)
-    if wish.mode == LinkMode.WEBHOOK or wish.mode == LinkMode.NONE and wish.url.strip():
+    if wish.mode == LinkMode.WEBHOOK:
         read_url(wish.url)
     if not 1 <= wish.answer_minutes <= LONGEST_ANSWER_MINUTES:
         text = f"{wish.answer_minutes} minutes came, expected 1 to {LONGEST_ANSWER_MINUTES} (a week)."
