@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -41,11 +42,13 @@ class Reply:
 
 
 class Calls:
-    """The way out of one account. `message_of` finds a vendor's words in a parsed body."""
+    """The way out of an account, or of several. `message_of` finds a vendor's words in a parsed body."""
 
     def __init__(self, timeout_seconds: float, message_of: Callable[[Any], str]) -> None:
         self._timeout = (CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         self._session = Session(timeout_seconds=timeout_seconds)
+        # Accounts may share the way out: what the carrier remembers of one call must not go along with another's.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._message_of = message_of
 
     def send(self, method: str, url: str, *, what: str, safe: bool, **kwargs: Any) -> requests.Response:

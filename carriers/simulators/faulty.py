@@ -178,6 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(payload)))
+            self.send_header("Set-Cookie", "session=of-this-call")
             if status == 429:
                 self.send_header("Retry-After", "7")
             self.end_headers()

@@ -165,6 +165,8 @@ def test_a_parcel_is_booked_with_its_label_and_found(
         adapter.cancel(config(server), made)
     adapter.cancel(config(server, void_by_hand=True), made)
     assert adapter.proof_of_delivery(config(server), made.awb).startswith(b"%PDF")
+    # What the carrier remembers of one call goes along with no other: accounts share the connections.
+    assert [call.path for call in server.calls if "cookie" in call.headers] == []
     with pytest.raises(NotProven, match="shows no parcel under"):
         adapter.find_booking(config(server), "OMS-2")
     adapter.book(config(server), to_berlin())
