@@ -302,6 +302,13 @@ class SchedulesPickups(Protocol):
 
 
 @runtime_checkable
+class CollectsByPlace(Protocol):
+    """A pickup is of one place, whatever lies there: asked for parcel by parcel, a vehicle comes for each of them."""
+
+    collects_by_place: bool
+
+
+@runtime_checkable
 class ReceivesTracking(Protocol):
     """The carrier pushes scans."""
 

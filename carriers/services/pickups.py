@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from carriers.base import LeavesOut, SchedulesPickups, UnknownOutcome
+from carriers.base import CollectsByPlace, LeavesOut, SchedulesPickups, UnknownOutcome
 from carriers.models import Booking, BookingState, CarrierAccount
 from carriers.registry import adapter_for
 from carriers.services.accounts import account_config, note_failure, note_ok
@@ -49,6 +49,8 @@ def schedule_pickups(
     waiting = [booking for booking in booked if not _stands(booking, today or on)]
     if not waiting:
         return next((PickupAsked(row.pickup_reference, row.pickup_on or on) for row in booked), PickupAsked("", on))
+    if isinstance(adapter, CollectsByPlace):
+        return _ask_by_place(adapter, account, waiting, on)
     try:
         return _ask(adapter, account, waiting, on)
     except PermanentError:
@@ -71,6 +73,24 @@ def _ask(adapter: SchedulesPickups, account: CarrierAccount, waiting: Sequence[B
     asked = PickupAsked((reference or WITHOUT_REFERENCE)[:80], on)
     rows = Booking.objects.filter(pk__in=[booking.pk for booking in waiting])
     rows.update(pickup_reference=asked.reference, pickup_on=on)
+    return asked
+
+
+def _ask_by_place(
+    adapter: SchedulesPickups, account: CarrierAccount, waiting: Sequence[Booking], on: date
+) -> PickupAsked:
+    """Each place once. What was asked for one is kept whatever becomes of the next."""
+    places: dict[str, list[Booking]] = {}
+    for booking in waiting:
+        places.setdefault(booked_of(booking).external_ids.get("node", ""), []).append(booking)
+    asked, refused = PickupAsked("", on), []
+    for bookings in places.values():
+        try:
+            asked = _ask(adapter, account, bookings, on)
+        except PermanentError as error:
+            refused.append(str(error))
+    if refused:
+        raise PermanentError(" ".join(refused))
     return asked
 
 

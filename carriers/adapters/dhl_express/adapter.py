@@ -57,6 +57,7 @@ class DhlExpressAdapter:
     )  # fmt: skip
     look_in = "MyDHL+, under manage shipments"
     label_is_its_own = True
+    collects_by_place = True
 
     def __init__(self) -> None:
         self._calls: dict[float, Calls] = {}

@@ -55,6 +55,7 @@ class FedexAdapter:
     )  # fmt: skip
     look_in = "FedEx Ship Manager's shipping history"
     label_is_its_own = True
+    collects_by_place = True
 
     def __init__(self) -> None:
         self._clients = TokenClients(_client)

@@ -60,6 +60,7 @@ class UpsAdapter:
     )  # fmt: skip
     look_in = "UPS's shipping history"
     label_is_its_own = True
+    collects_by_place = True
 
     def __init__(self) -> None:
         self._clients = TokenClients(_client)

@@ -29,8 +29,11 @@ from carriers.base import (
     UnknownOutcome,
 )
 from carriers.errors import NoPrices, NotProven
+from carriers.models import Booking, CarrierAccount
+from carriers.services import book, schedule_pickups
 from carriers.simulators.faulty import Call, FaultyServer
 from oms.core.errors import PermanentError, TransientError
+from oms.core.ids import uuid7
 from tests.carriers.abroad_world import to_berlin, to_thane
 from tests.carriers.published import Contract, contract
 
@@ -283,6 +286,24 @@ def test_a_pickup_whose_reply_is_lost_is_not_repeated_blindly(adapter: FedexAdap
     server.fault("lost", path="/pickup", count=1)
     with pytest.raises(PermanentError, match="may have taken the pickup of BLR-DC: look before"):
         adapter.schedule_pickup(config(server), [parcel], date(2026, 11, 24))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_vehicle_comes_to_each_place_however_it_is_asked(server: FaultyServer) -> None:
+    account = CarrierAccount.objects.create(
+        code="fedex", name="FedEx", adapter="fedex", base_url=server.base_url,
+        secrets={"client_id": "client", "client_secret": "secret"},
+        settings={**SETTINGS, "timeout_seconds": 1.0, "pickup_addresses": {"BLR-DC": PLACE, "DEL-DC": PLACE}},
+    )  # fmt: skip
+    ids = [book(request=to_berlin(ship_from_code=node, order_number=f"OMS-{number}"), parcel_uid=uuid7(),
+                account_id=account.pk).pk
+           for number, node in enumerate(("BLR-DC", "BLR-DC", "DEL-DC"))]  # fmt: skip
+    server.fault("lost", path="/pickup", count=1)
+    with pytest.raises(PermanentError, match="may have taken the pickup of BLR-DC: look before"):
+        schedule_pickups(account_id=account.pk, booking_ids=ids, on=date(2026, 11, 24))
+    counts = [call.body["packageCount"] for call in server.calls if "/pickup/" in call.path]
+    assert counts == [2, 1]
+    assert [row.pickup_reference for row in Booking.objects.order_by("pk")] == ["", "", "3001"]
 
 
 # -- tracking ----------------------------------------------------------------------------------------------------------
