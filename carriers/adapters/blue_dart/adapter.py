@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 from carriers.adapters.blue_dart import mapping
 from carriers.adapters.blue_dart.client import Gateway, without_secrets
 from carriers.adapters.calls import REFUSED
+from carriers.adapters.lookups import the_one
 from carriers.adapters.oauth import TokenClients
 from carriers.base import (
     Booked,
@@ -25,7 +26,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NoPrices, NotProven
+from carriers.errors import NoPrices
 from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -84,14 +85,10 @@ class BlueDartAdapter:
         """The one waybill under our reference. Never None: raises NotProven where Blue Dart shows none, or several."""
         reference = mapping.reference_of(client_reference)
         found = mapping.awbs_under(self._ask(config, "ref", reference), reference)
-        if len(found) == 1:
-            return Booked(awb=found[0], courier_name=self.name, external_ids={"reference": reference})
-        if found:
-            raise NotProven(f"Blue Dart shows several waybills under {reference}: {', '.join(found)}. Use one alone.")
-        raise NotProven(
-            f"Blue Dart shows no waybill under {reference}. It may show one only after its first scan, so that proves "
-            f"nothing: look in {self.look_in}."
-        )
+        awb = the_one(
+            found, reference, name=self.name, look_in=self.look_in, what="waybill", several="Use one alone."
+        )  # fmt: skip
+        return Booked(awb=awb, courier_name=self.name, external_ids={"reference": reference})
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:
         """Void the waybill, which Blue Dart does until its first scan. One that is void already is a success."""

@@ -18,6 +18,7 @@ from carriers.adapters.abroad import Pickup, account_number, our_reference, pick
 from carriers.adapters.calls import Calls, Reply
 from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.dhl_express import mapping
+from carriers.adapters.lookups import the_one, voided_by_hand
 from carriers.adapters.replies import pdf, rows_of
 from carriers.base import (
     Booked,
@@ -29,7 +30,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NoPrices, NotProven
+from carriers.errors import NoPrices
 from oms.core import clock
 from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -97,23 +98,13 @@ class DhlExpressAdapter:
         reply = self._call(
             config, "GET", "/tracking", what="Tracking by reference", safe=True, accept=_NOT_SHOWN, params=query
         )
-        found = sorted(set(mapping.awbs_of(reply.body))) if reply.ok else []
-        if len(found) == 1:
-            return Booked(awb=found[0], courier_name=self.name, external_ids={"reference": client_reference})
-        if found:
-            raise NotProven(f"DHL shows several parcels under {client_reference}: {', '.join(found)}. Use one alone.")
-        raise NotProven(
-            f"DHL shows no parcel under {client_reference}. It may show one only after its first scan, so that proves "
-            f"nothing: look in {self.look_in}."
-        )
+        found = mapping.awbs_of(reply.body) if reply.ok else []
+        awb = the_one(found, client_reference, name=self.name, look_in=self.look_in, several="Use one alone.")
+        return Booked(awb=awb, courier_name=self.name, external_ids={"reference": client_reference})
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:
         """Raises PermanentError, as DHL publishes no way to void, unless `void_by_hand` is set: a person voids."""
-        if not config.settings.get("void_by_hand"):
-            raise PermanentError(
-                f"DHL Express publishes no way to void {booked.awb}: take it back in {self.look_in}, and say so with "
-                "the account's setting void_by_hand."
-            )
+        voided_by_hand(config, booked, name=self.name, look_in=self.look_in)
 
     def track(self, config: CarrierConfig, awb: str) -> TrackingUpdate:
         """Every checkpoint so far; none while DHL shows none."""

@@ -16,6 +16,7 @@ from carriers.adapters.abroad import Pickup, our_reference, pickups_of
 from carriers.adapters.calls import REFUSED, Reply
 from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
 from carriers.adapters.fedex import mapping
+from carriers.adapters.lookups import the_one
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.replies import pdf
 from carriers.base import (
@@ -28,7 +29,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NoPrices, NotProven
+from carriers.errors import NoPrices
 from oms.core import clock
 from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -96,17 +97,9 @@ class FedexAdapter:
             json=body,
         )  # fmt: skip
         rows = mapping.results_of(reply.body) if reply.ok else iter(())
-        alive = sorted({number for number, result in rows if not mapping.is_cancelled(result)})
-        if len(alive) == 1:
-            return Booked(awb=alive[0], courier_name="FedEx", external_ids={"reference": client_reference})
-        if alive:
-            raise NotProven(
-                f"FedEx shows several parcels under {client_reference}: {', '.join(alive)}. Void all but one."
-            )
-        raise NotProven(
-            f"FedEx shows no parcel under {client_reference}. It may show one only after its first scan, so that "
-            f"proves nothing: look in {self.look_in}."
-        )
+        alive = (number for number, result in rows if not mapping.is_cancelled(result))
+        awb = the_one(alive, client_reference, name=self.name, look_in=self.look_in, several="Void all but one.")
+        return Booked(awb=awb, courier_name=self.name, external_ids={"reference": client_reference})
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:
         """Void the shipment. Doing it twice does no harm: a refusal counts only while it is not shown as cancelled."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 
 from carriers.adapters.calls import Calls
+from carriers.adapters.lookups import voided_by_hand
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.shipglobal import mapping
 from carriers.base import Booked, BookingRequest, CarrierConfig, Certainty, Rate, RateRequest, TrackingUpdate
@@ -65,11 +66,7 @@ class ShipGlobalAdapter:
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:
         """Raises PermanentError, as the Labels API cannot void, unless `void_by_hand` is set: a person voids."""
-        if not config.settings.get("void_by_hand"):
-            raise PermanentError(
-                f"{self.name} publishes no way to void {booked.awb}: take it back in {self.look_in}, and say so with "
-                "the account's setting void_by_hand."
-            )
+        voided_by_hand(config, booked, name=self.name, look_in=self.look_in)
 
     def track(self, config: CarrierConfig, awb: str) -> TrackingUpdate:
         """Every event so far; none while the tracking page knows none."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from carriers.adapters.abroad import Pickup, account_number, our_reference, pickups_of
 from carriers.adapters.calls import REFUSED, Reply
 from carriers.adapters.checks import WORLD, Wanted, faults_of, faults_of_places, faults_of_services
+from carriers.adapters.lookups import the_one
 from carriers.adapters.oauth import TokenClient, TokenClients
 from carriers.adapters.panel import check_token
 from carriers.adapters.ups import mapping, tracking
@@ -30,7 +31,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import NoPrices, NotProven
+from carriers.errors import NoPrices
 from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -100,17 +101,9 @@ class UpsAdapter:
         Never None: raises NotProven where UPS shows none, or several.
         """
         found = {*self._by_recovery(config, client_reference), *self._by_tracking(config, client_reference)}
-        alive = sorted(awb for awb in found if not self._voided(config, awb))
-        if len(alive) == 1:
-            return mapping.booked_of(alive[0], alive[0], client_reference)
-        if alive:
-            raise NotProven(
-                f"UPS shows several parcels under {client_reference}: {', '.join(alive)}. Void all but one."
-            )
-        raise NotProven(
-            f"UPS shows no parcel under {client_reference}. It may show one only after its first scan, so that proves "
-            f"nothing: look in {self.look_in}."
-        )
+        alive = (awb for awb in found if not self._voided(config, awb))
+        awb = the_one(alive, client_reference, name=self.name, look_in=self.look_in, several="Void all but one.")
+        return mapping.booked_of(awb, awb, client_reference)
 
     def cancel(self, config: CarrierConfig, booked: Booked) -> None:
         """Void the shipment. Doing it twice does no harm: a refusal counts only while the parcel is not voided."""
