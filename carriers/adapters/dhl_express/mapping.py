@@ -35,6 +35,7 @@ S = SubStatus
 #: Longest reference of a customer.
 REFERENCE_WIDTH = 35
 _LINE_WIDTH = 45
+_DUTY_TAX_PAID = "DD"
 
 #: Checkpoint codes (`events.typeCode`). Their table is not in the OpenAPI file: these are DHL's as they are publicly
 #: known. A code that is not here is UNKNOWN, which moves nothing.
@@ -86,7 +87,11 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any], at: datet
         content["declaredValue"] = float(sum(Decimal(line.line_value) for line in lines))
         content["declaredValueCurrency"] = request.currency
         content["exportDeclaration"] = _declaration(request, settings)
-        accounts += [{"typeCode": "duties-taxes", "number": number}] if shipper_pays else []
+    duties: dict[str, Any] = {}
+    if abroad and shipper_pays:
+        # The terms of sale alone bill nobody: the service does, to the account.
+        accounts.append({"typeCode": "duties-taxes", "number": number})
+        duties["valueAddedServices"] = [{"serviceCode": _DUTY_TAX_PAID}]
     return {
         "plannedShippingDateAndTime": planned(at),
         "pickup": {"isRequested": False},
@@ -100,7 +105,7 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any], at: datet
             "encodingFormat": "pdf", "imageOptions": [{"typeCode": "label", "templateName": "ECOM26_84_001"}],
         },
         "content": content,
-    }  # fmt: skip
+    } | duties  # fmt: skip
 
 
 def _declaration(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,6 +131,9 @@ def test_what_is_sent_fits_the_published_schema(published: Contract, duties: str
     for request in (to_berlin(), to_thane(), to_thane(length_mm=0)):
         body = mapping.ship_request(request, SETTINGS | {"duties_paid_by": duties}, AT)
         assert published.faults(REQUEST, body) == []
+    asked = mapping.ship_request(to_berlin(), SETTINGS | {"duties_paid_by": duties}, AT)
+    # Duty Tax Paid, which the account for duties pays.
+    assert asked.get("valueAddedServices") == ([{"serviceCode": "DD"}] if duties == "shipper" else None)
     booked = [Booked(awb="1", courier_name="DHL Express", external_ids={"product": "P", "grams": "1250"})]
     pickup = mapping.pickup_request(PLACE, booked, AT, SETTINGS)
     assert published.faults("supermodelIoLogisticsExpressPickupRequest", pickup) == []
