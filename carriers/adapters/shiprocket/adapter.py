@@ -30,7 +30,7 @@ from carriers.base import (
     TrackingUpdate,
     UnknownOutcome,
 )
-from carriers.errors import BadSignature, LaneRefused, StillUnderWay
+from carriers.errors import BadSignature, LaneRefused, NoPrices, StillUnderWay
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
 
@@ -53,13 +53,16 @@ class ShiprocketAdapter:
     # -- CarrierAdapter ------------------------------------------------------------------------------------------------
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
-        """Services that carry it, cheapest first; an empty list means not serviceable."""
+        """Services that carry it, cheapest first; an empty list means not serviceable.
+
+        Raises NoPrices for a parcel that Shiprocket cannot price as it stands: nothing is wrong with the account.
+        """
         if request.country != "IN":
             return []
         query = mapping.rate_query(request)
-        reply = self._client(config).get(
-            "/courier/serviceability/", query, what="Serviceability", accept=frozenset({404})
-        )
+        reply = self._client(config).get("/courier/serviceability/", query, what="Serviceability", accept=_REFUSED)
+        if reply.status in (400, 422):
+            raise NoPrices(vendor_message(reply.body))
         return mapping.read_rates(reply.as_object())
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:

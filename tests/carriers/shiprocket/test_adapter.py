@@ -21,6 +21,7 @@ from carriers.base import (
     SchedulesPickups,
     UnknownOutcome,
 )
+from carriers.errors import NoPrices
 from carriers.registry import ADAPTERS, adapter_for
 from carriers.simulators.shiprocket.faults import Fault
 from carriers.simulators.shiprocket.server import SimulatorServer
@@ -66,6 +67,8 @@ def test_no_rate_means_not_serviceable(
         adapter.rates(config, RateRequest(from_postcode="560058", to_postcode="1", weight_grams=5, country="US")) == []
     )
 
+    with pytest.raises(NoPrices, match="The delivery postcode field is required"):
+        adapter.rates(config, RateRequest(from_postcode="560058", to_postcode="", weight_grams=500))
     simulator.faults.add(Fault("no_serviceability", count=1))
 
     assert adapter.rates(config, request) == []
