@@ -30,7 +30,9 @@ def parties(request: BookingRequest) -> tuple[dict[str, Any], dict[str, Any], di
 
 def test_a_long_name_goes_on_before_the_street_and_a_state_by_its_code_or_name() -> None:
     company = "Vereinigte Weberei und Faerberei am Spreeufer"
-    there = replace(BERLIN, company=company, line1="Torstrasse 1º ß", region="Berlin")
+    # Half an address of e-mail is somebody else's.
+    mail = "a" * 70 + "@example.com"
+    there = replace(BERLIN, email=mail, company=company, line1="Torstrasse 1º ß", region="Berlin")
     of_ups, of_fedex, of_dhl = parties(to_berlin(ship_to=there))
     street = ["Spreeufer", "Torstrasse 1º ß"]
     assert (of_ups["Name"], of_ups["Address"]["AddressLine"]) == ("Vereinigte Weberei und Faerberei am", street)
@@ -38,6 +40,7 @@ def test_a_long_name_goes_on_before_the_street_and_a_state_by_its_code_or_name()
     assert (of_fedex["contact"]["companyName"], of_fedex["address"]["streetLines"]) == (of_ups["Name"], street)
     assert of_dhl["contactInformation"]["companyName"] == company
     assert of_dhl["postalAddress"]["provinceName"] == "Berlin"
+    assert of_fedex["contact"].get("emailAddress") is of_dhl["contactInformation"].get("email") is None
     texas = replace(BERLIN, country="US", region="tx", phone="+1 512 555 0100")
     of_ups, of_fedex, of_dhl = parties(to_berlin(ship_to=texas))
     assert (of_ups["Address"]["StateProvinceCode"], of_ups["Phone"]["Number"]) == ("TX", "5125550100")

@@ -162,7 +162,7 @@ def _party(address: Address) -> dict[str, Any]:
         "phone": fitting(address.phone, 70, "phone"), "companyName": fitting(name, 100, "name"),
         "fullName": fitting(address.name or name, 255, "name"),
     }  # fmt: skip
-    contact |= {"email": address.email[:70]} if address.email else {}
+    contact |= {"email": address.email} if 0 < len(address.email) <= 70 else {}
     return {"postalAddress": place, "contactInformation": contact}
 
 

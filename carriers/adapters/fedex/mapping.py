@@ -113,7 +113,7 @@ def _party(address: Address) -> dict[str, Any]:
     [company], street = named_lines([address.company], address, _LINE_WIDTH)
     contact = {"phoneNumber": number, "personName": fitting(address.name or address.company, 70, "name")}
     contact |= {"companyName": company} if company else {}
-    contact |= {"emailAddress": address.email[:80]} if address.email else {}
+    contact |= {"emailAddress": address.email} if 0 < len(address.email) <= 80 else {}
     place: dict[str, Any] = {
         "streetLines": street, "city": fitting(address.city, 35, "city"), "countryCode": address.country,
     }  # fmt: skip
@@ -301,7 +301,7 @@ def pickup_request(place: Mapping[str, Any], parcels: int, on: date, settings: M
     address = {
         "streetLines": [fitting(str(place["line1"]), _LINE_WIDTH, "street")],
         "city": str(place["city"]),
-        "stateOrProvinceCode": str(place["region"]),
+        "stateOrProvinceCode": fitting(str(place["region"]), 2, "region"),
         "countryCode": str(place["country"]),
     }
     address |= {"postalCode": str(place["postcode"])} if place.get("postcode") else {}
