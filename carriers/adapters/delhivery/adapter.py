@@ -99,6 +99,9 @@ class DelhiveryAdapter:
         if "partially saved" in words.casefold() and "insufficient balance" not in words.casefold():
             # An empty wallet was seen to save nothing, although its words are the same.
             raise UnknownOutcome(words)
+        if "duplicate order id" in words.casefold() and mapping.shipment_of(self._track(config, waybill)) is None:
+            # It holds an order of ours, and does not show it yet: under another reference there would be two.
+            raise UnknownOutcome(words)
         if package is not None and package.get("serviceable") is False:
             raise LaneRefused(words)
         raise PermanentError(words)

@@ -149,6 +149,18 @@ def test_what_may_have_been_saved_in_part_is_not_known(adapter: DelhiveryAdapter
     assert found.awb == waybill
 
 
+def test_an_order_that_is_held_and_not_shown_yet_is_not_refused(
+    adapter: DelhiveryAdapter, server: DelhiveryServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = booked(adapter, server, "R")
+    again, request = config(server, awb=made.awb), booking_request(client_reference="R")
+    with pytest.raises(PermanentError, match="Duplicate order id"):
+        adapter.book(again, request)
+    monkeypatch.setattr(server.carrier, "track", lambda waybill: {"Error": "No such waybill or Order Id found"})
+    with pytest.raises(UnknownOutcome, match="Duplicate order id"):
+        adapter.book(again, request)
+
+
 def test_lanes_and_settings_are_refused_in_words(adapter: DelhiveryAdapter, server: DelhiveryServer) -> None:
     server.carrier.served = frozenset({"110001"})
     with pytest.raises(LaneRefused, match="non serviceable pincode"):
