@@ -12,6 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from carriers.simulators.faulty import Call
+
 
 class Contract:
     """One OpenAPI file."""
@@ -29,6 +31,24 @@ class Contract:
         whole = {**schema, "components": {"schemas": self.schemas}}
         errors = Draft202012Validator(whole).iter_errors(value)
         return sorted(f"{'.'.join(str(part) for part in error.path)}: {error.message[:160]}" for error in errors)
+
+    def faults_of_call(self, call: Call, path: str) -> list[str]:
+        """What is wrong with the query and the headers of a call to one of the paths, as the contract writes it."""
+        operation = self.document["paths"][path][call.method.lower()]
+        named = self.document["components"].get("parameters", {})
+        rows = [named[row["$ref"].rpartition("/")[2]] if "$ref" in row else row
+                for row in operation.get("parameters", [])]  # fmt: skip
+        given = {"query": call.query, "header": call.headers}
+        faults = [f"{row['name']} is missing" for row in rows if row.get("required") and row["in"] in given
+                  and row["name"].lower() not in {name.lower() for name in given[row["in"]]}]  # fmt: skip
+        known = {row["name"]: row["schema"].get("enum") for row in rows if row["in"] == "query"}
+        for name, value in call.query.items():
+            if name not in known:
+                faults.append(f"{name} is not known")
+            elif known[name] and value not in [str(one).lower() if isinstance(one, bool) else one
+                                               for one in known[name]]:  # fmt: skip
+                faults.append(f"{name} is {value}")
+        return faults
 
 
 @cache

@@ -177,6 +177,19 @@ def test_a_parcel_is_booked_with_its_label_and_found(
         adapter.find_booking(config(server), "OMS-100234-a1b2c3-1")
 
 
+def test_what_is_asked_fits_the_published_parameters(
+    adapter: DhlExpressAdapter, server: FaultyServer, published: Contract
+) -> None:
+    made = adapter.book(config(server), to_berlin())
+    adapter.find_booking(config(server), "OMS-100234-a1b2c3-1")
+    adapter.track(config(server), made.awb)
+    adapter.proof_of_delivery(config(server), made.awb)
+    one = "/shipments/{shipmentTrackingNumber}"
+    paths = ("/shipments", "/tracking", f"{one}/tracking", f"{one}/proof-of-delivery")
+    calls = zip(server.calls, paths, strict=True)
+    assert [fault for call, path in calls for fault in published.faults_of_call(call, path)] == []
+
+
 @pytest.mark.parametrize(
     ("kind", "error"),
     [("lost", UnknownOutcome), ("cut", UnknownOutcome), ("500", UnknownOutcome), ("html", UnknownOutcome),

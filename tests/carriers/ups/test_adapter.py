@@ -351,6 +351,24 @@ def test_what_the_simulator_answers_fits_the_published_schema(
     assert faults == ["ShipmentResponse.ShipmentResults.BillingWeight.Weight: '1.3' is too short"]
 
 
+def test_what_is_asked_fits_the_published_parameters(
+    adapter: UpsAdapter, server: UpsServer, published: dict[str, Contract]
+) -> None:
+    made = adapter.book(config(server), to_berlin())
+    server.carrier.move(made.awb)
+    adapter.find_booking(config(server), "OMS-100234-a1b2c3-1")
+    adapter.cancel(config(server), adapter.book(config(server), to_berlin(client_reference="OMS-2")))
+    adapter.schedule_pickup(config(server), [made], date(2026, 11, 24))
+    paths = {
+        "/reference/": ("Tracking", "/track/v1/reference/details/{referenceNumber}"),
+        "/track/v1/details/": ("Tracking", "/track/v1/details/{inquiryNumber}"),
+        "/pickup/oncall": ("Pickup", "/shipments/{version}/pickup/{pickuptype}"),
+        "/void/": ("Shipping", "/shipments/{version}/void/cancel/{shipmentidentificationnumber}"),
+    }  # fmt: skip
+    for part, (name, path) in paths.items():
+        assert published[name].faults_of_call(server.last(part), path) == []
+
+
 def test_the_published_events_are_read(published: dict[str, Contract]) -> None:
     post = published["UPSTrackAlert"].document["webhooks"]["TrackingEvent"]["post"]
     examples = post["requestBody"]["content"]["application/json"]["examples"]
