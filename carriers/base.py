@@ -317,6 +317,13 @@ class ReceivesTracking(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsBothWaysAlike(Protocol):
+    """Scans that are pushed tell of the way back in the words of the way there: what follows a return is of it."""
+
+    both_ways_alike: bool
+
+
 class NdrAction(StrEnum):
     """What to do after a failed attempt to deliver. The values are the words that Indian carriers use."""
 

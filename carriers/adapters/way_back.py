@@ -16,7 +16,8 @@ ON_THE_WAY_BACK: Mapping[Milestone, Milestone] = {
     M.ATTEMPT_FAILED: M.RTO_IN_TRANSIT,
     M.DELIVERED: M.RTO_DELIVERED,
 }
-_TURNS = frozenset({M.RTO_INITIATED, M.RTO_IN_TRANSIT})
+#: After these a parcel is on its way back.
+TURNS = frozenset({M.RTO_INITIATED, M.RTO_IN_TRANSIT})
 
 
 def in_order(scans: Iterable[TrackingScan]) -> tuple[TrackingScan, ...]:
@@ -27,6 +28,11 @@ def in_order(scans: Iterable[TrackingScan]) -> tuple[TrackingScan, ...]:
     found: list[TrackingScan] = []
     back = False
     for scan in sorted(scans, key=lambda scan: (scan.occurred_at, scan.milestone is not M.RTO_INITIATED)):
-        found.append(replace(scan, milestone=ON_THE_WAY_BACK.get(scan.milestone, scan.milestone)) if back else scan)
-        back = back or scan.milestone in _TURNS
+        found.append(on_the_way_back(scan) if back else scan)
+        back = back or scan.milestone in TURNS
     return tuple(found)
+
+
+def on_the_way_back(scan: TrackingScan) -> TrackingScan:
+    """A scan as it is meant once the parcel has turned round."""
+    return replace(scan, milestone=ON_THE_WAY_BACK.get(scan.milestone, scan.milestone))

@@ -10,11 +10,21 @@ from typing import Any
 
 from django.db.models import Max
 
-from carriers.base import AnswersNdr, Milestone, NdrAction, NdrAnswer, TrackingScan, TrackingUpdate, UnknownOutcome
+from carriers.adapters.way_back import TURNS, on_the_way_back
+from carriers.base import (
+    AnswersNdr,
+    Milestone,
+    NdrAction,
+    NdrAnswer,
+    TellsBothWaysAlike,
+    TrackingScan,
+    TrackingUpdate,
+    UnknownOutcome,
+)
 from carriers.events import TrackingRecorded
 from carriers.locks import lock_booking
 from carriers.models import Booking, BookingState, CarrierAccount, TrackingEvent
-from carriers.registry import adapter_for
+from carriers.registry import ADAPTERS, adapter_for
 from carriers.services.accounts import account_config, note_failure, note_ok, paused_account_ids
 from carriers.services.cash import book_collections
 from carriers.services.network import refuse_open_transaction
@@ -57,12 +67,13 @@ def record_scans(*, account: CarrierAccount, update: TrackingUpdate, source: str
     if booking is None:
         return None
     booking_id = booking.pk
-    return run_atomic(lambda: _record(booking_id, update, source))
+    alike = isinstance(ADAPTERS.get(account.adapter), TellsBothWaysAlike)
+    return run_atomic(lambda: _record(booking_id, update, source, alike))
 
 
-def _record(booking_id: int, update: TrackingUpdate, source: str) -> Booking:
+def _record(booking_id: int, update: TrackingUpdate, source: str, alike: bool) -> Booking:
     booking = lock_booking(booking_id)
-    rows = _new_rows(booking, update, source)
+    rows = _new_rows(booking, update, source, alike)
     TrackingEvent.objects.bulk_create(rows)
     moved = update.expected_delivery is not None and update.expected_delivery != booking.expected_delivery
     if rows:
@@ -78,15 +89,18 @@ def _record(booking_id: int, update: TrackingUpdate, source: str) -> Booking:
     return booking
 
 
-def _new_rows(booking: Booking, update: TrackingUpdate, source: str) -> list[TrackingEvent]:
-    known = set(booking.scans.values_list("scan_key", flat=True))
+def _new_rows(booking: Booking, update: TrackingUpdate, source: str, alike: bool) -> list[TrackingEvent]:
+    stored = list(booking.scans.values_list("scan_key", "milestone", "occurred_at"))
+    known = {key for key, _, _ in stored}
+    turned = min((at for _, milestone, at in stored if alike and milestone in TURNS), default=None)
     moment = clock.now()
     rows = []
     for scan in update.scans:
         key = _clean(scan.scan_key)[:120]
         if key not in known:
             known.add(key)
-            rows.append(_row(booking, key, scan, source, moment))
+            back = turned is not None and scan.occurred_at > turned
+            rows.append(_row(booking, key, on_the_way_back(scan) if back else scan, source, moment))
     return rows
 
 

@@ -62,6 +62,7 @@ class UpsAdapter:
     look_in = "UPS's shipping history"
     label_is_its_own = True
     collects_by_place = True
+    both_ways_alike = True
 
     def __init__(self) -> None:
         self._clients = TokenClients(_client)

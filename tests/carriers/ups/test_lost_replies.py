@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from carriers.adapters.ups.tracking import read_push
 from carriers.base import BookingRequest
 from carriers.models import Booking, BookingState, CarrierAccount, Label
 from carriers.services import (
@@ -14,6 +15,7 @@ from carriers.services import (
     cancel_booking,
     decide_unknown,
     make_label,
+    record_scans,
     schedule_pickups,
     settle_unknown,
     waits_for_a_person,
@@ -166,3 +168,18 @@ def test_a_booking_that_was_never_sent_can_be_withdrawn(account: CarrierAccount,
 def nowhere() -> BookingRequest:
     request = to_berlin()
     return replace(request, ship_to=replace(request.ship_to, postcode="000000"))
+
+
+def test_a_delivery_that_is_pushed_after_a_return_is_one_to_the_sender(
+    account: CarrierAccount, server: UpsServer
+) -> None:
+    booking = book(request=to_berlin(), parcel_uid=uuid7(), account_id=account.pk)
+    for clock_of, number in (("100000", "033"), ("110000", "011")):
+        status = {"type": "X", "code": number, "description": "", "descriptionCode": number}
+        event = {"trackingNumber": booking.awb, "activityStatus": status, "gmtActivityDate": "20261120",
+                 "gmtActivityTime": clock_of}  # fmt: skip
+        update = read_push(event)
+        assert update is not None
+        record_scans(account=account, update=update, source="webhook")
+    booking.refresh_from_db()
+    assert booking.milestone == "rto_delivered"
