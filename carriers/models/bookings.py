@@ -59,6 +59,9 @@ class Booking(models.Model):
     next_poll_at = models.DateTimeField(null=True, blank=True)
     pickup_reference = models.CharField(max_length=80, blank=True)
     pickup_on = models.DateField(null=True, blank=True, help_text="For which day the pickup was asked.")
+    pickup_asking_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when somebody is asking for it at this moment."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     error = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())

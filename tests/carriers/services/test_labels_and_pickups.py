@@ -1,7 +1,9 @@
 """Labels and pickups of booked parcels."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from carriers.services import book, make_label, schedule_pickups
 from carriers.services.stored_request import read_request, write_request
 from carriers.simulators.shiprocket.faults import Fault
 from carriers.simulators.shiprocket.server import SimulatorServer
+from oms.core.clock import now
 from oms.core.errors import Conflict, NotFound, PermanentError, TransientError
 from oms.core.ids import uuid7
 from oms.core.values import Address
@@ -24,6 +27,7 @@ from tests.carriers.services.world import (
     scripted_account,
     shiprocket_account,
 )
+from tests.threads import beside
 
 TOMORROW = date(2026, 11, 23)
 
@@ -92,6 +96,38 @@ def test_a_pickup_is_asked_for_once_for_each_parcel(simulator: SimulatorServer) 
     assert again == first
     assert all(parcel.pickup_token for parcel in simulator.carrier.store.parcels.values())
     assert list(Booking.objects.order_by("pk").values_list("pickup_reference", flat=True)) == [first, both]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_ask_at_once_one_is_told_that_the_other_asks(scripted: ScriptedCarrier) -> None:
+    account = scripted_account()
+    booking = book(request=booking_request(), parcel_uid=uuid7(), account_id=account.pk)
+    began, may_end = Event(), Event()
+    asked: list[date] = []
+
+    def slow(config: CarrierConfig, booked: Sequence[Booked], on: date) -> str:
+        asked.append(on)
+        began.set()
+        may_end.wait(20)
+        return "P-1"
+
+    scripted.schedule_pickup = slow  # type: ignore[attr-defined]
+
+    def ask() -> str:
+        return schedule_pickups(account_id=account.pk, booking_ids=[booking.pk], on=TOMORROW).reference
+
+    with ThreadPoolExecutor(1) as pool:
+        first = beside(pool, ask)
+        assert began.wait(20)
+        with pytest.raises(Conflict, match="Somebody is asking Scripted to come at this moment"):
+            ask()
+        may_end.set()
+        assert first.result(20) == "P-1"
+
+    assert (ask(), asked) == ("P-1", [TOMORROW])
+    # Somebody died while asking: others wait for minutes, and not for ever.
+    Booking.objects.update(pickup_reference="", pickup_asking_at=now() - timedelta(minutes=6))
+    assert (ask(), len(asked)) == ("P-1", 2)
 
 
 @pytest.mark.django_db
