@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management.commands import flush
 from django.db import connection
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import TransactionTestCase
 from django.utils.module_loading import import_string
 from hypothesis import HealthCheck, settings
 
 from oms.core.heap import settle_heap
 from routing.services import forget_policy
-from tests.emptying import sql_flush
+from tests.emptying import empty_tables, end_session
 from tests.plugin_services import TEMPLATE
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -41,13 +40,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         connection.settings_dict["TEST"]["TEMPLATE"] = os.environ[TEMPLATE]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quick_emptying() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """Take the rows away after a test that commits, instead of making every table anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
-        patch.setattr(flush, "emit_post_migrate_signal", lambda *args: None)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
         yield
+    end_session()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -78,9 +78,8 @@ def make_world() -> World:
     channel = SalesChannel.objects.create(code="web", name="Web shop", kind=SalesChannelKind.WEBSITE)
     ChannelSourcing.objects.create(channel=channel).groups.add(everywhere)
     kurta, saree, shoe = make_sku("KURTA-M"), make_sku("SAREE-1", price_minor=250_000), make_sku("SHOE-42")
-    for node in (blr, delhi):
-        for sku in (kurta, saree, shoe):
-            stock(sku, node, 10)
+    ten_each = [OpeningRow(sku.pk, node.pk, 10) for node in (blr, delhi) for sku in (kurta, saree, shoe)]
+    set_opening_stock(rows=ten_each, op_key=f"test/{uuid7()}", actor="test")
     return World(channel, blr, delhi, store, kurta, saree, shoe)
 
 
