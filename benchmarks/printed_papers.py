@@ -20,6 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from carriers.labels import (
+    CustomsInvoiceData,
+    CustomsRow,
     InvoiceRow,
     LabelData,
     LabelItem,
@@ -28,6 +30,7 @@ from carriers.labels import (
     PickListData,
     PickRow,
     TaxInvoiceData,
+    customs_invoice_pdf,
     packing_slip_pdf,
     parcel_papers_pdf,
     pick_list_pdf,
@@ -46,6 +49,8 @@ HOME = Address(name="Asha Rao", line1="14 Station Road", line2="Near the old mil
                postcode="570001", phone="+919845012345")  # fmt: skip
 HINDI = Address(name="आशा राव", line1="14 स्टेशन रोड", line2="पुरानी मिल के पास", city="Lucknow", region="Uttar Pradesh",
                 postcode="226001", phone="+919845012345")  # fmt: skip
+AUSTIN = Address(name="Maya Lopez", line1="701 Brazos St", city="Austin", region="TX", postcode="78701", country="US",
+                 phone="+15125550100")  # fmt: skip
 GOODS = [(f"KURTA-{size}", f"Straight cotton kurta, indigo, size {size}") for size in ("S", "M", "L", "XL", "XXL")]
 
 
@@ -80,6 +85,20 @@ def invoice(home: Address = HOME) -> TaxInvoiceData:
         order_number="OM-102003", order_date=date(2026, 11, 22), seller=NODE, seller_gstin="29ABCDE1234F1Z5",
         ship_from=NODE, bill_to=home, ship_to=home, place_of_supply="29 Karnataka", rows=rows,
         words="Rupees four thousand nine hundred and ninety-five only",
+    )  # fmt: skip
+
+
+def customs() -> CustomsInvoiceData:
+    """Five articles for the United States."""
+    rows = tuple(
+        CustomsRow(description=name, quantity=1, unit_value="999.00", line_value="999.00", origin="IN", grams=128,
+                   hsn="621142", sku_code=code)
+        for code, name in GOODS
+    )  # fmt: skip
+    return CustomsInvoiceData(
+        number="OM-102003", issued_on=date(2026, 11, 22), created_at=MOMENT, awb="1Z999AA10123456784",
+        courier_name="UPS Worldwide Saver", ship_from=NODE, ship_to=AUSTIN, terms="DAP", currency="INR", rows=rows,
+        total="4995.00", weight_grams=640,
     )  # fmt: skip
 
 
@@ -130,6 +149,7 @@ def main() -> None:
         "tax invoice": lambda: tax_invoice_pdf(invoice()),
         "tax invoice, Devanagari": lambda: tax_invoice_pdf(invoice(HINDI)),
         "slip and invoice together": lambda: parcel_papers_pdf(slip(), invoice()),
+        "customs invoice, 3 copies": lambda: customs_invoice_pdf(customs()),
         "pick list": lambda: pick_list_pdf(walk()),
     }
     floor = 0.0

@@ -124,11 +124,12 @@ class Booked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateRequest:
-    """Which services carry this, from where to where."""
+    """Which services carry this, from where to where. `country` is that of the goal."""
 
     from_postcode: str
     to_postcode: str
     weight_grams: int
+    from_country: str = "IN"
     cod_minor: int = 0
     declared_value_minor: int = 0
     length_mm: int = 0
@@ -272,6 +273,15 @@ class TakesOnlyItsLabel(Protocol):
     """The carrier sorts by codes that only its own label has: ours is never printed for its parcels."""
 
     label_is_its_own: bool
+
+
+@runtime_checkable
+class PricesAbroad(Protocol):
+    """The carrier, or the card in an account's settings, prices parcels across borders."""
+
+    def countries(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """The countries that parcels can go to, `*` for all of them."""
+        ...
 
 
 @runtime_checkable

@@ -14,10 +14,14 @@ from typing import Any
 
 from carriers.zones import DEFAULT_RULES, Spot, Zone, ZoneRules, zone_between
 from oms.core.errors import DomainError
+from oms.core.places import country_name, is_country
 from oms.core.values import MAX_MINOR
 
 #: Cubic centimetres that count as one kilogram on Indian domestic cards.
 VOLUMETRIC_DIVISOR = 5000
+
+#: The row of a card for every country that it does not name.
+ANYWHERE = "*"
 
 #: The columns of a card as CSV, in the order in which a card is written.
 COLUMNS = (
@@ -70,10 +74,14 @@ class ZoneRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateCard:
-    """What one courier charges, by zone. `max_grams` is the heaviest parcel it carries, 0 for no limit."""
+    """What one courier charges, by zone. `max_grams` is the heaviest parcel it carries, 0 for no limit.
+
+    A zone is one of A to F within India; beyond it, and across its border, the country that the parcel goes to (`US`),
+    or ANYWHERE for those that the card does not name.
+    """
 
     name: str
-    rates: Mapping[Zone, ZoneRate]
+    rates: Mapping[str, ZoneRate]
     currency: str = "INR"
     max_grams: int = 0
     rules: ZoneRules = field(default=DEFAULT_RULES)
@@ -83,7 +91,7 @@ class RateCard:
 class Charge:
     """The parts of a charge. `rto_minor` falls due only when the parcel comes back, so it is not in the total."""
 
-    zone: Zone
+    zone: str
     billed_grams: int
     first_minor: int
     additional_minor: int
@@ -112,19 +120,19 @@ def billed_grams(weight_grams: int, length_mm: int = 0, width_mm: int = 0, heigh
     return max(weight_grams, volumetric_grams(length_mm, width_mm, height_mm))
 
 
-def serviceable(card: RateCard, zone: Zone, weight_grams: int = 0) -> bool:
+def serviceable(card: RateCard, zone: str, weight_grams: int = 0) -> bool:
     """Whether the card has a price for this zone and weight."""
     return zone in card.rates and (card.max_grams == 0 or weight_grams <= card.max_grams)
 
 
-def charge(card: RateCard, zone: Zone, weight_grams: int, cod_minor: int = 0) -> Charge:
+def charge(card: RateCard, zone: str, weight_grams: int, cod_minor: int = 0) -> Charge:
     """Price of a parcel of a billed weight; `cod_minor` is the cash to collect, 0 for a prepaid parcel.
 
     The COD fee is the fixed amount or the share of the cash, whichever is greater; fuel is a share of the freight.
     Raises `NotServiceable` when the card does not carry it.
     """
     if not serviceable(card, zone, weight_grams):
-        raise NotServiceable(f"{card.name} does not carry {weight_grams} g in zone {zone.value}.", zone=zone.value)
+        raise NotServiceable(f"{card.name} does not carry {weight_grams} g {_to(zone)}.", zone=str(zone))
     rate = card.rates[zone]
     slabs = -(-max(weight_grams - rate.first_grams, 0) // rate.additional_grams)
     freight = rate.first_minor + slabs * rate.additional_minor
@@ -142,13 +150,24 @@ def charge(card: RateCard, zone: Zone, weight_grams: int, cod_minor: int = 0) ->
 
 def charge_between(card: RateCard, start: Spot, end: Spot, weight_grams: int, cod_minor: int = 0) -> Charge:
     """As `charge`, for the zone that the card's own rules give to this way."""
-    return charge(card, zone_between(start, end, card.rules), weight_grams, cod_minor)
+    return charge(card, zone_of(card, start, end), weight_grams, cod_minor)
 
 
-def transit_days(card: RateCard, zone: Zone) -> int:
+def zone_of(card: RateCard, start: Spot, end: Spot) -> str:
+    """The row of a card that is for this way, also where the card does not have it."""
+    if start.country == end.country == "IN":
+        return zone_between(start, end, card.rules)
+    return ANYWHERE if end.country not in card.rates and ANYWHERE in card.rates else end.country
+
+
+def _to(zone: str) -> str:
+    return f"in zone {zone}" if zone in Zone.__members__ else f"to {country_name(zone)}"
+
+
+def transit_days(card: RateCard, zone: str) -> int:
     """Calendar days from pickup to delivery at best. Raises `NotServiceable` for a zone that the card has not."""
     if zone not in card.rates:
-        raise NotServiceable(f"{card.name} does not serve zone {zone.value}.", zone=zone.value)
+        raise NotServiceable(f"{card.name} does not carry {_to(zone)}.", zone=str(zone))
     return card.rates[zone].transit_days
 
 
@@ -164,14 +183,14 @@ def read_card(name: str, text: str, *, currency: str = "INR", max_grams: int = 0
     """
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff").strip()))
     errors = _header_errors(rows.fieldnames or [])
-    rates: dict[Zone, ZoneRate] = {}
+    rates: dict[str, ZoneRate] = {}
     if not errors:
         for row in rows:
             zone, rate = _read_row(row, rows.line_num, errors)
             if zone is None or rate is None:
                 continue
             if zone in rates:
-                errors.append(_error(rows.line_num, "zone", f"Zone {zone.value} appears a second time."))
+                errors.append(_error(rows.line_num, "zone", f"Zone {zone} appears a second time."))
             rates[zone] = rate
         if not rates and not errors:
             errors.append(_error(1, "zone", "The card has no row."))
@@ -196,17 +215,25 @@ def _header_errors(header: list[str] | Any) -> list[dict[str, Any]]:
 
 def _read_row(
     row: Mapping[str | Any, str | Any], line: int, errors: list[dict[str, Any]]
-) -> tuple[Zone | None, ZoneRate | None]:
+) -> tuple[str | None, ZoneRate | None]:
     before = len(errors)
     if None in row or None in row.values():
         errors.append(_error(line, "zone", f"A row has {len(COLUMNS)} values."))
         return None, None
-    zone_text = row["zone"].strip().upper()
-    zone = Zone(zone_text) if zone_text in Zone.__members__ else None
-    if zone is None:
-        errors.append(_error(line, "zone", f"{row['zone']!r} is not one of A, B, C, D, E, F."))
+    zone = row["zone"].strip().upper()
+    if not is_zone(zone):
+        errors.append(_error(line, "zone", f"{row['zone']!r} is not one of {ZONES_IN_WORDS}."))
     numbers = {column: _read_number(row[column], column, line, errors) for column in COLUMNS[1:]}
     return (zone, ZoneRate(**numbers)) if len(errors) == before else (None, None)
+
+
+#: What a card may have rows for.
+ZONES_IN_WORDS = "A, B, C, D, E, F, a country of two letters as US, or * for every other country"
+
+
+def is_zone(text: str) -> bool:
+    """Whether a card may have a row of this name."""
+    return text in Zone.__members__ or text == ANYWHERE or is_country(text)
 
 
 def _read_number(text: str, column: str, line: int, errors: list[dict[str, Any]]) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q
 from django.urls import reverse
 
-from carriers.base import BookingRequest, RateRequest, ReceivesTracking
+from carriers.base import BookingRequest, PricesAbroad, RateRequest, ReceivesTracking
 from carriers.choosing import ParcelTerms, Quote, Rule
-from carriers.models import Booking, BookingState, CarrierAccount, ChoiceRule, TrackingEvent
+from carriers.models import Booking, BookingState, CarrierAccount, ChoiceRule, Serviceability, TrackingEvent
+from carriers.rates import ANYWHERE
 from carriers.registry import ADAPTERS
 from carriers.services.accounts import paused_until
 from carriers.services.cards import spot_of
@@ -21,6 +23,7 @@ from carriers.services.choice import choose, rate_request, rule_of, terms_of
 from carriers.services.quotes import grams_of
 from carriers.services.rules import RuleTerms
 from carriers.services.stored_request import read_request
+from carriers.zones import Zone
 from oms.core import clock
 
 _UNSETTLED = (BookingState.REQUESTED, BookingState.UNKNOWN)
@@ -54,6 +57,43 @@ def has_unsettled(account: CarrierAccount) -> bool:
     """Whether a booking of this account, made in the last 24 hours, may have an AWB that we do not know yet."""
     recent = _made_since(clock.now() - _DAY)
     return Booking.objects.filter(recent, account=account, state__in=_UNSETTLED).exists()
+
+
+# -- where parcels can go ----------------------------------------------------------------------------------------------
+
+
+def countries_reached() -> frozenset[str]:
+    """Where active accounts take parcels that cross a border, or that stay in a country beyond India.
+
+    Codes of countries, ANYWHERE (`*`) among them where an account goes to all. An account goes where its rate card has
+    rows, without a card where its connector is told prices, and in either case only where its serviceability list
+    goes, if it has one. Two queries.
+    """
+    abroad = Serviceability.objects.filter(account=OuterRef("pk"))
+    accounts = CarrierAccount.objects.filter(is_active=True).select_related("rate_card").annotate(
+        has_list=Exists(abroad), comes_home=Exists(abroad.filter(country="IN"))
+    )  # fmt: skip
+    listed: dict[int, set[str]] = defaultdict(set)
+    rows = Serviceability.objects.exclude(country="IN").filter(account__is_active=True)
+    for account_id, country in rows.values_list("account_id", "country").distinct():
+        listed[account_id].add(country)
+    reached: set[str] = set()
+    for account in accounts:
+        priced = _priced_abroad(account)
+        if account.has_list:
+            wanted = listed[account.pk] | ({"IN"} if account.comes_home else set())
+            priced = frozenset(wanted) if ANYWHERE in priced else priced & wanted
+        reached |= priced
+    return frozenset(reached)
+
+
+def _priced_abroad(account: CarrierAccount) -> frozenset[str]:
+    if account.rate_card is not None and isinstance(account.rate_card.zones, Mapping):
+        return frozenset(zone for zone in account.rate_card.zones if zone not in Zone.__members__)
+    adapter = ADAPTERS.get(account.adapter)
+    if adapter is not None and isinstance(adapter, PricesAbroad):
+        return adapter.countries(account.settings)
+    return frozenset()
 
 
 # -- bookings ----------------------------------------------------------------------------------------------------------

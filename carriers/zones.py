@@ -1,4 +1,6 @@
-"""Zones of a parcel's way in India, as couriers' rate cards name them, decided from two places.
+"""Zones of a parcel's way, as couriers' rate cards name them, decided from two places.
+
+Within India:
 
 A within one city, B within one state or regional, C metro to metro, D rest of India, E north-east, Jammu and Kashmir
 and Ladakh, F islands and whatever else a card calls special. Couriers draw the borders differently; the lists that
@@ -32,6 +34,7 @@ class Spot:
     """Where a parcel starts or ends, as much of it as is known. `lat` and `lon` are degrees."""
 
     postcode: str
+    country: str = "IN"
     district: str = ""
     state: str = ""
     lat: float | None = None

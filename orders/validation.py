@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from oms.core.places import find_place, normalise_postcode
+from oms.core.places import find_place, has_postcodes, normalise_postcode
 from orders.canonical import CanonicalOrder
 
 _DIGITS = re.compile(r"\d")
@@ -53,11 +53,14 @@ def _channel(order: CanonicalOrder) -> list[WantedHold]:
 
 def _address(order: CanonicalOrder) -> list[WantedHold]:
     address = order.ship_to
-    missing = [name for name in ("city", "postcode") if not getattr(address, name)]
+    wanted = ("city", "postcode") if has_postcodes(address.country) else ("city",)
+    missing = [name for name in wanted if not getattr(address, name)]
     if not address.line1 and not order.extra.get("address_withheld"):
         missing.insert(0, "line1")
     if missing:
         return [WantedHold("bad_address", "bad_address", f"Missing in the address: {', '.join(missing)}.")]
+    if not address.postcode:
+        return []
     postcode = normalise_postcode(address.country, address.postcode)
     if postcode is None or (address.country == "IN" and find_place("IN", postcode) is None):
         note = f"{address.postcode!r} is not a known postcode of {address.country}."

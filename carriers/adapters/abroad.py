@@ -75,6 +75,11 @@ def customs_lines(request: BookingRequest, settings: Mapping[str, Any]) -> list[
     return lines
 
 
+def terms_of_sale(settings: Mapping[str, Any]) -> str:
+    """Who pays duties and taxes, as Incoterms 2020 say it: DDP (the shipper) or DAP (the receiver)."""
+    return "DDP" if settings.get("duties_paid_by") == "shipper" else "DAP"
+
+
 def amount(minor: int, currency: str) -> str:
     """`2499.50` of 249950 paise, `1200` of 1200 yen."""
     return f"{major_units(minor, currency):f}"

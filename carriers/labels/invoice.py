@@ -79,12 +79,13 @@ def _draw_parties(page: Page, data: TaxInvoiceData) -> None:
         seller += [f"Shipped from {data.ship_from.name}", place]
     road = " ".join(part for part in (data.courier_name, data.awb) if part)
     buyer = [f"GSTIN {data.buyer_gstin}"] if data.buyer_gstin else []
-    _draw_party(page, _LEFT, "SOLD BY", data.seller, seller)
-    _draw_party(page, _LEFT + 64, "BILL TO", data.bill_to, buyer)
-    _draw_party(page, _LEFT + 126, "SHIP TO", data.ship_to, [part for part in (road, data.payment) if part])
+    draw_party(page, _LEFT, "SOLD BY", data.seller, seller)
+    draw_party(page, _LEFT + 64, "BILL TO", data.bill_to, buyer)
+    draw_party(page, _LEFT + 126, "SHIP TO", data.ship_to, [part for part in (road, data.payment) if part])
 
 
-def _draw_party(page: Page, x: float, caption: str, address: Address, more: list[str]) -> None:
+def draw_party(page: Page, x: float, caption: str, address: Address, more: list[str]) -> None:
+    """One of three parties beside each other, with what is known of it beyond its address."""
     y = 45 + page.put(x, 45, 56, caption, 6.5, bold=True, colour=GREY)
     first, *rest = (replace(address, country="") if address.country == "IN" else address).lines() or [""]
     y += page.put(x, y, 56, first, 10, bold=True)

@@ -149,6 +149,48 @@ class PackingSlipData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomsRow:
+    """One article as customs is told: values in major units as text, `grams` of the whole row."""
+
+    description: str
+    quantity: int
+    unit_value: str
+    line_value: str
+    origin: str
+    grams: int
+    hsn: str = ""
+    sku_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomsInvoiceData:
+    """The commercial invoice of a parcel that crosses a border, as the carrier was told.
+
+    `terms` are DAP (the receiver pays duties) or DDP (the shipper does). `exporter_number` is a tax number with its
+    name, as `GSTIN 29AAGCB7383J1Z4`. `total` is in major units as text.
+    """
+
+    number: str
+    issued_on: date
+    created_at: datetime
+    awb: str
+    courier_name: str
+    ship_from: Address
+    ship_to: Address
+    terms: str
+    currency: str
+    rows: tuple[CustomsRow, ...]
+    total: str
+    weight_grams: int
+    exporter_number: str = ""
+
+    @property
+    def pieces(self) -> int:
+        """Units in the parcel."""
+        return sum(row.quantity for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceRow:
     """Goods or a charge. Amounts in paise; the rate in basis points is that of all taxes together."""
 

@@ -21,7 +21,7 @@ from carriers.models.ledger import (
     Remittance,
     RemittanceLine,
 )
-from carriers.models.network import CarrierAccount, RateCard, Serviceability
+from carriers.models.network import WHOLE_COUNTRY, CarrierAccount, RateCard, Serviceability
 
 __all__ = [
     "BillFinding",
@@ -52,5 +52,6 @@ __all__ = [
     "RulePayment",
     "RuleStrategy",
     "Serviceability",
+    "WHOLE_COUNTRY",
     "TrackingEvent",
 ]

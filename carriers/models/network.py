@@ -58,8 +58,12 @@ class CarrierAccount(models.Model):
         return self.name
 
 
+#: The postcode of a row that stands for all postcodes of its country.
+WHOLE_COUNTRY = "*"
+
+
 class Serviceability(models.Model):
-    """Whether a carrier account delivers to a postcode. No row at all for an account means: everywhere."""
+    """Whether a carrier account delivers to a postcode, or to a country. No row at all for an account: everywhere."""
 
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(CarrierAccount, on_delete=models.CASCADE, related_name="postcodes")

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from carriers.base import BookingRequest
 from carriers.models import BillFinding
-from carriers.rates import Charge, RateCard, billed_grams, charge, serviceable, volumetric_grams
-from carriers.zones import Spot, Zone, zone_between
+from carriers.rates import Charge, RateCard, billed_grams, charge, serviceable, volumetric_grams, zone_of
+from carriers.zones import Spot
 
 #: Where the account says nothing else (`bill_tolerance_minor`, `bill_gst_bp` of its settings).
 TOLERANCE_MINOR = 100
@@ -100,7 +100,7 @@ def judge(line: Billed, carried: Carried | None, terms: Terms, *, first_bill: st
         evidence |= {"weight_minor": _weight_minor(line, carried, terms, ours)}
     return Verdict(
         finding=_finding(line, carried, terms, over, slabs), expected_minor=expected, expected_grams=grams,
-        expected_zone=ours.zone.value if ours else "", slabs_over=slabs, claim_minor=max(over, 0), evidence=evidence,
+        expected_zone=str(ours.zone) if ours else "", slabs_over=slabs, claim_minor=max(over, 0), evidence=evidence,
     )  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def _priced(carried: Carried, terms: Terms, grams: int = 0) -> Charge | None:
     if card is None:
         return None
     weight = grams or carried.grams
-    zone: Zone = zone_between(carried.start, carried.end, card.rules)
+    zone = zone_of(card, carried.start, carried.end)
     return charge(card, zone, weight, carried.request.cod_minor) if serviceable(card, zone, weight) else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from carriers import rates
 from carriers.models import RateCard
-from carriers.zones import Spot, Zone, spot_of_pin
+from carriers.zones import Spot, spot_of_pin
 from oms.core.errors import DomainError
 from oms.core.places import guess_place
 
@@ -33,10 +33,12 @@ def card_of(stored: RateCard) -> rates.RateCard:
     return rates.RateCard(name=stored.name, rates=zones, currency=stored.currency)
 
 
-def _zone(stored: RateCard, name: str) -> Zone:
-    if name not in Zone.__members__:
-        raise RateCardUnreadable(f"Rate card {stored.name}: {name!r} is not a zone from A to F.", field="zones")
-    return Zone(name)
+def _zone(stored: RateCard, name: str) -> str:
+    if not rates.is_zone(name):
+        raise RateCardUnreadable(
+            f"Rate card {stored.name}: {name!r} is not one of {rates.ZONES_IN_WORDS}.", field="zones"
+        )
+    return name
 
 
 def _zone_rate(stored: RateCard, zone: str, values: Any) -> rates.ZoneRate:
@@ -61,7 +63,7 @@ def _zone_rate(stored: RateCard, zone: str, values: Any) -> rates.ZoneRate:
 def zones_json(card: rates.RateCard) -> dict[str, dict[str, int]]:
     """The zones of a card as they are stored."""
     return {
-        zone.value: {name: getattr(rate, name) for name in _FIELDS if name != "transit_days"}
+        str(zone): {name: getattr(rate, name) for name in _FIELDS if name != "transit_days"}
         | {"days": rate.transit_days}
         for zone, rate in card.rates.items()
     }
@@ -69,6 +71,8 @@ def zones_json(card: rates.RateCard) -> dict[str, dict[str, int]]:
 
 def spot_of(country: str, postcode: str) -> Spot:
     """What is known of a postcode: district, state and point where it is in the directory, else what its digits say."""
+    if country != "IN":
+        return Spot(postcode=postcode, country=country)
     place = guess_place(country, postcode)
     if place is None:
         return spot_of_pin(postcode)

@@ -73,6 +73,7 @@ def rate_request(request: BookingRequest) -> RateRequest:
         length_mm=request.length_mm,
         width_mm=request.width_mm,
         height_mm=request.height_mm,
+        from_country=request.ship_from.country,
         country=request.ship_to.country,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from carriers import rates
-from carriers.models import CarrierAccount, RateCard, Serviceability
+from carriers.models import WHOLE_COUNTRY, CarrierAccount, RateCard, Serviceability
 from carriers.services.cards import zones_json
 from carriers.services.quotes import forget_rates
 from oms.core.db import run_atomic
@@ -74,8 +74,8 @@ def import_rate_card(*, code: str, name: str, text: str, currency: str = "INR") 
 
 
 def import_serviceability(*, account_code: str, text: str, replace: bool = False) -> Imported:
-    """Write the postcodes an account delivers to, from CSV with the column postcode and, if you like, country (IN
-    without it), prepaid and cod (yes without them).
+    """Write the postcodes an account delivers to, from CSV with the column postcode (`*` for a whole country) and, if
+    you like, country (IN without it), prepaid and cod (yes without them).
 
     Rows of the file are added or changed; `replace` removes all others. Raises NotFound and ServiceabilityInvalid with
     every fault found; the table is then as it was before.
@@ -148,7 +148,8 @@ def _read_row(
         errors.append(
             _error(line, "country", f"{country!r} is not a country code.", "not a country code of two letters")
         )
-    postcode = normalise_postcode(country, row["postcode"])
+    whole = row["postcode"] == WHOLE_COUNTRY
+    postcode = WHOLE_COUNTRY if whole else normalise_postcode(country, row["postcode"])
     if postcode is None:
         errors.append(_error(line, "postcode", f"{row['postcode']!r} is not a postcode.", "not a postcode"))
     flags = {}

@@ -25,8 +25,12 @@ SETTLED_AFTER = timedelta(days=15)
 _JOURNEYS = """
 WITH journey AS (
     SELECT b.account_id,
-           left(b.request -> 'ship_from' ->> 'postcode', 3) AS origin,
-           left(b.request -> 'ship_to' ->> 'postcode', 3) AS destination,
+           CASE coalesce(b.request -> 'ship_from' ->> 'country', 'IN')
+               WHEN 'IN' THEN left(b.request -> 'ship_from' ->> 'postcode', 3)
+               ELSE b.request -> 'ship_from' ->> 'country' END AS origin,
+           CASE coalesce(b.request -> 'ship_to' ->> 'country', 'IN')
+               WHEN 'IN' THEN left(b.request -> 'ship_to' ->> 'postcode', 3)
+               ELSE b.request -> 'ship_to' ->> 'country' END AS destination,
            min(t.occurred_at) FILTER (WHERE t.milestone IN ('picked_up', 'in_transit', 'out_for_delivery')) AS left_at,
            (min(t.occurred_at) FILTER (WHERE t.milestone IN ('picked_up', 'in_transit', 'out_for_delivery'))
                AT TIME ZONE %(zone)s)::date AS left_on,
@@ -51,7 +55,8 @@ GROUP BY 1, 2, 3, 4
 def learn_lanes() -> int:
     """Count what became of the parcels of the last months, by account and lane; how many rows there are now.
 
-    A lane goes from the first three digits of a PIN code to the first three of another (an Indian sorting district).
+    A lane goes from the first three digits of a PIN code to the first three of another (an Indian sorting district);
+    beyond India the country's two letters stand in their place.
     Only parcels that left long enough ago to have arrived are counted, so that the slow ones are in it.
     """
     moment = now()
@@ -105,7 +110,7 @@ def lanes_of(codes: Mapping[int, str], request: RateRequest) -> dict[str, Lane]:
     Each lane leans on the wider ones: the account's parcels to the same place, all of the account, those of everybody.
     An account of which nothing is known at all is not in it.
     """
-    origin, destination = request.from_postcode[:3], request.to_postcode[:3]
+    origin, destination = _end(request.from_country, request.from_postcode), _end(request.country, request.to_postcode)
     rows = LaneRecord.objects.filter(destination__in=["", destination], origin__in=["", origin])
     known = {(row.account_id, row.origin, row.destination): row for row in rows if row.account_id in {*codes, None}}
     everybody = _lane(known.get((None, "", "")), None)
@@ -117,6 +122,10 @@ def lanes_of(codes: Mapping[int, str], request: RateRequest) -> dict[str, Lane]:
         if lane is not None:
             lanes[code] = lane
     return lanes
+
+
+def _end(country: str, postcode: str) -> str:
+    return postcode[:3] if country == "IN" else country
 
 
 def _lane(row: LaneRecord | None, parent: Lane | None) -> Lane | None:

@@ -17,14 +17,15 @@ from django.utils import timezone
 from carriers.base import CarrierConfig, Rate, RateRequest, UnknownOutcome
 from carriers.choosing import Lane, Quote
 from carriers.errors import NoPrices
-from carriers.models import CarrierAccount, Serviceability
+from carriers.models import WHOLE_COUNTRY, CarrierAccount, Serviceability
 from carriers.rates import NotServiceable, billed_grams, charge_between
 from carriers.registry import adapter_for
 from carriers.services.accounts import account_config, note_failure, note_ok
 from carriers.services.cards import card_of, spot_of
 from carriers.services.network import refuse_open_transaction
-from carriers.zones import zone_between
+from carriers.zones import Zone
 from oms.core.errors import DomainError, PermanentError, TransientError
+from oms.core.places import country_name
 from oms.core.values import major_units
 
 #: Rates are remembered so long; a carrier that did not answer is not asked again for so long.
@@ -96,8 +97,10 @@ def _refused(account: CarrierAccount, reason: str, *, unanswered: bool = False) 
 
 def _refusals(accounts: Sequence[CarrierAccount], request: RateRequest, grams: int) -> dict[int, str]:
     """Account -> why it does not carry this; accounts that may carry it are absent."""
-    rows = Serviceability.objects.filter(country=request.country, postcode=request.to_postcode)
-    reached = {row.account_id: row for row in rows.filter(account__in=accounts)}
+    rows = Serviceability.objects.filter(country=request.country, postcode__in=[request.to_postcode, WHOLE_COUNTRY])
+    # The very postcode wins over its country.
+    sorted_rows = sorted(rows.filter(account__in=accounts), key=lambda row: row.postcode != WHOLE_COUNTRY)
+    reached = {row.account_id: row for row in sorted_rows}
     refusals = {}
     for account in accounts:
         reason = _refusal(account, reached.get(account.pk), request, grams)
@@ -118,12 +121,18 @@ def _refusal(account: CarrierAccount, row: Serviceability | None, request: RateR
         return f"Carries goods worth up to {_amount(account.max_value_minor)}; these are worth {worth}."
     if getattr(account, "has_list", False):
         if row is None:
-            return f"Does not deliver to {request.to_postcode}."
+            return f"Does not deliver to {_goal(request)}."
         if request.cod_minor and not row.cod:
-            return f"Takes no cash on delivery at {request.to_postcode}."
+            return f"Takes no cash on delivery at {_goal(request)}."
         if not request.cod_minor and not row.prepaid:
-            return f"Takes only cash on delivery at {request.to_postcode}."
+            return f"Takes only cash on delivery at {_goal(request)}."
     return ""
+
+
+def _goal(request: RateRequest) -> str:
+    """`560001`; abroad with the country: `78701, United States`."""
+    country = "" if request.country == "IN" else country_name(request.country)
+    return ", ".join(part for part in (request.to_postcode, country) if part)
 
 
 def _amount(minor: int) -> str:
@@ -154,16 +163,16 @@ def _answers(accounts: Sequence[CarrierAccount], request: RateRequest, grams: in
 
 def _by_card(account: CarrierAccount, request: RateRequest, grams: int) -> _Answer:
     stored = account.rate_card
-    if stored is None or request.country != "IN":
-        return _Answer(problem="The rate card covers India only.")
+    assert stored is not None, "only accounts with a card are asked by it"
     if stored.valid_from and stored.valid_from > timezone.localdate():
         return _Answer(problem=f"The rate card is valid from {_day(stored.valid_from)}.")
-    start, end = spot_of("IN", request.from_postcode), spot_of("IN", request.to_postcode)
+    start = spot_of(request.from_country, request.from_postcode)
+    end = spot_of(request.country, request.to_postcode)
     try:
         card = card_of(stored)
         charge = charge_between(card, start, end, grams, request.cod_minor)
-    except NotServiceable:
-        return _Answer(problem=f"The rate card has no price for zone {zone_between(start, end)}.")
+    except NotServiceable as error:
+        return _Answer(problem=f"The rate card has no price for {_row(str(error.data['zone']))}.")
     except DomainError as error:
         return _Answer(problem=error.message)
     rate = Rate(
@@ -174,6 +183,10 @@ def _by_card(account: CarrierAccount, request: RateRequest, grams: int) -> _Answ
         supports_cod=account.supports_cod,
     )
     return _Answer(rates=(rate,), currency=card.currency)
+
+
+def _row(zone: str) -> str:
+    return f"zone {zone}" if zone in Zone.__members__ else country_name(zone)
 
 
 def _ask(accounts: Sequence[CarrierAccount], request: RateRequest) -> list[tuple[CarrierAccount, _Answer]]:
@@ -198,7 +211,7 @@ def _ask_one(adapter: str, config: CarrierConfig, request: RateRequest) -> tuple
         return _Answer(problem="Did not answer. It is asked again in a moment.", silent=True), error
     except (PermanentError, DomainError) as error:
         return _Answer(problem=f"Gave no price: {error}"), error
-    problem = "" if rates else f"Offers no service to {request.to_postcode}."
+    problem = "" if rates else f"Offers no service to {_goal(request)}."
     return _Answer(rates=tuple(rates), problem=problem, currency=str(config.settings.get("currency", ""))), None
 
 
@@ -294,5 +307,5 @@ def forget_rates() -> None:
 def _memory_key(account: CarrierAccount, request: RateRequest, grams: int) -> _Key:
     # The charge for cash on delivery is a share of the cash.
     slab = -(-grams // _SLAB_GRAMS)
-    return (account.pk, account.base_url, request.country, request.from_postcode[:3], request.to_postcode, slab,
-            request.cod_minor)  # fmt: skip
+    return (account.pk, account.base_url, request.from_country, request.from_postcode[:3], request.country,
+            request.to_postcode, slab, request.cod_minor)  # fmt: skip

@@ -12,6 +12,7 @@ from ninja import Router, Schema
 from carriers.models import Label
 from fulfillment import services
 from fulfillment.models import FulfillmentLine, FulfillmentOrder, PickedUnit, Shipment, ShipmentItem
+from fulfillment.selectors.customs import commercial_invoice_pdf
 from fulfillment.selectors.units import units_of_items, units_of_lines
 from fulfillment.services import LineUnits, ParcelPlan
 from oms.accounts.access import Principal, in_work_scope
@@ -295,4 +296,23 @@ def label(request: HttpRequest, shipment_id: int, format: str = "pdf") -> HttpRe
         return HttpResponse(found.zpl, content_type="text/plain")
     response = HttpResponse(bytes(found.pdf), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="label-{shipment.awb}.pdf"'
+    return response
+
+
+@router.get("/shipments/{shipment_id}/commercial-invoice", summary="What customs reads of a parcel that goes abroad",
+            response={200: None, 404: ErrorOut, 409: ErrorOut})  # fmt: skip
+def commercial_invoice(request: HttpRequest, shipment_id: int) -> HttpResponse:
+    """What customs reads, as A4 PDF in three copies: what the carrier was told when the parcel was booked.
+
+    404 for a parcel that is not booked or stays in its country, 409 where it cannot be declared. It shows name and
+    address: for callers with `pii.view` or `fulfillment.work`.
+    """
+    principal = need(request, "fulfillment.view")
+    principal.require_labels()
+    rows = in_work_scope(Shipment.objects.filter(pk=shipment_id), principal)
+    shipment = rows.select_related("order", "node").first()
+    if shipment is None:
+        raise NotFound(f"There is no shipment {shipment_id}.")
+    response = HttpResponse(commercial_invoice_pdf(shipment), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="commercial-invoice-{shipment.awb}.pdf"'
     return response

@@ -26,6 +26,7 @@ REFUSALS = {404: ErrorOut, 409: ErrorOut, 422: ErrorOut}
 MOST_AT_ONCE = 500
 Code = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Postcode = Annotated[str, StringConstraints(max_length=16)]
+Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 
 
 class PromiseLineIn(Schema):
@@ -41,6 +42,7 @@ class PromiseIn(Schema):
     channel: Code
     lines: Annotated[list[PromiseLineIn], Field(min_length=1, max_length=100)]
     postcode: Postcode = ""
+    country: Country = "IN"
     pickup_node: Annotated[str, StringConstraints(max_length=40)] = ""
     cod: bool = False
     moment: datetime | None = None
@@ -53,6 +55,7 @@ class PromisePageIn(Schema):
     channel: Code
     skus: Annotated[list[Code], Field(min_length=1, max_length=MOST_AT_ONCE)]
     postcodes: Annotated[list[Postcode], Field(min_length=1, max_length=MOST_AT_ONCE)]
+    country: Country = "IN"
     cod: bool = False
     moment: datetime | None = None
 
@@ -126,8 +129,9 @@ def ask(request: HttpRequest, body: PromiseIn) -> tuple[int, Any]:
     if body.pickup_node and not principal.sees_node(body.pickup_node):
         raise NotFound(f"There is no node {body.pickup_node}.", field="pickup_node")
     question = Question(
-        tuple((line.sku, line.quantity) for line in body.lines), body.postcode.strip(), body.pickup_node, body.cod
-    )
+        tuple((line.sku, line.quantity) for line in body.lines), body.postcode.strip(), body.pickup_node, body.cod,
+        body.country,
+    )  # fmt: skip
     found = promise(question, channel_code=body.channel, moment=_aware(body.moment))
     reply = answer_values(found, principal)
     if not body.hold_seconds or not found.answer.options:
@@ -144,8 +148,9 @@ def page(request: HttpRequest, body: PromisePageIn) -> Any:
     if len(body.skus) * len(body.postcodes) > MOST_AT_ONCE:
         raise DomainError(f"At most {MOST_AT_ONCE} pairs of SKU and postcode at once.", field="skus")
     questions = [
-        Question(((sku, 1),), postcode.strip(), "", body.cod) for sku in body.skus for postcode in body.postcodes
-    ]
+        Question(((sku, 1),), postcode.strip(), "", body.cod, body.country)
+        for sku in body.skus for postcode in body.postcodes
+    ]  # fmt: skip
     found = promises(questions, channel_code=body.channel, moment=_aware(body.moment))
     return {"promises": [_short(answered, principal) for answered in found]}
 

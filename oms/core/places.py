@@ -12,6 +12,8 @@ from pathlib import Path
 from statistics import median
 from typing import Literal
 
+from babel import Locale
+
 _INDIA = Path(__file__).resolve().parent / "data" / "india_places.csv.gz"
 
 #: How a place's point was found: median of its post offices; of its three-digit group, for want of better; corrected
@@ -21,6 +23,14 @@ _QUALITIES: dict[str, Quality] = {"o": "offices", "i": "imputed", "c": "correcte
 
 #: Mean radius of the earth (IUGG), kilometres.
 _EARTH_KM = 6371.0088
+_COUNTRIES = Locale("en").territories
+#: Letters that Unicode gives to groups of countries and to nothing.
+_NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
+#: Countries and territories without postcodes (Universal Postal Union, postal addressing systems).
+_WITHOUT_POSTCODES = """
+AE AG AO AW BF BI BJ BO BQ BS BW BZ CD CF CG CI CK CM CW DJ DM ER FJ GA GD GM GQ GY HK JM KI KM KN KP LY ML MO MR MW NR
+NU QA RW SB SC SL SR ST SX SY TD TF TG TK TL TO TV UG VU YE ZW
+"""
 _PIN = re.compile(r"[1-9][0-9]{5}")
 _PIN_PREFIX_LENGTH = 3
 
@@ -95,6 +105,26 @@ def _states() -> dict[str, str]:
 def known_state(text: str) -> str | None:
     """The name of a state as places have it, whatever its capitals; None for one that no place lies in."""
     return _states().get(" ".join(text.split()).casefold())
+
+
+@lru_cache(maxsize=1)
+def _without_postcodes() -> frozenset[str]:
+    return frozenset(_WITHOUT_POSTCODES.split())
+
+
+def has_postcodes(country: str) -> bool:
+    """Whether addresses of this country have a postcode."""
+    return country.strip().upper() not in _without_postcodes()
+
+
+def is_country(code: str) -> bool:
+    """Whether these are the two capital letters of a country or territory (ISO 3166-1 alpha-2)."""
+    return re.fullmatch(r"[A-Z]{2}", code) is not None and code in _COUNTRIES and code not in _NO_COUNTRIES
+
+
+def country_name(code: str) -> str:
+    """`United States` of US; the code itself for one that is not known."""
+    return str(_COUNTRIES.get(code, code))
 
 
 def distance_km(a: Place, b: Place) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms.accounts.access import Principal
+from oms.core.places import country_name
 from routing.promise.options import Option
 from routing.services import Answered
 
@@ -14,13 +15,17 @@ def answer_values(answered: Answered, principal: Principal) -> dict[str, Any]:
     answer, place = answered.answer, answered.place
     return {
         "postcode": answered.question.postcode,
-        "place": f"{place.district}, {place.state}" if place else "",
+        "place": f"{place.district}, {place.state}" if place else _abroad(answered.question.country),
         "moment": answered.moment.isoformat(),
         "serviceable": any(option.kind != "pickup" for option in answer.options),
         "reason": reason_for(answered, principal),
         "missing": [{"sku": sku, "quantity": units} for sku, units in answered.missing],
         "options": [option_values(option, principal) for option in shown_options(answered, principal)],
     }
+
+
+def _abroad(country: str) -> str:
+    return "" if country == "IN" else country_name(country)
 
 
 def shown_options(answered: Answered, principal: Principal) -> list[Option]:

@@ -25,6 +25,7 @@ from fulfillment.models import (
 )
 from fulfillment.selectors import work_at
 from fulfillment.selectors.boxes import Box, boxes_at, suggested
+from fulfillment.selectors.customs import commercial_invoice_pdf, customs_paper
 from fulfillment.selectors.handing_over import with_contents
 from fulfillment.selectors.held import held_parcels
 from fulfillment.selectors.picking import put_backs
@@ -220,6 +221,7 @@ def packed_page(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
         "waiting": waiting,
         "version": version,
         "held": held_parcels(parcels).items(),
+        "abroad": {parcel.pk for parcel in parcels if customs_paper(parcel) is not None},
     }
     if is_fragment(request):
         if request.headers.get("X-Fragment-Version") == version:
@@ -238,4 +240,13 @@ def label_pdf(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
         raise NotFound(f"Parcel {pk} has no label yet.")
     response = HttpResponse(bytes(found.pdf), content_type="application/pdf")
     response["Content-Disposition"] = f'inline; filename="label-{shipment.awb}.pdf"'
+    return response
+
+
+@store_page
+def customs_pdf(request: HttpRequest, node: Node, pk: int) -> HttpResponseBase:
+    """The commercial invoice of a parcel that goes abroad, A4, in all its copies."""
+    shipment = shipment_here(node, pk)
+    response = HttpResponse(commercial_invoice_pdf(shipment), content_type="application/pdf")
+    response["Content-Disposition"] = f'inline; filename="commercial-invoice-{shipment.awb}.pdf"'
     return response

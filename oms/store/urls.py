@@ -46,6 +46,7 @@ urlpatterns = [
     path("pick/short/", picking.short_form, name="short"),
     path("pick/short/report/", picking.short_report, name="short_report"),
     path("labels/<int:pk>.pdf", packing.label_pdf, name="label"),
+    path("labels/<int:pk>/customs.pdf", packing.customs_pdf, name="customs"),
     path("handover/", handover.handover, name="handover"),
     path("handover/scan/", handover.handover_scan, name="handover_scan"),
     path("handover/open/", handover.manifest_open, name="manifest_open"),

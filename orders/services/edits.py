@@ -8,7 +8,7 @@ from datetime import datetime
 from oms.core.db import fetch_all, run_atomic
 from oms.core.errors import Conflict, DomainError
 from oms.core.outbox import publish
-from oms.core.places import normalise_postcode
+from oms.core.places import has_postcodes, normalise_postcode
 from oms.core.values import Address
 from orders.errors import CannotEdit
 from orders.events import AddressChanged
@@ -29,6 +29,8 @@ def edit_address(*, order_id: int, address: Address, actor: str, version: int | 
     CannotEdit once the parcel is packed, DomainError for a postcode that its country does not have.
     """
     postcode = normalise_postcode(address.country, address.postcode)
+    if postcode is None and not address.postcode and not has_postcodes(address.country):
+        postcode = ""
     if postcode is None:
         raise DomainError(f"{address.postcode!r} is not a postcode of {address.country}.", field="postcode")
 

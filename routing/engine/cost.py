@@ -39,13 +39,14 @@ INDIA_RATES = RateTable(
 )
 
 #: What orders must agree in to share lanes and costs that do not depend on what is shipped.
-DestinationKey = tuple[str, float | None, float | None, str, bool, str, int | None, TransferTerms | None]
+DestinationKey = tuple[str, str, float | None, float | None, str, bool, str, int | None, TransferTerms | None]
 
 
 def destination_key(order: OrderInput, transfer: TransferTerms | None = None) -> DestinationKey:
     """The part of an order that decides its lanes, and on which terms goods are sent to the store of collection."""
     return (
         order.postcode,
+        order.country,
         order.lat,
         order.lon,
         order.region,

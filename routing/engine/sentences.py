@@ -118,15 +118,21 @@ def _elsewhere(trace: Trace, skus: Sequence[int]) -> str:
     for refusal in trace.refusals():
         count = len(held.intersection(refusal.node_ids))
         if count:
-            words = _REFUSED[refusal.rule].format(place=trace.order.postcode or "the address")
+            words = _REFUSED[refusal.rule].format(place=_place(trace))
             parts.append(f"{count} {words}")
     return f"; held where it cannot be used: {listed(parts)}" if parts else ""
 
 
+def _place(trace: Trace) -> str:
+    """`560001`, abroad with the country: `10115 DE`."""
+    order = trace.order
+    country = "" if order.country == "IN" else order.country
+    return " ".join(part for part in (order.postcode, country) if part) or "the address"
+
+
 def _no_node(trace: Trace) -> str:
     """The rules left no node at all."""
-    place = trace.order.postcode or "the address"
-    parts = [f"{len(r.node_ids)} {_REFUSED[r.rule].format(place=place)}" for r in trace.refusals()]
+    parts = [f"{len(r.node_ids)} {_REFUSED[r.rule].format(place=_place(trace))}" for r in trace.refusals()]
     return f"No node may take this order: {listed(parts)}." if parts else "There is no node to take this order."
 
 

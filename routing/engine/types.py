@@ -55,6 +55,7 @@ class NodeInput:
     lat: float | None = None
     lon: float | None = None
     postcode: str = ""
+    country: str = "IN"
     region: str = ""
     kind: str = "warehouse"
     ships: bool = True
@@ -108,6 +109,7 @@ class OrderInput:
     key: int
     lines: tuple[LineInput, ...]
     postcode: str = ""
+    country: str = "IN"
     lat: float | None = None
     lon: float | None = None
     region: str = ""
@@ -139,8 +141,8 @@ class Lane:
     reason: str = ""
 
 
-#: Gives the lane of an order from a node. Must be pure, and may look only at the order's `postcode`, `lat`, `lon`,
-#: `region`, `cod` and `service_level`: lanes are shared between the orders of a batch that agree in these.
+#: Gives the lane of an order from a node. Must be pure, and may look only at the order's `postcode`, `country`,
+#: `lat`, `lon`, `region`, `cod` and `service_level`: orders of a batch that agree in these share their lanes.
 LaneOf = Callable[[OrderInput, NodeInput], Lane]
 
 #: Sellable units now, by (sku_id, node_id). A missing pair, zero and a negative number all mean none.

@@ -9,13 +9,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from oms.core.db import fetch_all, read_only
-from oms.core.places import Place
 from routing.engine import NodeInput
 from routing.promise.calendar import NeverOpen, NodeCalendar, WorkingDays, departure
 from routing.promise.lanes import transit_path
 from routing.promise.options import Service
 from routing.promise.transit import TRANSIT, DayCounts, Days, around, arrivals, blended
-from routing.services.context import lane, place_of
+from routing.services.context import lane, region_of
 from routing.services.promise_facts import Remembered, carrier_days, slow_facts
 from routing.simulation import Decided, PastOrder, Played, PlayedParcel
 
@@ -53,17 +52,14 @@ class Chances:
             return None
         if decided.outcome != "routed":
             return 0.0
-        place = place_of("IN", past.order.postcode)
         chance = 1.0
         for parcel in decided.parcels:
             if parcel.node_id not in self.calendars or parcel.node_id not in self.facts.nodes:
                 return None
-            chance *= self._of_parcel(past, parcel, service, place, past.promised_by.astimezone(_ZONE).date())
+            chance *= self._of_parcel(past, parcel, service, past.promised_by.astimezone(_ZONE).date())
         return chance
 
-    def _of_parcel(
-        self, past: PastOrder, parcel: PlayedParcel, service: Service, place: Place | None, by: date
-    ) -> float:
+    def _of_parcel(self, past: PastOrder, parcel: PlayedParcel, service: Service, by: date) -> float:
         calendar = self.calendars[parcel.node_id]
         try:
             leaves_on = departure(calendar, past.at).leaves_on
@@ -72,14 +68,12 @@ class Chances:
         key = (parcel.node_id, past.order.postcode, service.code, leaves_on, by)
         chance = self._known.get(key)
         if chance is None:
-            chance = self._known[key] = self._in_time(past, parcel, service, place, leaves_on, by)
+            chance = self._known[key] = self._in_time(past, parcel, service, leaves_on, by)
         return chance
 
-    def _in_time(
-        self, past: PastOrder, parcel: PlayedParcel, service: Service, place: Place | None, leaves_on: date, by: date
-    ) -> float:
+    def _in_time(self, past: PastOrder, parcel: PlayedParcel, service: Service, leaves_on: date, by: date) -> float:
         node = self.nodes[parcel.node_id]
-        path = _path(parcel.zone, node.code, place, past.order.postcode)
+        path = transit_path(parcel.zone, node.code, *_region(past), past.order.postcode)
         counts = [self.learned.get((service.code, each)) for each in path]
         # The days of the card, without the day that a missed cut-off adds: the calendar knows that.
         transit = _from_card(max(1, -(-lane(past.order, node).transit_days * service.transit_percent // 100)))
@@ -87,7 +81,7 @@ class Chances:
             transit = blended([(known, TRANSIT.prior(depth)) for depth, known in enumerate(counts)], transit)
         slip = self.facts.nodes[parcel.node_id].slip
         leaves = arrivals({leaves_on: 1.0}, slip, self.calendars[parcel.node_id].days)
-        carrier = self.carriers[place.state if place else ""]
+        carrier = self.carriers[_region(past)[0]]
         return min(1.0, sum(chance for day, chance in arrivals(leaves, transit, carrier).items() if day <= by))
 
 
@@ -96,8 +90,8 @@ def _from_card(days: int) -> Days:
     return around(days)
 
 
-def _path(zone: str, code: str, place: Place | None, postcode: str) -> tuple[str, ...]:
-    return transit_path(zone, code, place.state if place else "", place.district if place else "", postcode)
+def _region(past: PastOrder) -> tuple[str, str]:
+    return region_of(past.order.country, past.order.postcode)
 
 
 def read_chances(
@@ -108,11 +102,12 @@ def read_chances(
     lanes: set[str] = set()
     states: set[str] = {""}
     for each in played:
-        place = place_of("IN", each.past.order.postcode)
-        states.add(place.state if place else "")
+        region = _region(each.past)
+        states.add(region[0])
         for decided in each.decided:
             for parcel in decided.parcels:
-                lanes.update(_path(parcel.zone, by_id[parcel.node_id].code, place, each.past.order.postcode))
+                code = by_id[parcel.node_id].code
+                lanes.update(transit_path(parcel.zone, code, *region, each.past.order.postcode))
     with read_only():
         facts = slow_facts()
         carriers = {state: carrier_days(state) for state in states}

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from carriers.rates import RateCard, sample_card
+from carriers.selectors import countries_reached
 from carriers.zones import Spot, Zone, zone_between
 from oms.core.clock import now
 from oms.core.db import fetch_all, fetch_dicts
-from oms.core.places import Place, find_place, great_circle_km, guess_place
+from oms.core.places import Place, country_name, find_place, great_circle_km, guess_place
 from routing.engine import Lane, LaneOf, NodeInput, OrderInput, Policy, RateTable, SlabRate, Terms, Weights
 from routing.policy.facts import folded
 
@@ -112,7 +113,7 @@ def node_of(moment: datetime, row: dict[str, Any]) -> NodeInput:
     """The node of a row of NODES as it stands at the beginning of its day, seen from this moment."""
     return NodeInput(
         node_id=row["id"], code=row["code"], name=row["name"], lat=row["latitude"], lon=row["longitude"],
-        postcode=row["postcode"], region=row["region"], kind=row["kind"], ships=row["ships"],
+        postcode=row["postcode"], country=row["country"], region=row["region"], kind=row["kind"], ships=row["ships"],
         active=row["is_active"], priority=-(row["priority"] // 10), capacity_left=row["daily_capacity"],
         load=0.0 if row["daily_capacity"] else 1.0, minutes_to_cutoff=minutes_to_cutoff(moment, row),
         processing_minutes=row["processing_minutes"], groups=frozenset(row["groups"]),
@@ -141,6 +142,8 @@ REMEMBER_SECONDS = 2.0
 class _Remembered:
     groups: dict[int, frozenset[str]] = field(default_factory=dict)
     groups_until: float = 0.0
+    reached: frozenset[str] = frozenset()
+    reached_until: float = 0.0
     nodes: tuple[tuple[int, int] | None, list[NodeInput], Measured] = (None, [], NOT_MEASURED)
     terms: tuple[list[NodeInput] | None, dict[Weights, Terms]] = (None, {})
 
@@ -149,8 +152,8 @@ _remembered = _Remembered()
 
 
 def forget_groups() -> None:
-    """Read the groups of the channels afresh next time."""
-    _remembered.groups_until = 0.0
+    """Read the groups of the channels, and the countries that carriers reach, afresh next time."""
+    _remembered.groups_until = _remembered.reached_until = 0.0
 
 
 @lru_cache(maxsize=1)
@@ -163,11 +166,11 @@ def rate_table() -> RateTable:
     """Slab prices by zone that decisions are costed with."""
     card = _card()
     zones = {
-        zone.value: SlabRate(rate.first_grams, rate.first_minor, rate.additional_grams, rate.additional_minor)
+        str(zone): SlabRate(rate.first_grams, rate.first_minor, rate.additional_grams, rate.additional_minor)
         for zone, rate in card.rates.items()
     }
     cod = min((rate.cod_fixed_minor for rate in card.rates.values()), default=0)
-    return RateTable(zones=zones, cod_minor=cod)
+    return RateTable(zones=zones | {zone: way.rate for zone, way in _BEYOND.items()}, cod_minor=cod)
 
 
 def place_of(country: str, postcode: str) -> Place | None:
@@ -175,9 +178,57 @@ def place_of(country: str, postcode: str) -> Place | None:
     return find_place(country, postcode) or guess_place(country, postcode)
 
 
+def region_of(country: str, postcode: str) -> tuple[str, str]:
+    """State and district that days are learned by, as far as they are known; abroad the country stands for both."""
+    if country != "IN":
+        return country, ""
+    place = place_of(country, postcode)
+    return (place.state, place.district) if place is not None else ("", "")
+
+
+class _Way(NamedTuple):
+    """What decisions take for a way that no Indian rate card has."""
+
+    rate: SlabRate
+    transit_days: int
+    km: float
+
+
+#: Zones of ways within another country, and across a border.
+INLAND, ABROAD = "inland", "abroad"
+#: The figures are ours: they tell a node in the customer's country from one that is not, and what a parcel costs and
+#: takes is said by its carrier. Distances are not known there: what is for near nodes alone must not take them for it.
+_BEYOND = {
+    INLAND: _Way(SlabRate(500, 6_500, 500, 5_000), 4, 500.0),
+    ABROAD: _Way(SlabRate(500, 150_000, 500, 50_000), 8, 5_000.0),
+}
+
+
 def lane(order: OrderInput, node: NodeInput) -> Lane:
-    """The way from a node to where an order goes: zone, distance, transit days by the rate card."""
-    return _lane(node.postcode, node.lat, node.lon, order.postcode)
+    """The way from a node to where an order goes: zone, distance, transit days by the rate card.
+
+    Beyond India, to a country where no active carrier account goes, there is none.
+    """
+    if order.country == node.country == "IN":
+        return _lane(node.postcode, node.lat, node.lon, order.postcode)
+    return _lane_beyond(node.country, order.country, _reached())
+
+
+def _reached() -> frozenset[str]:
+    """The countries that carriers reach, read at most every 2 s."""
+    if _remembered.reached_until <= monotonic():
+        _remembered.reached = countries_reached()
+        _remembered.reached_until = monotonic() + REMEMBER_SECONDS
+    return _remembered.reached
+
+
+@lru_cache(maxsize=4_096)
+def _lane_beyond(start: str, end: str, reached: frozenset[str]) -> Lane:
+    zone = INLAND if start == end else ABROAD
+    if end not in reached and "*" not in reached:
+        return Lane(serviceable=False, zone=zone, reason=f"No carrier goes to {country_name(end)}.")
+    way = _BEYOND[zone]
+    return Lane(serviceable=True, zone=zone, km=way.km, transit_days=way.transit_days)
 
 
 @lru_cache(maxsize=200_000)
@@ -207,6 +258,8 @@ def lane_as_measured(measured: Measured) -> LaneOf:
 
     def measured_lane(order: OrderInput, node: NodeInput) -> Lane:
         found = lane(order, node)
+        if found.zone in _BEYOND:
+            return found
         beyond = days.get((_state_of(node.postcode), _state_of(order.postcode)), 0)
         if not beyond or not found.serviceable:
             return found

@@ -22,4 +22,4 @@ def _has_no_carrier(node: NodeInput) -> bool:
     """An active node that ships, from which not even its own postcode can be reached."""
     if not node.active or not node.ships:
         return False
-    return not lane(OrderInput(key=0, lines=(), postcode=node.postcode), node).serviceable
+    return not lane(OrderInput(key=0, lines=(), postcode=node.postcode, country=node.country), node).serviceable

@@ -71,7 +71,7 @@ def lanes_of(parcels: Iterable[Carried]) -> dict[LaneKey, LaneSeen]:
         end = place_of(each.country, each.postcode)
         if node is None or start is None or end is None:
             continue
-        way = lane(OrderInput(0, (), postcode=each.postcode), node)
+        way = lane(OrderInput(0, (), postcode=each.postcode, country=each.country), node)
         found.setdefault((each.carrier, start.state, end.state), LaneSeen()).note(each, way.transit_days)
     return found
 

@@ -14,7 +14,6 @@ from typing import Any
 from oms.core.clock import now
 from oms.core.db import bigints, execute, fetch_all, run_statement
 from oms.core.json_text import to_json
-from oms.core.places import Place
 from routing.engine import NodeInput, OrderInput
 from routing.models import OutlookBand
 from routing.promise.calibration import Calibrator
@@ -22,7 +21,7 @@ from routing.promise.lanes import transit_path
 from routing.promise.options import Service, group_of
 from routing.promise.outlook import Leg, Outlook, Piece, Standing, band_of, look
 from routing.promise.transit import TRANSIT, Days, around, blended
-from routing.services.context import lane, nodes_now, place_of
+from routing.services.context import lane, nodes_now, region_of
 from routing.services.promise_facts import carrier_days, remember_lanes, slow_facts, transit_counts
 
 #: Days on the way of what no node has yet, where nothing was learned: those of the card for another state.
@@ -137,7 +136,7 @@ class _Desk:
         known = self.slow.nodes.get(piece.node_id)
         node = self.nodes.get(piece.node_id)
         return Leg(
-            piece, self.transit(standing, piece), carrier_days(_state(_place(standing))),
+            piece, self.transit(standing, piece), carrier_days(region_of(standing.country, standing.postcode)[0]),
             calendar=known.calendar if known else None, slip=known.slip if known else None,
             node=node.code if node else "",
         )  # fmt: skip
@@ -152,11 +151,8 @@ class _Desk:
         node = self.nodes.get(piece.node_id)
         if node is None:
             return ("all",)
-        place = _place(standing)
-        district = place.district if place else ""
-        return transit_path(
-            self.zone(standing, piece), node.code, _state(place), district, standing.postcode
-        )  # fmt: skip
+        region = region_of(standing.country, standing.postcode)
+        return transit_path(self.zone(standing, piece), node.code, *region, standing.postcode)
 
     def transit(self, standing: Standing, piece: Piece) -> Days:
         """Days on the way from its node: learned, with the card's days where nothing is."""
@@ -173,15 +169,7 @@ class _Desk:
 
 
 def _to(standing: Standing) -> OrderInput:
-    return OrderInput(0, (), postcode=standing.postcode)
-
-
-def _place(standing: Standing) -> Place | None:
-    return place_of(standing.country, standing.postcode)
-
-
-def _state(place: Place | None) -> str:
-    return place.state if place is not None else ""
+    return OrderInput(0, (), postcode=standing.postcode, country=standing.country)
 
 
 def _row(

@@ -99,15 +99,15 @@ def order_input(
     promised = datetime.fromisoformat(row["promised_by"]) if row["promised_by"] else None
     store = by_code.get(row["pickup_node_code"]) if row["service_level"] == "pickup" else None
     if store is not None:
-        postcode, lat, lon, region = store.postcode, store.lat, store.lon, store.region
+        postcode, country, lat, lon, region = store.postcode, store.country, store.lat, store.lon, store.region
     else:
         place = place_of(row["ship_country"], row["ship_postcode"])
-        postcode, region = row["ship_postcode"], row["ship_region"]
+        postcode, country, region = row["ship_postcode"], row["ship_country"], row["ship_region"]
         lat, lon = (place.lat, place.lon) if place else (None, None)
     return OrderInput(
         key=demand.order_id,
         lines=engine_lines(demand.lines),
-        postcode=postcode, lat=lat, lon=lon, region=region, cod=row["payment_method"] == "cod",
+        postcode=postcode, country=country, lat=lat, lon=lon, region=region, cod=row["payment_method"] == "cod",
         value_minor=row["total_minor"], currency=row["currency"], service_level=row["service_level"],
         allowed_groups=groups.get(row["channel_id"], frozenset()), excluded_node_ids=frozenset(demand.excluded),
         pickup_node_id=None if store is None else store.node_id,

@@ -20,7 +20,7 @@ from routing.models import OrderOutlook, OrderPromise
 from routing.promise.calendar import NeverOpen
 from routing.promise.lanes import lane_name, transit_path
 from routing.promise.options import NodeTerms, Option, Service, delivered, same_day
-from routing.services.context import nodes_now, place_of
+from routing.services.context import nodes_now, place_of, region_of
 from routing.services.promise_facts import slow_facts
 from routing.services.promising import terms_of_nodes, world_of
 
@@ -92,11 +92,11 @@ def _promise(row: dict[str, Any], nodes: Mapping[int, NodeTerms], service: Servi
     place = place_of(row["ship_country"], row["ship_postcode"])
     order = OrderInput(
         key=row["order_id"], lines=tuple(LineInput(part.line_key, part.sku_id, part.quantity) for part in assignments),
-        postcode=row["ship_postcode"], lat=place.lat if place else None, lon=place.lon if place else None,
-        region=place.state if place else "", cod=row["payment_method"] == "cod", currency=row["currency"],
-        service_level=service.code,
+        postcode=row["ship_postcode"], country=row["ship_country"], lat=place.lat if place else None,
+        lon=place.lon if place else None, region=place.state if place else "", cod=row["payment_method"] == "cod",
+        currency=row["currency"], service_level=service.code,
     )  # fmt: skip
-    world = world_of(nodes, {}, place, row["ship_postcode"], _no_plan)
+    world = world_of(nodes, {}, row["ship_country"], row["ship_postcode"], _no_plan)
     if not assignments or any(
         part.node_id not in world.nodes or not world.lane(order, world.nodes[part.node_id].node).serviceable
         for part in assignments
@@ -109,7 +109,8 @@ def _promise(row: dict[str, Any], nodes: Mapping[int, NodeTerms], service: Servi
     if option is None:
         return None
     last = option.sources[-1]
-    path = transit_path(last.zone, last.code, place.state if place else "", "", row["ship_postcode"])
+    state, _ = region_of(row["ship_country"], row["ship_postcode"])
+    path = transit_path(last.zone, last.code, state, "", row["ship_postcode"])
     return _row(row["order_id"], option, lane_name(path))
 
 

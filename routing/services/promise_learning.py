@@ -22,7 +22,7 @@ from routing.promise.calendar import NeverOpen, departure
 from routing.promise.calibration import Calibrator
 from routing.promise.lanes import handling_path, transit_path
 from routing.promise.transit import HANDLING, LONGEST, TRANSIT, Memory, Way, tally
-from routing.services.context import lane, nodes_now, place_of
+from routing.services.context import lane, nodes_now, region_of
 from routing.services.promise_facts import carrier_days, forget_promises, slow_facts
 
 
@@ -96,13 +96,13 @@ def _rows(kind: str, ways: list[Way], memory: Memory, service: str = "", carrier
 
 def _travelled(journey: Journey, node: NodeInput, today: date) -> Way | None:
     """A journey in working days of the carrier; None where its end is not a place that is known."""
-    place = place_of(journey.country, journey.postcode)
-    if place is None:
+    state, district = region_of(journey.country, journey.postcode)
+    if not state:
         return None
-    way = lane(OrderInput(0, (), postcode=journey.postcode), node)
-    path = transit_path(way.zone, node.code, place.state, place.district, journey.postcode)
+    way = lane(OrderInput(0, (), postcode=journey.postcode, country=journey.country), node)
+    path = transit_path(way.zone, node.code, state, district, journey.postcode)
     arrived = journey.arrived_on
-    days = carrier_days(place.state).between(journey.left_on, arrived or today)
+    days = carrier_days(state).between(journey.left_on, arrived or today)
     if arrived is None:
         # Today is not over: it has lived through yesterday.
         return Way(path, days - 1, False, 0, journey.parcels) if days > 0 else None

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from oms.core.clock import now
 from oms.core.errors import DomainError, NotFound
-from oms.core.places import Place
+from oms.core.places import Place, has_postcodes
 from routing.engine import Lane, NodeInput, OrderInput, Plan, Stock
 from routing.promise.calendar import minutes_to_cutoff
 from routing.promise.lanes import transit_path
 from routing.promise.options import Answer, NodeTerms, Option, Service, World, options_for
 from routing.promise.transit import TRANSIT, Days, around, blended
-from routing.services.context import lane, nodes_of, place_of, rate_table, read_groups
+from routing.services.context import lane, nodes_of, place_of, rate_table, read_groups, region_of
 from routing.services.facts import facts_of
 from routing.services.kits import engine_lines
 from routing.services.planning import plan_demands
@@ -123,7 +123,7 @@ def _check(questions: Sequence[Question]) -> None:
             raise DomainError(f"A cart has 1 to {MOST_LINES} lines.", field="lines")
         if any(not 1 <= units <= 1_000_000 for _, units in question.lines):
             raise DomainError("A line has 1 to 1,000,000 units.", field="lines")
-        if not question.postcode and not question.pickup_node:
+        if not question.postcode and not question.pickup_node and has_postcodes(question.country):
             raise DomainError("Name a postcode or a store to collect at.", field="postcode")
 
 
@@ -158,8 +158,8 @@ class _Desk:
 
     def answered(self) -> Answered:
         """The options."""
-        order = self._order()
-        world = world_of(terms_of_nodes(self.nodes), self.facts.stock, self.place, self.question.postcode, self._plan)
+        order, nodes = self._order(), terms_of_nodes(self.nodes)
+        world = world_of(nodes, self.facts.stock, self.question.country, self.question.postcode, self._plan)
         rules = rules_in_force().of_order(0, self.channel_code).rules
         world = replace(world, sends_to_stores=any(each.attempt.policy.transfer is not None for each in rules))
         answer = options_for(order, self.moment, world)
@@ -172,7 +172,7 @@ class _Desk:
             if pickup is None:
                 raise NotFound(f"There is no node {self.question.pickup_node}.", field="pickup_node")
         return OrderInput(
-            key=0, lines=engine_lines(self.lines), postcode=self.question.postcode,
+            key=0, lines=engine_lines(self.lines), postcode=self.question.postcode, country=self.question.country,
             lat=self.place.lat if self.place else None, lon=self.place.lon if self.place else None,
             region=self.place.state if self.place else "", cod=self.question.cod,
             allowed_groups=read_groups().get(self._channel_id, frozenset()), pickup_node_id=pickup,
@@ -228,24 +228,23 @@ def terms_of_nodes(nodes: Iterable[NodeInput]) -> dict[int, NodeTerms]:
 
 
 def world_of(
-    nodes: Mapping[int, NodeTerms], stock: Stock, place: Place | None, postcode: str, plan: Callable[[OrderInput], Plan]
+    nodes: Mapping[int, NodeTerms], stock: Stock, country: str, postcode: str, plan: Callable[[OrderInput], Plan]
 ) -> World:
     """Everything that options to one destination are made from."""
     slow = slow_facts()
-    state, district = (place.state, place.district) if place else ("", "")
+    region = region_of(country, postcode)
 
     def transit(service: Service, terms: NodeTerms, order: OrderInput, way: Lane) -> Days:
         """Days on the way: learned, with the rate card's days where nothing is."""
-        where = (state, district, postcode)
+        where, there = region, postcode
         if order.pickup_node_id is not None:
-            store = place_of("IN", order.postcode)
-            where = (store.state, store.district, order.postcode) if store else ("", "", order.postcode)
-        counts = transit_counts(service.code, transit_path(way.zone, terms.node.code, *where))
+            where, there = region_of(order.country, order.postcode), order.postcode
+        counts = transit_counts(service.code, transit_path(way.zone, terms.node.code, *where, there))
         return _blend(counts, max(1, -(-way.transit_days * service.transit_percent // 100)))
 
     return World(
         nodes=nodes, stock=stock, plan=plan, lane=lane, transit=transit, rates=rate_table(), services=slow.services,
-        calibrators=slow.calibrators, carrier=carrier_days(state),
+        calibrators=slow.calibrators, carrier=carrier_days(region[0]),
     )  # fmt: skip
 
 

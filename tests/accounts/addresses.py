@@ -111,7 +111,7 @@ def _orders(side: Side) -> Rows:
         ("order_label order_invoice", order, (side.packed.order.number, side.shipment.pk)),
         ("return return_preview return_receive", order, (side.coming_back.pk,)),
         ("fulfil_parcel fulfil_label fulfil_slip fulfil_papers fulfil_invoice fulfil_invoice_issue fulfil_retry "
-         "fulfil_book fulfil_decide fulfil_apart fulfil_pack_label "
+         "fulfil_customs fulfil_book fulfil_decide fulfil_apart fulfil_pack_label "
          "fulfil_proof fulfil_proof_ask", order, (side.shipment.pk,)),
         ("fulfil_hand_off fulfil_hand_off_take fulfil_hand_off_cancel", order, (side.hand_off.pk,)),
         ("fulfil_hand_off_file", order, (side.file.pk,)),
@@ -182,7 +182,7 @@ def _store(side: Side) -> Rows:
         ("work reject reject_work put_back_done", limits, (side.work.pk,)),
         ("pack pack_work pack_scan", limits, (side.picked.pk,)), ("pack_forget pack_swap", limits, (side.picked.pk, 1)),
         ("packed", limits, (side.packed.pk,)),
-        ("label", limits, (side.shipment.pk,)),
+        ("label customs", limits, (side.shipment.pk,)),
         ("manifest manifest_scan manifest_out manifest_close", limits, (side.manifest.pk,)),
         ("wave wave_scan wave_put wave_short_report wave_take_over wave_end", limits, (side.wave.pk,)),
         ("take_apart", limits, (side.shipment.pk,)),

@@ -228,7 +228,7 @@ def make_estate() -> Estate:
     limit = ApprovalLimit.objects.create(units=1000)
     allow_transfers()
     zones = {zone: {"first_grams": 500, "first_minor": 5000, "additional_grams": 500, "additional_minor": 4000,
-                    "days": 4} for zone in "ABCDEF"}  # fmt: skip
+                    "days": 4} for zone in ("A", "B", "C", "D", "E", "F", "NP")}  # fmt: skip
     card = RateCard.objects.create(code="flat", name="Flat", zones=zones)
     carrier = CarrierAccount.objects.create(code="riders", name="Riders", adapter="manual", rate_card=card)
     rule = ChoiceRule.objects.create(name="Strike", effect="block", reason="On strike", accounts={"nobody": 1})
@@ -280,7 +280,8 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     held, picked, packed, travelling, waiting, waved, pickup = (
         _work(world, f"{channel_code}-{name}", buyer, **fields)
         for name, fields in {
-            "held": {}, "picked": {}, "packed": {}, "travelling": {}, "waiting": {}, "waved": {},
+            "held": {}, "picked": {}, "packed": {"ship_to": replace(buyer, country="NP", postcode="44600")},
+            "travelling": {}, "waiting": {}, "waved": {},
             "pickup": {"service_level": "pickup", "pickup_node_code": code},
         }.items()
     )  # fmt: skip

@@ -61,6 +61,7 @@ def operations(side: Side) -> dict[tuple[str, str], Operation]:
             Operation("fulfillment.work", both, {"shipment_ids": [side.shipment.pk]}),
         ("POST", "/shipments/{shipment_id}/take-apart"): Operation("fulfillment.work", both, {}, parcel),
         ("GET", "/shipments/{shipment_id}/label"): Operation("fulfillment.view", both, None, parcel),
+        ("GET", "/shipments/{shipment_id}/commercial-invoice"): Operation("fulfillment.view", both, None, parcel),
         ("GET", "/hand-offs"): Operation("fulfillment.view"),
         ("GET", "/hand-offs/{number}"): Operation("fulfillment.view", both, None, given),
         **{("POST", f"/hand-offs/{{number}}/{said}"): Operation("fulfillment.work", both, {"version": 1}, given)

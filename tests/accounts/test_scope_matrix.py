@@ -42,6 +42,7 @@ _PAPER = "pii.view|fulfillment.work"
 ALSO = {
     "dashboard:order_address": "pii.view", "dashboard:order_label": _PAPER, "dashboard:fulfil_label": _PAPER,
     "dashboard:fulfil_slip": _PAPER, "dashboard:fulfil_papers": _PAPER,
+    "dashboard:fulfil_customs": _PAPER,
     "dashboard:fulfil_invoice": _PAPER, "dashboard:order_invoice": _PAPER,
     "dashboard:fulfil_hand_off_file": _PAPER, "dashboard:fulfil_check_photo": _PAPER,
     "dashboard:fulfil_proof": _PAPER, "dashboard:fulfil_proof_ask": _PAPER,

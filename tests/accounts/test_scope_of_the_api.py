@@ -23,6 +23,7 @@ _SESSION = "/counts/{uid}/sessions/{session}"
 #: Path -> verbs that it wants on top. The areas of the counts here are held by somebody else.
 ALSO = {
     "/shipments/{shipment_id}/label": "pii.view|fulfillment.work",
+    "/shipments/{shipment_id}/commercial-invoice": "pii.view|fulfillment.work",
     f"{_SESSION}/release": "inventory.approve", f"{_SESSION}/discard": "inventory.approve",
     "/lots/{lot_id}/recall": "orders.view",
     **dict.fromkeys(("/hand-offs/{number}", "/hand-off-files/{node}/{sequence}"), "pii.view|fulfillment.work"),

@@ -22,9 +22,10 @@ from routing.models import (
     PromiseCalibration,
     RoutingDecision,
 )
-from routing.services import Question, forget_promises, promise, route_orders
+from routing.services import Question, forget_policy, forget_promises, promise, route_orders
 from tests.api.test_api import bearer, call
 from tests.factories import World, capture, make_line, make_order, make_world, stock
+from tests.fulfillment.floor import card_to, make_carrier
 from tests.fulfillment.to_store import allow_transfers, order_to_collect, work_of
 from tests.kits import make_kit
 
@@ -151,6 +152,20 @@ def test_an_unknown_postcode_gets_a_reason_and_stores(client: Client, shop: dict
     assert [option["kind"] for option in reply["options"]] == ["pickup"]
     assert reply["options"][0]["nodes"][0]["node"] == "blr-s1"
     assert reply["reason"]
+
+
+def test_a_way_abroad_is_promised_where_a_carrier_goes(client: Client, shop: dict[str, str], world: World) -> None:
+    asked = cart(("KURTA-M", 1), postcode="560058", country="SG")
+    status, reply = call(client, "POST", "/promise", asked, **shop)
+    assert (status, reply["serviceable"], reply["place"]) == (200, False, "Singapore")
+    assert "unable to reach 560058 SG" in reply["reason"]
+    make_carrier("abroad", rate_card=card_to("*"))
+    forget_policy()
+    forget_promises()
+    near, far = (options(client, shop, body)[0] for body in (cart(("KURTA-M", 1)), asked))
+    assert far["kind"] == "delivery"
+    assert far["date"] > near["date"]
+    assert far["nodes"][0]["zone"] == "abroad"
 
 
 def test_collection_at_a_store(client: Client, shop: dict[str, str], world: World) -> None:

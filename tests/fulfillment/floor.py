@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from carriers.models import CarrierAccount
+from carriers.models import CarrierAccount, RateCard
 from fulfillment.models import FulfillmentOrder, Shipment
 from fulfillment.services import accept, book_shipment, open_fulfillment_orders, pack, pick_all
 from inventory.models import Node, Sku, StockLevel
@@ -16,6 +16,12 @@ def make_carrier(code: str = "riders", **fields: object) -> CarrierAccount:
     """A courier without an API: books in this process, prices by the sample card."""
     defaults: dict[str, object] = {"name": code.title(), "adapter": "manual", "priority": 10}
     return CarrierAccount.objects.create(code=code, **(defaults | fields))
+
+
+def card_to(*rows: str) -> RateCard:
+    """A rate card that goes to these zones and countries, at one price and in six days."""
+    slab = {"first_grams": 500, "first_minor": 120_000, "additional_grams": 500, "additional_minor": 40_000, "days": 6}
+    return RateCard.objects.create(code="card", name="Card", zones=dict.fromkeys(rows, slab))
 
 
 def make_work(world: World, external_id: str, *lines: CanonicalLine, **fields: object) -> FulfillmentOrder:

@@ -95,6 +95,12 @@ def test_an_order_without_a_city_is_held(world: World) -> None:
     assert reasons(make_order("A-1", make_line(world.kurta), ship_to=replace(ASHA, city="")), world) == ["bad_address"]
 
 
+@pytest.mark.parametrize(("country", "held"), [("AE", []), ("US", ["bad_address"]), ("IN", ["bad_address"])])
+def test_a_postcode_is_wanted_where_there_are_any(world: World, country: str, held: list[str]) -> None:
+    order = make_order("A-1", make_line(world.kurta), ship_to=replace(ASHA, postcode="", country=country))
+    assert reasons(order, world) == held
+
+
 def test_an_order_with_an_unmapped_sku_is_held(world: World) -> None:
     line = replace(make_line(world.kurta), sku_id=None, sku_code="NOBODY")
     assert reasons(make_order("A-1", line), world) == ["unmapped_sku"]

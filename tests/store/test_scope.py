@@ -142,7 +142,8 @@ def object_ids(there: Elsewhere, name: str) -> list[int] | list[UUID]:
         return [there.transfer.pk]
     if name in ("manifest", "manifest_scan", "manifest_out", "manifest_close"):
         return [there.manifest.pk]
-    if name in ("collect", "collect_done", "label", "take_apart", "unlock", "send_again", "shelf", "shelf_scan"):
+    if name in ("collect", "collect_done", "label", "customs", "take_apart", "unlock", "send_again", "shelf",
+                "shelf_scan"):  # fmt: skip
         return [there.pickup.pk, there.parcel.pk]
     return [there.work.pk, there.parcel.fulfillment_order_id, there.pickup.fulfillment_order_id]
 
@@ -226,7 +227,8 @@ def test_the_office_screens_know_the_same_scope(client: Client, elsewhere: Elsew
     [("get", "/fulfillment-orders/{work}"), ("post", "/fulfillment-orders/{work}/accept"),
      ("post", "/fulfillment-orders/{work}/reject"), ("post", "/fulfillment-orders/{work}/picks"),
      ("post", "/fulfillment-orders/{work}/shorts"), ("post", "/fulfillment-orders/{work}/pack"),
-     ("post", "/shipments/hand-over"), ("get", "/shipments/{parcel}/label")],
+     ("post", "/shipments/hand-over"), ("get", "/shipments/{parcel}/label"),
+     ("get", "/shipments/{parcel}/commercial-invoice")],
 )  # fmt: skip
 def test_the_api_knows_the_same_scope(client: Client, elsewhere: Elsewhere, method: str, path: str) -> None:
     sign_in(client, node_codes=["blr-s9"])
@@ -256,7 +258,7 @@ def test_people_without_work_in_stores_are_refused(client: Client, elsewhere: El
 
 def test_visitors_are_asked_to_sign_in(client: Client, elsewhere: Elsewhere) -> None:
     for name in pages():
-        has_id = name in {"work", "reject", "pack", "packed", "label", "manifest", "collect"}
+        has_id = name in {"work", "reject", "pack", "packed", "label", "customs", "manifest", "collect"}
         answer = client.get(reverse(f"store:{name}", args=[1])) if has_id else None
         if answer is not None:
             assert answer.status_code == 302

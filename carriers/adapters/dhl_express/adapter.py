@@ -53,7 +53,6 @@ class DhlExpressAdapter:
     certainty = Certainty.SCHEMA
     not_offered = (
         "prices", "cancellations", "cash on delivery", "scans that are pushed", "labels as ZPL",
-        "the invoice for customs on paper",
         "a label whose reply was lost", "answers to failed deliveries",
     )  # fmt: skip
     look_in = "MyDHL+, under manage shipments"

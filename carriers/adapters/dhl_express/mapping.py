@@ -21,6 +21,7 @@ from carriers.adapters.abroad import (
     service_of,
     state_code,
     street_lines,
+    terms_of_sale,
     utc_key,
 )
 from carriers.adapters.replies import day_of, label_of, part_of, rows_of, text_of
@@ -71,7 +72,7 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any], at: datet
     refuse_cash(request, "DHL Express")
     number = account_number(settings, "DHL Express")
     abroad = crosses_border(request)
-    shipper_pays = settings.get("duties_paid_by") == "shipper"
+    terms = terms_of_sale(settings)
     package: dict[str, Any] = {"weight": float(kilograms(request.weight_grams, 3))}
     if request.length_mm and request.width_mm and request.height_mm:
         sides = (request.length_mm, request.width_mm, request.height_mm)
@@ -79,7 +80,7 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any], at: datet
     goods = ", ".join(dict.fromkeys(item.name.strip() for item in request.items if item.name.strip()))
     content: dict[str, Any] = {
         "packages": [package], "isCustomsDeclarable": abroad, "description": goods[:70] or "Goods",
-        "incoterm": "DDP" if shipper_pays else "DAP", "unitOfMeasurement": "metric",
+        "incoterm": terms, "unitOfMeasurement": "metric",
     }  # fmt: skip
     accounts = [{"typeCode": "shipper", "number": number}]
     if abroad:
@@ -88,7 +89,7 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any], at: datet
         content["declaredValueCurrency"] = request.currency
         content["exportDeclaration"] = _declaration(request, settings)
     duties: dict[str, Any] = {}
-    if abroad and shipper_pays:
+    if abroad and terms == "DDP":
         # The terms of sale alone bill nobody: the service does, to the account.
         accounts.append({"typeCode": "duties-taxes", "number": number})
         duties["valueAddedServices"] = [{"serviceCode": _DUTY_TAX_PAID}]

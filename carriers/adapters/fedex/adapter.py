@@ -30,6 +30,7 @@ from carriers.base import (
     UnknownOutcome,
 )
 from carriers.errors import NoPrices
+from carriers.rates import ANYWHERE
 from oms.core import clock
 from oms.core.errors import PermanentError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -51,8 +52,7 @@ class FedexAdapter:
     certainty = Certainty.SCHEMA
     not_offered = (
         "cash on delivery", "scans that are pushed", "labels as ZPL",
-        "the invoice for customs on paper", "a label whose reply was lost",
-        "answers to failed deliveries",
+        "a label whose reply was lost", "answers to failed deliveries",
     )  # fmt: skip
     look_in = "FedEx Ship Manager's shipping history"
     label_is_its_own = True
@@ -76,6 +76,10 @@ class FedexAdapter:
             raise NoPrices(mapping.message_of(reply.body))
         today = clock.now().date()
         return mapping.read_rates(reply.as_object(), str(config.settings.get("currency", "INR")), today)
+
+    def countries(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Prices are told for every country."""
+        return frozenset({ANYWHERE})
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Ship it under our reference, with its label. FedEx deduplicates by nothing: what is lost is looked up."""

@@ -22,6 +22,7 @@ from carriers.adapters.abroad import (
     refuse_cash,
     service_of,
     state_code,
+    terms_of_sale,
     utc_key,
 )
 from carriers.adapters.fedex.statuses import meaning_of
@@ -66,15 +67,11 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
     }
     if crosses_border(request):
         shipment["customsClearanceDetail"] = _customs(request, settings, payor)
-        shipment["shippingDocumentSpecification"] = {
-            "shippingDocumentTypes": ["COMMERCIAL_INVOICE"],
-            "commercialInvoiceDetail": {"documentFormat": {"docType": "PDF", "stockType": "PAPER_LETTER"}},
-        }
     return {"labelResponseOptions": "LABEL", "accountNumber": account, "requestedShipment": shipment}
 
 
 def _customs(request: BookingRequest, settings: Mapping[str, Any], payor: Mapping[str, Any]) -> dict[str, Any]:
-    shipper_pays = settings.get("duties_paid_by") == "shipper"
+    terms = terms_of_sale(settings)
     lines = customs_lines(request, settings)
     commodities = [
         {
@@ -88,9 +85,9 @@ def _customs(request: BookingRequest, settings: Mapping[str, Any], payor: Mappin
     ]  # fmt: skip
     total = sum(Decimal(line.line_value) for line in lines)
     return {
-        "commercialInvoice": {"shipmentPurpose": "SOLD", "termsOfSale": "DDP" if shipper_pays else "DAP"},
+        "commercialInvoice": {"shipmentPurpose": "SOLD", "termsOfSale": terms},
         "commodities": commodities,
-        "dutiesPayment": {"paymentType": "SENDER", "payor": payor} if shipper_pays else {"paymentType": "RECIPIENT"},
+        "dutiesPayment": {"paymentType": "SENDER", "payor": payor} if terms == "DDP" else {"paymentType": "RECIPIENT"},
         "isDocumentOnly": False,
         "totalCustomsValue": {"amount": float(total), "currency": request.currency},
     }

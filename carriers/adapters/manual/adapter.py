@@ -27,7 +27,7 @@ from carriers.rates import (
     sample_card,
     transit_days,
 )
-from carriers.zones import is_pin, spot_of_pin
+from carriers.zones import Spot, Zone, is_pin, spot_of_pin
 from oms.core.errors import DomainError, PermanentError
 
 
@@ -39,12 +39,16 @@ class ManualAdapter:
     certainty = Certainty.OWN
 
     def rates(self, config: CarrierConfig, request: RateRequest) -> list[Rate]:
-        """One rate by the card, zone taken from the PIN codes; empty when the card does not carry it."""
-        if request.country != "IN" or not (is_pin(request.from_postcode) and is_pin(request.to_postcode)):
+        """One rate by the card, zone taken from PIN codes and countries; empty when the card does not carry it."""
+        ends = ((request.from_country, request.from_postcode), (request.country, request.to_postcode))
+        if any(country == "IN" and not is_pin(postcode) for country, postcode in ends):
             return []
         card = _card(config.settings)
         grams = billed_grams(request.weight_grams, request.length_mm, request.width_mm, request.height_mm)
-        start, end = spot_of_pin(request.from_postcode), spot_of_pin(request.to_postcode)
+        start, end = (
+            spot_of_pin(postcode) if country == "IN" else Spot(postcode=postcode, country=country)
+            for country, postcode in ends
+        )
         try:
             charge = charge_between(card, start, end, grams, request.cod_minor)
         except NotServiceable:
@@ -58,6 +62,10 @@ class ManualAdapter:
                 supports_cod=bool(config.settings.get("takes_cod", True)),
             )
         ]
+
+    def countries(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """The countries that the card in the settings has rows for."""
+        return frozenset(zone for zone in _card(settings).rates if zone not in Zone.__members__)
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Give the parcel an AWB: the typed one, else prefix and reference. The same call gives the same AWB."""

@@ -32,6 +32,7 @@ from carriers.base import (
     UnknownOutcome,
 )
 from carriers.errors import NoPrices
+from carriers.rates import ANYWHERE
 from oms.core import clock
 from oms.core.errors import PermanentError, TransientError
 from oms.core.http import READ_TIMEOUT_SECONDS
@@ -56,8 +57,7 @@ class UpsAdapter:
     name = "UPS"
     certainty = Certainty.SCHEMA
     not_offered = (
-        "cash on delivery", "proof of delivery", "labels as ZPL", "the invoice for customs on paper",
-        "answers to failed deliveries",
+        "cash on delivery", "proof of delivery", "labels as ZPL", "answers to failed deliveries",
     )  # fmt: skip
     look_in = "UPS's shipping history"
     label_is_its_own = True
@@ -83,6 +83,10 @@ class UpsAdapter:
         if not reply.ok:
             raise NoPrices(mapping.message_of(reply.body))
         return mapping.read_rates(reply.as_object(), str(config.settings.get("currency", "INR")))
+
+    def countries(self, settings: Mapping[str, Any]) -> frozenset[str]:
+        """Prices are told for every country."""
+        return frozenset({ANYWHERE})
 
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Ship it under our reference. UPS deduplicates by nothing: whatever is lost is looked up."""

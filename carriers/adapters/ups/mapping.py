@@ -27,6 +27,7 @@ from carriers.adapters.abroad import (
     refuse_cash,
     service_of,
     state_code,
+    terms_of_sale,
 )
 from carriers.adapters.replies import pdf
 from carriers.base import Booked, BookingRequest, Rate, RateRequest
@@ -83,8 +84,7 @@ def ship_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[s
             shipment["InvoiceLineTotal"] = {
                 "CurrencyCode": request.currency, "MonetaryValue": amount(worth, request.currency)
             }  # fmt: skip
-        duties = str(settings.get("duties_paid_by", "receiver"))
-        if duties == "shipper":
+        if terms_of_sale(settings) == "DDP":
             shipment["PaymentInformation"]["ShipmentCharge"].append(
                 {"Type": "02", "BillShipper": {"AccountNumber": number}}
             )
@@ -158,7 +158,7 @@ def _invoice(
         "Product": products,
         "InvoiceNumber": request.order_number[:35],
         "InvoiceDate": f"{request.order_date:%Y%m%d}",
-        "TermsOfShipment": "DDP" if settings.get("duties_paid_by") == "shipper" else "DAP",
+        "TermsOfShipment": terms_of_sale(settings),
         "ReasonForExport": "SALE",
         "CurrencyCode": request.currency,
         "Contacts": {"SoldTo": {"AttentionName": sold_to["Name"], **sold_to}},

@@ -15,6 +15,7 @@ from channels.adapters.files.rows import CHARGES, LEVELS, ORDER_LEVEL_FIELDS, RO
 from channels.imports.fields import shown
 from channels.imports.parsers import Unreadable, parse_postcode
 from channels.imports.types import LineState, Options, RowIssue
+from oms.core.places import has_postcodes
 from oms.core.values import Address
 from orders.canonical import CanonicalLine, CanonicalOrder, CanonicalPayment, PaymentState
 
@@ -141,7 +142,7 @@ class _Assembly:
             postcode = parse_postcode(text, country=country) if text else ""
         except Unreadable as error:
             self.problem("ship_postcode", shown(text), error.expected, warning=not required)
-        if not text:
+        if not text and has_postcodes(country):
             withheld = self.format.withholds_address
             expected = "a postcode" + ("; the report has none, so the order waits for an address" if withheld else "")
             self.problem("ship_postcode", "", expected, warning=withheld or not required)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from carriers.base import LeavesOut
 from carriers.models import Booking, BookingState, CarrierAccount, RateCard
+from carriers.rates import ANYWHERE
 from carriers.registry import ADAPTERS
 from carriers.selectors import CarrierHealth, carrier_health
 from carriers.services.cards import RateCardUnreadable, card_of
@@ -19,6 +20,7 @@ from fulfillment.models import Shipment
 from oms.accounts.access import Principal, in_work_scope
 from oms.core.clock import now
 from oms.core.errors import NotFound
+from oms.core.places import country_name
 from oms.core.templatetags.oms_format import span
 
 UNSETTLED = (BookingState.UNKNOWN, BookingState.CANCELLING)
@@ -143,11 +145,24 @@ def card_table(card: RateCard) -> CardTable:
     except RateCardUnreadable as error:
         return CardTable(card=card, rows=[], problem=error.message)
     rows: list[Mapping[str, Any]] = [
-        {"zone": zone.value, "name": _(_ZONES[zone.value]), "rate": rate, "fuel": _share(rate.fuel_bp),
+        {"zone": zone, "name": _zone_name(zone), "rate": rate, "fuel": _share(rate.fuel_bp),
          "cod": _share(rate.cod_bp)}
-        for zone, rate in sorted(rates.items(), key=lambda item: item[0].value)
+        for zone, rate in sorted(rates.items(), key=lambda item: _place_of_row(item[0]))
     ]  # fmt: skip
     return CardTable(card=card, rows=rows)
+
+
+def _place_of_row(zone: str) -> tuple[int, str]:
+    """Zones within India first, then countries by name, then every other country."""
+    if zone in _ZONES:
+        return 0, zone
+    return (2, "") if zone == ANYWHERE else (1, country_name(zone))
+
+
+def _zone_name(zone: str) -> str:
+    if zone == ANYWHERE:
+        return _("Every other country")
+    return _(_ZONES[zone]) if zone in _ZONES else country_name(zone)
 
 
 def _share(basis_points: int) -> str:

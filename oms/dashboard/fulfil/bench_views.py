@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from carriers.labels import command_sheet_pdf
 from carriers.models import Label
 from fulfillment.models import FulfillmentOrderKind, PrintJob, Shipment, ShipmentState
+from fulfillment.selectors.customs import customs_paper
 from fulfillment.selectors.held import held_of_loaded
 from fulfillment.selectors.printing import is_away, last_prints
 from fulfillment.services import SHORT_REASONS, prove_check, weigh_box, weight_doubt
@@ -75,7 +76,7 @@ def _labels(parcels: Sequence[Shipment]) -> list[dict[str, Any]]:
     )
     return [
         _label(parcel, jobs.get(parcel.pk) if parcel.booking_id not in pictures else None)
-        | {"held": held.get(parcel.pk, []), "invoiced": parcel.uid in invoiced}
+        | {"held": held.get(parcel.pk, []), "invoiced": parcel.uid in invoiced, "customs": customs_paper(parcel)}
         for parcel in parcels
     ]
 

@@ -18,6 +18,7 @@ from carriers.services import decide_unknown
 from carriers.services.bookings import live_booking
 from carriers.services.choice import rate_request
 from fulfillment.models import PickedUnit, Shipment, ShipmentState
+from fulfillment.selectors.customs import customs_paper
 from fulfillment.selectors.failures import failures_by_parcel
 from fulfillment.selectors.handing_over import label_problems, with_contents, without_label
 from fulfillment.selectors.held import held_parcels
@@ -101,6 +102,7 @@ def parcel(request: HttpRequest, pk: int) -> HttpResponse:
         "has_label": principal.sees_labels and Label.objects.filter(booking__shipment=shipment).exists(),
         "tabs": sections(principal, "labels" if open_label else ""),
         "invoice": invoice_of(shipment), "not_invoiced": why_not_invoiced(shipment),
+        "customs": customs_paper(shipment),
         "named_units": named_units(shipment), "may_print": principal.sees_labels,
         "held": held_parcels([shipment]).get(shipment.pk, []), "cash_minor": cash_of_parcel(shipment),
         "doubt": _doubt(shipment) if open_label else None, "may_decide": principal.may("carriers.edit"),

@@ -1,4 +1,4 @@
-"""The papers of a parcel: its packing slip and its tax invoice."""
+"""The papers of a parcel: its packing slip, its tax invoice, and the commercial invoice of one that goes abroad."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from carriers.labels import packing_slip_pdf, parcel_papers_pdf
+from fulfillment.selectors.customs import commercial_invoice_pdf, customs_paper
 from fulfillment.services import invoice_parcel
 from oms.accounts.access import principal_of, requires
 from oms.core.clock import now
@@ -45,15 +46,28 @@ def slip_pdf(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @requires("fulfillment.view")
 def papers_pdf(request: HttpRequest, pk: int) -> HttpResponse:
-    """What goes into the box, as one document: the packing slip and the tax invoice. A gift travels without prices."""
+    """What goes with the parcel, as one document: the packing slip, the tax invoice, and for one that goes abroad the
+    commercial invoice. A gift travels without prices in the box; what customs reads is outside."""
     principal = principal_of(request)
     shipment = parcel_of(principal, pk)
     principal.require_labels()
     moment = now()
     invoice = None if shipment.order.is_gift else invoice_of(shipment)
     data = invoice_data(invoice, shipment, moment) if invoice is not None else None
+    customs = customs_paper(shipment)
     name = f"papers-{shipment.order.number}-{pk}"
-    return pdf_response(parcel_papers_pdf(slip_data(shipment, moment), data), name)
+    slip = slip_data(shipment, moment)
+    return pdf_response(parcel_papers_pdf(slip, data, customs.data if customs is not None else None), name)
+
+
+@require_safe
+@requires("fulfillment.view")
+def customs_pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    """The commercial invoice of a parcel that goes abroad, A4, in all its copies."""
+    principal = principal_of(request)
+    shipment = parcel_of(principal, pk)
+    principal.require_labels()
+    return pdf_response(commercial_invoice_pdf(shipment), f"commercial-invoice-{shipment.awb}")
 
 
 @require_POST

@@ -55,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<int:pk>/", label_views.parcel, name="fulfil_parcel"),
     path("parcels/<int:pk>/label.pdf", label_views.label_pdf, name="fulfil_label"),
     path("parcels/<int:pk>/slip.pdf", paper_views.slip_pdf, name="fulfil_slip"),
+    path("parcels/<int:pk>/customs.pdf", paper_views.customs_pdf, name="fulfil_customs"),
     path("parcels/<int:pk>/papers.pdf", paper_views.papers_pdf, name="fulfil_papers"),
     path("parcels/<int:pk>/proof/", proof_views.ask_proof, name="fulfil_proof_ask"),
     path("parcels/<int:pk>/proof.pdf", proof_views.proof_pdf, name="fulfil_proof"),

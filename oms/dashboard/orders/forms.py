@@ -13,7 +13,7 @@ from django import forms
 
 from oms.core.clock import now
 from oms.core.errors import DomainError
-from oms.core.places import find_place, normalise_postcode
+from oms.core.places import find_place, has_postcodes, normalise_postcode
 from oms.core.values import Address
 from orders.kits import by_kit, cancellable_units, kit_units, live_units, open_kits
 from orders.models import OrderKit, OrderLine
@@ -46,7 +46,7 @@ class AddressForm(forms.Form):
     line2 = forms.CharField(label="Area, landmark", max_length=200, required=False)
     city = forms.CharField(label="City", max_length=120)
     region = forms.CharField(label="State", max_length=120, required=False)
-    postcode = forms.CharField(label="PIN code", max_length=16)
+    postcode = forms.CharField(label="PIN code", max_length=16, required=False)
     country = forms.CharField(label="Country", max_length=2, min_length=2, help_text="Two letters: IN for India.")
     phone = forms.CharField(label="Phone", max_length=32, required=False)
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -57,9 +57,11 @@ class AddressForm(forms.Form):
         return str(self.cleaned_data["country"]).upper()
 
     def clean(self) -> dict[str, Any]:
-        """The postcode must be one of the country's."""
+        """The postcode must be one of the country's, where it has any."""
         data: dict[str, Any] = super().clean() or {}
         postcode, country = data.get("postcode"), data.get("country")
+        if country and not postcode and has_postcodes(country):
+            self.add_error("postcode", self.fields["name"].error_messages["required"])
         if postcode and country and normalise_postcode(country, postcode) is None:
             what = "Enter a PIN code of six digits" if country == "IN" else f"{postcode} is no postcode of {country}"
             self.add_error("postcode", what)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.models import Node
 from oms.accounts.access import Principal, in_node_scope
+from oms.core.places import has_postcodes
 from oms.dashboard.choices import offer
 from orders.models import SalesChannel
 
@@ -43,6 +44,10 @@ class PromiseForm(forms.Form):
     """Postcode or store, cart, and by whom, when and how it is ordered."""
 
     postcode = forms.CharField(label=_("PIN code"), max_length=16, required=False)
+    country = forms.RegexField(
+        "^[A-Za-z]{2}$", label=_("Country"), initial="IN", required=False, strip=True,
+        help_text=_("Two letters: IN for India."), error_messages={"invalid": _("Two letters, as IN.")},
+    )  # fmt: skip
     lines = forms.CharField(
         label=_("Items"), max_length=4_000, widget=forms.Textarea(attrs={"rows": 3, "placeholder": "KURTA-M 2"}),
         help_text=_("A SKU and its units on each line; scan or paste."),
@@ -79,7 +84,8 @@ class PromiseForm(forms.Form):
     def clean(self) -> dict[str, object]:
         """A destination of one kind or the other."""
         values = super().clean() or {}
-        if not values.get("postcode") and not values.get("store"):
+        values["country"] = str(values.get("country") or "IN").upper()
+        if not values.get("postcode") and not values.get("store") and has_postcodes(values["country"]):
             self.add_error("postcode", _("Type a PIN code, or choose a store."))
         return values
 

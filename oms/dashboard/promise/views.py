@@ -45,7 +45,9 @@ def tester(request: HttpRequest) -> HttpResponse:
 
 def _answered(form: PromiseForm, principal: Principal) -> dict[str, Any]:
     values = form.cleaned_data
-    question = Question(values["lines"], values["postcode"].strip(), values["store"], values["cod"])
+    question = Question(
+        values["lines"], values["postcode"].strip(), values["store"], values["cod"], values["country"]
+    )  # fmt: skip
     try:
         found = promise(question, channel_code=values["channel"], moment=values["moment"])
         later = (values["moment"] or now()) + timedelta(days=1)
@@ -74,6 +76,8 @@ def _curl(values: dict[str, Any]) -> str:
         "channel": values["channel"], "postcode": values["postcode"],
         "lines": [{"sku": sku, "quantity": units} for sku, units in values["lines"]], "cod": values["cod"],
     }  # fmt: skip
+    if values["country"] != "IN":
+        body["country"] = values["country"]
     if values["store"]:
         body["pickup_node"] = values["store"]
     if values["moment"]:

@@ -141,7 +141,9 @@ def test_every_fault_of_a_card_is_named_by_line_and_column() -> None:
     with pytest.raises(RateCardInvalid) as caught:
         read_card("Mine", text)
 
-    assert caught.value.message.startswith("Rate card Mine: line 3, column zone: 'G' is not one of A, B, C, D, E, F.")
+    assert caught.value.message.startswith(
+        "Rate card Mine: line 3, column zone: 'G' is not one of A, B, C, D, E, F, a country"
+    )
     assert [(error["line"], error["column"]) for error in caught.value.data["errors"]] == [
         (3, "zone"),
         (4, "first_grams"),

@@ -62,7 +62,7 @@ def test_faults_of_a_card_are_grouped_and_nothing_is_imported(tmp_path: Path) ->
 
     _, faults = run("import_rate_card", file_of(tmp_path, bad), "--code", "mine")
 
-    assert "1 x zone: 'Q' is not one of A, B, C, D, E, F. (line 2)" in faults
+    assert "1 x zone: 'Q' is not one of A, B, C, D, E, F, a country of two letters as US, or * for" in faults
     assert "transit_days" in faults
     assert faults.endswith("Nothing was imported.\n")
     assert not RateCard.objects.filter(code="mine").exists()

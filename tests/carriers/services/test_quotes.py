@@ -230,7 +230,7 @@ def test_a_zones_own_fees_win_over_those_of_the_card() -> None:
     ("zones", "message"),
     [
         ({}, "has no zones"),
-        ({"Q": {}}, "'Q' is not a zone"),
+        ({"Q": {}}, "'Q' is not one of A, B, C, D, E, F, a country"),
         ({"A": 3}, "an object is expected"),
         ({"A": {"first_grams": 500}}, "first_minor is missing"),
         ({"A": flat_zones()["A"] | {"first_minor": -1}}, "first_minor is -1"),

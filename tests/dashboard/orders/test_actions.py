@@ -274,6 +274,14 @@ def test_an_impossible_address_is_refused(ops: Client, order: Order, field: str,
     assert Order.objects.get().ship_to == order.ship_to
 
 
+def test_an_address_needs_a_postcode_where_there_are_any(ops: Client, order: Order) -> None:
+    fields = address_fields(ops, order, postcode="", country="ae", city="Dubai")
+    assert ops.post(f"/orders/{order.number}/address/", fields | {"country": "us"}).status_code == 422
+    assert ops.post(f"/orders/{order.number}/address/", fields).status_code == 302
+    changed = Order.objects.get()
+    assert (changed.ship_country, changed.ship_postcode, changed.ship_to["city"]) == ("AE", "", "Dubai")
+
+
 def test_two_people_editing_see_both_values_and_may_apply_theirs(ops: Client, sign_in: SignIn, order: Order) -> None:
     url = f"/orders/{order.number}/address/"
     mine = address_fields(ops, order, line1="1 Mine Road")

@@ -14,6 +14,7 @@ from oms.accounts.models import User
 from routing.models import OrderPromise, RoutingDecision
 from routing.services import forget_promises
 from tests.factories import World, capture, make_line, make_order, make_world, stock
+from tests.fulfillment.floor import card_to, make_carrier
 
 pytestmark = pytest.mark.django_db
 ASKED = {"postcode": "560001", "lines": "KURTA-M 2\nSHOE-42", "channel": "web"}
@@ -47,6 +48,14 @@ def test_the_tester_shows_dates_parts_nodes_tomorrow_and_the_call(world: World) 
     assert RoutingDecision.objects.count() == 0
 
 
+def test_a_way_abroad_is_asked_by_country(world: World) -> None:
+    make_carrier("abroad", rate_card=card_to("AE"))
+    text = page(signed_in(), "/promise/", ASKED | {"postcode": "", "country": "ae"})
+    for told in ("United Arab Emirates.", "Standard delivery", "zone abroad", "&quot;country&quot;: &quot;AE&quot;"):
+        assert told in text, told
+    assert "5,000 km" not in text
+
+
 def test_an_empty_page_asks_for_a_cart(world: World) -> None:
     assert "Ask for a date" in page(signed_in(), "/promise/")
 
@@ -58,6 +67,7 @@ def test_an_empty_page_asks_for_a_cart(world: World) -> None:
         ({"lines": "a b c d"}, "Line 1 is not a SKU"),
         ({"lines": "NOTHING"}, "There is no SKU NOTHING."),
         ({"postcode": ""}, "Type a PIN code, or choose a store."),
+        ({"country": "USA"}, "Two letters, as IN."),
         ({"moment": "2031-01-01T10:00"}, "within the next 60 days"),
     ],
 )
