@@ -276,6 +276,15 @@ class TakesOnlyItsLabel(Protocol):
 
 
 @runtime_checkable
+class NumbersInvoices(Protocol):
+    """Goods are declared to customs under another number than the order's."""
+
+    def invoice_number(self, request: BookingRequest) -> str:
+        """The number of the invoice that the booking declared."""
+        ...
+
+
+@runtime_checkable
 class PricesAbroad(Protocol):
     """The carrier, or the card in an account's settings, prices parcels across borders."""
 

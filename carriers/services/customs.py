@@ -5,16 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from carriers.adapters.abroad import crosses_border, customs_lines, terms_of_sale
+from carriers.base import NumbersInvoices
 from carriers.labels import CustomsInvoiceData, CustomsRow
 from carriers.models import Booking, BookingState
+from carriers.registry import adapter_for
 from carriers.services.stored_request import read_request
 
 
 def customs_invoice(booking: Booking, exporter_number: str = "") -> CustomsInvoiceData | None:
     """What the paper says; None for a parcel that is not booked or stays in its country.
 
-    Drawn from the request that the booking keeps, so that customs reads the same as the carrier declared: an order that
-    changes later changes nothing. Its number is the order's, as in the declaration. `booking.account` must be loaded.
+    Drawn from the request that the booking keeps, so that customs reads what the carrier declared, under the same number: an
+    order that changes later changes nothing. `booking.account` must be loaded.
     Raises PermanentError for goods that cannot be declared, which only carriers that declare nothing have booked.
     """
     if booking.state != BookingState.BOOKED:
@@ -22,10 +24,10 @@ def customs_invoice(booking: Booking, exporter_number: str = "") -> CustomsInvoi
     request = read_request(booking.request)
     if not crosses_border(request):
         return None
-    settings = booking.account.settings
+    settings, adapter = booking.account.settings, adapter_for(booking.account.adapter)
     lines = customs_lines(request, settings)
     return CustomsInvoiceData(
-        number=request.order_number,
+        number=adapter.invoice_number(request) if isinstance(adapter, NumbersInvoices) else request.order_number,
         issued_on=request.order_date.date(),
         created_at=booking.booked_at or booking.created_at,
         awb=booking.awb,

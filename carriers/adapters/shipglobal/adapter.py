@@ -48,6 +48,10 @@ class ShipGlobalAdapter:
         """The Labels API has no prices: raises NoPrices."""
         raise NoPrices(f"{self.name} tells no prices over its Labels API: give the account a rate card.")
 
+    def invoice_number(self, request: BookingRequest) -> str:
+        """Our reference."""
+        return mapping.invoice_number(request)
+
     def book(self, config: CarrierConfig, request: BookingRequest) -> Booked:
         """Order it under our reference, with its label. A reference that is sent twice may be two parcels."""
         body = mapping.order_request(request, config.settings)

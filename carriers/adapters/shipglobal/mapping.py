@@ -48,13 +48,18 @@ CODES: dict[str, tuple[Milestone, SubStatus | None]] = {
 }  # fmt: skip
 
 
+def invoice_number(request: BookingRequest) -> str:
+    """Our reference: the vendor wants the number of an invoice to be unique."""
+    return our_reference(request.client_reference, 50)
+
+
 def order_request(request: BookingRequest, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Body of an order with its label, under our reference.
 
     Raises PermanentError that names the field which is empty or the setting which is missing, before anything is sent.
     """
     refuse_cash(request, NAME)
-    reference = our_reference(request.client_reference, 50)
+    reference = invoice_number(request)
     body: dict[str, Any] = {
         "invoice_no": reference, "invoice_date": f"{request.order_date:%Y-%m-%d}", "order_reference": reference,
         "tracking": reference, "service": service_of(request, settings, NAME),

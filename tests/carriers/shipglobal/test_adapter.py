@@ -20,6 +20,7 @@ from carriers.base import (
     GivesLabels,
     LeavesOut,
     Milestone,
+    NumbersInvoices,
     RateRequest,
     SubStatus,
     TakesOnlyItsLabel,
@@ -118,6 +119,12 @@ def test_what_is_sent_has_every_field_of_the_published_sample(shared_dir: Path) 
     assert {name: type(body[name]) for name in ("package_length", "csb5_status")} == {
         name: type(sample[name]) for name in ("package_length", "csb5_status")
     }
+
+
+def test_the_paper_for_customs_has_the_number_that_was_declared(adapter: ShipGlobalAdapter) -> None:
+    declared = mapping.order_request(to_berlin(), SETTINGS)["invoice_no"]
+    assert isinstance(adapter, NumbersInvoices)
+    assert adapter.invoice_number(to_berlin()) == declared != to_berlin().order_number
 
 
 def test_the_weight_is_in_the_unit_of_the_account() -> None:
