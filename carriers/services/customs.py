@@ -15,8 +15,9 @@ from carriers.services.stored_request import read_request
 def customs_invoice(booking: Booking, exporter_number: str = "") -> CustomsInvoiceData | None:
     """What the paper says; None for a parcel that is not booked or stays in its country.
 
-    Drawn from the request that the booking keeps, so that customs reads what the carrier declared, under the same number: an
-    order that changes later changes nothing. `booking.account` must be loaded.
+    Drawn from the request that the booking keeps, so that customs reads what the carrier declared, under the same
+    number: an order that changes later changes nothing. `booking.account` must be loaded.
+
     Raises PermanentError for goods that cannot be declared, which only carriers that declare nothing have booked.
     """
     if booking.state != BookingState.BOOKED:

@@ -277,11 +277,11 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     sku = make_sku(f"{code}-ONLY".upper())
     stock(sku, node, 20)
     world = World(channel, node, node, node, sku, sku, sku)
+    abroad: dict[str, object] = {"ship_to": replace(buyer, country="NP", postcode="44600")}
     held, picked, packed, travelling, waiting, waved, pickup = (
         _work(world, f"{channel_code}-{name}", buyer, **fields)
         for name, fields in {
-            "held": {}, "picked": {}, "packed": {"ship_to": replace(buyer, country="NP", postcode="44600")},
-            "travelling": {}, "waiting": {}, "waved": {},
+            "held": {}, "picked": {}, "packed": abroad, "travelling": {}, "waiting": {}, "waved": {},
             "pickup": {"service_level": "pickup", "pickup_node_code": code},
         }.items()
     )  # fmt: skip
