@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -277,14 +278,13 @@ def make_side(code: str, channel_code: str, city: str, postcode: str, buyer: Add
     sku = make_sku(f"{code}-ONLY".upper())
     stock(sku, node, 20)
     world = World(channel, node, node, node, sku, sku, sku)
-    abroad: dict[str, object] = {"ship_to": replace(buyer, country="NP", postcode="44600")}
+    abroad = {"ship_to": replace(buyer, country="NP", postcode="44600")}
+    collected = {"service_level": "pickup", "pickup_node_code": code}
+    kinds: dict[str, Mapping[str, object]] = {"packed": abroad, "pickup": collected}
     held, picked, packed, travelling, waiting, waved, pickup = (
-        _work(world, f"{channel_code}-{name}", buyer, **fields)
-        for name, fields in {
-            "held": {}, "picked": {}, "packed": abroad, "travelling": {}, "waiting": {}, "waved": {},
-            "pickup": {"service_level": "pickup", "pickup_node_code": code},
-        }.items()
-    )  # fmt: skip
+        _work(world, f"{channel_code}-{name}", buyer, **kinds.get(name, {}))
+        for name in ("held", "picked", "packed", "travelling", "waiting", "waved", "pickup")
+    )
     for item in (picked, packed, travelling, waiting, pickup):
         pick(fulfillment_order_id=item.pk, code=sku.code, quantity=2, actor="Ravi")
     shipment, on_road, labelled = (_labelled(item, f"AWB-{code}-{item.pk}") for item in (packed, travelling, waiting))
