@@ -64,7 +64,9 @@ def learn_lanes() -> int:
                                   "late": LANE_DAYS - 1, "zone": settings.TIME_ZONE})  # fmt: skip
     counts: dict[tuple[int | None, str, str], _Count] = defaultdict(_Count)
     for account_id, origin, destination, days, parcels in found:
-        keys = [(account_id, origin, destination), (account_id, "", destination), (account_id, "", ""), (None, "", "")]
+        keys = [(account_id, origin, destination), (account_id, "", destination)]
+        if not _is_beyond(origin, destination):
+            keys += [(account_id, "", ""), (None, "", "")]
         for key in keys:
             counts[key].add(days, parcels)
     rows = [
@@ -107,17 +109,18 @@ class _Count:
 def lanes_of(codes: Mapping[int, str], request: RateRequest) -> dict[str, Lane]:
     """What is known of the way of a parcel, by account code. `codes` are account id and code. One query.
 
-    Each lane leans on the wider ones: the account's parcels to the same place, all of the account, those of everybody.
-    An account of which nothing is known at all is not in it.
+    Each lane leans on the wider ones: the account's parcels to the same place, all of the account, those of everybody;
+    beyond India on the account's parcels to the same country alone. An account of which nothing is known is not in it.
     """
     origin, destination = _end(request.from_country, request.from_postcode), _end(request.country, request.to_postcode)
     rows = LaneRecord.objects.filter(destination__in=["", destination], origin__in=["", origin])
     known = {(row.account_id, row.origin, row.destination): row for row in rows if row.account_id in {*codes, None}}
-    everybody = _lane(known.get((None, "", "")), None)
+    beyond = _is_beyond(origin, destination)
+    everybody = None if beyond else _lane(known.get((None, "", "")), None)
     lanes = {}
     for account_id, code in codes.items():
         lane = everybody
-        for key in ((account_id, "", ""), (account_id, "", destination), (account_id, origin, destination)):
+        for key in ((account_id, "", ""), (account_id, "", destination), (account_id, origin, destination))[beyond:]:
             lane = _lane(known.get(key), lane)
         if lane is not None:
             lanes[code] = lane
@@ -126,6 +129,11 @@ def lanes_of(codes: Mapping[int, str], request: RateRequest) -> dict[str, Lane]:
 
 def _end(country: str, postcode: str) -> str:
     return postcode[:3] if country == "IN" else country
+
+
+def _is_beyond(origin: str, destination: str) -> bool:
+    """Not a way between two Indian sorting districts."""
+    return origin.isalpha() or destination.isalpha()
 
 
 def _lane(row: LaneRecord | None, parent: Lane | None) -> Lane | None:

@@ -19,6 +19,7 @@ from oms.core.db import fetch_all, fetch_dicts
 from oms.core.places import Place, country_name, find_place, great_circle_km, guess_place
 from routing.engine import Lane, LaneOf, NodeInput, OrderInput, Policy, RateTable, SlabRate, Terms, Weights
 from routing.policy.facts import folded
+from routing.promise.lanes import ABROAD, INLAND
 
 #: Rows that `node_of` reads.
 NODES = """
@@ -194,8 +195,6 @@ class _Way(NamedTuple):
     km: float
 
 
-#: Zones of ways within another country, and across a border.
-INLAND, ABROAD = "inland", "abroad"
 #: The figures are ours: they tell a node in the customer's country from one that is not, and what a parcel costs and
 #: takes is said by its carrier. Distances are not known there: what is for near nodes alone must not take them for it.
 _BEYOND = {

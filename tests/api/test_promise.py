@@ -162,10 +162,21 @@ def test_a_way_abroad_is_promised_where_a_carrier_goes(client: Client, shop: dic
     make_carrier("abroad", rate_card=card_to("*"))
     forget_policy()
     forget_promises()
-    near, far = (options(client, shop, body)[0] for body in (cart(("KURTA-M", 1)), asked))
-    assert far["kind"] == "delivery"
+
+    def standard(body: dict[str, Any]) -> dict[str, Any]:
+        return next(option for option in options(client, shop, body) if option["service"] == "standard")
+
+    near, far = standard(cart(("KURTA-M", 1))), standard(asked)
     assert far["date"] > near["date"]
-    assert far["nodes"][0]["zone"] == "abroad"
+    assert (far["kind"], far["nodes"][0]["zone"]) == ("delivery", "abroad")
+    # What parcels take within India is not what they take to Singapore.
+    LearnedDays.objects.create(
+        kind="transit", service="standard", level=0, lane="all", learned_at=NOON, parcels=1000,
+        risk=[1000.0] * 10 + [0.0] * 51, events=[0.0] * 9 + [1000.0] + [0.0] * 51,
+    )  # fmt: skip
+    forget_promises()
+    assert standard(asked)["date"] == far["date"]
+    assert standard(cart(("KURTA-M", 1)))["date"] > near["date"]
 
 
 def test_collection_at_a_store(client: Client, shop: dict[str, str], world: World) -> None:

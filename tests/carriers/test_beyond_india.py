@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from carriers.models import CarrierAccount, LaneRecord, RateCard, Serviceability
+from carriers.models import Booking, CarrierAccount, LaneRecord, RateCard, Serviceability, TrackingEvent
 from carriers.rates import RateCardInvalid, read_card
 from carriers.selectors import countries_reached
 from carriers.services import choose
 from carriers.services.cards import spot_of
 from carriers.services.imports import ServiceabilityInvalid, import_rate_card, import_serviceability
-from carriers.services.lanes import lanes_of
+from carriers.services.lanes import lanes_of, learn_lanes
+from oms.core.clock import now
+from oms.core.ids import uuid7
 from tests.carriers.services.world import rate_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,5 +107,26 @@ def test_lanes_abroad_are_those_of_their_country() -> None:
             account=dhl, origin="", destination=destination, parcels=30, returned=0, by_day=by_day,
             learned_at="2026-11-20T00:00:00Z",
         )  # fmt: skip
-    found = lanes_of({dhl.pk: "dhl"}, rate_request(to_postcode="560058", country="SG"))
-    assert found["dhl"].by_day.index(30) == 8
+    known = lanes_of({dhl.pk: "dhl"}, rate_request(to_postcode="560058", country="SG"))["dhl"]
+    assert known.by_day.index(30) == 8
+    assert known.parent is None
+    # What its parcels take in India says nothing of Germany.
+    assert lanes_of({dhl.pk: "dhl"}, rate_request(to_postcode="10115", country="DE")) == {}
+
+
+def test_parcels_abroad_are_learned_by_country_and_change_nothing_in_india() -> None:
+    dhl, moment = account(rate_card=card()), now() - timedelta(days=30)
+    for number, (country, postcode, days) in enumerate((("SG", "560058", 9), ("IN", "560058", 2))):
+        booking = Booking.objects.create(
+            account=dhl, client_reference=f"r{number}", parcel_uid=uuid7(), state="booked", booked_at=moment,
+            request={"ship_from": {"country": "IN", "postcode": "110001"},
+                     "ship_to": {"country": country, "postcode": postcode}},
+        )  # fmt: skip
+        for milestone, at in (("picked_up", moment), ("delivered", moment + timedelta(days=days))):
+            TrackingEvent.objects.create(booking=booking, scan_key=milestone, milestone=milestone, occurred_at=at)
+    learn_lanes()
+    assert {(row.account_id, row.origin, row.destination) for row in LaneRecord.objects.all()} == {
+        (dhl.pk, "110", "SG"), (dhl.pk, "", "SG"),
+        (dhl.pk, "110", "560"), (dhl.pk, "", "560"), (dhl.pk, "", ""), (None, "", ""),
+    }  # fmt: skip
+    assert LaneRecord.objects.get(account=None).parcels == 1
