@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from carriers.labels.invoice import draw_party
-from carriers.labels.page import GREY, PALE, Page
+from carriers.labels.invoice import draw_facts, draw_party
+from carriers.labels.page import GREY, Page
 from carriers.labels.paging import rows_by_page
 from carriers.labels.values import CustomsInvoiceData, CustomsRow
 from oms.core.places import country_name
@@ -14,7 +14,7 @@ from oms.core.values import Address
 #: An original and two copies: for export, for import, and for the receiver.
 COPIES = 3
 
-_LEFT, _RIGHT, _WIDTH = 14.0, 196.0, 182.0
+_LEFT, _RIGHT = 14.0, 196.0
 _ROW_MM = 10.0
 _FIRST_ROW, _NEXT_ROW, _LAST_ROW = 108.0, 36.0, 278.0
 #: Rows that the totals, the declaration and the signature take.
@@ -64,19 +64,14 @@ def _draw_frame(page: Page, data: CustomsInvoiceData, copy: int, pages: str) -> 
 
 
 def _draw_parties(page: Page, data: CustomsInvoiceData) -> None:
-    facts = (
-        ("INVOICE NO.", data.number),
-        ("DATE", f"{data.issued_on:%d %b %Y}"),
-        ("AWB", data.awb),
-        ("TERMS", f"{data.terms} {data.ship_to.city}"),
-        ("CURRENCY", data.currency),
+    draw_facts(
+        page,
+        ("INVOICE NO.", data.number, 44.0),
+        ("DATE", f"{data.issued_on:%d %b %Y}", 28.0),
+        ("AWB", data.awb, 54.0),
+        ("TERMS", f"{data.terms} {data.ship_to.city}", 28.0),
+        ("CURRENCY", data.currency, 25.0),
     )
-    page.fill(_LEFT, 29, _WIDTH, 12, PALE)
-    x = _LEFT + 3
-    for (caption, text), width in zip(facts, (44.0, 28.0, 54.0, 28.0, 25.0), strict=True):
-        page.put(x, 30.2, width - 2, caption, 6.5, bold=True, colour=GREY)
-        page.put(x, 33.2, width - 2, text, 10.5, bold=True)
-        x += width
     draw_party(page, _LEFT, "SHIPPER / EXPORTER", _written_out(data.ship_from),
                _contact(data.ship_from.phone, data.exporter_number))  # fmt: skip
     draw_party(page, _LEFT + 64, "RECEIVER / IMPORTER", _written_out(data.ship_to), _contact(data.ship_to.phone))

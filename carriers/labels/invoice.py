@@ -58,19 +58,14 @@ def _draw_frame(page: Page, data: TaxInvoiceData, number: int, count: int) -> No
 
 
 def _draw_parties(page: Page, data: TaxInvoiceData) -> None:
-    facts = (
-        ("INVOICE NO.", data.number),
-        ("DATE", f"{data.issued_on:%d %b %Y}"),
-        ("ORDER", data.order_number),
-        ("ORDERED ON", f"{data.order_date:%d %b %Y}"),
-        ("PLACE OF SUPPLY", data.place_of_supply),
+    draw_facts(
+        page,
+        ("INVOICE NO.", data.number, 38.0),
+        ("DATE", f"{data.issued_on:%d %b %Y}", 28.0),
+        ("ORDER", data.order_number, 38.0),
+        ("ORDERED ON", f"{data.order_date:%d %b %Y}", 28.0),
+        ("PLACE OF SUPPLY", data.place_of_supply, 47.0),
     )
-    page.fill(_LEFT, 29, _WIDTH, 12, PALE)
-    x = _LEFT + 3
-    for (caption, text), width in zip(facts, (38.0, 28.0, 38.0, 28.0, 47.0), strict=True):
-        page.put(x, 30.2, width - 2, caption, 6.5, bold=True, colour=GREY)
-        page.put(x, 33.2, width - 2, text, 10.5, bold=True)
-        x += width
     seller = [f"GSTIN {data.seller_gstin}"]
     if data.trade_name and data.trade_name != data.seller.name:
         seller.insert(0, f"Trading as {data.trade_name}")
@@ -82,6 +77,16 @@ def _draw_parties(page: Page, data: TaxInvoiceData) -> None:
     draw_party(page, _LEFT, "SOLD BY", data.seller, seller)
     draw_party(page, _LEFT + 64, "BILL TO", data.bill_to, buyer)
     draw_party(page, _LEFT + 126, "SHIP TO", data.ship_to, [part for part in (road, data.payment) if part])
+
+
+def draw_facts(page: Page, *facts: tuple[str, str, float]) -> None:
+    """A band of captions with their words, each as wide as it says in millimetres."""
+    page.fill(_LEFT, 29, _WIDTH, 12, PALE)
+    x = _LEFT + 3
+    for caption, text, width in facts:
+        page.put(x, 30.2, width - 2, caption, 6.5, bold=True, colour=GREY)
+        page.put(x, 33.2, width - 2, text, 10.5, bold=True)
+        x += width
 
 
 def draw_party(page: Page, x: float, caption: str, address: Address, more: list[str]) -> None:

@@ -189,7 +189,9 @@ def test_everybody_has_a_sign_in_and_nobody_is_told_of_the_past(client: object) 
     # What waits to be sent waits for the end of quiet hours, and nothing of the past was handed to a provider.
     assert not Message.objects.filter(state="pending", not_before__isnull=True).exists()
     assert not Message.objects.filter(state="sending").exists()
-    assert {"pending", "sent", "failed", "unknown", "skipped"} == set(Message.objects.values_list("state", flat=True))
+    # Whether so small a world has an order for the stores to write about at this hour is left to chance.
+    states = set(Message.objects.values_list("state", flat=True))
+    assert states | {"pending"} == {"pending", "sent", "failed", "unknown", "skipped"}
     assert {"", "delivered", "read"} <= set(Message.objects.filter(state="sent").values_list("receipt", flat=True))
     assert OptOut.objects.count() == 2
     assert not Message.objects.filter(created_at__gt=timezone.now()).exists()

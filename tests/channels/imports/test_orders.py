@@ -267,3 +267,11 @@ def test_the_commands_of_skus_nodes_and_stock_work_together(write_file: WriteFil
     assert "Created: 2, changed: 0, as they were: 0, rows refused: 0 of 2" in said
     assert "imported before" in command("import_stock", path, "--node-split", "HT01", "--create-skus")
     assert (Node.objects.count(), Sku.objects.get(code="A").weight_grams) == (1, 300)
+
+
+def test_a_country_without_postcodes_needs_none(write_file: WriteFile, channel: SalesChannel, skus: list[Sku]) -> None:
+    dubai = "1004,2026-05-02,new,KURTA-M,1,500,,Dubai,AE"
+    result = run_orders(write_file(f"{HEADER},Country", dubai, dubai.replace("1004", "1005").replace("AE", "US")))
+    assert (result.created, result.quarantined) == (1, 1)
+    order = Order.objects.get()
+    assert (order.external_id, order.ship_country, order.ship_postcode) == ("1004", "AE", "")
