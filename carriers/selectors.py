@@ -63,11 +63,18 @@ def has_unsettled(account: CarrierAccount) -> bool:
 
 
 def countries_reached() -> frozenset[str]:
-    """Where active accounts take parcels that cross a border, or that stay in a country beyond India.
+    """Where active accounts take parcels that cross a border, or that stay in a country beyond India. Two queries.
 
-    Codes of countries, ANYWHERE (`*`) among them where an account goes to all. An account goes where its rate card has
-    rows, without a card where its connector is told prices, and in either case only where its serviceability list
-    goes, if it has one. Two queries.
+    Codes of countries, ANYWHERE (`*`) among them where an account goes to all.
+    """
+    return frozenset().union(*countries_by_account().values())
+
+
+def countries_by_account() -> dict[int, frozenset[str]]:
+    """As `countries_reached`, for each active account by its id.
+
+    An account goes where its rate card has rows, without a card where its connector is told prices, and in either case
+    only where its serviceability list goes, if it has one.
     """
     abroad = Serviceability.objects.filter(account=OuterRef("pk"))
     accounts = CarrierAccount.objects.filter(is_active=True).select_related("rate_card").annotate(
@@ -77,14 +84,14 @@ def countries_reached() -> frozenset[str]:
     rows = Serviceability.objects.exclude(country="IN").filter(account__is_active=True)
     for account_id, country in rows.values_list("account_id", "country").distinct():
         listed[account_id].add(country)
-    reached: set[str] = set()
+    reached = {}
     for account in accounts:
         priced = _priced_abroad(account)
         if account.has_list:
             wanted = listed[account.pk] | ({"IN"} if account.comes_home else set())
             priced = frozenset(wanted) if ANYWHERE in priced else priced & wanted
-        reached |= priced
-    return frozenset(reached)
+        reached[account.pk] = priced
+    return reached
 
 
 def _priced_abroad(account: CarrierAccount) -> frozenset[str]:

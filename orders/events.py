@@ -68,7 +68,7 @@ class SubstitutionTakenBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressChanged(Event):
-    """The shipping address was edited; a change of postcode may call for another node."""
+    """The shipping address was edited; another postcode or country may call for another node."""
 
     order_id: int
     postcode_changed: bool

@@ -54,7 +54,8 @@ def edit_address(*, order_id: int, address: Address, actor: str, version: int | 
         record([TimelineEntry(order_id=order.pk, kind="address_changed", actor=actor, data=data,
                               message=f"Address changed from {before.city} {before.postcode} to "
                                       f"{address.city} {postcode}.")])  # fmt: skip
-        publish([AddressChanged(order_id=order.pk, postcode_changed=postcode != order.ship_postcode)])
+        elsewhere = (postcode, address.country) != (order.ship_postcode, order.ship_country)
+        publish([AddressChanged(order_id=order.pk, postcode_changed=elsewhere)])
 
     run_atomic(work)
 

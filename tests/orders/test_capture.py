@@ -147,6 +147,15 @@ def test_an_address_changed_by_someone_else_meanwhile_is_a_conflict(world: World
     assert Order.objects.get().shipping_address.line1 == "14 MG Road"
 
 
+def test_another_country_is_another_place_also_without_postcodes(world: World) -> None:
+    dubai = replace(ASHA, city="Dubai", postcode="", country="AE")
+    order_id = capture(world, make_order("A-1", make_line(world.kurta), ship_to=dubai))
+    edit_address(order_id=order_id, address=replace(dubai, line1="Villa 8"), actor="Asha")
+    edit_address(order_id=order_id, address=replace(dubai, city="Doha", country="QA"), actor="Asha")
+    told = OutboxEvent.objects.filter(kind="orders.AddressChanged").order_by("pk").values_list("payload", flat=True)
+    assert [payload["postcode_changed"] for payload in told] == [False, True]
+
+
 def test_more_cannot_be_refunded_than_was_captured(world: World) -> None:
     order_id = capture(world, make_order("A-1", make_line(world.kurta)))
     with pytest.raises(DomainError):

@@ -14,7 +14,7 @@ from carriers.base import LeavesOut
 from carriers.models import Booking, BookingState, CarrierAccount, RateCard
 from carriers.rates import ANYWHERE
 from carriers.registry import ADAPTERS
-from carriers.selectors import CarrierHealth, carrier_health
+from carriers.selectors import CarrierHealth, carrier_health, countries_by_account
 from carriers.services.cards import RateCardUnreadable, card_of
 from fulfillment.models import Shipment
 from oms.accounts.access import Principal, in_work_scope
@@ -150,6 +150,11 @@ def card_table(card: RateCard) -> CardTable:
         for zone, rate in sorted(rates.items(), key=lambda item: _place_of_row(item[0]))
     ]  # fmt: skip
     return CardTable(card=card, rows=rows)
+
+
+def countries_of(account: CarrierAccount) -> list[str]:
+    """Where an account takes parcels beyond India, in words, by name; nothing for one that is switched off."""
+    return [_zone_name(zone) for zone in sorted(countries_by_account().get(account.pk, ()), key=_place_of_row)]
 
 
 def _place_of_row(zone: str) -> tuple[int, str]:

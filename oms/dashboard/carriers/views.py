@@ -26,6 +26,7 @@ from oms.dashboard.carriers.queries import (
     card_table,
     carrier_row,
     carrier_rows,
+    countries_of,
     refused_bookings,
     unsettled_bookings,
 )
@@ -81,6 +82,7 @@ def carrier(request: HttpRequest, code: str) -> HttpResponse:
         "unsettled": [(booking, parcels.get(booking.parcel_uid)) for booking in unsettled],
         "proves_nothing": isinstance(ADAPTERS.get(account.adapter), CannotProveAbsence),
         "refused": refused_bookings(account, principal),
+        "countries": countries_of(account),
         "postcodes": Serviceability.objects.filter(account=account).count(),
         "table": card_table(account.rate_card) if account.rate_card is not None else None,
         "may_settle": principal.may("carriers.edit"),

@@ -88,6 +88,24 @@ def test_a_quote_needs_sensible_values(query: str, words: str) -> None:
     assert "There is a problem" in text(answer)
 
 
+def test_where_an_account_goes_beyond_india_is_shown_and_asked() -> None:
+    account = manual_account()
+    card = account.rate_card
+    assert card is not None
+    assert "Beyond India –" in text(sign_in().get("/carriers/riders/"))
+    slab = {"first_grams": 500, "first_minor": 90_000, "additional_grams": 500, "additional_minor": 40_000, "days": 5}
+    card.zones |= {"US": slab, "*": slab, "AE": slab}
+    card.save()
+    client = sign_in()
+    assert "AE United Arab Emirates 500 g ₹900.00" in text(client.get("/carriers/rate-cards/flat/"))
+    page = text(client.get("/carriers/riders/?origin=560058&to=&country=ae&weight=700"))
+    assert "Beyond India United Arab Emirates, United States, Every other country" in page
+    assert "Best ₹1,300.00 5 Arrives by" in page
+    for query, words in (("to=&country=us", "Enter a postcode of this country."),
+                         ("to=78701&country=xq", "Enter the two letters of a country, as IN.")):  # fmt: skip
+        assert words in text(client.get(f"/carriers/riders/?origin=560058&weight=700&{query}"))
+
+
 def test_a_rate_card_is_shown_by_zone_and_a_broken_one_says_why() -> None:
     account = manual_account()
     page = text(sign_in().get("/carriers/rate-cards/flat/"))
