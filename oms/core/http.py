@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from oms.core.clock import now
 from oms.core.errors import PermanentError, TransientError
 
 CONNECT_TIMEOUT_SECONDS = 3.05
 READ_TIMEOUT_SECONDS = 20.0
 MAX_BODY_BYTES = 20 * 1024 * 1024
+_LONGEST_WAIT_SECONDS = 86_400.0
 _QUERY = re.compile(r"\?[^\s\"']+")
 
 
@@ -59,9 +63,20 @@ class Session(requests.Session):
 
 
 def retry_after_seconds(response: requests.Response) -> float | None:
-    """The number of seconds in a Retry-After header, None where it is absent or a date."""
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
+    """How long a Retry-After header asks to wait, as seconds or until a date (RFC 9110, 10.2.3); at most a day.
+
+    None where it is absent or cannot be read.
+    """
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return min(float(value), _LONGEST_WAIT_SECONDS)
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    # A date that names no zone is meant in UTC.
+    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return min(max((until - now()).total_seconds(), 0.0), _LONGEST_WAIT_SECONDS)
 
 
 def raise_for_response(response: requests.Response, *, what: str) -> None:
