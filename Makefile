@@ -33,7 +33,7 @@ test: env ## Run the tests, each run with its own databases: ARGS="tests/orders 
 
 .PHONY: e2e
 e2e: env ## Run the tests that drive a real browser (needs chromium)
-	@$(PY) -m pytest -m e2e -n 3 $(if $(ARGS),$(ARGS),tests/embedded tests/e2e)
+	@$(PY) -m pytest -m e2e -n 2 $(if $(ARGS),$(ARGS),tests/embedded tests/e2e)
 
 .PHONY: judge
 judge: env ## The routing engine against OR-tools on 10,800 problems of six kinds and more large ones: OMS_JUDGED=600 of each
